@@ -1,0 +1,24 @@
+# Compiler settings shared by every target, carried by the INTERFACE target comq_options.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+add_library(comq_options INTERFACE)
+target_compile_options(comq_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  $<$<BOOL:${COMQ_WARNINGS_AS_ERRORS}>:-Werror>)
+# Contraction into FMA would make a sum depend on which compiler clone of a function runs.
+target_compile_options(comq_options INTERFACE -ffp-contract=off)
+if(COMQ_SANITIZE)
+  target_compile_options(comq_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
+  target_link_options(comq_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# Precompiled headers need two of ccache's checks relaxed, or every use of one is a miss.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    ${CCACHE_PROGRAM})
+  target_compile_options(comq_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+endif()

@@ -1,0 +1,21 @@
+# A room is one folder of src/ built as one static library, comq_<room>.
+#   comq_add_room(<room> SOURCES a.cpp ... [LINKS target ...] [TORCH])
+# TORCH: the sources include LibTorch and share one precompiled header, built once in comq_tensor.
+function(comq_add_room room)
+  cmake_parse_arguments(ROOM "TORCH" "" "SOURCES;LINKS" ${ARGN})
+  add_library(comq_${room} STATIC ${ROOM_SOURCES})
+  target_include_directories(comq_${room} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(comq_${room} PUBLIC comq_options ${ROOM_LINKS})
+  if(ROOM_TORCH)
+    target_link_libraries(comq_${room} PUBLIC comq_libtorch)
+    comq_use_torch_header(comq_${room})
+  endif()
+endfunction()
+
+function(comq_use_torch_header target)
+  if(target STREQUAL "comq_tensor")
+    target_precompile_headers(comq_tensor PRIVATE <torch/torch.h>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM comq_tensor)
+  endif()
+endfunction()

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/matrix.hpp"
+
+namespace comq {
+
+/** Lower triangle of a symmetric m × m matrix, row by row: (i, j ≤ i) at i(i+1)/2 + j. */
+class PackedTriangle {
+  public:
+    PackedTriangle() = default;
+    explicit PackedTriangle(int64_t order)
+        : order_(order), values_(static_cast<std::size_t>(order * (order + 1) / 2)) {}
+
+    int64_t order() const { return order_; }
+    double* row(int64_t i) { return values_.data() + i * (i + 1) / 2; }
+    const double* row(int64_t i) const { return values_.data() + i * (i + 1) / 2; }
+    AlignedVector<double>& values() { return values_; }
+    const AlignedVector<double>& values() const { return values_; }
+    /** The whole symmetric matrix. */
+    Matrix<double> unpacked() const;
+
+  private:
+    int64_t order_ = 0;
+    AlignedVector<double> values_;
+};
+
+/** Names of the statistics that calibration can collect (DESIGN §1, §2). */
+namespace statistic {
+inline constexpr const char* gram = "gram";                  ///< H = XᵀX, full-precision rows
+inline constexpr const char* heldout_gram = "heldout_gram";  ///< the same over held-out images
+}  // namespace statistic
+
+/**
+ * What the rows of one layer were summed into: a named set of Grams, one triangle per group
+ * (a dense layer has one group, a depthwise convolution one per channel).
+ */
+struct LayerStatistics {
+    int64_t in_features = 0;            ///< m, the order of each triangle
+    int64_t groups = 1;
+    std::map<std::string, std::vector<PackedTriangle>> grams;
+    std::map<std::string, int64_t> rows;  ///< N of each statistic
+};
+
+}  // namespace comq

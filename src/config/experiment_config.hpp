@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace comq {
+
+/**
+ * The resolved config of one run as plain values. Meaning, default, unit and range of each key
+ * stand in one place, the schema (schema.hpp); `run_experiment --explain` prints them.
+ */
+enum class DataLayout { imagefolder, imagenet_flat, imagenet_tar, cifar10, cifar100, demo };
+enum class Selection { first, random };
+enum class CalibrationTransform { eval, train };
+enum class CalibrationInputs { full_precision, quantized };
+enum class Preset { authors_code, paper };
+enum class Granularity { per_channel, per_layer };
+enum class Order { cyclic, greedy };
+
+struct ModelConfig {
+    std::string name;                ///< a name of the model registry
+    std::filesystem::path weights;   ///< checkpoint file; empty: the model's embedded weights
+    std::string sha256;              ///< expected digest of the checkpoint; empty: not checked
+};
+
+struct DataConfig {
+    std::filesystem::path root;         ///< base of the relative paths below
+    DataLayout layout = DataLayout::imagefolder;
+    std::filesystem::path calibration;  ///< resolved against root
+    std::filesystem::path evaluation;   ///< resolved against root
+    std::filesystem::path synsets;      ///< sorted wnids, a line each; empty: folder names sorted
+    int64_t max_bad_images = 0;
+};
+
+struct CalibrationConfig {
+    int64_t images = 1024;
+    Selection selection = Selection::random;
+    int64_t holdout = 0;      ///< further images whose rows only measure, never fit
+    int64_t batch_size = 8;   ///< images of one micro-batch: forward and Gram of one task
+    CalibrationTransform transform = CalibrationTransform::eval;
+    CalibrationInputs inputs = CalibrationInputs::full_precision;
+};
+
+/** A rule of `quantization.layers`; the first whose glob matches a layer's name decides. */
+struct LayerRule {
+    std::string match;
+    std::optional<bool> quantize;
+    std::optional<int> bits;
+};
+
+struct QuantizationConfig {
+    std::string method = "comq";  ///< a name of the method registry, or "none"
+    Preset preset = Preset::paper;
+    int bits = 4;
+    Granularity granularity = Granularity::per_channel;
+    Order order = Order::greedy;
+    int sweeps = 4;
+    double scalar = 1.0;
+    std::vector<LayerRule> layers;
+};
+
+struct EvaluationConfig {
+    std::optional<int64_t> images;        ///< none: all
+    int64_t batch_size = 8;               ///< images of one micro-batch
+    std::optional<double> expected_top1;  ///< percent; overrides the data set's descriptor
+};
+
+struct ResourcesConfig {
+    int threads = 0;                   ///< 0: every available core
+    int64_t memory_bytes = 8'000'000'000;
+    std::filesystem::path cache;       ///< full-precision predictions; empty: no cache
+    int64_t cache_limit_bytes = 20'000'000'000;
+};
+
+struct OutputConfig {
+    std::filesystem::path file;
+};
+
+struct ExperimentConfig {
+    uint64_t seed = 0;
+    std::string device = "cpu";
+    ModelConfig model;
+    DataConfig data;
+    CalibrationConfig calibration;
+    QuantizationConfig quantization;
+    EvaluationConfig evaluation;
+    ResourcesConfig resources;
+    OutputConfig output;
+};
+
+}  // namespace comq

@@ -1,0 +1,66 @@
+#include "core/hash.hpp"
+
+#include <openssl/evp.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+#include "core/errors.hpp"
+
+namespace comq {
+
+struct Sha256::State {
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                     &EVP_MD_CTX_free};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+    if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1) {
+        throw Failure("OpenSSL offers no SHA-256");
+    }
+}
+
+Sha256::~Sha256() = default;
+
+Sha256& Sha256::update(std::span<const std::byte> bytes) {
+    EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size());
+    return *this;
+}
+
+Sha256& Sha256::update(std::string_view text) {
+    return update(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+std::string Sha256::hex_digest() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(state_->context.get(), digest.data(), &size);
+    std::string text;
+    for (unsigned int i = 0; i < size; ++i) {
+        fmt::format_to(std::back_inserter(text), "{:02x}", digest[i]);
+    }
+    return text;
+}
+
+std::string sha256_hex(std::string_view text) { return Sha256().update(text).hex_digest(); }
+
+std::string sha256_hex_of_file(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) {
+        throw InputError("{}: cannot be opened: {}", file.string(), std::strerror(errno));
+    }
+    Sha256 hash;
+    std::vector<char> buffer(1 << 20);
+    while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())),
+           stream.gcount() > 0) {
+        hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(stream.gcount())));
+    }
+    if (stream.bad()) {
+        throw InputError("{}: reading failed: {}", file.string(), std::strerror(errno));
+    }
+    return hash.hex_digest();
+}
+
+}  // namespace comq

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace comq {
+
+/** Incremental SHA-256. */
+class Sha256 {
+  public:
+    Sha256();
+    ~Sha256();
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+
+    Sha256& update(std::span<const std::byte> bytes);
+    Sha256& update(std::string_view text);
+    /** 64 lower-case hexadecimal digits; the object is spent afterwards. */
+    std::string hex_digest();
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+std::string sha256_hex(std::string_view text);
+/** Reads the whole file once. Throws InputError naming the file when it can't be read. */
+std::string sha256_hex_of_file(const std::filesystem::path& file);
+
+}  // namespace comq

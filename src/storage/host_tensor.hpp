@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace comq {
+
+enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
+
+std::size_t size_of(DType dtype);
+/** The safetensors spelling: "F32", "BF16", "I64", "BOOL", … */
+std::string_view name_of(DType dtype);
+
+/**
+ * A contiguous row-major tensor in host memory. The bytes are shared and immutable: they live in
+ * a memory-mapped file or in a buffer of their own.
+ */
+struct HostTensor {
+    DType dtype = DType::f32;
+    std::vector<int64_t> shape;
+    std::shared_ptr<const std::byte> data;
+
+    int64_t numel() const;
+    std::size_t nbytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype); }
+    std::span<const std::byte> bytes() const { return {data.get(), nbytes()}; }
+
+    /** View as `T`; asserts that the size fits, not what the dtype means. */
+    template <typename T>
+    std::span<const T> as() const {
+        return {reinterpret_cast<const T*>(data.get()), nbytes() / sizeof(T)};
+    }
+
+    /** A tensor that owns a copy of `values`. */
+    template <typename T>
+    static HostTensor copy_of(DType dtype, std::vector<int64_t> shape, std::span<const T> values);
+};
+
+using TensorMap = std::map<std::string, HostTensor>;
+
+/** "[3, 224, 224]". */
+std::string format_shape(const std::vector<int64_t>& shape);
+
+template <typename T>
+HostTensor HostTensor::copy_of(DType dtype, std::vector<int64_t> shape, std::span<const T> values) {
+    const auto bytes = std::as_bytes(values);
+    std::shared_ptr<std::byte[]> buffer(new std::byte[bytes.size()]);
+    std::copy(bytes.begin(), bytes.end(), buffer.get());
+    return {dtype, std::move(shape), std::shared_ptr<const std::byte>(buffer, buffer.get())};
+}
+
+}  // namespace comq
