@@ -1,0 +1,93 @@
+#include "calibration/collect.hpp"
+
+#include <algorithm>
+
+#include "calibration/gram_collector.hpp"
+#include "core/errors.hpp"
+#include "core/progress.hpp"
+
+namespace comq {
+
+namespace {
+
+/** Runs the blocks up to the last that holds one of `layers`, with `tap` installed. */
+class TappedForward {
+  public:
+    TappedForward(Network& network, const std::vector<Network::LayerEntry>& layers)
+        : blocks_(network.blocks()) {
+        std::size_t last = 0;
+        for (const auto& entry : layers) last = std::max(last, entry.block);
+        blocks_.resize(last + 1);
+    }
+
+    void run(torch::Tensor images, Tap& tap) const {
+        const torch::InferenceMode inference;
+        const TapScope scope(&tap);
+        for (const auto& block : blocks_) images = block.forward(images);
+    }
+
+  private:
+    std::vector<Block> blocks_;
+};
+
+void collect_pass(const TappedForward& forward, GramCollector& collector, const std::string& title,
+                  const CalibrationImages& images, const std::vector<int64_t>& indices,
+                  torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
+    Progress progress(title, "images", static_cast<int64_t>(indices.size()));
+    const auto mode = device.is_cpu() ? Consume::parallel : Consume::serial;
+    for_each_batch(
+        *images.source, indices, images.preprocessing, images.batch_size, bad,
+        [&](ImageBatch&& batch) {
+            const auto count = static_cast<int64_t>(batch.indices.size());
+            const auto pixels =
+                torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
+            if (count > 0) forward.run(pixels.to(device), collector);
+            progress.advance(count);
+        },
+        mode, &stop);
+    if (stop) throw Interrupted("interrupted while collecting the statistics of layers");
+}
+
+}  // namespace
+
+std::vector<LayerStatistics> collect_statistics(Network& network,
+                                                const std::vector<Network::LayerEntry>& layers,
+                                                const CalibrationImages& images,
+                                                torch::Device device, BadImages& bad,
+                                                const std::atomic<bool>& stop) {
+    const TappedForward forward(network, layers);
+    std::vector<LayerStatistics> statistics(layers.size());
+
+    const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
+                             const std::string& name) {
+        GramCollector collector(layers);
+        collect_pass(forward, collector, title, images, indices, device, bad, stop);
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            collector.take(*layers[i].layer, name, statistics[i]);
+        }
+    };
+    collect(images.fit, "calibration", statistic::gram);
+    if (!images.heldout.empty()) {
+        collect(images.heldout, "calibration (held out)", statistic::heldout_gram);
+    }
+    return statistics;
+}
+
+std::vector<std::vector<Network::LayerEntry>> group_by_memory(
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool heldout) {
+    std::vector<std::vector<Network::LayerEntry>> groups;
+    int64_t used = 0;
+    for (const auto& entry : layers) {
+        // While held-out rows are summed, the finished Gram (half as large) stands beside them.
+        const int64_t bytes = gram_bytes(*entry.layer) * (heldout ? 3 : 2) / 2;
+        if (groups.empty() || used + bytes > budget_bytes) {
+            groups.emplace_back();
+            used = 0;
+        }
+        groups.back().push_back(entry);
+        used += bytes;
+    }
+    return groups;
+}
+
+}  // namespace comq

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "calibration/statistics.hpp"
+#include "data/image_source.hpp"
+#include "data/loader.hpp"
+#include "image/preprocessing.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** The images that a calibration pass reads, and how. */
+struct CalibrationImages {
+    const ImageSource* source;
+    std::vector<int64_t> fit;       ///< indices whose rows are summed into `statistic::gram`
+    std::vector<int64_t> heldout;   ///< indices summed into `statistic::heldout_gram`; may be empty
+    Preprocessing preprocessing;
+    int64_t batch_size;             ///< images of one micro-batch
+};
+
+/**
+ * One forward pass of `network` over the images; sums the Grams of all `layers` at once and stops
+ * after the last block that holds one. Memory does not grow with the number of images.
+ * Returns the statistics in the order of `layers`.
+ *
+ * Throws Interrupted when `stop` is set, InputError on unreadable images beyond the limit of `bad`
+ * and on non-finite inputs.
+ */
+std::vector<LayerStatistics> collect_statistics(Network& network,
+                                                const std::vector<Network::LayerEntry>& layers,
+                                                const CalibrationImages& images,
+                                                torch::Device device, BadImages& bad,
+                                                const std::atomic<bool>& stop);
+
+/**
+ * Splits `layers`, in order, into runs whose Grams fit in `budget_bytes` together; a layer larger
+ * than the budget has a run of its own. Each run costs one forward pass.
+ */
+std::vector<std::vector<Network::LayerEntry>> group_by_memory(
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool heldout);
+
+}  // namespace comq

@@ -1,0 +1,78 @@
+#include "evaluation/evaluate.hpp"
+
+#include <cmath>
+
+#include "core/errors.hpp"
+#include "core/progress.hpp"
+
+namespace comq {
+
+namespace {
+
+Predictions predict_batch(Network& network, ImageBatch& batch, const ImageSource& source,
+                          torch::Device device) {
+    const torch::InferenceMode inference;
+    const auto count = static_cast<int64_t>(batch.indices.size());
+    const auto pixels =
+        torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
+    const auto logits = network.forward(pixels.to(device)).to(torch::kCPU).contiguous();
+    const int64_t classes = logits.size(1);
+
+    Predictions predictions;
+    for (int64_t i = 0; i < count; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const int64_t label = batch.labels[at];
+        const auto name = [&] { return source.info(batch.indices[at]).id; };
+        if (label < 0) {
+            throw InputError("{}: has no label; evaluation needs a labelled data set "
+                             "(data.evaluation)", name());
+        }
+        if (label >= classes) {
+            throw InputError("{}: label {} is no class of a network with {} classes; "
+                             "check model.name and data.synsets", name(), label, classes);
+        }
+        const float* row = logits.data_ptr<float>() + i * classes;
+        if (!std::isfinite(row[label])) {
+            throw InputError("{}: the network's output is NaN or infinite; check the checkpoint",
+                             name());
+        }
+        append_prediction(predictions, batch.indices[at], label, row, classes);
+    }
+    return predictions;
+}
+
+void append(Predictions& all, const Predictions& more) {
+    all.image.insert(all.image.end(), more.image.begin(), more.image.end());
+    all.label.insert(all.label.end(), more.label.begin(), more.label.end());
+    all.prediction.insert(all.prediction.end(), more.prediction.begin(), more.prediction.end());
+    all.rank.insert(all.rank.end(), more.rank.begin(), more.rank.end());
+}
+
+}  // namespace
+
+Predictions evaluate(Network& network, const EvaluationImages& images, const std::string& title,
+                     torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
+    const auto total = static_cast<int64_t>(images.indices.size());
+    const int64_t batches = (total + images.batch_size - 1) / images.batch_size;
+    std::vector<Predictions> by_batch(static_cast<std::size_t>(batches));
+
+    Progress progress(title, "images", total);
+    const auto mode = device.is_cpu() ? Consume::parallel : Consume::serial;
+    for_each_batch(
+        *images.source, images.indices, images.preprocessing, images.batch_size, bad,
+        [&](ImageBatch&& batch) {
+            const auto count = static_cast<int64_t>(batch.indices.size());
+            if (count == 0) return;
+            by_batch[static_cast<std::size_t>(batch.batch)] =
+                predict_batch(network, batch, *images.source, device);
+            progress.advance(count);
+        },
+        mode, &stop);
+    if (stop) throw Interrupted("interrupted while evaluating");
+
+    Predictions all;
+    for (const auto& batch : by_batch) append(all, batch);
+    return all;
+}
+
+}  // namespace comq

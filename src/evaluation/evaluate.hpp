@@ -1,0 +1,34 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/image_source.hpp"
+#include "data/loader.hpp"
+#include "evaluation/accuracy.hpp"
+#include "image/preprocessing.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** The images that an evaluation shows to a network, and how. */
+struct EvaluationImages {
+    const ImageSource* source;
+    std::vector<int64_t> indices;
+    Preprocessing preprocessing;
+    int64_t batch_size;  ///< images of one micro-batch
+};
+
+/**
+ * Runs `network` over the images and returns its predictions in the order of `indices` (images
+ * that could not be read are left out). `title` names the progress bar.
+ *
+ * Throws InputError when an image has no label, a label is no class of the network, a logit is
+ * NaN, or more images than `bad` allows are unreadable; Interrupted when `stop` is set.
+ */
+Predictions evaluate(Network& network, const EvaluationImages& images, const std::string& title,
+                     torch::Device device, BadImages& bad, const std::atomic<bool>& stop);
+
+}  // namespace comq
