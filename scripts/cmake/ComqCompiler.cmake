@@ -14,11 +14,12 @@ if(COMQ_SANITIZE)
   target_link_options(comq_options INTERFACE -fsanitize=address,undefined)
 endif()
 
-# Precompiled headers need two of ccache's checks relaxed, or every use of one is a miss.
+# Precompiled headers need two of ccache's checks relaxed, or every use of one is a miss; paths
+# relative to the source tree let checkouts in different folders share their results.
 find_program(CCACHE_PROGRAM ccache)
-if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+if(COMQ_CCACHE AND CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
     ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-    ${CCACHE_PROGRAM})
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE_PROGRAM})
   target_compile_options(comq_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()

@@ -1,0 +1,63 @@
+#include "core/paths.hpp"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/errors.hpp"
+#include "core/version.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+namespace {
+
+/** Sets COMQ_DATA for one test, or unsets it. */
+class DataVariable {
+  public:
+    explicit DataVariable(const char* value) {
+        if (const char* old = getenv("COMQ_DATA")) saved_ = old;
+        if (value != nullptr) {
+            setenv("COMQ_DATA", value, 1);
+        } else {
+            unsetenv("COMQ_DATA");
+        }
+    }
+    ~DataVariable() {
+        if (saved_) {
+            setenv("COMQ_DATA", saved_->c_str(), 1);
+        } else {
+            unsetenv("COMQ_DATA");
+        }
+    }
+
+  private:
+    std::optional<std::string> saved_;
+};
+
+}  // namespace
+
+TEST_CASE("a program that is not installed finds its data in the source tree") {
+    const DataVariable unset(nullptr);
+    CHECK(std::filesystem::equivalent(data_folder(), test::source_dir()));
+    CHECK(std::filesystem::exists(source_folder() / "src" / "core" / "paths.cpp"));
+}
+
+TEST_CASE("COMQ_DATA overrides where data is looked for") {
+    const auto folder = test::temporary_folder();
+    const DataVariable set(folder.c_str());
+    CHECK_THROWS_AS(data_folder(), UsageError);
+    CHECK_THROWS_WITH(data_folder(), ContainsSubstring("no folders configs and datasets"));
+    std::filesystem::create_directories(folder / "configs");
+    std::filesystem::create_directories(folder / "datasets");
+    CHECK(data_folder() == folder);
+}
+
+TEST_CASE("the version line names version and commit") {
+    CHECK(std::string(version_line()) ==
+          std::string(version()) + " (commit " + std::string(build_commit()) + ")");
+    CHECK_FALSE(build_commit().empty());
+}
