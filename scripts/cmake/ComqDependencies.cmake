@@ -9,6 +9,7 @@ find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(JPEG REQUIRED)
 
 find_package(HDF5 REQUIRED COMPONENTS C HL)
 add_library(comq_hdf5 INTERFACE)
@@ -20,15 +21,47 @@ if(NOT TARGET yaml-cpp::yaml-cpp)
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
 
-find_package(Torch REQUIRED)
-message(STATUS "LibTorch ${Torch_VERSION} in ${TORCH_INSTALL_PREFIX}")
+# LibTorch brings headers of another version of fmt, beside its own; the one that is linked has to
+# be found first in the rooms that include both.
+get_target_property(COMQ_FMT_INCLUDES fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+foreach(folder ${COMQ_FMT_INCLUDES})
+  if(EXISTS ${folder}/fmt)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
+    file(CREATE_LINK ${folder}/fmt ${CMAKE_BINARY_DIR}/include/fmt SYMBOLIC)
+  endif()
+endforeach()
+target_include_directories(comq_options SYSTEM BEFORE INTERFACE ${CMAKE_BINARY_DIR}/include)
+
+# The wheel's config warns that it finds no static kineto, which its libtorch_cpu holds already.
+set(kineto_LIBRARY torch)
+find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  message(FATAL_ERROR "LibTorch was not found. scripts/setup.sh brings it; or name the folder of its "
+    "TorchConfig.cmake with -DTorch_DIR=.../share/cmake/Torch.")
+endif()
+unset(kineto_LIBRARY)
+message(STATUS "LibTorch ${Torch_VERSION}: ${Torch_DIR}")
 add_library(comq_libtorch INTERFACE)
 target_include_directories(comq_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(comq_libtorch INTERFACE ${TORCH_LIBRARIES})
-separate_arguments(COMQ_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-target_compile_options(comq_libtorch INTERFACE ${COMQ_TORCH_FLAGS})
-# The ABI of libstdc++ is one choice for the whole build, so the other rooms follow LibTorch's.
-target_compile_options(comq_options INTERFACE ${COMQ_TORCH_FLAGS})
+
+# A LibTorch built for the older C++ ABI compiles, but never links with the system's libraries.
+include(CheckCXXSourceCompiles)
+cmake_path(GET TORCH_LIBRARY PARENT_PATH COMQ_LIBTORCH_FOLDER)
+set(CMAKE_REQUIRED_INCLUDES ${CMAKE_BINARY_DIR}/include ${TORCH_INCLUDE_DIRS})
+set(CMAKE_REQUIRED_LINK_OPTIONS -L${COMQ_LIBTORCH_FOLDER} -Wl,--allow-shlib-undefined)
+set(CMAKE_REQUIRED_LIBRARIES -ltorch_cpu -lc10 fmt::fmt)
+check_cxx_source_compiles("
+  #include <ATen/Parallel.h>
+  #include <fmt/format.h>
+  int main() { return fmt::format(\"{}\", at::get_parallel_info()).empty(); }" COMQ_LIBTORCH_LINKS)
+unset(CMAKE_REQUIRED_INCLUDES)
+unset(CMAKE_REQUIRED_LINK_OPTIONS)
+unset(CMAKE_REQUIRED_LIBRARIES)
+if(NOT COMQ_LIBTORCH_LINKS)
+  message(FATAL_ERROR "The LibTorch in ${Torch_DIR} does not link with this compiler and its libraries "
+    "(built for another C++ ABI?); choose another with scripts/setup.sh --libtorch pip.")
+endif()
 
 if(COMQ_BUILD_TESTS)
   find_package(Catch2 REQUIRED)

@@ -1,0 +1,182 @@
+# Sourced by setup.sh, run_tests.sh and run_demo.sh: the steps of a set-up, each of which does
+# nothing, silently, when its result is there already.
+
+LIBTORCH_VERSION=2.13.0
+PYTORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
+
+source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$source_folder"
+
+say() { printf 'comq: %s\n' "$*"; }
+fail() {
+    printf '%s: error: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+# Reads an option that setup.sh and run_tests.sh share; fails silently when $1 is not one.
+parse_build_option() {
+    consumed=1
+    case $1 in
+        --libtorch=*) choice=${1#*=} ;;
+        --preset=*) preset=${1#*=} ;;
+        --libtorch | --preset)
+            [ $# -ge 2 ] || fail "$1 needs a value (see --help)"
+            consumed=2
+            if [ "$1" = --preset ]; then preset=$2; else choice=$2; fi
+            ;;
+        *) return 1 ;;
+    esac
+    case $preset in release | dev | asan) ;; *) fail "no preset $preset: release, dev or asan" ;; esac
+}
+
+# Sets $libtorch from --libtorch's value ($1, may be empty), $COMQ_LIBTORCH, the choice of the
+# last setup.sh, or the default; $build is the folder of that choice under the preset ($2).
+choose_libtorch() {
+    local remembered=build/libtorch-choice
+    libtorch=${1:-${COMQ_LIBTORCH:-}}
+    libtorch_is_default=false
+    if [ -z "$libtorch" ]; then
+        libtorch_is_default=true
+        libtorch=pip
+        if [ -f $remembered ]; then libtorch=$(<$remembered); fi
+    fi
+    preset=$2
+    case $libtorch in
+        pip) build=build/$preset ;;
+        debian | python) build=build/$preset-$libtorch ;;
+        *) build=build/$preset-custom ;;
+    esac
+}
+
+remember_libtorch() {
+    local choice=$libtorch
+    if [ -d "$choice" ]; then choice=$(realpath "$choice"); fi
+    mkdir -p build
+    echo "$choice" >build/libtorch-choice
+}
+
+# Debian's and Ubuntu's packages; elsewhere, and without root, CMake says what it misses.
+install_packages() {
+    command -v dpkg-query >/dev/null || return 0
+    local name choice missing=() as_root=()
+    while read -r name choice; do
+        case $name in '' | '#'*) continue ;; esac
+        if [ -n "$choice" ] && [ "$choice" != "@$libtorch" ]; then continue; fi
+        case $(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null) in
+            ?i*) ;;
+            *) missing+=("$name") ;;
+        esac
+    done <scripts/packages.txt
+    if [ ${#missing[@]} -eq 0 ]; then return 0; fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            say "not root and no sudo, so going on without these packages: ${missing[*]}"
+            return 0
+        fi
+        as_root=(sudo)
+    fi
+    say "installing packages: ${missing[*]}"
+    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+    "${as_root[@]}" update ||
+        fail "'apt-get update' failed; without these packages comq can't be built: ${missing[*]}"
+    "${as_root[@]}" install --no-install-recommends "${missing[@]}" ||
+        fail "'apt-get install ${missing[*]}' failed"
+}
+
+# Unpacks the pinned CPU build of PyTorch, the C++ distribution included, into the build folder.
+# The wheel's Python version does not matter to C++, so any python3 with pip can fetch it. PyPI's
+# own wheel of that version may need CUDA; "+cpu" asks every source pip knows for the CPU build.
+fetch_libtorch() {
+    local folder=build/libtorch-$LIBTORCH_VERSION log=build/libtorch-pip.log python
+    torch_dir=$source_folder/$folder/torch/share/cmake/Torch
+    if [ -f "$torch_dir/TorchConfig.cmake" ]; then return 0; fi
+    say "fetching LibTorch $LIBTORCH_VERSION, CPU build, with pip into $folder"
+    rm -rf "$folder" "$folder.partial"
+    for python in python3 /usr/bin/python3; do
+        "$python" -m pip --version >/dev/null 2>&1 || continue
+        "$python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30 \
+            --no-deps --no-compile --only-binary=:all: --target "$folder.partial" \
+            --implementation cp --python-version 3.11 --platform "manylinux_2_28_$(uname -m)" \
+            --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" >$log 2>&1 || break
+        mv "$folder.partial" "$folder"
+        return 0
+    done
+    rm -rf "$folder.partial"
+    return 1
+}
+
+# Sets $torch_dir, the folder of TorchConfig.cmake, for $libtorch.
+find_libtorch() {
+    case $libtorch in
+        pip)
+            if fetch_libtorch; then return 0; fi
+            if ! $libtorch_is_default || ! command -v apt-get >/dev/null; then
+                fail "pip can't get LibTorch $LIBTORCH_VERSION (see build/libtorch-pip.log); choose another with --libtorch DIR|debian|python"
+            fi
+            say "pip can't get LibTorch $LIBTORCH_VERSION, so Debian's slower 1.13.1 is used until 'scripts/setup.sh --libtorch pip'"
+            choose_libtorch debian "$preset"
+            remember_libtorch
+            install_packages
+            find_libtorch
+            ;;
+        debian)
+            torch_dir=$(find /usr/lib/*/cmake/Torch /usr/share/cmake/Torch \
+                -name TorchConfig.cmake -printf '%h\n' -quit 2>/dev/null || true)
+            [ -n "$torch_dir" ] || fail "no LibTorch in /usr; install the package libtorch-dev"
+            ;;
+        python)
+            torch_dir=$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)' 2>/dev/null) ||
+                fail "python3 ($(command -v python3)) can't import torch"
+            torch_dir+=/Torch
+            ;;
+        *)
+            [ -d "$libtorch" ] || fail "no LibTorch $libtorch: neither a folder nor pip, debian or python"
+            torch_dir=$(realpath "$libtorch")/share/cmake/Torch
+            ;;
+    esac
+    [ -f "$torch_dir/TorchConfig.cmake" ] || fail "no LibTorch for C++: $torch_dir/TorchConfig.cmake is missing"
+}
+
+configure() {
+    local configured
+    configured=$(sed -n 's/^Torch_DIR:[A-Z]*=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
+    if [ "$configured" = "$torch_dir" ] && [ -f "$build/build.ninja" ]; then return 0; fi
+    say "configuring $build"
+    # Paths inside another LibTorch would stay in the cache.
+    rm -f "$build/CMakeCache.txt"
+    cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" ||
+        fail "CMake could not configure $build; its message above says what is missing (packages: scripts/packages.txt)"
+}
+
+# As many compilers at a time as there are cores and pairs of gigabytes.
+compile() {
+    local jobs memory
+    memory=$(awk '/^MemAvailable/ {print int($2 / 2e6)}' /proc/meminfo)
+    jobs=$(nproc)
+    if [ "$memory" -lt "$jobs" ]; then jobs=$((memory > 0 ? memory : 1)); fi
+    cmake --build "$build" -j "$jobs" || fail "the build in $build failed"
+}
+
+# Only one set-up of a tree at a time.
+set_up() {
+    mkdir -p build
+    exec 9>build/set-up.lock
+    flock 9
+    install_packages
+    find_libtorch
+    configure
+    compile
+    exec 9>&-
+}
+
+install_programs() {
+    local prefix=${COMQ_PREFIX:-$HOME/.local}
+    if [ -z "${COMQ_PREFIX:-}" ] && [ "$(id -u)" -eq 0 ]; then prefix=/usr/local; fi
+    cmake --install "$build" --prefix "$prefix" >"$build/install.log" ||
+        fail "could not install into $prefix; COMQ_PREFIX=DIR chooses another place"
+    say "installed into $prefix/bin"
+    case :$PATH: in
+        *":$prefix/bin:"*) ;;
+        *) say "add it to the search path: export PATH=\"$prefix/bin:\$PATH\"" ;;
+    esac
+}

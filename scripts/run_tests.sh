@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Sets up what is missing, then runs the tests; installs nothing.
+set -euo pipefail
+source "$(dirname "$0")/functions.sh"
+
+usage() {
+    cat <<'END'
+usage: scripts/run_tests.sh [--libtorch pip|debian|python|DIR] [--preset release|dev|asan] [ctest arguments]
+
+Examples: scripts/run_tests.sh -R golden
+          scripts/run_tests.sh --libtorch debian
+
+Tests on real weights and images read $COMQ_ASSETS and $COMQ_GOLDEN (default: ../shared/assets and
+../shared/golden) and are skipped without them; COMQ_REQUIRE=assets makes that a failure.
+END
+}
+
+choice='' preset=release
+while [ $# -gt 0 ]; do
+    if parse_build_option "$@"; then
+        shift "$consumed"
+        continue
+    fi
+    case $1 in
+        -h | --help) usage && exit ;;
+        *) break ;;
+    esac
+done
+
+choose_libtorch "$choice" "$preset"
+set_up
+exec ctest --test-dir "$build" --output-on-failure "$@"
