@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034
 # Sourced by setup.sh, run_tests.sh and run_demo.sh: the steps of a set-up, each of which does
 # nothing, silently, when its result is there already.
 
@@ -5,7 +7,6 @@ LIBTORCH_VERSION=2.13.0
 PYTORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$source_folder"
 
 say() { printf 'comq: %s\n' "$*"; }
 fail() {
@@ -30,10 +31,16 @@ parse_build_option() {
 }
 
 # Sets $libtorch from --libtorch's value ($1, may be empty), $COMQ_LIBTORCH, the choice of the
-# last setup.sh, or the default; $build is the folder of that choice under the preset ($2).
+# last setup.sh, or the default; $build is the folder of that choice under the preset ($2). The
+# working directory is the source tree from here on.
 choose_libtorch() {
     local remembered=build/libtorch-choice
     libtorch=${1:-${COMQ_LIBTORCH:-}}
+    case $libtorch in
+        '' | pip | debian | python) ;;
+        *) libtorch=$(realpath -m "$libtorch") ;;
+    esac
+    cd "$source_folder" || exit
     libtorch_is_default=false
     if [ -z "$libtorch" ]; then
         libtorch_is_default=true
@@ -49,10 +56,8 @@ choose_libtorch() {
 }
 
 remember_libtorch() {
-    local choice=$libtorch
-    if [ -d "$choice" ]; then choice=$(realpath "$choice"); fi
     mkdir -p build
-    echo "$choice" >build/libtorch-choice
+    echo "$libtorch" >build/libtorch-choice
 }
 
 # Debian's and Ubuntu's packages; elsewhere, and without root, CMake says what it misses.
@@ -131,7 +136,7 @@ find_libtorch() {
             ;;
         *)
             [ -d "$libtorch" ] || fail "no LibTorch $libtorch: neither a folder nor pip, debian or python"
-            torch_dir=$(realpath "$libtorch")/share/cmake/Torch
+            torch_dir=$libtorch/share/cmake/Torch
             ;;
     esac
     [ -f "$torch_dir/TorchConfig.cmake" ] || fail "no LibTorch for C++: $torch_dir/TorchConfig.cmake is missing"
