@@ -34,6 +34,11 @@ target_include_directories(comq_options SYSTEM BEFORE INTERFACE ${CMAKE_BINARY_D
 
 # The wheel's config warns that it finds no static kineto, which its libtorch_cpu holds already.
 set(kineto_LIBRARY torch)
+# It looks for its own libraries in the system's folders first, where another LibTorch may be.
+if(Torch_DIR)
+  cmake_path(SET COMQ_LIBTORCH_PREFIX NORMALIZE ${Torch_DIR}/../../..)
+  list(PREPEND CMAKE_PREFIX_PATH ${COMQ_LIBTORCH_PREFIX})
+endif()
 find_package(Torch QUIET)
 if(NOT Torch_FOUND)
   message(FATAL_ERROR "LibTorch was not found. scripts/setup.sh brings it; or name the folder of its "
