@@ -4,11 +4,10 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace comq {
 
-/** Geometry of a layer as the quantizer sees it: `groups` matrix products X·W of one shape. */
 enum class LayerKind { linear, convolution };
 
 class QuantizableLayer;
@@ -25,7 +24,7 @@ class Tap {
     virtual torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) = 0;
 };
 
-/** Installs `tap` for the calling thread while it lives. */
+/** Installs `tap` (null: none) for the calling thread while it lives; scopes nest. */
 class TapScope {
   public:
     explicit TapScope(Tap* tap);
@@ -40,12 +39,15 @@ class TapScope {
 /** The calling thread's tap, or null. */
 Tap* current_tap();
 
-/** Common face of Linear and Conv2d for calibration and quantization. */
+/**
+ * Common face of Linear and Conv2d for calibration and quantization: `groups` matrix products of
+ * rows `[N, m]` with a weight `[out / groups, m]`, transposed.
+ */
 class QuantizableLayer {
   public:
     virtual ~QuantizableLayer() = default;
 
-    /** Path of the module in its network ("blocks.0.attn.qkv"); set by Network::index_layers. */
+    /** Path of the module in its network ("blocks.0.attn.qkv"); set by Network::add_block. */
     const std::string& name() const { return name_; }
     void set_name(std::string name) { name_ = std::move(name); }
 
@@ -53,7 +55,9 @@ class QuantizableLayer {
     /** The parameter; `[out, in]` or `[out, in / groups, kh, kw]`. */
     virtual torch::Tensor& weight() = 0;
     const torch::Tensor& weight() const { return const_cast<QuantizableLayer*>(this)->weight(); }
+    /** The parameter `[out]`; an undefined tensor when the layer has none. */
     virtual torch::Tensor& bias() = 0;
+    const torch::Tensor& bias() const { return const_cast<QuantizableLayer*>(this)->bias(); }
     virtual int64_t groups() const { return 1; }
 
     int64_t out_features() const { return weight().size(0); }
@@ -62,7 +66,8 @@ class QuantizableLayer {
 
     /**
      * The rows that the layer multiplies, from its input of any batch shape: `[groups, N, m]`,
-     * contiguous. A convolution's are its im2col patches, in the order of weight.view({out, m}).
+     * contiguous. A convolution's are its im2col patches, in the order of weight.view({out, m});
+     * N = batch · output pixels, batch outermost.
      */
     virtual torch::Tensor rows(const torch::Tensor& input) const = 0;
 
@@ -77,13 +82,18 @@ class QuantizableLayer {
     std::string name_;
 };
 
-/** y = x·Wᵀ + b; parameters `weight`, `bias` as in torch.nn.Linear. */
+/**
+ * y = x·Wᵀ + b over `[..., in]`; parameters `weight`, `bias` as in torch.nn.Linear. They start at
+ * zero, as a convolution's do: a checkpoint or a training program sets them.
+ */
 class LinearImpl : public torch::nn::Module, public QuantizableLayer {
   public:
     LinearImpl(int64_t in_features, int64_t out_features, bool with_bias = true);
     torch::Tensor forward(const torch::Tensor& input);
 
     LayerKind kind() const override { return LayerKind::linear; }
+    using QuantizableLayer::bias;
+    using QuantizableLayer::weight;
     torch::Tensor& weight() override { return weight_; }
     torch::Tensor& bias() override { return bias_; }
     torch::Tensor rows(const torch::Tensor& input) const override;
@@ -97,7 +107,7 @@ TORCH_MODULE(Linear);
 struct Conv2dOptions {
     int64_t kernel = 1;
     int64_t stride = 1;
-    int64_t padding = 0;     ///< on every side; ignored when `same_padding`
+    int64_t padding = 0;  ///< on every side; ignored when `same_padding`
     int64_t dilation = 1;
     int64_t groups = 1;
     bool bias = true;
@@ -111,6 +121,8 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor forward(const torch::Tensor& input);
 
     LayerKind kind() const override { return LayerKind::convolution; }
+    using QuantizableLayer::bias;
+    using QuantizableLayer::weight;
     torch::Tensor& weight() override { return weight_; }
     torch::Tensor& bias() override { return bias_; }
     int64_t groups() const override { return options_.groups; }
@@ -118,7 +130,8 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor rows(const torch::Tensor& input) const override;
 
   private:
-    torch::Tensor padded(const torch::Tensor& input) const;
+    torch::Tensor same_padded(const torch::Tensor& input) const;
+    int64_t symmetric_padding() const { return options_.same_padding ? 0 : options_.padding; }
 
     Conv2dOptions options_;
     torch::Tensor weight_;

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/preprocessing.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** One network with the checkpoint that its numbers belong to. */
+struct ModelDescription {
+    std::string name;      ///< timm's or torchvision's, `cifar10_resnet20`, `demo_vit`, …
+    std::string family;    ///< "vit", "deit", "swin", "resnet", …
+    std::string data_set;  ///< "imagenet", "cifar10" or "demo"
+    int classes = 1000;
+    Preprocessing preprocessing;  ///< as the publisher of the checkpoint evaluated it
+    std::string checkpoint;       ///< the publisher's tag of the weights
+    std::string source;           ///< where the checkpoint comes from
+    std::string license;          ///< of the weights, as their publisher states it
+    /** Published full-precision Top-1 in percent of this checkpoint on the whole evaluation split
+     *  of `data_set`; none where there is no source for it. */
+    std::optional<double> expected_top1;
+    std::function<std::shared_ptr<Network>()> factory;
+
+    /** A new network in evaluation mode, all its parameters zero until load_parameters. */
+    std::shared_ptr<Network> make() const;
+};
+
+const std::vector<ModelDescription>& model_registry();
+
+/** Throws UsageError with the nearest name. */
+const ModelDescription& find_model(const std::string& name);
+
+/** The registry as a table for the terminal. */
+std::string list_models();
+
+}  // namespace comq

@@ -1,0 +1,76 @@
+#include "tensor/runtime.hpp"
+
+#include <ATen/Parallel.h>
+#include <tbb/task_scheduler_observer.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include <charconv>
+#include <mutex>
+#include <string_view>
+
+#include "core/errors.hpp"
+#include "core/threads.hpp"
+
+namespace comq {
+
+namespace {
+
+// OpenMP's and MKL's thread counts belong to the calling thread, so each worker needs its own call.
+class SingleThreadedWorkers : public tbb::task_scheduler_observer {
+  public:
+    SingleThreadedWorkers() { observe(true); }
+    ~SingleThreadedWorkers() override { observe(false); }
+    void on_scheduler_entry(bool) override { at::init_num_threads(); }
+};
+
+}  // namespace
+
+void set_torch_threads(int threads) {
+    set_threads(threads);
+    at::set_num_threads(1);
+    static std::once_flag interop;
+    // LibTorch refuses a second call, and nothing here uses its inter-operator pool.
+    std::call_once(interop, [] { at::set_num_interop_threads(1); });
+    static SingleThreadedWorkers workers;
+}
+
+torch::Device parse_device(const std::string& text) {
+    if (text == "cpu") return torch::Device(torch::kCPU);
+    constexpr std::string_view cuda = "cuda";
+    int index = 0;
+    if (text != cuda) {
+        const std::string_view prefix = "cuda:";
+        const char* end = text.data() + text.size();
+        const char* digits = text.data() + prefix.size();
+        if (text.rfind(prefix, 0) != 0 || digits == end ||
+            std::from_chars(digits, end, index).ptr != end || index < 0 || index > 127) {
+            throw UsageError("device: '{}' is not a device; use cpu, cuda or cuda:N", text);
+        }
+    }
+    const auto devices = static_cast<int>(torch::cuda::device_count());
+    if (devices == 0) {
+        throw UsageError(
+            "device: '{}' can't be used: LibTorch {} finds no CUDA device here; use device: cpu, "
+            "or a CUDA build of LibTorch on a machine with a GPU",
+            text, torch_version());
+    }
+    if (index >= devices) {
+        throw UsageError("device: '{}' doesn't exist: this machine has {} CUDA device{}", text,
+                         devices, devices == 1 ? " (cuda:0)" : "s, numbered from cuda:0");
+    }
+    return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
+}
+
+std::string torch_version() { return TORCH_VERSION; }
+
+std::string torch_cpu_capability() {
+    const std::string description = at::show_config();
+    const std::string_view key = "CPU capability usage: ";
+    const auto position = description.find(key);
+    if (position == std::string::npos) return "unknown";
+    const auto start = position + key.size();
+    return description.substr(start, description.find('\n', start) - start);
+}
+
+}  // namespace comq
