@@ -1,0 +1,59 @@
+#include "calibration/statistics.hpp"
+#include "quantization/descent.hpp"
+#include "quantization/grid.hpp"
+#include "quantization/method_factories.hpp"
+#include "quantization/start.hpp"
+
+namespace comq {
+namespace {
+
+/**
+ * COMQ, arXiv 2403.07134, in its two variants.
+ *
+ * `authors_code`: what github.com/AozhongZhang/COMQ does (commit fecf9ea). The min-max grid stays
+ * as it is.
+ *
+ * `paper`: codes and scales alternate (§3.2, equations 8 and 10; Algorithm 1 per layer, Algorithm 2
+ * per channel), reconstructed where the text leaves the start open: per channel the authors' grid,
+ * per layer the symmetric grid of GPFQ's rule. A sweep that raises the error is undone. The preset
+ * decides the grid; whether scales are updated is the config key it sets, `scale_update`.
+ *
+ * Both begin from the float weights.
+ */
+class Comq final : public Method {
+  public:
+    explicit Comq(const QuantizationConfig& config) : config_(config) {
+        options_.order = config.order;
+        options_.sweeps = config.sweeps;
+        options_.scale_update = config.scale_update;
+        options_.granularity = config.granularity;
+        options_.undo_worse_sweeps = config.scale_update == ScaleUpdate::closed_form;
+    }
+
+    std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
+
+    Solution solve(const GroupProblem& problem) const override {
+        check_problem(problem);
+        DescentResult result = descend(problem, grid(problem), float_start(), options_);
+        return {std::move(result.weight), result.sweeps};
+    }
+
+  private:
+    Grid grid(const GroupProblem& problem) const {
+        if (config_.preset == Preset::paper && config_.granularity == Granularity::per_layer) {
+            return symmetric_grid_per_layer(problem.weight, problem.bits, config_.scalar);
+        }
+        return minmax_grid(config_.granularity, problem.weight, problem.bits, config_.scalar);
+    }
+
+    QuantizationConfig config_;
+    DescentOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Method> make_comq(const QuantizationConfig& config) {
+    return std::make_unique<Comq>(config);
+}
+
+}  // namespace comq

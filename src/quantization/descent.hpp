@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+#include "config/experiment_config.hpp"
+#include "core/matrix.hpp"
+#include "quantization/grid.hpp"
+#include "quantization/problem.hpp"
+#include "quantization/quantized_weight.hpp"
+#include "quantization/start.hpp"
+
+namespace comq {
+
+struct DescentOptions {
+    Order order = Order::greedy;
+    int sweeps = 1;  ///< at most; a channel that no longer moves is left alone
+    /** closed_form: δ = (q+z)ᵀHw / (q+z)ᵀH(q+z) after each sweep. */
+    ScaleUpdate scale_update = ScaleUpdate::none;
+    /** per_layer: the channels share δ, and its numerator and denominator are summed over them. */
+    Granularity granularity = Granularity::per_channel;
+    /** From the second sweep on, undo a sweep that raised the error and stop there. */
+    bool undo_worse_sweeps = false;
+};
+
+struct DescentResult {
+    QuantizedWeight weight;
+    int sweeps = 0;  ///< most sweeps that any channel took
+    /** eᵀHe of each channel after each sweep, scale update included, [sweeps, n]. */
+    Matrix<double> squared_error;
+};
+
+/**
+ * Coordinate descent on eᵀHe for every output channel (COMQ, arXiv 2403.07134), e = w − wq, with
+ * r = He kept up to date: coordinate i moves to the level nearest to wq_i + r_i/H_ii, and then
+ * r ← r − H[:,i]·(new − old). Costs O(m²) a channel and sweep whatever the number of images; a
+ * coordinate that does not move costs nothing. Channels are spread over TBB's threads; the result
+ * does not depend on how.
+ *
+ * Inputs that were never active (H_ii = 0) get the level nearest to their float weight. A
+ * re-minimised δ ≤ 0 keeps the old one.
+ */
+DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start& start,
+                      const DescentOptions& options);
+
+}  // namespace comq

@@ -1,0 +1,88 @@
+#include "quantization/grid.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace comq {
+namespace {
+
+struct ScaleAndZero {
+    float scale;
+    float zero_point;
+};
+
+/** Levels whose first one is exactly `value`, for a channel that has no other. */
+ScaleAndZero constant_levels(float value) {
+    if (value == 0) return {1.0F, 0.0F};
+    return {std::fabs(value), value < 0 ? -1.0F : 1.0F};
+}
+
+ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar) {
+    const float scale = (highest - lowest) / static_cast<float>((1 << bits) - 1);
+    const auto scaled = static_cast<float>(scalar * static_cast<double>(scale));
+    // A range that underflows in fp32 leaves no δ to divide by, just as a constant channel does.
+    if (!(scaled > 0) || !std::isfinite(lowest / scale)) return constant_levels(lowest);
+    return {scaled, static_cast<float>(round_half_even(static_cast<double>(lowest / scale)))};
+}
+
+Grid uniform_grid(int64_t channels, int bits, ScaleAndZero levels) {
+    const auto n = static_cast<std::size_t>(channels);
+    return {bits, std::vector<float>(n, levels.scale), std::vector<float>(n, levels.zero_point)};
+}
+
+}  // namespace
+
+Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar) {
+    Grid grid{bits, {}, {}};
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        const auto [lowest, highest] =
+            std::minmax_element(weight.row(j), weight.row(j) + weight.cols);
+        const ScaleAndZero levels = minmax_levels(*lowest, *highest, bits, scalar);
+        grid.scale.push_back(levels.scale);
+        grid.zero_point.push_back(levels.zero_point);
+    }
+    return grid;
+}
+
+Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar) {
+    assert(weight.rows > 0 && weight.cols > 0);
+    float lowest = weight(0, 0);
+    float highest = weight(0, 0);
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        const auto [low, high] = std::minmax_element(weight.row(j), weight.row(j) + weight.cols);
+        lowest = std::min(lowest, *low);
+        highest = std::max(highest, *high);
+    }
+    return uniform_grid(weight.rows, bits, minmax_levels(lowest, highest, bits, scalar));
+}
+
+Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar) {
+    return granularity == Granularity::per_layer ? minmax_grid_per_layer(weight, bits, scalar)
+                                                 : minmax_grid_per_channel(weight, bits, scalar);
+}
+
+Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double scalar) {
+    double sum_of_largest = 0;
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        float largest = 0;
+        for (int64_t i = 0; i < weight.cols; ++i) {
+            largest = std::max(largest, std::fabs(weight(j, i)));
+        }
+        sum_of_largest += largest;
+    }
+    const int half = 1 << (bits - 1);
+    const auto scale =
+        static_cast<float>(scalar * sum_of_largest / static_cast<double>(weight.rows * half));
+    return uniform_grid(weight.rows, bits, {scale > 0 ? scale : 1.0F, static_cast<float>(-half)});
+}
+
+QuantizedWeight on_grid(Matrix<uint8_t> bit_code, const Grid& grid) {
+    const int64_t n = bit_code.rows();
+    assert(std::ssize(grid.scale) == n);
+    QuantizedWeight weight{std::move(bit_code), Matrix<float>(n, 1), Matrix<float>(n, 1)};
+    std::copy(grid.scale.begin(), grid.scale.end(), weight.scale.data());
+    std::copy(grid.zero_point.begin(), grid.zero_point.end(), weight.zero_point.data());
+    return weight;
+}
+
+}  // namespace comq

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+#include "core/matrix.hpp"
+#include "quantization/quantized_weight.hpp"
+
+namespace comq {
+
+/** Rounds to the nearest integer, half to even; |value| < 2^51. */
+inline double round_half_even(double value) {
+    constexpr double magic = 6755399441055744.0;  // 1.5·2^52: the sum has no fraction bits left
+    return (value + magic) - magic;
+}
+
+/** The levels δ·(z + q), q ∈ {0, …, top_code}, of one channel, ready for rounding. */
+class ChannelLevels {
+  public:
+    ChannelLevels(float scale, float zero_point, int top_code)
+        : scale_(scale),
+          inverse_scale_(1.0 / static_cast<double>(scale)),
+          whole_zero_(std::floor(static_cast<double>(zero_point))),
+          zero_fraction_(static_cast<double>(zero_point) - whole_zero_),
+          top_code_(top_code) {}
+
+    double scale() const { return scale_; }
+    double zero_point() const { return whole_zero_ + zero_fraction_; }
+    /** Code of the nearest level; a tie goes to the even multiple of δ, as rounding value/δ does.
+     */
+    int nearest(double value) const {
+        const double multiple = value * inverse_scale_ - zero_fraction_;
+        return static_cast<int>(
+            round_half_even(std::clamp(multiple, whole_zero_, whole_zero_ + top_code_)) -
+            whole_zero_);
+    }
+    double level(int code) const { return scale_ * (code + whole_zero_ + zero_fraction_); }
+
+  private:
+    double scale_;
+    double inverse_scale_;
+    double whole_zero_;
+    double zero_fraction_;
+    double top_code_;
+};
+
+/**
+ * The allowed levels of every channel, one scale each. Scales are floats, so that what is stored
+ * is what was optimised. A grid per layer repeats one scale and zero point.
+ */
+struct Grid {
+    int bits = 4;
+    std::vector<float> scale;       ///< δ > 0, any scalar inside, [n]
+    std::vector<float> zero_point;  ///< z, [n]
+
+    int top_code() const { return (1 << bits) - 1; }
+    ChannelLevels levels(int64_t channel) const {
+        return {scale[channel], zero_point[channel], top_code()};
+    }
+};
+
+/**
+ * The grid of the authors' code for each channel: δ = (max − min)/(2^b − 1), z = round(min/δ), in
+ * fp32 as theirs; levels scalar·δ·(z + q). A constant channel w gets δ = |w|, or 1 for w = 0, and
+ * no scalar, so that it is represented exactly.
+ */
+Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar);
+
+/** The same with one δ and z from the extremes of the whole layer. */
+Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar);
+
+/** One of the two. */
+Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar);
+
+/**
+ * Start of the paper's Algorithm 1 (one δ a layer; symmetric codes −2^(b−1)…2^(b−1)−1, so
+ * z = −2^(b−1)): δ = scalar · mean over channels of max|w| / 2^(b−1), the rule of GPFQ
+ * (arXiv 2201.11113); 1 for a layer of zeros.
+ */
+Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double scalar);
+
+/** Puts codes [n, m] and their grid together for storage. */
+QuantizedWeight on_grid(Matrix<uint8_t> bit_code, const Grid& grid);
+
+}  // namespace comq

@@ -1,0 +1,131 @@
+#include "quantization/layer_error.hpp"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <numeric>
+
+#include "quantization/vector_clones.hpp"
+
+namespace comq {
+namespace {
+
+constexpr int64_t lanes = 16;  ///< channels side by side, so that each H_ij loaded serves them all
+
+/** Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels; `v` is [m, lanes]. */
+COMQ_VECTOR_CLONES void add_row_energy(const double* gram_row, int64_t i, const double* v,
+                                       double* energy) {
+    std::array<double, lanes> sum{};
+    for (int64_t j = 0; j < i; ++j) {
+        for (int64_t l = 0; l < lanes; ++l) sum[l] += gram_row[j] * v[j * lanes + l];
+    }
+    for (int64_t l = 0; l < lanes; ++l) {
+        const double own = v[i * lanes + l];
+        energy[l] += own * (2.0 * sum[l] + gram_row[i] * own);
+    }
+}
+
+/** `gram_row(i)` points to H_i0 … H_ii. */
+template <typename GramRow>
+std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<const float> values) {
+    assert(values.cols == m);
+    std::vector<double> result(static_cast<std::size_t>(values.rows));
+    const int64_t blocks = (values.rows + lanes - 1) / lanes;
+    tbb::parallel_for(int64_t{0}, blocks, [&](int64_t block) {
+        const int64_t first = block * lanes;
+        const int64_t count = std::min(lanes, values.rows - first);
+        AlignedVector<double> v(static_cast<std::size_t>(m * lanes), 0.0);
+        for (int64_t l = 0; l < count; ++l) {
+            for (int64_t i = 0; i < m; ++i) v[i * lanes + l] = values(first + l, i);
+        }
+        std::array<double, lanes> energy{};
+        for (int64_t i = 0; i < m; ++i) add_row_energy(gram_row(i), i, v.data(), energy.data());
+        for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l], 0.0);
+    });
+    return result;
+}
+
+double sum_of(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+double ratio(double error, double signal) { return error == 0 ? 0 : error / signal; }
+
+/** Everything that does not depend on where the energies came from. */
+LayerError summarize(std::vector<double> error_energy, double signal_energy,
+                     MatrixView<const float> weight, MatrixView<const float> difference) {
+    double squared_difference = 0;
+    double squared_weight = 0;
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        for (int64_t i = 0; i < weight.cols; ++i) {
+            const double d = difference(j, i);
+            const double w = weight(j, i);
+            squared_difference += d * d;
+            squared_weight += w * w;
+        }
+    }
+    LayerError summary;
+    summary.error = std::sqrt(sum_of(error_energy));
+    summary.relative_error = ratio(summary.error, std::sqrt(signal_energy));
+    summary.sqnr_db = -20.0 * std::log10(summary.relative_error);
+    summary.weight_error = ratio(std::sqrt(squared_difference), std::sqrt(squared_weight));
+    summary.channel_error = std::move(error_energy);
+    for (double& value : summary.channel_error) value = std::sqrt(value);
+    return summary;
+}
+
+Matrix<float> difference_of(MatrixView<const float> weight, const QuantizedWeight& quantized) {
+    Matrix<float> difference = dequantize(quantized);
+    assert(difference.rows() == weight.rows && difference.cols() == weight.cols);
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        for (int64_t i = 0; i < weight.cols; ++i) {
+            difference(j, i) = weight(j, i) - difference(j, i);
+        }
+    }
+    return difference;
+}
+
+}  // namespace
+
+std::vector<double> channel_energies(MatrixView<const double> gram,
+                                     MatrixView<const float> values) {
+    return energies(
+        gram.rows, [&](int64_t i) { return gram.row(i); }, values);
+}
+
+std::vector<double> channel_energies(const PackedTriangle& gram, MatrixView<const float> values) {
+    return energies(
+        gram.order(), [&](int64_t i) { return gram.row(i); }, values);
+}
+
+LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> weight,
+                         const QuantizedWeight& quantized) {
+    const Matrix<float> difference = difference_of(weight, quantized);
+    return summarize(channel_energies(gram, difference.view()),
+                     sum_of(channel_energies(gram, weight)), weight, difference.view());
+}
+
+LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
+                         const QuantizedWeight& quantized) {
+    const auto groups = std::ssize(grams);
+    assert(groups > 0 && weight.rows % groups == 0);
+    const int64_t channels = weight.rows / groups;
+    const Matrix<float> difference = difference_of(weight, quantized);
+    std::vector<double> error_energy;
+    double signal_energy = 0;
+    for (int64_t g = 0; g < groups; ++g) {
+        const MatrixView<const float> part(difference.row(g * channels), channels, weight.cols);
+        const MatrixView<const float> signal(weight.row(g * channels), channels, weight.cols,
+                                             weight.stride);
+        const std::vector<double> energy = channel_energies(grams[g], part);
+        error_energy.insert(error_energy.end(), energy.begin(), energy.end());
+        signal_energy += sum_of(channel_energies(grams[g], signal));
+    }
+    return summarize(std::move(error_energy), signal_energy, weight, difference.view());
+}
+
+}  // namespace comq

@@ -1,0 +1,52 @@
+#include "quantization/layer_solver.hpp"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace comq {
+
+Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
+                     const LayerStatistics& statistics, int bits) {
+    const int64_t groups = statistics.groups;
+    assert(groups > 0 && weight.rows % groups == 0);
+    assert(weight.cols == statistics.in_features);
+    const int64_t channels = weight.rows / groups;
+    const std::vector<std::string> names = method.required_statistics();
+
+    std::vector<Solution> solutions(static_cast<std::size_t>(groups));
+    tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
+        std::map<std::string, Matrix<double>> grams;
+        for (const std::string& name : names) {
+            grams.emplace(name, statistics.grams.at(name).at(g).unpacked());
+        }
+        GroupProblem problem;
+        problem.layer = layer;
+        problem.bits = bits;
+        problem.weight = {weight.row(g * channels), channels, weight.cols, weight.stride};
+        for (const auto& [name, gram] : grams) {
+            if (name == statistic::gram) {
+                problem.gram = gram.view();
+            } else {
+                problem.further_grams.emplace(name, gram.view());
+            }
+        }
+        solutions[g] = method.solve(problem);
+    });
+    if (groups == 1) return std::move(solutions.front());
+
+    std::vector<QuantizedWeight> parts;
+    Solution whole;
+    for (Solution& solution : solutions) {
+        whole.sweeps = std::max(whole.sweeps, solution.sweeps);
+        parts.push_back(std::move(solution.weight));
+    }
+    whole.weight = concatenate_channels(parts);
+    return whole;
+}
+
+}  // namespace comq

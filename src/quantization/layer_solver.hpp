@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "calibration/statistics.hpp"
+#include "core/matrix.hpp"
+#include "quantization/method.hpp"
+
+namespace comq {
+
+/**
+ * Quantizes a whole layer. The groups of a grouped convolution are problems of their own: group g
+ * has the g-th run of out/groups output channels and the g-th triangle of each statistic that the
+ * method asks for. `weight` is [out, m] with m = inputs of one group (a convolution's weight
+ * flattened). Groups run in parallel. Throws what Method::solve throws.
+ */
+Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
+                     const LayerStatistics& statistics, int bits);
+
+}  // namespace comq

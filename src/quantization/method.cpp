@@ -1,0 +1,52 @@
+#include "quantization/method.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/errors.hpp"
+#include "core/nearest_name.hpp"
+#include "quantization/method_factories.hpp"
+
+namespace comq {
+namespace {
+
+struct MethodEntry {
+    std::string_view name;
+    std::string_view summary;
+    std::unique_ptr<Method> (*make)(const QuantizationConfig&);
+};
+
+constexpr std::array methods{
+    MethodEntry{"comq", "coordinate descent of arXiv 2403.07134 on a min-max grid", &make_comq},
+    MethodEntry{"rtn", "round to nearest on a min-max grid", &make_rtn},
+};
+
+const MethodEntry& find_method(const std::string& name) {
+    const auto* entry =
+        std::find_if(methods.begin(), methods.end(),
+                     [&](const MethodEntry& method) { return method.name == name; });
+    if (entry == methods.end()) {
+        throw UsageError("unknown method '{}'; did you mean '{}'? Known: {}", name,
+                         nearest_name(name, method_names()), fmt::join(method_names(), ", "));
+    }
+    return *entry;
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_method(const QuantizationConfig& config) {
+    return find_method(config.method).make(config);
+}
+
+std::vector<std::string> method_names() {
+    std::vector<std::string> names;
+    for (const MethodEntry& method : methods) names.emplace_back(method.name);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+std::string_view method_summary(const std::string& name) { return find_method(name).summary; }
+
+}  // namespace comq

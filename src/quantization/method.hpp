@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+#include "quantization/problem.hpp"
+#include "quantization/quantized_weight.hpp"
+
+namespace comq {
+
+struct Solution {
+    QuantizedWeight weight;
+    int sweeps = 0;  ///< sweeps over the codes; 0 where the method has none
+};
+
+/**
+ * A way to quantize one layer from its statistics. A method is put together from four independent
+ * choices: the statistics it reads, a grid (grid.hpp), a start (start.hpp) and a descent
+ * (descent.hpp). A new one is a file with a factory and a line in method.cpp.
+ */
+class Method {
+  public:
+    virtual ~Method() = default;
+    /** Names of calibration/statistics.hpp; only these are collected. */
+    virtual std::vector<std::string> required_statistics() const = 0;
+    /** Thread-safe. Throws what check_problem throws. */
+    virtual Solution solve(const GroupProblem& problem) const = 0;
+};
+
+/** Throws UsageError with the nearest name for an unknown method. */
+std::unique_ptr<Method> make_method(const QuantizationConfig& config);
+
+/** Names of the registered methods, sorted. */
+std::vector<std::string> method_names();
+
+/** One line on what the method does; throws like make_method. */
+std::string_view method_summary(const std::string& name);
+
+}  // namespace comq

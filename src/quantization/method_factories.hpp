@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "quantization/method.hpp"
+
+namespace comq {
+
+/** One per method, each in a file of its own; method.cpp gives them their names. */
+std::unique_ptr<Method> make_rtn(const QuantizationConfig& config);
+std::unique_ptr<Method> make_comq(const QuantizationConfig& config);
+
+}  // namespace comq

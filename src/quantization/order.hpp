@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+
+namespace comq {
+
+struct GroupProblem;
+
+/** √H_ii of the problem, or its own column norms where it has some: the key of greedy orders. */
+std::vector<float> order_norms(const GroupProblem& problem);
+
+/** 0, …, m − 1. */
+void cyclic_order(std::span<int32_t> order);
+
+/**
+ * The order in which the greedy rule visits one channel, fixed before the first sweep:
+ * ‖x_i‖·|w_i| descending, computed in fp32 as the authors do; ties keep the lower index first.
+ * Spans of length m.
+ */
+void greedy_order(std::span<const float> norm, std::span<const float> weight,
+                  std::span<int32_t> order);
+
+}  // namespace comq

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/matrix.hpp"
+
+namespace comq {
+
+/**
+ * What a method is given: one layer, or one group of a grouped convolution. The views stay owned
+ * by the caller and must outlive the call.
+ */
+struct GroupProblem {
+    std::string layer;               ///< names the layer in errors
+    int bits = 4;                    ///< 2…8
+    MatrixView<const float> weight;  ///< [n out, m in]
+    MatrixView<const double> gram;   ///< H = XᵀX, [m, m] symmetric
+    /** Further statistics a method asked for, by their name (calibration/statistics.hpp), [m, m].
+     */
+    std::map<std::string, MatrixView<const double>> further_grams;
+    /** ‖x_i‖ as the key of the greedy order, [m]; empty: √H_ii. */
+    std::vector<float> column_norm;
+
+    int64_t out_features() const { return weight.rows; }
+    int64_t in_features() const { return weight.cols; }
+    int levels() const { return 1 << bits; }
+};
+
+/**
+ * Throws InputError naming the layer when a weight or a Gram entry is NaN or infinite, UsageError
+ * when the bits are not within 2…8. Every method calls it first; shapes are asserted.
+ */
+void check_problem(const GroupProblem& problem);
+
+}  // namespace comq

@@ -1,0 +1,192 @@
+#include "quantization/descent.hpp"
+
+#include <tbb/global_control.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/random.hpp"
+#include "quantization/explicit_reference.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+using namespace comq::test;
+
+namespace {
+
+DescentOptions fixed_scale(Order order, int sweeps) {
+    DescentOptions options;
+    options.order = order;
+    options.sweeps = sweeps;
+    return options;
+}
+
+bool same_codes(const Matrix<uint8_t>& a, const Matrix<uint8_t>& b) {
+    return std::equal(a.data(), a.data() + a.rows() * a.cols(), b.data());
+}
+
+}  // namespace
+
+TEST_CASE("descent is monotone from the second sweep on") {
+    const ExplicitLayer layer = random_layer(21, 150, 40, 20);
+    const auto granularity = GENERATE(Granularity::per_channel, Granularity::per_layer);
+    const auto update = GENERATE(ScaleUpdate::none, ScaleUpdate::closed_form);
+    for (const int bits : {2, 3, 4}) {
+        DescentOptions options = fixed_scale(Order::greedy, 8);
+        options.granularity = granularity;
+        options.scale_update = update;
+        options.undo_worse_sweeps = update == ScaleUpdate::closed_form;
+        const Grid grid = minmax_grid(granularity, layer.weight.view(), bits, 1.0);
+        const DescentResult result = descend(layer.problem(bits), grid, float_start(), options);
+        for (int k = 1; k < 8; ++k) {
+            double before = 0;
+            double after = 0;
+            for (int64_t j = 0; j < 20; ++j) {
+                before += result.squared_error(k - 1, j);
+                after += result.squared_error(k, j);
+                // A shared scale may serve one channel at another's expense.
+                if (granularity == Granularity::per_channel) {
+                    CHECK(result.squared_error(k, j) <=
+                          result.squared_error(k - 1, j) * (1 + 1e-6));
+                }
+            }
+            CAPTURE(bits, k);
+            CHECK(after <= before * (1 + 1e-6));
+        }
+    }
+}
+
+TEST_CASE("descent reports the error of the weights it returns") {
+    const ExplicitLayer layer = random_layer(22, 150, 40, 20);
+    DescentOptions options = fixed_scale(Order::greedy, 3);
+    options.scale_update = ScaleUpdate::closed_form;
+    const Grid grid = minmax_grid_per_channel(layer.weight.view(), 3, 1.0);
+    const DescentResult result = descend(layer.problem(3), grid, float_start(), options);
+    const std::vector<double> expected = explicit_squared_error(layer, dequantize(result.weight));
+    for (int64_t j = 0; j < 20; ++j) {
+        CHECK(result.squared_error(2, j) == Approx(expected[j]).epsilon(1e-4));
+    }
+}
+
+TEST_CASE("descent from codes is never worse than those codes") {
+    const ExplicitLayer layer = random_layer(23, 100, 30, 16);
+    for (const int bits : {2, 4}) {
+        const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+        const Start start = rtn_start(layer.weight.view(), grid);
+        const std::vector<double> before =
+            explicit_squared_error(layer, dequantize(on_grid(start.bit_code, grid)));
+        const DescentResult result =
+            descend(layer.problem(bits), grid, start, fixed_scale(Order::cyclic, 5));
+        const std::vector<double> after = explicit_squared_error(layer, dequantize(result.weight));
+        for (int64_t j = 0; j < 16; ++j) CHECK(after[j] <= before[j] * (1 + 1e-6));
+    }
+}
+
+TEST_CASE("permuting the inputs permutes the answer") {
+    const int64_t m = 33;
+    const int64_t n = 9;
+    const ExplicitLayer layer = random_layer(24, 120, m, n);
+    const std::vector<int64_t> permutation = RandomStream(1, "permutation").permutation(m);
+    ExplicitLayer permuted{Matrix<double>(120, m), {}, Matrix<float>(n, m)};
+    for (int64_t i = 0; i < m; ++i) {
+        for (int64_t t = 0; t < 120; ++t) permuted.inputs(t, i) = layer.inputs(t, permutation[i]);
+        for (int64_t j = 0; j < n; ++j) permuted.weight(j, i) = layer.weight(j, permutation[i]);
+    }
+    permuted.gram = gram_of(permuted.inputs);
+
+    const Order order = GENERATE(Order::cyclic, Order::greedy);
+    for (const int bits : {2, 4}) {
+        const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+        const DescentResult expected =
+            descend(layer.problem(bits), grid, float_start(), fixed_scale(order, 3));
+        int64_t different = 0;
+        for (int64_t j = 0; j < n; ++j) {
+            GroupProblem problem = permuted.problem(bits);
+            problem.weight = {permuted.weight.row(j), 1, m};
+            if (order == Order::cyclic) {
+                // Keys that let the greedy rule visit the inputs as they stood before.
+                for (int64_t i = 0; i < m; ++i) {
+                    problem.column_norm.push_back(static_cast<float>(m - permutation[i]) /
+                                                  std::fabs(permuted.weight(j, i)));
+                }
+            }
+            const Grid own{bits, {grid.scale[j]}, {grid.zero_point[j]}};
+            const DescentResult result =
+                descend(problem, own, float_start(), fixed_scale(Order::greedy, 3));
+            for (int64_t i = 0; i < m; ++i) {
+                different +=
+                    result.weight.bit_code(0, i) != expected.weight.bit_code(j, permutation[i]);
+            }
+        }
+        CHECK(different == 0);
+    }
+}
+
+TEST_CASE("codes do not depend on the number of threads") {
+    const ExplicitLayer layer = random_layer(25, 150, 70, 75);
+    for (const auto granularity : {Granularity::per_channel, Granularity::per_layer}) {
+        DescentOptions options = fixed_scale(Order::greedy, 4);
+        options.scale_update = ScaleUpdate::closed_form;
+        options.granularity = granularity;
+        const Grid grid = minmax_grid(granularity, layer.weight.view(), 3, 1.0);
+        std::vector<DescentResult> results;
+        for (const std::size_t threads : {1, 2, 7}) {
+            const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+            results.push_back(descend(layer.problem(3), grid, float_start(), options));
+        }
+        for (const DescentResult& result : results) {
+            CHECK(same_codes(result.weight.bit_code, results.front().weight.bit_code));
+            CHECK(std::equal(result.weight.scale.data(), result.weight.scale.data() + 75,
+                             results.front().weight.scale.data()));
+        }
+    }
+}
+
+TEST_CASE("converged descent is optimal in every coordinate, by trying all codes") {
+    const int64_t m = 6;
+    const int bits = 2;
+    int reached_optimum = 0;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+        const ExplicitLayer layer = random_layer(100 + seed, 24, m, 1);
+        const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+        const DescentResult result =
+            descend(layer.problem(bits), grid, float_start(), fixed_scale(Order::greedy, 50));
+        REQUIRE(result.sweeps < 50);
+
+        const auto error_of = [&](const Matrix<uint8_t>& codes) {
+            return explicit_squared_error(layer, dequantize(on_grid(codes, grid))).front();
+        };
+        const double reached = error_of(result.weight.bit_code);
+        for (int64_t i = 0; i < m; ++i) {
+            for (uint8_t q = 0; q < 4; ++q) {
+                Matrix<uint8_t> codes = result.weight.bit_code;
+                codes(0, i) = q;
+                CHECK(error_of(codes) >= reached * (1 - 1e-6));
+            }
+        }
+        double best = INFINITY;
+        for (int combination = 0; combination < 4096; ++combination) {
+            Matrix<uint8_t> codes(1, m);
+            for (int64_t i = 0; i < m; ++i) {
+                codes(0, i) = static_cast<uint8_t>((combination >> (2 * i)) & 3);
+            }
+            best = std::min(best, error_of(codes));
+        }
+        CHECK(reached >= best * (1 - 1e-6));
+        reached_optimum += reached <= best * (1 + 1e-6);
+    }
+    CHECK(reached_optimum >= 5);
+}
+
+TEST_CASE("a step that cannot move costs no further sweep") {
+    const ExplicitLayer layer = random_layer(26, 100, 20, 4);
+    const Grid grid = minmax_grid_per_channel(layer.weight.view(), 8, 1.0);
+    const DescentResult few =
+        descend(layer.problem(8), grid, float_start(), fixed_scale(Order::cyclic, 60));
+    const DescentResult many =
+        descend(layer.problem(8), grid, float_start(), fixed_scale(Order::cyclic, 120));
+    CHECK(few.sweeps < 60);
+    CHECK(few.sweeps == many.sweeps);
+    CHECK(same_codes(few.weight.bit_code, many.weight.bit_code));
+}

@@ -1,0 +1,43 @@
+#include "quantization/order.hpp"
+
+#include "quantization/problem.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+TEST_CASE("the cyclic order") {
+    std::vector<int32_t> order(4);
+    cyclic_order(order);
+    CHECK(order == std::vector<int32_t>{0, 1, 2, 3});
+}
+
+TEST_CASE("the greedy order descends in norm times weight") {
+    const std::vector<float> norm{1, 2, 3, 0, 1};
+    const std::vector<float> weight{5, -4, 1, 100, -6};
+    std::vector<int32_t> order(5);
+    greedy_order(norm, weight, order);
+    CHECK(order == std::vector<int32_t>{1, 4, 0, 2, 3});
+}
+
+TEST_CASE("ties of the greedy order keep the lower index first") {
+    const std::vector<float> norm(300, 1.0F);
+    std::vector<float> weight(300, -2.0F);
+    weight[299] = 3;
+    std::vector<int32_t> order(300);
+    greedy_order(norm, weight, order);
+    CHECK(order[0] == 299);
+    for (int32_t t = 1; t < 300; ++t) CHECK(order[t] == t - 1);
+}
+
+TEST_CASE("given column norms replace those of the Gram") {
+    Matrix<double> gram(2, 2);
+    gram(0, 0) = 9;
+    gram(1, 1) = -1e-18;  // rounding of a dead input
+    Matrix<float> weight(1, 2);
+    GroupProblem problem;
+    problem.gram = gram.view();
+    problem.weight = weight.view();
+    CHECK(order_norms(problem) == std::vector<float>{3, 0});
+    problem.column_norm = {1, 5};
+    CHECK(order_norms(problem) == std::vector<float>{1, 5});
+}
