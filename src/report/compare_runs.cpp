@@ -1,0 +1,210 @@
+#include "report/compare_runs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "report/config_values.hpp"
+#include "report/run_text.hpp"
+
+namespace comq {
+
+namespace {
+
+using Values = std::map<std::string, std::string>;
+
+std::vector<DifferingKey> differing_keys(const Values& first, const Values& second) {
+    const auto value_of = [](const Values& values, const std::string& key) {
+        const auto found = values.find(key);
+        return found == values.end() ? std::string("(none)") : found->second;
+    };
+    std::set<std::string> keys;
+    for (const auto& [key, value] : first) keys.insert(key);
+    for (const auto& [key, value] : second) keys.insert(key);
+    std::vector<DifferingKey> differing;
+    for (const std::string& key : keys) {
+        const std::string a = value_of(first, key);
+        const std::string b = value_of(second, key);
+        if (a != b) differing.push_back({key, a, b});
+    }
+    return differing;
+}
+
+Values provenance_values(const RunRecord& run) {
+    Values values;
+    visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
+        values[name] = fmt::format("{}", value);
+    });
+    return values;
+}
+
+bool equal(const HostTensor& a, const HostTensor& b) {
+    return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes(), b.bytes());
+}
+
+std::optional<double> share_of_equal_codes(const LayerRecord& a, const LayerRecord& b) {
+    if (a.bit_code.shape != b.bit_code.shape || a.bit_code.numel() == 0) return std::nullopt;
+    const auto left = a.bit_code.as<uint8_t>();
+    const auto right = b.bit_code.as<uint8_t>();
+    int64_t equal_codes = 0;
+    for (std::size_t i = 0; i < left.size(); ++i) equal_codes += left[i] == right[i];
+    return static_cast<double>(equal_codes) / static_cast<double>(left.size());
+}
+
+LayerComparison compare_layers(const LayerRecord* first, const LayerRecord* second) {
+    LayerComparison result;
+    result.name = first != nullptr ? first->name : second->name;
+    result.in_first = first != nullptr;
+    result.in_second = second != nullptr;
+    if (first != nullptr) {
+        result.first_bits = first->bits;
+        result.first_relative_error = first->relative_error;
+    }
+    if (second != nullptr) {
+        result.second_bits = second->bits;
+        result.second_relative_error = second->relative_error;
+    }
+    if (first != nullptr && second != nullptr) {
+        result.equal_codes = share_of_equal_codes(*first, *second);
+        result.same_weights = equal(first->bit_code, second->bit_code) &&
+                              equal(first->scale, second->scale) &&
+                              equal(first->zero_point, second->zero_point);
+    }
+    return result;
+}
+
+std::vector<LayerComparison> compare_all_layers(const RunRecord& first, const RunRecord& second) {
+    const auto find = [](const RunRecord& run, const std::string& name) -> const LayerRecord* {
+        const auto found = std::ranges::find(run.layers, name, &LayerRecord::name);
+        return found == run.layers.end() ? nullptr : &*found;
+    };
+    std::vector<LayerComparison> result;
+    for (const LayerRecord& layer : first.layers) {
+        result.push_back(compare_layers(&layer, find(second, layer.name)));
+    }
+    for (const LayerRecord& layer : second.layers) {
+        if (find(first, layer.name) == nullptr) result.push_back(compare_layers(nullptr, &layer));
+    }
+    return result;
+}
+
+/** Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. */
+void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
+                 AccuracyComparison& comparison) {
+    std::map<std::string, std::size_t> position_of;
+    for (std::size_t i = 0; i < second.image.size(); ++i) position_of[second.image[i]] = i;
+    if (first.image.empty() || first.image.size() != second.image.size()) return;
+    std::vector<uint8_t> first_right;
+    std::vector<uint8_t> second_right;
+    int64_t differing = 0;
+    for (std::size_t i = 0; i < first.image.size(); ++i) {
+        const auto found = position_of.find(first.image[i]);
+        if (found == position_of.end()) return;
+        const std::size_t j = found->second;
+        if (first.label[i] != second.label[j]) return;
+        first_right.push_back(first.prediction[i] == first.label[i]);
+        second_right.push_back(second.prediction[j] == second.label[j]);
+        differing += first.prediction[i] != second.prediction[j];
+    }
+    comparison.differing_predictions = differing;
+    comparison.paired = mcnemar_test(first_right, second_right);
+}
+
+void compare_accuracies(const char* network, const std::optional<EvaluationRecord>& first,
+                        const std::optional<EvaluationRecord>& second,
+                        std::vector<AccuracyComparison>& comparisons) {
+    if (!first && !second) return;
+    AccuracyComparison comparison;
+    comparison.network = network;
+    if (first) {
+        comparison.first_top1 = first->top1;
+        comparison.first_standard_error = first->top1_standard_error;
+    }
+    if (second) {
+        comparison.second_top1 = second->top1;
+        comparison.second_standard_error = second->top1_standard_error;
+    }
+    if (first && second) pair_images(*first, *second, comparison);
+    comparisons.push_back(comparison);
+}
+
+std::string describe_keys(const char* title, const std::vector<DifferingKey>& keys) {
+    if (keys.empty()) return fmt::format("{}: no difference\n", title);
+    std::string text = fmt::format("{}: {} differ\n", title, keys.size());
+    for (const DifferingKey& key : keys) {
+        text += fmt::format("  {:<28} {} | {}\n", key.key, key.first, key.second);
+    }
+    return text;
+}
+
+std::string describe_accuracy(const AccuracyComparison& accuracy) {
+    std::string text =
+        fmt::format("{} Top-1 (%): {} | {}", accuracy.network,
+                    format_accuracy(accuracy.first_top1, accuracy.first_standard_error),
+                    format_accuracy(accuracy.second_top1, accuracy.second_standard_error));
+    if (!accuracy.paired) return text + "; not the same images, so no paired test\n";
+    const McNemarTest& test = *accuracy.paired;
+    return text +
+           fmt::format(
+               "\n  {} images, {} predicted differently; only the first is right on {}, only "
+               "the second on {}\n  second − first: {:+.2f} ± {:.2f}, McNemar's exact p = "
+               "{:.3g}\n",
+               test.images, accuracy.differing_predictions, test.only_first_right,
+               test.only_second_right, test.difference, test.standard_error, test.p_value);
+}
+
+std::string error_text(bool present, int64_t bits, double relative_error) {
+    if (!present) return "(none)";
+    return fmt::format("{} bits, {:.5f}", bits, relative_error);
+}
+
+std::string describe_layers(const std::vector<LayerComparison>& layers) {
+    std::string text;
+    std::size_t same = 0;
+    std::size_t width = 0;
+    for (const LayerComparison& layer : layers) width = std::max(width, layer.name.size());
+    for (const LayerComparison& layer : layers) {
+        if (layer.same_weights) {
+            ++same;
+            continue;
+        }
+        text +=
+            fmt::format("  {:<{}}  {} | {}{}\n", layer.name, width,
+                        error_text(layer.in_first, layer.first_bits, layer.first_relative_error),
+                        error_text(layer.in_second, layer.second_bits, layer.second_relative_error),
+                        layer.equal_codes
+                            ? fmt::format(", {:.2f}% of the codes equal", 100 * *layer.equal_codes)
+                            : std::string());
+    }
+    return fmt::format("layers: {} of {} with identical codes, scales and zero points{}\n{}", same,
+                       layers.size(),
+                       text.empty() ? "" : "; bits and relative errors of the others:", text);
+}
+
+}  // namespace
+
+RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
+    RunComparison comparison;
+    comparison.config = differing_keys(config_values(first.config, "the first run"),
+                                       config_values(second.config, "the second run"));
+    comparison.provenance = differing_keys(provenance_values(first), provenance_values(second));
+    comparison.layers = compare_all_layers(first, second);
+    compare_accuracies("full-precision", first.full_precision, second.full_precision,
+                       comparison.accuracies);
+    compare_accuracies("quantized", first.quantized, second.quantized, comparison.accuracies);
+    return comparison;
+}
+
+std::string describe_comparison(const RunComparison& comparison) {
+    std::string text = describe_keys("config keys", comparison.config);
+    text += describe_keys("provenance", comparison.provenance);
+    for (const AccuracyComparison& accuracy : comparison.accuracies) {
+        text += describe_accuracy(accuracy);
+    }
+    return text + describe_layers(comparison.layers);
+}
+
+}  // namespace comq

@@ -1,0 +1,160 @@
+#include "results/journal_part.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <type_traits>
+
+#include "core/errors.hpp"
+#include "core/hash.hpp"
+#include "results/layer_columns.hpp"
+#include "storage/safetensors.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* part_version = "1";
+constexpr std::string_view parameter_prefix = "parameters/";
+
+std::string digest_of(const JournalPart& part) {
+    Sha256 hash;
+    hash.update(part.record);
+    for (const auto& [name, tensor] : part.tensors) {
+        hash.update(
+            fmt::format("\n{} {} {}\n", name, name_of(tensor.dtype), format_shape(tensor.shape)));
+        hash.update(tensor.bytes());
+    }
+    return hash.hex_digest();
+}
+
+/** JSON has no NaN and no infinity. */
+json to_json(double value) {
+    if (std::isfinite(value)) return value;
+    return std::isnan(value) ? "nan" : (value > 0 ? "inf" : "-inf");
+}
+
+void from_json(const json& item, std::string& value) { value = item.get<std::string>(); }
+void from_json(const json& item, int64_t& value) { value = item.get<int64_t>(); }
+void from_json(const json& item, double& value) {
+    value = item.is_string() ? std::stod(item.get<std::string>()) : item.get<double>();
+}
+
+const HostTensor& tensor_of(const JournalPart& part, const char* name, DType dtype,
+                            std::size_t dimensions, const fs::path& file) {
+    const auto found = part.tensors.find(name);
+    if (found == part.tensors.end() || found->second.dtype != dtype ||
+        found->second.shape.size() != dimensions) {
+        throw InputError("{}: holds no {} tensor '{}' of {} dimensions", file.string(),
+                         name_of(dtype), name, dimensions);
+    }
+    return found->second;
+}
+
+HostTensor column(const std::vector<int64_t>& values) {
+    return HostTensor::copy_of<int64_t>(DType::i64, {static_cast<int64_t>(values.size())}, values);
+}
+
+std::vector<int64_t> column_of(const JournalPart& part, const char* name, const fs::path& file) {
+    const auto values = tensor_of(part, name, DType::i64, 1, file).as<int64_t>();
+    return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+void write_journal_part(const fs::path& file, const JournalPart& part) {
+    write_safetensors(
+        file, part.tensors,
+        {{"comq_part", part_version}, {"record", part.record}, {"sha256", digest_of(part)}});
+}
+
+JournalPart read_journal_part(const fs::path& file) {
+    SafetensorsFile stored = read_safetensors(file);
+    if (stored.metadata["comq_part"] != part_version) {
+        throw InputError("{}: is no journal part of version {}", file.string(), part_version);
+    }
+    JournalPart part{stored.metadata["record"], std::move(stored.tensors)};
+    if (digest_of(part) != stored.metadata["sha256"]) {
+        throw InputError("{}: does not match its checksum", file.string());
+    }
+    return part;
+}
+
+JournalPart to_part(const FinishedLayer& layer) {
+    json record;
+    for (const LayerColumn& column : layer_columns()) {
+        std::visit(
+            [&](auto field) {
+                if constexpr (std::is_same_v<decltype(field), double LayerRecord::*>) {
+                    record[column.name] = to_json(layer.record.*field);
+                } else {
+                    record[column.name] = layer.record.*field;
+                }
+            },
+            column.field);
+    }
+    JournalPart part{record.dump(), {}};
+    part.tensors["bit_code"] = layer.record.bit_code;
+    part.tensors["scale"] = layer.record.scale;
+    part.tensors["zero_point"] = layer.record.zero_point;
+    for (const auto& [name, tensor] : layer.parameters) {
+        part.tensors[std::string(parameter_prefix) + name] = tensor;
+    }
+    return part;
+}
+
+FinishedLayer layer_from(const JournalPart& part, const fs::path& file) {
+    FinishedLayer layer;
+    try {
+        const json record = json::parse(part.record);
+        for (const LayerColumn& column : layer_columns()) {
+            std::visit([&](auto field) { from_json(record.at(column.name), layer.record.*field); },
+                       column.field);
+        }
+    } catch (const std::exception& error) {
+        throw InputError("{}: its record is unreadable: {}", file.string(), error.what());
+    }
+    layer.record.bit_code = tensor_of(part, "bit_code", DType::u8, 2, file);
+    layer.record.scale = tensor_of(part, "scale", DType::f32, 2, file);
+    layer.record.zero_point = tensor_of(part, "zero_point", DType::f32, 2, file);
+    for (const auto& [name, tensor] : part.tensors) {
+        if (name.starts_with(parameter_prefix)) {
+            layer.parameters[name.substr(parameter_prefix.size())] = tensor;
+        }
+    }
+    return layer;
+}
+
+JournalPart to_part(const FinishedPredictions& finished) {
+    JournalPart part{json{{"network", finished.network}}.dump(), {}};
+    part.tensors["image"] = column(finished.predictions.image);
+    part.tensors["label"] = column(finished.predictions.label);
+    part.tensors["prediction"] = column(finished.predictions.prediction);
+    part.tensors["rank"] = column(finished.predictions.rank);
+    return part;
+}
+
+FinishedPredictions predictions_from(const JournalPart& part, const fs::path& file) {
+    const json record = json::parse(part.record, nullptr, false);
+    if (!record.is_object() || !record.contains("network") || !record["network"].is_string()) {
+        throw InputError("{}: its record is unreadable", file.string());
+    }
+    FinishedPredictions finished;
+    finished.network = record["network"];
+    Predictions& predictions = finished.predictions;
+    predictions.image = column_of(part, "image", file);
+    predictions.label = column_of(part, "label", file);
+    predictions.prediction = column_of(part, "prediction", file);
+    predictions.rank = column_of(part, "rank", file);
+    if (predictions.label.size() != predictions.size() ||
+        predictions.prediction.size() != predictions.size() ||
+        predictions.rank.size() != predictions.size()) {
+        throw InputError("{}: its columns differ in length", file.string());
+    }
+    return finished;
+}
+
+}  // namespace comq

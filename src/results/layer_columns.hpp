@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "results/run_record.hpp"
+
+namespace comq {
+
+/** One column of the group `layers`: the one list that is written, read, documented, printed. */
+struct LayerColumn {
+    using Field =
+        std::variant<std::string LayerRecord::*, int64_t LayerRecord::*, double LayerRecord::*>;
+
+    std::string name;
+    Field field;
+    std::string units;        ///< "1": a pure number; empty: text
+    std::string description;  ///< one line
+};
+
+/** Schema 1, in the order of results/README.md; `name` comes first. */
+const std::vector<LayerColumn>& layer_columns();
+
+/** The column `name`, or null. */
+const LayerColumn* find_layer_column(std::string_view name);
+
+}  // namespace comq

@@ -1,0 +1,236 @@
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "results/layer_columns.hpp"
+#include "results/run_file.hpp"
+#include "storage/hdf5.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int known_major = 1;
+
+/** Reads the objects of one file, with its name in every message. */
+class Reader {
+  public:
+    explicit Reader(const fs::path& file) : file_(file.string()) {}
+
+    template <typename... Args>
+    [[noreturn]] void fail(const std::string& object, fmt::format_string<Args...> what,
+                           Args&&... args) const {
+        throw InputError("{}: {}: {}", file_, object,
+                         fmt::format(what, std::forward<Args>(args)...));
+    }
+
+    Hdf5Group group(const Hdf5Group& parent, const std::string& name) const {
+        if (!parent.contains(name)) fail(parent.path(), "has no group '{}'", name);
+        return parent.open_group(name);
+    }
+
+    Hdf5Dataset dataset(const Hdf5Group& parent, const std::string& name) const {
+        if (!parent.contains(name)) fail(parent.path(), "has no column '{}'", name);
+        return parent.open_dataset(name);
+    }
+
+    void attribute(const Hdf5Object& object, const std::string& name, std::string& value) const {
+        value = checked(object, name).text_attribute(name);
+    }
+    void attribute(const Hdf5Object& object, const std::string& name, double& value) const {
+        value = checked(object, name).real_attribute(name);
+    }
+    template <std::integral T>
+    void attribute(const Hdf5Object& object, const std::string& name, T& value) const {
+        value = static_cast<T>(checked(object, name).integer_attribute(name));
+    }
+
+    void column(const Hdf5Group& group, const std::string& name,
+                std::vector<std::string>& values) const {
+        values = one_dimensional(group, name).texts();
+    }
+    void column(const Hdf5Group& group, const std::string& name,
+                std::vector<int64_t>& values) const {
+        values = one_dimensional(group, name).integers();
+    }
+    void column(const Hdf5Group& group, const std::string& name,
+                std::vector<double>& values) const {
+        values = one_dimensional(group, name).reals();
+    }
+
+    /** A column with as many rows as the column `scale`. */
+    template <typename T>
+    void column(const Hdf5Group& group, const std::string& name, std::vector<T>& values,
+                const std::string& scale, std::size_t rows) const {
+        column(group, name, values);
+        if (values.size() != rows) {
+            fail(group.path() + "/" + name, "has {} rows, but '{}' has {}", values.size(), scale,
+                 rows);
+        }
+    }
+
+    HostTensor matrix(const Hdf5Group& group, const std::string& name, DType dtype,
+                      int64_t rows) const {
+        HostTensor tensor = dataset(group, name).tensor();
+        if (tensor.dtype != dtype || tensor.shape.size() != 2 || tensor.shape[0] != rows) {
+            fail(group.path() + "/" + name, "is {} {}, expected {} of 2 dimensions with {} rows",
+                 name_of(tensor.dtype), format_shape(tensor.shape), name_of(dtype), rows);
+        }
+        return tensor;
+    }
+
+  private:
+    const Hdf5Object& checked(const Hdf5Object& object, const std::string& name) const {
+        if (!object.has_attribute(name)) fail(object.path(), "has no attribute '{}'", name);
+        return object;
+    }
+
+    Hdf5Dataset one_dimensional(const Hdf5Group& group, const std::string& name) const {
+        Hdf5Dataset column = dataset(group, name);
+        const auto shape = column.shape();
+        if (shape.size() != 1) {
+            fail(column.path(), "is {}, expected one dimension", format_shape(shape));
+        }
+        return column;
+    }
+
+    std::string file_;
+};
+
+void check_version(const Reader& reader, const Hdf5Group& root) {
+    if (!root.has_attribute("schema_version")) {
+        reader.fail("/", "has no attribute 'schema_version', so this is no result file of comq");
+    }
+    const std::string version = root.text_attribute("schema_version");
+    int major = 0;
+    const char* end = version.data() + version.size();
+    const auto [point, error] = std::from_chars(version.data(), end, major);
+    if (error != std::errc() || point == end || *point != '.' || major < 1) {
+        reader.fail("/", "'schema_version' is '{}', which is no version", version);
+    }
+    if (major > known_major) {
+        reader.fail("/",
+                    "schema version {} is later than this program reads ({}.x); use a later comq",
+                    version, known_major);
+    }
+}
+
+RunStatus read_status(const Reader& reader, const Hdf5Group& root) {
+    std::string status;
+    reader.attribute(root, "status", status);
+    for (const auto known : {RunStatus::complete, RunStatus::partial, RunStatus::gate_failed}) {
+        if (status == name_of(known)) return known;
+    }
+    reader.fail("/", "'status' is '{}', expected complete, partial or gate_failed", status);
+}
+
+/** Other writers know less of these; what is absent stays empty. */
+void read_provenance(const Reader& reader, const Hdf5Group& group, Provenance& provenance) {
+    visit_fields(provenance, [&](const char* name, auto& value, const char*) {
+        if (group.has_attribute(name)) reader.attribute(group, name, value);
+    });
+}
+
+EvaluationRecord read_evaluation(const Reader& reader, const Hdf5Group& group) {
+    EvaluationRecord evaluation;
+    reader.attribute(group, "top1", evaluation.top1);
+    reader.attribute(group, "top5", evaluation.top5);
+    reader.attribute(group, "top1_standard_error", evaluation.top1_standard_error);
+    reader.attribute(group, "images", evaluation.images);
+    reader.column(group, "image", evaluation.image);
+    const std::size_t rows = evaluation.image.size();
+    reader.column(group, "label", evaluation.label, "image", rows);
+    reader.column(group, "prediction", evaluation.prediction, "image", rows);
+    std::vector<int64_t> in_top5;
+    reader.column(group, "in_top5", in_top5, "image", rows);
+    evaluation.in_top5.assign(in_top5.begin(), in_top5.end());
+    return evaluation;
+}
+
+void read_evaluations(const Reader& reader, const Hdf5Group& group, RunRecord& run) {
+    if (group.has_attribute("agreement")) run.agreement = group.real_attribute("agreement");
+    if (group.contains("full_precision")) {
+        run.full_precision = read_evaluation(reader, group.open_group("full_precision"));
+    }
+    if (group.contains("quantized")) {
+        run.quantized = read_evaluation(reader, group.open_group("quantized"));
+    }
+}
+
+void read_layers(const Reader& reader, const Hdf5Group& group, std::vector<LayerRecord>& layers) {
+    std::vector<std::string> names;
+    reader.column(group, "name", names);
+    layers.resize(names.size());
+    for (const LayerColumn& column : layer_columns()) {
+        std::visit(
+            [&](auto field) {
+                std::vector<std::decay_t<decltype(layers.front().*field)>> values;
+                reader.column(group, column.name, values, "name", names.size());
+                for (std::size_t i = 0; i < layers.size(); ++i) layers[i].*field = values[i];
+            },
+            column.field);
+    }
+}
+
+void read_codes(const Reader& reader, const Hdf5Group& codes, std::vector<LayerRecord>& layers) {
+    for (LayerRecord& layer : layers) {
+        const Hdf5Group group = reader.group(codes, layer.name);
+        layer.bit_code = reader.matrix(group, "bit_code", DType::u8, layer.out_features);
+        layer.scale = reader.matrix(group, "scale", DType::f32, layer.out_features);
+        layer.zero_point = reader.matrix(group, "zero_point", DType::f32, layer.out_features);
+        if (layer.bit_code.shape[1] != layer.in_features) {
+            reader.fail(group.path() + "/bit_code", "has {} columns, but 'in_features' is {}",
+                        layer.bit_code.shape[1], layer.in_features);
+        }
+    }
+}
+
+void read_stages(const Reader& reader, const Hdf5Group& group, std::vector<StageRecord>& stages) {
+    std::vector<std::string> names;
+    std::vector<double> seconds;
+    reader.column(group, "name", names);
+    reader.column(group, "seconds", seconds, "name", names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) stages.push_back({names[i], seconds[i]});
+}
+
+}  // namespace
+
+RunRecord read_run_file(const fs::path& file, ReadScope scope) {
+    const Hdf5File hdf5 = Hdf5File::open_for_reading(file);
+    const Hdf5Group root = hdf5.root();
+    const Reader reader(file);
+    check_version(reader, root);
+
+    RunRecord run;
+    run.status = read_status(reader, root);
+    reader.attribute(root, "config", run.config);
+    reader.attribute(root, "identity", run.identity);
+    reader.attribute(root, "uses_labels", run.uses_labels);
+    reader.attribute(root, "uses_gradients", run.uses_gradients);
+    read_provenance(reader, reader.group(root, "provenance"), run.provenance);
+    read_evaluations(reader, reader.group(root, "evaluation"), run);
+    const Hdf5Group size = reader.group(root, "model_size");
+    reader.attribute(size, "float_bytes", run.model_size.float_bytes);
+    reader.attribute(size, "quantized_bytes", run.model_size.quantized_bytes);
+    reader.attribute(size, "average_bits_with_scales", run.model_size.average_bits_with_scales);
+    read_layers(reader, reader.group(root, "layers"), run.layers);
+    reader.column(reader.group(root, "calibration"), "image", run.calibration_images);
+    read_stages(reader, reader.group(root, "stages"), run.stages);
+    if (scope == ReadScope::everything) {
+        read_codes(reader, reader.group(root, "codes"), run.layers);
+        const Hdf5Group parameters = reader.group(root, "parameters");
+        for (const std::string& name : parameters.names()) {
+            run.parameters[name] = parameters.open_dataset(name).tensor();
+        }
+    }
+    return run;
+}
+
+}  // namespace comq

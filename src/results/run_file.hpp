@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+
+#include "results/run_record.hpp"
+
+namespace comq {
+
+/** Of the files that this program writes; results/README.md documents it. */
+inline constexpr const char* run_schema_version = "1.0";
+
+/**
+ * Writes a run as HDF5, schema 1. Atomic: `file` holds the old content or the whole new one; its
+ * folder is created. Throws Failure naming the file and the object that could not be written.
+ */
+void write_run_file(const std::filesystem::path& file, const RunRecord& run);
+
+enum class ReadScope {
+    summary,  ///< without codes and parameters, which are most of the bytes
+    everything,
+};
+
+/**
+ * Reads files of every schema 1.x; what a later minor version adds is ignored. Throws InputError,
+ * one line that names the file and the object, when the file is no HDF5 file, was cut, misses
+ * something that schema 1.0 promises, disagrees with itself, or is of a later major version.
+ */
+RunRecord read_run_file(const std::filesystem::path& file, ReadScope scope);
+
+}  // namespace comq

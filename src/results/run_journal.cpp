@@ -1,0 +1,258 @@
+#include "results/run_journal.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cassert>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <span>
+#include <sstream>
+#include <string_view>
+
+#include "core/errors.hpp"
+#include "storage/atomic_file.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* header_name = "run.json";
+constexpr const char* header_format = "comq journal 1";
+constexpr std::string_view layer_prefix = "layer.";
+constexpr std::string_view predictions_prefix = "predictions.";
+constexpr std::string_view part_suffix = ".safetensors";
+
+bool is_part(const fs::path& file) {
+    const std::string name = file.filename().string();
+    return name.ends_with(part_suffix) &&
+           (name.starts_with(layer_prefix) || name.starts_with(predictions_prefix));
+}
+
+std::vector<fs::path> parts_in(const fs::path& folder) {
+    std::vector<fs::path> parts;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        if (is_part(entry.path())) parts.push_back(entry.path());
+    }
+    std::sort(parts.begin(), parts.end());
+    return parts;
+}
+
+/** A killed process leaves the temporary file it was writing (AtomicFile). */
+void remove_temporaries(const fs::path& folder) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with('.') && name.ends_with(".tmp")) fs::remove(entry.path());
+    }
+}
+
+void create_folder(const fs::path& folder) {
+    std::error_code error;
+    if (!folder.empty()) fs::create_directories(folder, error);
+    if (error) throw Failure("{}: cannot be created: {}", folder.string(), error.message());
+}
+
+std::string text_of(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+}
+
+void write_header(const fs::path& file, const RunIdentity& identity) {
+    const json header{{"format", header_format},
+                      {"identity", identity.digest},
+                      {"config", identity.config},
+                      {"content", identity.content}};
+    const std::string text = header.dump(2) + "\n";
+    write_file_atomically(file, std::as_bytes(std::span(text)));
+}
+
+RunIdentity read_header(const fs::path& file) {
+    try {
+        const json header = json::parse(text_of(file));
+        if (header.at("format") != header_format)
+            throw Failure("format is not '{}'", header_format);
+        return {header.at("identity"), header.at("config"), header.at("content")};
+    } catch (const std::exception& error) {
+        throw InputError(
+            "{}: is damaged, so nothing tells which run the parts beside it belong to ({}); start "
+            "over with --restart",
+            file.string(), error.what());
+    }
+}
+
+/** What differs between two runs, for people: config keys and the content behind its paths. */
+std::vector<std::string> differences(const RunIdentity& here, const RunIdentity& there,
+                                     const DifferingKeys& differing_keys) {
+    std::vector<std::string> names = differing_keys(here.config, there.config);
+    for (const auto& [name, hash] : here.content) {
+        const auto other = there.content.find(name);
+        if (other == there.content.end() || other->second != hash) names.push_back(name);
+    }
+    return names;
+}
+
+/** Image index ascending, each once. */
+Predictions sorted(const Predictions& all) {
+    std::vector<std::size_t> order(all.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return all.image[a] < all.image[b]; });
+    Predictions result;
+    for (const std::size_t i : order) {
+        if (!result.image.empty() && result.image.back() == all.image[i]) continue;
+        result.image.push_back(all.image[i]);
+        result.label.push_back(all.label[i]);
+        result.prediction.push_back(all.prediction[i]);
+        result.rank.push_back(all.rank[i]);
+    }
+    return result;
+}
+
+void append(Predictions& all, const Predictions& more) {
+    const auto extend = [](std::vector<int64_t>& column, const std::vector<int64_t>& values) {
+        column.insert(column.end(), values.begin(), values.end());
+    };
+    extend(all.image, more.image);
+    extend(all.label, more.label);
+    extend(all.prediction, more.prediction);
+    extend(all.rank, more.rank);
+}
+
+}  // namespace
+
+fs::path RunJournal::folder_of(const fs::path& result_file) {
+    return result_file.string() + ".parts";
+}
+
+RunJournal::RunJournal(const fs::path& result_file, const RunIdentity& identity, Leftover leftover,
+                       const DifferingKeys& differing_keys)
+    : folder_(folder_of(result_file)) {
+    create_folder(result_file.parent_path());
+    lock_ = std::make_unique<FileLock>(result_file);
+    create_folder(folder_);
+    open(identity, leftover, differing_keys);
+}
+
+void RunJournal::open(const RunIdentity& identity, Leftover leftover,
+                      const DifferingKeys& differing_keys) {
+    const fs::path header = folder_ / header_name;
+    remove_temporaries(folder_);
+    if (leftover == Leftover::restart) {
+        for (const fs::path& part : parts_in(folder_)) fs::remove(part);
+    }
+    if (parts_in(folder_).empty()) {
+        write_header(header, identity);
+        return;
+    }
+    if (leftover == Leftover::refuse) {
+        throw UsageError(
+            "{}: holds the finished work of an interrupted run; continue it with --resume or "
+            "delete it with --restart",
+            folder_.string());
+    }
+    const RunIdentity stored = read_header(header);
+    if (stored.digest != identity.digest) {
+        const auto names = differences(identity, stored, differing_keys);
+        throw UsageError(
+            "{}: is the work of another run, which differs in {}; restore that, choose another "
+            "output.file, or start over with --restart",
+            folder_.string(),
+            names.empty() ? std::string("the program's build or machine")
+                          : fmt::format("{}", fmt::join(names, ", ")));
+    }
+    read_parts();
+}
+
+void RunJournal::read_parts() {
+    for (const fs::path& file : parts_in(folder_)) {
+        try {
+            take_part(file);
+        } catch (const InputError& error) {
+            spdlog::warn("{}; it is computed again", error.what());
+            fs::remove(file);
+        }
+    }
+}
+
+void RunJournal::take_part(const fs::path& file) {
+    const JournalPart part = read_journal_part(file);
+    if (file.filename().string().starts_with(layer_prefix)) {
+        layers_[layer_from(part, file).record.name] = file;
+    } else {
+        const FinishedPredictions finished = predictions_from(part, file);
+        append(predictions_[finished.network], finished.predictions);
+    }
+}
+
+void RunJournal::write_part(const fs::path& file, const JournalPart& part) const {
+    try {
+        write_journal_part(file, part);
+    } catch (const Error& error) {
+        std::size_t count = 0;
+        for (const auto& [network, predictions] : predictions_) count += predictions.size();
+        throw Failure(
+            "{}; the {} finished layers and {} predictions in {} are kept, --resume continues "
+            "there",
+            error.what(), layers_.size(), count, folder_.string());
+    }
+}
+
+std::vector<std::string> RunJournal::finished_layers() const {
+    const std::scoped_lock guard(mutex_);
+    std::vector<std::string> names;
+    for (const auto& [name, file] : layers_) names.push_back(name);
+    return names;
+}
+
+std::optional<FinishedLayer> RunJournal::layer(const std::string& name) const {
+    const std::scoped_lock guard(mutex_);
+    const auto found = layers_.find(name);
+    if (found == layers_.end()) return std::nullopt;
+    return layer_from(read_journal_part(found->second), found->second);
+}
+
+void RunJournal::store_layer(const FinishedLayer& layer) {
+    const std::string& name = layer.record.name;
+    assert(!name.empty() && name.find('/') == std::string::npos);
+    const fs::path file = folder_ / fmt::format("{}{}{}", layer_prefix, name, part_suffix);
+    const std::scoped_lock guard(mutex_);
+    write_part(file, to_part(layer));
+    layers_[name] = file;
+}
+
+Predictions RunJournal::predictions(const std::string& network) const {
+    const std::scoped_lock guard(mutex_);
+    const auto found = predictions_.find(network);
+    return found == predictions_.end() ? Predictions() : sorted(found->second);
+}
+
+void RunJournal::store_predictions(const FinishedPredictions& finished) {
+    const Predictions& block = finished.predictions;
+    if (block.size() == 0) return;
+    const int64_t first = *std::min_element(block.image.begin(), block.image.end());
+    const fs::path file = folder_ / fmt::format("{}{}.{:09}{}", predictions_prefix,
+                                                finished.network, first, part_suffix);
+    const std::scoped_lock guard(mutex_);
+    write_part(file, to_part(finished));
+    append(predictions_[finished.network], block);
+}
+
+void RunJournal::remove() {
+    const std::scoped_lock guard(mutex_);
+    layers_.clear();
+    predictions_.clear();
+    std::error_code error;
+    fs::remove_all(folder_, error);
+    if (error) spdlog::warn("{}: cannot be deleted: {}", folder_.string(), error.message());
+    lock_.reset();
+}
+
+}  // namespace comq

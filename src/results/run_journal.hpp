@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/accuracy.hpp"
+#include "results/journal_part.hpp"
+#include "results/run_record.hpp"
+#include "storage/file_lock.hpp"
+
+namespace comq {
+
+/** What decides whether an interrupted run may be continued. */
+struct RunIdentity {
+    std::string digest;  ///< RunRecord::identity
+    std::string config;  ///< resolved YAML text
+    /** Hashes of what the config's paths lead to, by a name for people ("checkpoint"). */
+    std::map<std::string, std::string> content;
+};
+
+/** Names the keys in which two resolved configs differ, of those that can change a number. */
+using DifferingKeys =
+    std::function<std::vector<std::string>(const std::string& here, const std::string& there)>;
+
+/** What to do with the journal that an earlier run of the same result file left. */
+enum class Leftover {
+    refuse,   ///< an error that names --resume and --restart
+    resume,   ///< continue it; an error when it is another run's
+    restart,  ///< delete it
+};
+
+/**
+ * The finished work of one run, in the folder `RESULT.h5.parts`: `run.json` (identity, config),
+ * one safetensors file with a checksum per layer and per block of predictions, each renamed into
+ * place when whole. A kill at any moment loses only what was being computed. A part
+ * that is damaged is deleted with one warning, and so computed again. Thread-safe.
+ *
+ * Errors: whatever FileLock throws when another process writes the same result; UsageError for a
+ * leftover that is refused or is another run's; InputError when `run.json` is damaged; Failure
+ * when a file can't be written (full disk), naming it and what is kept.
+ */
+class RunJournal {
+  public:
+    RunJournal(const std::filesystem::path& result_file, const RunIdentity& identity,
+               Leftover leftover, const DifferingKeys& differing_keys);
+
+    static std::filesystem::path folder_of(const std::filesystem::path& result_file);
+    const std::filesystem::path& folder() const { return folder_; }
+
+    std::vector<std::string> finished_layers() const;
+    /** None: not finished. */
+    std::optional<FinishedLayer> layer(const std::string& name) const;
+    /** Durable on return. */
+    void store_layer(const FinishedLayer& layer);
+
+    /** Everything stored for `network` ("full_precision", "quantized"), by image index. */
+    Predictions predictions(const std::string& network) const;
+    /** Durable on return. Costs one fsync, so store blocks of some hundred images. */
+    void store_predictions(const FinishedPredictions& finished);
+
+    /** Deletes the folder, once the result file is in place. The journal is spent. */
+    void remove();
+
+  private:
+    void open(const RunIdentity& identity, Leftover leftover, const DifferingKeys& differing_keys);
+    void read_parts();
+    void take_part(const std::filesystem::path& file);
+    void write_part(const std::filesystem::path& file, const JournalPart& part) const;
+
+    std::filesystem::path folder_;
+    std::unique_ptr<FileLock> lock_;
+    mutable std::mutex mutex_;
+    std::map<std::string, std::filesystem::path> layers_;
+    std::map<std::string, Predictions> predictions_;
+};
+
+}  // namespace comq

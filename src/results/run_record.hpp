@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/provenance.hpp"
+#include "storage/host_tensor.hpp"
+
+namespace comq {
+
+/** How far a run came; `partial` files are assembled from a journal on request. */
+enum class RunStatus { complete, partial, gate_failed };
+
+/** "complete", "partial", "gate_failed". */
+std::string_view name_of(RunStatus status);
+
+inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+
+/**
+ * One quantized layer: W is the float weight as [out, m], Wq = scale·(bit_code + zero_point), X
+ * the full-precision rows of the calibration images. Errors that were not measured are NaN.
+ */
+struct LayerRecord {
+    std::string name;          ///< path of the module ("blocks.0.attn.qkv")
+    std::string kind;          ///< "linear" or "convolution"
+    int64_t in_features = 0;   ///< m, inputs of one output channel (im2col for convolutions)
+    int64_t out_features = 0;  ///< n, output channels
+    int64_t groups = 1;        ///< of a convolution
+    int64_t bits = 0;
+    int64_t levels_used = 0;               ///< most distinct codes in one channel, at most 2^bits
+    double error = not_measured;           ///< ‖X(W − Wq)‖_F
+    double relative_error = not_measured;  ///< ‖X(W − Wq)‖_F / ‖XW‖_F
+    double sqnr_db = not_measured;         ///< −20·log10(relative_error)
+    double rtn_relative_error = not_measured;      ///< relative_error of round-to-nearest
+    double heldout_relative_error = not_measured;  ///< relative_error on rows that fitted nothing
+    double weight_error = not_measured;            ///< ‖W − Wq‖_F / ‖W‖_F
+    int64_t sweeps = 0;                            ///< sweeps over the codes that were done
+    double seconds = 0;                            ///< of solving, without calibration
+
+    HostTensor bit_code;    ///< [out, m] u8
+    HostTensor scale;       ///< [out, scale groups] f32
+    HostTensor zero_point;  ///< [out, scale groups] f32
+};
+
+/** Accuracy of one network on the evaluation images; the per-image columns are of one length. */
+struct EvaluationRecord {
+    double top1 = not_measured;                 ///< percent
+    double top5 = not_measured;                 ///< percent
+    double top1_standard_error = not_measured;  ///< percent, binomial
+    int64_t images = 0;
+
+    std::vector<std::string> image;   ///< id: the path below the evaluation folder
+    std::vector<int64_t> label;       ///< class; −1: none
+    std::vector<int64_t> prediction;  ///< class with the highest logit
+    std::vector<uint8_t> in_top5;     ///< 1: the label is among the five highest logits
+};
+
+struct ModelSize {
+    int64_t float_bytes = 0;              ///< every parameter and buffer at its own precision
+    int64_t quantized_bytes = 0;          ///< packed codes, scales, zero points, untouched tensors
+    double average_bits_with_scales = 0;  ///< bits of a quantized weight, its share of scales in
+};
+
+/** Wall-clock time of one stage ("calibrate", "solve", …). */
+struct StageRecord {
+    std::string name;
+    double seconds = 0;
+};
+
+/** Everything a run leaves behind: what a result file holds (results/README.md). */
+struct RunRecord {
+    RunStatus status = RunStatus::complete;
+    std::string config;    ///< resolved YAML text
+    std::string identity;  ///< hash of what can change a number: config, checkpoint, images
+    bool uses_labels = false;
+    bool uses_gradients = false;
+    Provenance provenance;
+    ModelSize model_size;
+    std::optional<EvaluationRecord> full_precision;
+    std::optional<EvaluationRecord> quantized;
+    std::optional<double> agreement;  ///< percent of images on which both networks agree
+    std::vector<LayerRecord> layers;  ///< in the order of the network
+    TensorMap parameters;             ///< other tensors that changed (biases, norms), by name
+    std::vector<std::string> calibration_images;  ///< ids, in the order they were used
+    std::vector<StageRecord> stages;
+};
+
+}  // namespace comq

@@ -1,0 +1,162 @@
+#include <cassert>
+#include <string>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "results/layer_columns.hpp"
+#include "results/run_file.hpp"
+#include "storage/atomic_file.hpp"
+#include "storage/hdf5.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Codes hold fewer than 8 bits a byte; zlib's fastest level already packs them to nearly that.
+constexpr int code_deflate = 1;
+
+void describe(Hdf5Object& object, const std::string& units, const std::string& long_name) {
+    if (!units.empty()) object.write_attribute("units", units);
+    object.write_attribute("long_name", long_name);
+}
+
+/** The column that names the rows of its group: the coordinate of its own dimension. */
+Hdf5Dataset write_scale(Hdf5Group& group, const std::string& name,
+                        const std::vector<std::string>& values, const std::string& long_name) {
+    Hdf5Dataset scale = group.write_column(name, values);
+    scale.make_scale(name);
+    describe(scale, "", long_name);
+    return scale;
+}
+
+void finish_column(Hdf5Dataset column, const Hdf5Dataset& scale, const std::string& units,
+                   const std::string& long_name) {
+    column.attach_scale(0, scale);
+    describe(column, units, long_name);
+}
+
+template <typename T>
+std::vector<T> gather(const std::vector<LayerRecord>& layers, T LayerRecord::*field) {
+    std::vector<T> values;
+    values.reserve(layers.size());
+    for (const LayerRecord& layer : layers) values.push_back(layer.*field);
+    return values;
+}
+
+void write_layers(Hdf5Group group, const std::vector<LayerRecord>& layers) {
+    const LayerColumn& first = layer_columns().front();
+    const Hdf5Dataset scale =
+        write_scale(group, first.name, gather(layers, &LayerRecord::name), first.description);
+    for (const LayerColumn& column : layer_columns()) {
+        if (&column == &first) continue;
+        std::visit(
+            [&](auto field) {
+                finish_column(group.write_column(column.name, gather(layers, field)), scale,
+                              column.units, column.description);
+            },
+            column.field);
+    }
+}
+
+void write_codes(Hdf5Group codes, const std::vector<LayerRecord>& layers) {
+    codes.write_attribute("description", "W = scale (bit_code + zero_point), rows are outputs");
+    for (const LayerRecord& layer : layers) {
+        assert(layer.bit_code.dtype == DType::u8);
+        assert(layer.scale.dtype == DType::f32 && layer.zero_point.dtype == DType::f32);
+        Hdf5Group group = codes.create_group(layer.name);
+        group.write_tensor("bit_code", layer.bit_code, code_deflate);
+        group.write_tensor("scale", layer.scale);
+        group.write_tensor("zero_point", layer.zero_point);
+    }
+}
+
+void write_evaluation(Hdf5Group group, const EvaluationRecord& evaluation) {
+    group.write_attribute("top1", evaluation.top1);
+    group.write_attribute("top5", evaluation.top5);
+    group.write_attribute("top1_standard_error", evaluation.top1_standard_error);
+    group.write_attribute("images", evaluation.images);
+    group.write_attribute("units", std::string("percent"));
+    const Hdf5Dataset scale = write_scale(group, "image", evaluation.image,
+                                          "path of the image below the evaluation folder");
+    finish_column(group.write_column("label", evaluation.label), scale, "1",
+                  "class of the image, -1: none");
+    finish_column(group.write_column("prediction", evaluation.prediction), scale, "1",
+                  "class with the highest logit");
+    const auto count = static_cast<int64_t>(evaluation.in_top5.size());
+    finish_column(group.write_tensor("in_top5", HostTensor::copy_of<uint8_t>(DType::u8, {count},
+                                                                             evaluation.in_top5)),
+                  scale, "1", "1: the label is among the five highest logits");
+}
+
+void write_evaluations(Hdf5Group group, const RunRecord& run) {
+    if (run.agreement) group.write_attribute("agreement", *run.agreement);
+    if (run.full_precision) {
+        write_evaluation(group.create_group("full_precision"), *run.full_precision);
+    }
+    if (run.quantized) write_evaluation(group.create_group("quantized"), *run.quantized);
+}
+
+void write_provenance(Hdf5Group group, const Provenance& provenance) {
+    visit_fields(provenance, [&](const char* name, const auto& value, const char*) {
+        group.write_attribute(name, value);
+    });
+}
+
+void write_model_size(Hdf5Group group, const ModelSize& size) {
+    group.write_attribute("float_bytes", size.float_bytes);
+    group.write_attribute("quantized_bytes", size.quantized_bytes);
+    group.write_attribute("average_bits_with_scales", size.average_bits_with_scales);
+}
+
+void write_stages(Hdf5Group group, const std::vector<StageRecord>& stages) {
+    std::vector<std::string> names;
+    std::vector<double> seconds;
+    for (const StageRecord& stage : stages) {
+        names.push_back(stage.name);
+        seconds.push_back(stage.seconds);
+    }
+    const Hdf5Dataset scale = write_scale(group, "name", names, "stage of the run");
+    finish_column(group.write_column("seconds", seconds), scale, "s", "wall-clock time");
+}
+
+void write_run(Hdf5Group root, const RunRecord& run) {
+    root.write_attribute("schema_version", std::string(run_schema_version));
+    root.write_attribute("status", std::string(name_of(run.status)));
+    root.write_attribute("config", run.config);
+    root.write_attribute("identity", run.identity);
+    root.write_attribute("uses_labels", run.uses_labels);
+    root.write_attribute("uses_gradients", run.uses_gradients);
+    write_provenance(root.create_group("provenance"), run.provenance);
+    write_evaluations(root.create_group("evaluation"), run);
+    write_model_size(root.create_group("model_size"), run.model_size);
+    write_layers(root.create_group("layers"), run.layers);
+    Hdf5Group calibration = root.create_group("calibration");
+    write_scale(calibration, "image", run.calibration_images,
+                "path of the image below the calibration folder");
+    write_stages(root.create_group("stages"), run.stages);
+    write_codes(root.create_group("codes"), run.layers);
+    Hdf5Group parameters = root.create_group("parameters");
+    parameters.write_attribute("description", std::string("other tensors that changed"));
+    for (const auto& [name, tensor] : run.parameters) parameters.write_tensor(name, tensor);
+}
+
+}  // namespace
+
+void write_run_file(const fs::path& file, const RunRecord& run) {
+    std::error_code ignored;  // AtomicFile names the folder that could not be created
+    if (file.has_parent_path()) fs::create_directories(file.parent_path(), ignored);
+    AtomicFile target(file);
+    try {
+        Hdf5File hdf5 = Hdf5File::create(target.temporary());
+        write_run(hdf5.root(), run);
+        hdf5.close();
+    } catch (const Failure& error) {
+        throw Failure("{}: can't be written, what it held before is kept: {}", file.string(),
+                      error.what());
+    }
+    target.commit();
+}
+
+}  // namespace comq
