@@ -8,10 +8,10 @@
 
 namespace comq {
 
-/**
- * The resolved config of one run as plain values. Meaning, default, unit and range of each key
- * stand in one place, the schema (schema.hpp); `run_experiment --explain` prints them.
- */
+// The resolved config of one run as plain values. A key's default is the initialiser here; its
+// range, unit and meaning stand in experiment_schema.cpp, and `run_experiment --explain` prints
+// all.
+
 enum class DataLayout { imagefolder, imagenet_flat, imagenet_tar, cifar10, cifar100, demo };
 enum class Selection { first, random };
 enum class CalibrationTransform { eval, train };
@@ -19,27 +19,29 @@ enum class CalibrationInputs { full_precision, quantized };
 enum class Preset { authors_code, paper };
 enum class Granularity { per_channel, per_layer };
 enum class Order { cyclic, greedy };
+enum class ScaleUpdate { none, closed_form };
 
 struct ModelConfig {
-    std::string name;                ///< a name of the model registry
-    std::filesystem::path weights;   ///< checkpoint file; empty: the model's embedded weights
-    std::string sha256;              ///< expected digest of the checkpoint; empty: not checked
+    std::string name;               ///< a name of the model registry
+    std::filesystem::path weights;  ///< checkpoint file; empty: the model's embedded weights
+    std::string sha256;             ///< expected digest of the checkpoint; empty: not checked
 };
 
 struct DataConfig {
-    std::filesystem::path root;         ///< base of the relative paths below
+    std::filesystem::path root;  ///< base of the relative paths below
     DataLayout layout = DataLayout::imagefolder;
     std::filesystem::path calibration;  ///< resolved against root
     std::filesystem::path evaluation;   ///< resolved against root
     std::filesystem::path synsets;      ///< sorted wnids, a line each; empty: folder names sorted
+    std::filesystem::path labels;       ///< ground truth of imagenet_flat and imagenet_tar
     int64_t max_bad_images = 0;
 };
 
 struct CalibrationConfig {
     int64_t images = 1024;
     Selection selection = Selection::random;
-    int64_t holdout = 0;      ///< further images whose rows only measure, never fit
-    int64_t batch_size = 8;   ///< images of one micro-batch: forward and Gram of one task
+    int64_t holdout = 0;     ///< further images whose rows only measure, never fit
+    int64_t batch_size = 8;  ///< images of one micro-batch: forward and Gram of one task
     CalibrationTransform transform = CalibrationTransform::eval;
     CalibrationInputs inputs = CalibrationInputs::full_precision;
 };
@@ -58,6 +60,7 @@ struct QuantizationConfig {
     Granularity granularity = Granularity::per_channel;
     Order order = Order::greedy;
     int sweeps = 4;
+    ScaleUpdate scale_update = ScaleUpdate::closed_form;  ///< after each sweep
     double scalar = 1.0;
     std::vector<LayerRule> layers;
 };
@@ -69,9 +72,9 @@ struct EvaluationConfig {
 };
 
 struct ResourcesConfig {
-    int threads = 0;                   ///< 0: every available core
+    int threads = 0;  ///< 0: every available core
     int64_t memory_bytes = 8'000'000'000;
-    std::filesystem::path cache;       ///< full-precision predictions; empty: no cache
+    std::filesystem::path cache;  ///< full-precision predictions; empty: no cache
     int64_t cache_limit_bytes = 20'000'000'000;
 };
 
@@ -79,6 +82,7 @@ struct OutputConfig {
     std::filesystem::path file;
 };
 
+/** The resolved config of one run. Paths are absolute once load_config has returned it. */
 struct ExperimentConfig {
     uint64_t seed = 0;
     std::string device = "cpu";

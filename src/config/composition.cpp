@@ -1,0 +1,193 @@
+#include "config/composition.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "core/nearest_name.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t most_documents = 256;
+
+std::optional<fs::path> with_extension(const fs::path& file) {
+    std::error_code error;
+    if (fs::is_regular_file(file, error)) return file;
+    fs::path extended = file;
+    extended += ".yaml";
+    if (fs::is_regular_file(extended, error)) return extended;
+    return std::nullopt;
+}
+
+/** Names of the YAML files in a folder, without their extension. */
+std::vector<std::string> fragments_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (entry->path().extension() == ".yaml") names.push_back(entry->path().stem().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+class Composer {
+  public:
+    Composer(std::vector<fs::path> folders, ConfigProblems& problems)
+        : folders_(std::move(folders)), problems_(problems) {}
+
+    void add_file(const fs::path& file) {
+        auto root = read_yaml_file(file, problems_);
+        if (!root) return;
+        std::error_code error;
+        const fs::path canonical = fs::weakly_canonical(file, error);
+        open_.push_back(error ? file : canonical);
+        add_document(std::move(*root), file);
+        open_.pop_back();
+    }
+
+    void add_document(YamlNode document, const fs::path& file) {
+        const auto defaults =
+            std::find_if(document.entries.begin(), document.entries.end(),
+                         [](const auto& entry) { return entry.key == "defaults"; });
+        if (defaults != document.entries.end()) {
+            add_fragments(defaults->value, file);
+            std::erase_if(document.entries,
+                          [](const auto& entry) { return entry.key == "defaults"; });
+        }
+        result_.documents.push_back(std::move(document));
+        result_.files.push_back(file);
+    }
+
+    Composition take() { return std::move(result_); }
+
+  private:
+    void add_fragments(const YamlNode& names, const fs::path& file) {
+        if (names.kind != YamlNode::Kind::list) {
+            problems_.add(names.position, "defaults",
+                          fmt::format("expected a list of fragments like [base/comq], not {}",
+                                      names.describe()));
+            return;
+        }
+        for (const auto& name : names.items) {
+            if (name.kind != YamlNode::Kind::scalar || name.scalar.empty()) {
+                problems_.add(
+                    name.position, "defaults",
+                    fmt::format("expected the name of a fragment, not {}", name.describe()));
+            } else {
+                add_fragment(name, file);
+            }
+        }
+    }
+
+    void add_fragment(const YamlNode& name, const fs::path& file) {
+        std::vector<fs::path> places;
+        if (!file.empty()) places.push_back(file.parent_path());
+        places.insert(places.end(), folders_.begin(), folders_.end());
+        for (const auto& place : places) {
+            const auto found = with_extension(place / name.scalar);
+            if (!found) continue;
+            std::error_code error;
+            const fs::path canonical = fs::weakly_canonical(*found, error);
+            if (std::find(open_.begin(), open_.end(), canonical) != open_.end()) {
+                problems_.add(name.position, "defaults",
+                              fmt::format("fragment '{}' includes itself", excerpt(name.scalar)));
+            } else if (result_.documents.size() + open_.size() > most_documents) {
+                problems_.add(name.position, "defaults",
+                              fmt::format("more than {} fragments", most_documents));
+            } else {
+                add_file(*found);
+            }
+            return;
+        }
+        report_missing(name, places);
+    }
+
+    void report_missing(const YamlNode& name, const std::vector<fs::path>& places) {
+        std::vector<std::string> searched;
+        std::string nearest;
+        const fs::path wanted(name.scalar);
+        for (const auto& place : places) {
+            const std::string folder = place.empty() ? "." : place.string();
+            if (std::find(searched.begin(), searched.end(), folder) != searched.end()) continue;
+            searched.push_back(folder);
+            if (!nearest.empty()) continue;
+            const auto known = fragments_in(folder / wanted.parent_path());
+            if (known.empty()) continue;
+            nearest = fmt::format(
+                " (nearest known: '{}')",
+                (wanted.parent_path() / nearest_name(wanted.stem().string(), known)).string());
+        }
+        problems_.add(name.position, "defaults",
+                      fmt::format("no fragment '{}' in {}{}", excerpt(name.scalar),
+                                  fmt::join(searched, ", "), nearest));
+    }
+
+    std::vector<fs::path> folders_;
+    ConfigProblems& problems_;
+    std::vector<fs::path> open_;  ///< canonical files whose fragments are being read
+    Composition result_;
+};
+
+}  // namespace
+
+Composition compose(const fs::path& file, const std::vector<fs::path>& folders,
+                    ConfigProblems& problems) {
+    const auto found = with_extension(file);
+    const fs::path& read = found ? *found : file;
+    std::vector<fs::path> places = {read.parent_path()};
+    places.insert(places.end(), folders.begin(), folders.end());
+    Composer composer(std::move(places), problems);
+    composer.add_file(read);
+    return composer.take();
+}
+
+Composition compose(const YamlNode& document, const std::vector<fs::path>& folders,
+                    ConfigProblems& problems) {
+    Composer composer(folders, problems);
+    composer.add_document(document, {});
+    return composer.take();
+}
+
+YamlNode parse_override(std::string_view text, ConfigProblems& problems) {
+    const std::string source = "command line: " + excerpt(text);
+    const YamlPosition position(source);
+    YamlNode document;
+    document.kind = YamlNode::Kind::map;
+    document.position = position;
+
+    const std::size_t equals = text.find('=');
+    const std::string_view key = text.substr(0, equals);
+    if (equals == std::string_view::npos || key.empty() || key.front() == '.' ||
+        key.back() == '.' || key.find("..") != std::string_view::npos) {
+        problems.add(position, "expected key=value, like quantization.bits=3");
+        return document;
+    }
+    if (key == "defaults") {
+        problems.add(position, "defaults", "fragments are named in files only");
+        return document;
+    }
+    auto value = parse_yaml(text.substr(equals + 1), source, problems, false);
+    if (!value) return document;
+
+    // Wrap the value into its sections, innermost first.
+    std::string_view rest = key;
+    while (true) {
+        const std::size_t dot = rest.rfind('.');
+        YamlNode map;
+        map.kind = YamlNode::Kind::map;
+        map.position = position;
+        map.entries.push_back({std::string(rest.substr(dot + 1)), position, std::move(*value)});
+        if (dot == std::string_view::npos) return map;
+        value = std::move(map);
+        rest = rest.substr(0, dot);
+    }
+}
+
+}  // namespace comq

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/load_config.hpp"
+
+namespace comq {
+
+/** Every key of the config as YAML in a fixed order; loading it gives the same config. */
+std::string resolved_text(const ExperimentConfig& config);
+
+/** The same with a comment on each line that says who set the key: `--print-config`. */
+std::string annotated_text(const LoadedConfig& loaded);
+
+/**
+ * The keys that change numbers as YAML in a fixed order: a run's identity is this text and the
+ * content of the files its paths name.
+ */
+std::string identity_text(const ExperimentConfig& config);
+
+/** Dotted names of the keys whose values differ or that only one text has, in order. */
+std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);
+
+/** What `--explain` prints for a key, a section or "all". UsageError names the nearest key. */
+std::string explain_config(const std::string& name, const KnownNames& known = {});
+
+}  // namespace comq

@@ -1,0 +1,312 @@
+#include "config/experiment_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace comq {
+
+namespace {
+
+using Config = ExperimentConfig;
+
+bool is_device(const std::string& name) {
+    if (name == "cpu" || name == "cuda") return true;
+    const auto index = name.starts_with("cuda:") ? parse_number<int>(name.substr(5)) : std::nullopt;
+    return index && *index >= 0;
+}
+
+bool is_sha256(const std::string& digest) {
+    return digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/** An empty text stands for `null`. */
+ValueType<std::string> or_null(const ValueType<std::string>& type) {
+    ValueType<std::string> result;
+    result.description = "null or " + type.description;
+    result.read = [type](const YamlNode& node, const std::string& key, std::string& value,
+                         ConfigProblems& problems) {
+        if (node.kind == YamlNode::Kind::null) {
+            value.clear();
+        } else {
+            type.read(node, key, value, problems);
+        }
+    };
+    result.print = [type](const std::string& value) {
+        return value.empty() ? std::string("null") : type.print(value);
+    };
+    return result;
+}
+
+/** Which presets set `key`, and to what: the end of its meaning. */
+std::string preset_note(const std::string& key) {
+    std::string note;
+    for (const auto& preset : presets()) {
+        ConfigProblems problems;
+        const auto document = parse_yaml(preset.yaml, "preset " + preset.name, problems);
+        problems.throw_if_any();
+        const YamlNode* node = &*document;
+        for (std::size_t start = 0; node != nullptr && start <= key.size();) {
+            const std::size_t dot = std::min(key.find('.', start), key.size());
+            node = node->find(key.substr(start, dot - start));
+            start = dot + 1;
+        }
+        if (node == nullptr) continue;
+        note += fmt::format("{}{} with preset {}", note.empty() ? " Set to " : ", ", node->scalar,
+                            preset.name);
+    }
+    return note.empty() ? "" : note + ".";
+}
+
+ValueType<std::vector<LayerRule>> layer_rules() {
+    Schema<LayerRule> rule;
+    rule.add({.key = "match",
+              .meaning = "Glob over layer names; '*' also crosses dots.",
+              .required = true},
+             field(&LayerRule::match), text());
+    rule.add({.key = "quantize", .meaning = "Whether the layer is quantized; null: as by default."},
+             field(&LayerRule::quantize), optional(boolean()));
+    rule.add({.key = "bits",
+              .meaning = "Width of the layer's codes; null: quantization.bits.",
+              .unit = "bit"},
+             field(&LayerRule::bits), optional(integer<int>(2, 8)));
+    return list_of<LayerRule>(
+        rule, "list of {match: GLOB, quantize: true | false, bits: 2 to 8}",
+        [](const LayerRule& read, const YamlPosition& position, const std::string& name,
+           ConfigProblems& problems) {
+            if (!read.quantize && !read.bits) {
+                problems.add(position, name, "changes nothing: give 'quantize' or 'bits'");
+            } else if (read.bits && read.quantize == false) {
+                problems.add(position, name, "gives 'bits' to layers it leaves unquantized");
+            }
+        });
+}
+
+void add_model_and_data(Schema<Config>& schema, const KnownNames& known) {
+    const auto model = [](auto member) { return field(&Config::model, member); };
+    const auto data = [](auto member) { return field(&Config::data, member); };
+    using enum KeyClass;
+
+    schema.add({.key = "model.name",
+                .meaning = "Architecture, by its name in the model registry "
+                           "(run_experiment --list-models).",
+                .required = true},
+               model(&ModelConfig::name), name_of("model", known.models));
+    schema.add({.key = "model.weights",
+                .key_class = location,
+                .meaning = "Checkpoint file; a relative path starts at the working directory. "
+                           "null: the weights that come with a demo model."},
+               model(&ModelConfig::weights), path());
+    schema.add(
+        {.key = "model.sha256",
+         .key_class = location,
+         .meaning = "Digest the checkpoint must have; null: any, the one found is recorded."},
+        model(&ModelConfig::sha256),
+        or_null(text_where("64 lower-case hexadecimal digits", is_sha256)));
+
+    schema.add({.key = "data.root",
+                .key_class = location,
+                .meaning = "Folder where the relative paths of 'data' start; itself relative to "
+                           "the working directory. null: the working directory."},
+               data(&DataConfig::root), path());
+    schema.add({.key = "data.layout",
+                .meaning = "How images are stored; datasets/README.md shows each layout. demo is "
+                           "the set the program generates itself."},
+               data(&DataConfig::layout),
+               choice<DataLayout>({{"imagefolder", DataLayout::imagefolder},
+                                   {"imagenet_flat", DataLayout::imagenet_flat},
+                                   {"imagenet_tar", DataLayout::imagenet_tar},
+                                   {"cifar10", DataLayout::cifar10},
+                                   {"cifar100", DataLayout::cifar100},
+                                   {"demo", DataLayout::demo}}));
+    schema.add({.key = "data.calibration",
+                .key_class = location,
+                .meaning = "Images for calibration; labels are not needed. Required unless "
+                           "data.layout is demo or quantization.method is none."},
+               data(&DataConfig::calibration), path());
+    schema.add({.key = "data.evaluation",
+                .key_class = location,
+                .meaning = "Labelled images for evaluation. Required unless data.layout is demo."},
+               data(&DataConfig::evaluation), path());
+    schema.add({.key = "data.synsets",
+                .key_class = location,
+                .meaning = "Sorted class names (wnids), one a line: a class's line is its label. "
+                           "null: the sorted names of the folders."},
+               data(&DataConfig::synsets), path());
+    schema.add({.key = "data.labels",
+                .key_class = location,
+                .meaning = "Ground truth of pictures without class folders (imagenet_flat, "
+                           "imagenet_tar). null: found beside the pictures by its usual names."},
+               data(&DataConfig::labels), path());
+    schema.add({.key = "data.max_bad_images",
+                .key_class = resource,
+                .meaning = "Unreadable images that are left out before the run stops.",
+                .unit = "images"},
+               data(&DataConfig::max_bad_images), integer<int64_t>(0));
+}
+
+void add_calibration(Schema<Config>& schema) {
+    const auto calibration = [](auto member) { return field(&Config::calibration, member); };
+
+    schema.add({.key = "calibration.images",
+                .meaning = "Images whose layer inputs the quantization is fitted to; more than "
+                           "there are is an error.",
+                .unit = "images"},
+               calibration(&CalibrationConfig::images), integer<int64_t>(1));
+    schema.add({.key = "calibration.selection",
+                .meaning = "Which images: the first ones, or a random choice by 'seed'."},
+               calibration(&CalibrationConfig::selection),
+               choice<Selection>({{"first", Selection::first}, {"random", Selection::random}}));
+    schema.add({.key = "calibration.holdout",
+                .meaning = "Further images on which errors are only measured, never fitted.",
+                .unit = "images"},
+               calibration(&CalibrationConfig::holdout), integer<int64_t>(0));
+    schema.add({.key = "calibration.batch_size",
+                .meaning = "Images of one micro-batch, the unit of work of one thread. Its size "
+                           "can change the last bits of the sums.",
+                .unit = "images"},
+               calibration(&CalibrationConfig::batch_size), integer<int64_t>(1, 4096));
+    schema.add({.key = "calibration.transform",
+                .meaning = "Preprocessing of calibration images: as for evaluation, or augmented "
+                           "as for training."},
+               calibration(&CalibrationConfig::transform),
+               choice<CalibrationTransform>(
+                   {{"eval", CalibrationTransform::eval}, {"train", CalibrationTransform::train}}));
+    schema.add({.key = "calibration.inputs",
+                .meaning = "Network whose layer inputs are collected: the full-precision one, or "
+                           "the one quantized up to the layer (error propagation)." +
+                           preset_note("calibration.inputs")},
+               calibration(&CalibrationConfig::inputs),
+               choice<CalibrationInputs>({{"full_precision", CalibrationInputs::full_precision},
+                                          {"quantized", CalibrationInputs::quantized}}));
+}
+
+void add_quantization(Schema<Config>& schema, const KnownNames& known) {
+    const auto quantization = [](auto member) { return field(&Config::quantization, member); };
+    std::vector<std::pair<std::string, Preset>> preset_names;
+    for (const auto& preset : presets()) preset_names.emplace_back(preset.name, preset.preset);
+
+    schema.add({.key = "quantization.method",
+                .meaning = "Algorithm, by its name in the method registry; none evaluates the "
+                           "network as it is."},
+               quantization(&QuantizationConfig::method), name_of("method", known.methods));
+    schema.add({.key = "quantization.preset",
+                .meaning = "Variant of COMQ: authors_code does what the authors' program does, "
+                           "paper what the paper describes. A preset sets the keys that say so, "
+                           "and every key given in a file or on the command line wins over it."},
+               quantization(&QuantizationConfig::preset), choice<Preset>(preset_names));
+    schema.add({.key = "quantization.bits",
+                .meaning = "Width of a weight's code: 2^bits levels.",
+                .unit = "bit"},
+               quantization(&QuantizationConfig::bits), integer<int>(2, 8));
+    schema.add({.key = "quantization.granularity",
+                .meaning = "What shares one scale: an output channel, or a whole layer."},
+               quantization(&QuantizationConfig::granularity),
+               choice<Granularity>({{"per_channel", Granularity::per_channel},
+                                    {"per_layer", Granularity::per_layer}}));
+    schema.add({.key = "quantization.order",
+                .meaning = "Order in which a sweep visits a channel's weights: as stored, or "
+                           "largest contribution |w_i| * ||x_i|| first." +
+                           preset_note("quantization.order")},
+               quantization(&QuantizationConfig::order),
+               choice<Order>({{"cyclic", Order::cyclic}, {"greedy", Order::greedy}}));
+    schema.add({.key = "quantization.sweeps",
+                .meaning = "Passes of the descent over all weights of a layer." +
+                           preset_note("quantization.sweeps")},
+               quantization(&QuantizationConfig::sweeps), integer<int>(1, 1000));
+    schema.add({.key = "quantization.scale_update",
+                .meaning = "What happens to the scale after each sweep: nothing, or its "
+                           "closed-form minimiser." +
+                           preset_note("quantization.scale_update")},
+               quantization(&QuantizationConfig::scale_update),
+               choice<ScaleUpdate>(
+                   {{"none", ScaleUpdate::none}, {"closed_form", ScaleUpdate::closed_form}}));
+    schema.add({.key = "quantization.scalar",
+                .meaning = "Factor on the starting scale; below 1 it clips the largest weights."},
+               quantization(&QuantizationConfig::scalar), number(0.01, 10.0));
+    schema.add({.key = "quantization.layers",
+                .meaning = "Exceptions by layer name; the first rule whose glob matches decides. "
+                           "Without rules: every Linear layer but the head of a transformer, every "
+                           "layer but the classifier of a CNN."},
+               quantization(&QuantizationConfig::layers), layer_rules());
+}
+
+void add_evaluation_and_rest(Schema<Config>& schema) {
+    const auto evaluation = [](auto member) { return field(&Config::evaluation, member); };
+    const auto resources = [](auto member) { return field(&Config::resources, member); };
+    using enum KeyClass;
+
+    schema.add({.key = "evaluation.images",
+                .meaning = "Images to evaluate on: all, or a random choice of so many by 'seed'.",
+                .unit = "images"},
+               evaluation(&EvaluationConfig::images), count_or_all<std::optional<int64_t>>());
+    schema.add({.key = "evaluation.batch_size",
+                .meaning = "Images of one micro-batch, the unit of work of one thread. Its size "
+                           "can change the last bits of the logits.",
+                .unit = "images"},
+               evaluation(&EvaluationConfig::batch_size), integer<int64_t>(1, 4096));
+    schema.add({.key = "evaluation.expected_top1",
+                .key_class = resource,
+                .meaning = "Top-1 the full-precision network must reach within max(1 point, 2 "
+                           "standard errors) before anything is quantized; null: the value known "
+                           "for this checkpoint and evaluation set, if any.",
+                .unit = "percent"},
+               evaluation(&EvaluationConfig::expected_top1), optional(number(0.0, 100.0)));
+
+    schema.add({.key = "resources.threads",
+                .key_class = resource,
+                .meaning = "Threads of the run; all: as many as the process may use cores."},
+               resources(&ResourcesConfig::threads), count_or_all<int>());
+    schema.add({.key = "resources.memory",
+                .key_class = resource,
+                .meaning = "Memory the run may plan with."},
+               resources(&ResourcesConfig::memory_bytes), byte_size(64'000'000));
+    schema.add({.key = "resources.cache",
+                .key_class = location,
+                .meaning = "Folder of what later runs can use again, like full-precision "
+                           "predictions; null: nothing is kept."},
+               resources(&ResourcesConfig::cache), path());
+    schema.add({.key = "resources.cache_limit",
+                .key_class = resource,
+                .meaning = "Size of the cache beyond which its oldest files are removed."},
+               resources(&ResourcesConfig::cache_limit_bytes), byte_size(0));
+
+    schema.add({.key = "output.file",
+                .key_class = location,
+                .meaning = "HDF5 file of the results, described in results/README.md; null: "
+                           "results/NAME.h5, NAME being the name of the config file."},
+               field(&Config::output, &OutputConfig::file), path());
+}
+
+}  // namespace
+
+const std::vector<PresetValues>& presets() {
+    static const std::vector<PresetValues> values = {
+        {Preset::authors_code, "authors_code",
+         "calibration: {inputs: full_precision}\n"
+         "quantization: {order: greedy, sweeps: 1, scale_update: none}\n"},
+        {Preset::paper, "paper",
+         "calibration: {inputs: full_precision}\n"
+         "quantization: {order: greedy, sweeps: 4, scale_update: closed_form}\n"},
+    };
+    return values;
+}
+
+Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
+    Schema<Config> schema;
+    schema.add({.key = "seed",
+                .meaning = "Seed of every random draw; draws for different purposes are "
+                           "independent of one another."},
+               field(&Config::seed), integer<uint64_t>(0));
+    schema.add({.key = "device",
+                .key_class = KeyClass::resource,
+                .meaning = "Where networks run: cpu, cuda, or cuda:N for GPU number N."},
+               field(&Config::device), text_where("cpu | cuda | cuda:N", is_device));
+    add_model_and_data(schema, known);
+    add_calibration(schema);
+    add_quantization(schema, known);
+    add_evaluation_and_rest(schema);
+    return schema;
+}
+
+}  // namespace comq

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace comq {
+
+/** What a key does to a run. */
+enum class KeyClass {
+    result,    ///< changes numbers: part of a run's identity
+    resource,  ///< how, and whether, the run is carried out; its numbers stay the same
+    location,  ///< where things lie; what they hold enters the identity, the path doesn't
+};
+
+/** What is known of a key apart from the field it is bound to. */
+struct KeyInfo {
+    std::string key;  ///< dotted: "quantization.bits"
+    KeyClass key_class = KeyClass::result;
+    std::string meaning;            ///< sentences
+    std::string unit = {};          ///< empty: none
+    bool required = false;          ///< has no default
+    std::string type = {};          ///< with its range or choices; taken from the value type
+    std::string default_text = {};  ///< YAML; taken from a default-constructed object
+};
+
+/** The key a user who wrote `key` most likely meant; its last part alone may be right. */
+std::string nearest_key(std::string_view key, const std::vector<KeyInfo>& known);
+
+/** "unknown key (nearest known: 'a.b')". */
+std::string unknown_key_message(std::string_view key, const std::vector<KeyInfo>& known);
+
+/**
+ * Type, default, unit, class and meaning of a key, of the keys of a section, or of "all", for the
+ * screen. Throws UsageError naming the nearest key when `name` is none of them.
+ */
+std::string explain_keys(const std::vector<KeyInfo>& keys, const std::string& name);
+
+/** Lays "a.b", "value" pairs out as nested YAML; keys of one section follow one another. */
+class NestedYaml {
+  public:
+    void add(std::string_view key, std::string_view value, std::string_view comment = {});
+    const std::string& text() const { return text_; }
+
+  private:
+    std::vector<std::string> sections_;  ///< the sections that the next line may continue
+    std::string text_;
+};
+
+}  // namespace comq

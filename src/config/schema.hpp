@@ -1,0 +1,196 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "config/key_info.hpp"
+#include "config/problems.hpp"
+#include "config/value_types.hpp"
+#include "config/yaml_document.hpp"
+
+namespace comq {
+
+/** Binds a key to a member of a section: `field(&ExperimentConfig::data, &DataConfig::root)`. */
+template <typename T, typename Section, typename V>
+auto field(Section T::*section, V Section::*member) {
+    return [=](auto& object) -> auto& { return object.*section.*member; };
+}
+template <typename T, typename V>
+auto field(V T::*member) {
+    return [=](auto& object) -> auto& { return object.*member; };
+}
+
+/** The keys a document gave, each with the position of its value. */
+using GivenKeys = std::map<std::string, YamlPosition>;
+
+/**
+ * The keys of a YAML document that is read into a T. One declaration a key gives its checks, its
+ * default (the one T{} has), its printed form and its description.
+ */
+template <typename T>
+class Schema {
+  public:
+    struct Key {
+        std::function<void(const YamlNode&, const std::string& name, T&, ConfigProblems&)> read;
+        std::function<std::string(const T&)> print;
+        std::function<std::filesystem::path&(T&)> path;  ///< of keys that are paths, else empty
+    };
+
+    /** Declares a key bound to the member that `field(T&)` returns. */
+    template <typename Field, typename V>
+    void add(KeyInfo info, Field field, ValueType<V> type);
+
+    const std::vector<KeyInfo>& keys() const& { return infos_; }
+    std::vector<KeyInfo> keys() && { return std::move(infos_); }
+    /** The key declared under this name, or nullptr. */
+    const Key* find(const std::string& name) const {
+        const auto found = keys_.find(name);
+        return found == keys_.end() ? nullptr : &found->second;
+    }
+
+    /**
+     * Sets in `object` what `map` gives, adds these keys to `given`; others stay as they are.
+     * Messages put `prefix` before every key.
+     */
+    void read(const YamlNode& map, T& object, GivenKeys& given, ConfigProblems& problems,
+              const std::string& prefix = "") const {
+        read_section(map, "", prefix, object, given, problems);
+    }
+
+    /** Adds a problem at `position` for each required key that isn't in `given`. */
+    void require(const GivenKeys& given, const YamlPosition& position, ConfigProblems& problems,
+                 const std::string& prefix = "") const {
+        for (const auto& info : infos_) {
+            if (info.required && given.count(info.key) == 0) {
+                problems.add(position, prefix + info.key,
+                             fmt::format("is required: {}", info.type));
+            }
+        }
+    }
+
+    /** The wanted keys as nested YAML, a line each; `comment`, when given, ends every line. */
+    std::string print(const T& object, const std::function<bool(const KeyInfo&)>& wanted,
+                      const std::function<std::string(const KeyInfo&)>& comment = {}) const {
+        NestedYaml yaml;
+        for (const auto& info : infos_) {
+            if (!wanted(info)) continue;
+            yaml.add(info.key, find(info.key)->print(object), comment ? comment(info) : "");
+        }
+        return yaml.text();
+    }
+
+  private:
+    void read_section(const YamlNode& map, const std::string& section, const std::string& prefix,
+                      T& object, GivenKeys& given, ConfigProblems& problems) const;
+
+    T default_{};
+    std::vector<KeyInfo> infos_;
+    std::map<std::string, Key> keys_;
+    std::set<std::string> sections_;
+};
+
+template <typename T>
+template <typename Field, typename V>
+void Schema<T>::add(KeyInfo info, Field field, ValueType<V> type) {
+    info.type = type.description;
+    if (!info.required) info.default_text = type.print(field(default_));
+    Key key;
+    key.read = [=](const YamlNode& node, const std::string& name, T& object,
+                   ConfigProblems& problems) { type.read(node, name, field(object), problems); };
+    key.print = [=](const T& object) { return type.print(field(object)); };
+    if constexpr (std::is_same_v<V, std::filesystem::path>) {
+        key.path = [=](T& object) -> std::filesystem::path& { return field(object); };
+    }
+    for (auto dot = info.key.find('.'); dot != std::string::npos;
+         dot = info.key.find('.', dot + 1)) {
+        sections_.insert(info.key.substr(0, dot));
+    }
+    keys_.emplace(info.key, std::move(key));
+    infos_.push_back(std::move(info));
+}
+
+template <typename T>
+void Schema<T>::read_section(const YamlNode& map, const std::string& section,
+                             const std::string& prefix, T& object, GivenKeys& given,
+                             ConfigProblems& problems) const {
+    for (const auto& entry : map.entries) {
+        const std::string name = section + entry.key;
+        const bool dotted = entry.key.find('.') != std::string::npos;
+        const Key* key = find(name);
+        if (key != nullptr && !dotted) {
+            key->read(entry.value, prefix + name, object, problems);
+            given.insert_or_assign(name, entry.value.position);
+        } else if (dotted || sections_.count(name) == 0) {
+            problems.add(entry.position, prefix + name,
+                         key != nullptr ? "write a dotted key as nested YAML, a level a line"
+                                        : unknown_key_message(name, infos_));
+        } else if (entry.value.kind == YamlNode::Kind::map) {
+            read_section(entry.value, name + ".", prefix, object, given, problems);
+        } else if (entry.value.kind != YamlNode::Kind::null) {
+            problems.add(entry.value.position, prefix + name,
+                         fmt::format("is a section: expected keys below it, not {}",
+                                     entry.value.describe()));
+        }
+    }
+}
+
+/**
+ * A list of maps, each read by the schema `item`; `check`, when given, adds problems of one element
+ * as a whole. Elements are printed without the keys that have their default.
+ */
+template <typename Item>
+ValueType<std::vector<Item>> list_of(
+    const Schema<Item>& item, const std::string& description,
+    const std::function<void(const Item&, const YamlPosition&, const std::string& name,
+                             ConfigProblems&)>& check = {}) {
+    ValueType<std::vector<Item>> result;
+    result.description = description;
+    result.read = [=](const YamlNode& node, const std::string& key, std::vector<Item>& value,
+                      ConfigProblems& problems) {
+        if (node.kind != YamlNode::Kind::list) {
+            problems.add(node.position, key,
+                         fmt::format("expected a {}, not {}", description, node.describe()));
+            return;
+        }
+        std::vector<Item> items;
+        for (const auto& element : node.items) {
+            const std::string name = fmt::format("{}[{}]", key, items.size());
+            Item& read = items.emplace_back();
+            if (element.kind != YamlNode::Kind::map) {
+                problems.add(element.position, name,
+                             fmt::format("expected a map, not {}", element.describe()));
+                continue;
+            }
+            GivenKeys given;
+            item.read(element, read, given, problems, name + ".");
+            item.require(given, element.position, problems, name + ".");
+            if (check) check(read, element.position, name, problems);
+        }
+        value = std::move(items);
+    };
+    result.print = [=](const std::vector<Item>& value) {
+        std::string list;
+        for (const auto& element : value) {
+            std::string map;
+            for (const auto& info : item.keys()) {
+                const std::string printed = item.find(info.key)->print(element);
+                if (printed == info.default_text) continue;
+                map += fmt::format("{}{}: {}", map.empty() ? "" : ", ", info.key, printed);
+            }
+            list += fmt::format("{}{{{}}}", list.empty() ? "" : ", ", map);
+        }
+        return fmt::format("[{}]", list);
+    };
+    return result;
+}
+
+}  // namespace comq

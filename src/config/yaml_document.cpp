@@ -1,0 +1,323 @@
+#include "config/yaml_document.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+
+#include "config/problems.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t largest_file = std::size_t{1} << 20;
+
+/** Ends the parse; the message goes on with the position. */
+struct Refusal {
+    YAML::Mark mark;
+    std::string what;
+};
+
+/** Builds the tree from yaml-cpp's events: its own nodes lose repeated keys. */
+class TreeBuilder final : public YAML::EventHandler {
+  public:
+    TreeBuilder(YamlPosition start, ConfigProblems& problems)
+        : start_(std::move(start)), problems_(problems) {}
+
+    YamlPosition position(const YAML::Mark& mark) const {
+        YamlPosition position = start_;
+        if (start_.line > 0 && !mark.is_null()) {
+            position.line = mark.line + 1;
+            position.column = mark.column + 1;
+        }
+        return position;
+    }
+    YamlNode take_root() { return std::move(root_); }
+
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+        throw Refusal{mark,
+                      "aliases (*name) are not supported; write the value out, or share it "
+                      "between files by 'defaults:'"};
+    }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        refuse_anchor(mark, anchor);
+        if (expects_key()) throw Refusal{mark, "a key is missing before ':'"};
+        place(node(mark, YamlNode::Kind::null));
+    }
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& value) override {
+        refuse_anchor(mark, anchor);
+        // "?" marks a plain scalar, "!" one in quotes or a block.
+        if (tag != "?" && tag != "!" && !tag.empty()) refuse_tag(mark);
+        // yaml-cpp puts U+FFFD where the bytes are no UTF-8.
+        if (value.find("\uFFFD") != std::string::npos) {
+            throw Refusal{mark, "the text is not valid UTF-8"};
+        }
+        if (value.find('\0') != std::string::npos) {
+            throw Refusal{mark, "the text holds a zero byte"};
+        }
+        if (expects_key()) {
+            begin_entry(mark, value);
+            return;
+        }
+        YamlNode scalar = node(mark, YamlNode::Kind::scalar);
+        scalar.quoted = tag == "!";
+        scalar.scalar = value;
+        place(std::move(scalar));
+    }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                         YAML::EmitterStyle::value) override {
+        open(mark, tag, anchor, YamlNode::Kind::list);
+    }
+    void OnSequenceEnd() override { close(); }
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                    YAML::EmitterStyle::value) override {
+        open(mark, tag, anchor, YamlNode::Kind::map);
+    }
+    void OnMapEnd() override { close(); }
+
+  private:
+    struct Frame {
+        YamlNode node;
+        bool key_pending = false;  ///< the last entry of the map waits for its value
+    };
+
+    YamlNode node(const YAML::Mark& mark, YamlNode::Kind kind) const {
+        YamlNode result;
+        result.kind = kind;
+        result.position = position(mark);
+        return result;
+    }
+    bool expects_key() const {
+        return !open_.empty() && open_.back().node.kind == YamlNode::Kind::map &&
+               !open_.back().key_pending;
+    }
+    static void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+        if (anchor != 0) {
+            throw Refusal{mark,
+                          "anchors (&name) are not supported; write the value out, or share "
+                          "it between files by 'defaults:'"};
+        }
+    }
+    [[noreturn]] static void refuse_tag(const YAML::Mark& mark) {
+        throw Refusal{mark, "tags (!name) are not supported; quote the value to make it a text"};
+    }
+
+    void begin_entry(const YAML::Mark& mark, const std::string& key) {
+        Frame& frame = open_.back();
+        const auto same = std::find_if(frame.node.entries.begin(), frame.node.entries.end(),
+                                       [&](const auto& entry) { return entry.key == key; });
+        if (same != frame.node.entries.end()) {
+            problems_.add(position(mark), path_of(key),
+                          same->position.line > 0
+                              ? fmt::format("is given twice, first at line {}", same->position.line)
+                              : "is given twice");
+        }
+        frame.node.entries.push_back({key, position(mark), {}});
+        frame.key_pending = true;
+    }
+    std::string path_of(const std::string& key) const {
+        std::string path;
+        for (const auto& frame : open_) {
+            if (frame.key_pending) path += frame.node.entries.back().key + ".";
+        }
+        return path + key;
+    }
+
+    void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+              YamlNode::Kind kind) {
+        refuse_anchor(mark, anchor);
+        if (tag != "?" && !tag.empty()) refuse_tag(mark);
+        if (expects_key()) throw Refusal{mark, "a key must be a plain text, not a list or map"};
+        open_.push_back({node(mark, kind)});
+    }
+    void close() {
+        YamlNode finished = std::move(open_.back().node);
+        open_.pop_back();
+        place(std::move(finished));
+    }
+    void place(YamlNode value) {
+        if (open_.empty()) {
+            root_ = std::move(value);
+        } else if (open_.back().node.kind == YamlNode::Kind::list) {
+            open_.back().node.items.push_back(std::move(value));
+        } else {
+            open_.back().node.entries.back().value = std::move(value);
+            open_.back().key_pending = false;
+        }
+    }
+
+    YamlPosition start_;
+    ConfigProblems& problems_;
+    std::vector<Frame> open_;
+    YamlNode root_;
+};
+
+/** What yaml-cpp or the system may accept in silence: control characters and tab indentation. */
+bool add_character_problems(std::string_view text, YamlPosition position,
+                            ConfigProblems& problems) {
+    bool in_indentation = true;
+    int line = 1;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (position.line > 0) position.line = line;
+        if (c == '\n') {
+            ++line;
+            in_indentation = true;
+        } else if (c == '\t' && in_indentation) {
+            problems.add(position, "the line is indented by a tab; YAML wants spaces");
+            return true;
+        } else if ((byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f) {
+            problems.add(position,
+                         fmt::format("byte 0x{:02x} is no text; is this a YAML file?", byte));
+            return true;
+        } else if (c != ' ') {
+            in_indentation = false;
+        }
+    }
+    return false;
+}
+
+/** yaml-cpp's messages assume that one knows its scanner; the most frequent ones say more here. */
+std::string reworded(const std::string& message) {
+    static const std::array<std::pair<const char*, const char*>, 7> known = {{
+        {YAML::ErrorMsg::END_OF_MAP,
+         "expected 'key: value'; is the line indented like its "
+         "neighbours, and is there a space after ':'?"},
+        {YAML::ErrorMsg::END_OF_SEQ,
+         "expected '- value'; is the line indented like its "
+         "neighbours?"},
+        {YAML::ErrorMsg::END_OF_MAP_FLOW, "a '{' is not closed by '}', or a ',' is missing"},
+        {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a '[' is not closed by ']', or a ',' is missing"},
+        {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is not closed"},
+        {YAML::ErrorMsg::MAP_VALUE, "a ':' stands where no value can; quote texts that hold ': '"},
+        {YAML::ErrorMsg::MAP_KEY, "a key can't stand here"},
+    }};
+    for (const auto& [theirs, ours] : known) {
+        if (message == theirs) return ours;
+    }
+    return excerpt(message);
+}
+
+}  // namespace
+
+std::string YamlPosition::text() const {
+    const std::string name = source ? *source : "config";
+    return line > 0 ? fmt::format("{}:{}", name, line) : name;
+}
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+    const auto entry = std::find_if(entries.begin(), entries.end(),
+                                    [&](const auto& candidate) { return candidate.key == key; });
+    return entry == entries.end() ? nullptr : &entry->value;
+}
+
+std::string YamlNode::describe() const {
+    switch (kind) {
+        case Kind::null:
+            return "nothing";
+        case Kind::list:
+            return "a list";
+        case Kind::map:
+            return "a map";
+        case Kind::scalar:
+            break;
+    }
+    return fmt::format("{}'{}'", quoted ? "the quoted text " : "", excerpt(scalar));
+}
+
+std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& source,
+                                   ConfigProblems& problems, bool lines) {
+    const YamlPosition start(source, lines ? 1 : 0, lines ? 1 : 0);
+    if (add_character_problems(text, start, problems)) return std::nullopt;
+    TreeBuilder builder(start, problems);
+    try {
+        std::istringstream stream{std::string(text)};
+        YAML::Parser parser(stream);
+        if (!parser.HandleNextDocument(builder)) {
+            YamlNode empty;
+            empty.position = start;
+            return empty;
+        }
+        YamlNode root = builder.take_root();
+        if (parser.HandleNextDocument(builder)) {
+            problems.add(builder.take_root().position,
+                         "a second document starts here; a config is a single one");
+            return std::nullopt;
+        }
+        return root;
+    } catch (const Refusal& refusal) {
+        problems.add(builder.position(refusal.mark), refusal.what);
+    } catch (const YAML::DeepRecursion&) {
+        problems.add(start, "lists and maps are nested too deeply");
+    } catch (const YAML::Exception& error) {
+        problems.add(builder.position(error.mark), reworded(error.msg));
+    }
+    return std::nullopt;
+}
+
+std::optional<YamlNode> read_yaml_file(const fs::path& file, ConfigProblems& problems) {
+    const YamlPosition position(file.string());
+    std::error_code error;
+    if (fs::is_directory(file, error)) {
+        problems.add(position, "is a folder; expected a YAML file");
+        return std::nullopt;
+    }
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) {
+        problems.add(position, fs::exists(file, error) ? "can't be read" : "no such file");
+        return std::nullopt;
+    }
+    std::string text(largest_file + 1, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    if (stream.bad()) {
+        problems.add(position, "can't be read");
+        return std::nullopt;
+    }
+    if (text.size() > largest_file) {
+        problems.add(position, "is larger than 1 MiB; is this a YAML file?");
+        return std::nullopt;
+    }
+    auto root = parse_yaml(text, file.string(), problems);
+    if (root && root->kind == YamlNode::Kind::null) {
+        problems.add(position, "is empty; expected 'key: value' lines");
+        return std::nullopt;
+    }
+    if (root && root->kind != YamlNode::Kind::map) {
+        problems.add(root->position,
+                     fmt::format("expected 'key: value' lines, not {}", root->describe()));
+        return std::nullopt;
+    }
+    return root;
+}
+
+std::string excerpt(std::string_view text) {
+    std::size_t end = std::min<std::size_t>(text.size(), 60);
+    // A cut never leaves half a UTF-8 character.
+    while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
+        --end;
+    }
+    std::string result;
+    for (const char c : text.substr(0, end)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            result += c == '\n' ? "\\n" : fmt::format("\\x{:02x}", byte);
+        } else {
+            result += c;
+        }
+    }
+    return text.size() > end ? result + "..." : result;
+}
+
+}  // namespace comq
