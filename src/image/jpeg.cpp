@@ -1,0 +1,122 @@
+#include "image/jpeg.hpp"
+
+#include <csetjmp>
+#include <cstdio>
+// jpeglib.h needs FILE and size_t but includes neither header.
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <vector>
+
+#include "core/errors.hpp"
+
+namespace comq {
+
+namespace {
+
+struct ErrorManager {
+    jpeg_error_mgr base;
+    std::jmp_buf on_error;
+    char message[JMSG_LENGTH_MAX];
+};
+
+extern "C" void comq_jpeg_error_exit(j_common_ptr info) {
+    auto* manager = reinterpret_cast<ErrorManager*>(info->err);
+    manager->base.format_message(info, manager->message);
+    std::longjmp(manager->on_error, 1);
+}
+
+extern "C" void comq_jpeg_emit_message(j_common_ptr info, int level) {
+    // Level −1 is a warning. libjpeg would fill the missing rest of a file with grey.
+    if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) comq_jpeg_error_exit(info);
+}
+
+/** Owns libjpeg's state; the only way out of an error in it is `longjmp`. */
+class Decompressor {
+  public:
+    Decompressor() {
+        info_.err = jpeg_std_error(&errors_.base);
+        errors_.base.error_exit = comq_jpeg_error_exit;
+        errors_.base.emit_message = comq_jpeg_emit_message;
+    }
+    ~Decompressor() { jpeg_destroy_decompress(&info_); }
+    Decompressor(const Decompressor&) = delete;
+    Decompressor& operator=(const Decompressor&) = delete;
+
+    // The functions below hold no object with a destructor, because longjmp would skip it.
+    bool read_header(std::span<const std::byte> bytes) {
+        if (setjmp(errors_.on_error) != 0) return false;
+        jpeg_create_decompress(&info_);
+        jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes.data()),
+                     static_cast<unsigned long>(bytes.size()));
+        jpeg_read_header(&info_, TRUE);
+        // Grey is written as RGB by libjpeg-turbo; it leaves CMYK to the caller.
+        info_.out_color_space = info_.num_components == 4 ? JCS_CMYK : JCS_RGB;
+        jpeg_calc_output_dimensions(&info_);
+        return true;
+    }
+
+    /** Writes `[height, width, channels]` to `pixels`. */
+    bool read_pixels(uint8_t* pixels) {
+        if (setjmp(errors_.on_error) != 0) return false;
+        jpeg_start_decompress(&info_);
+        const std::size_t stride = static_cast<std::size_t>(width()) * channels();
+        while (info_.output_scanline < info_.output_height) {
+            JSAMPROW row = pixels + info_.output_scanline * stride;
+            jpeg_read_scanlines(&info_, &row, 1);
+        }
+        jpeg_finish_decompress(&info_);
+        return true;
+    }
+
+    int height() const { return static_cast<int>(info_.output_height); }
+    int width() const { return static_cast<int>(info_.output_width); }
+    int channels() const { return info_.out_color_components; }
+    const char* message() const { return errors_.message; }
+
+  private:
+    jpeg_decompress_struct info_{};
+    ErrorManager errors_{};
+};
+
+/** a·b/255, rounded, for a, b in 0..255. */
+int multiply_fractions(int a, int b) {
+    const int product = a * b + 128;
+    return (product + (product >> 8)) >> 8;
+}
+
+/** Inverted CMYK holds 255 − ink, so black is the light that K lets pass. */
+void inverted_cmyk_to_rgb(const std::vector<uint8_t>& cmyk, std::vector<uint8_t>& rgb) {
+    for (std::size_t i = 0, pixels = rgb.size() / 3; i < pixels; ++i) {
+        const int light = cmyk[4 * i + 3];
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+            const int ink = 255 - cmyk[4 * i + channel];
+            rgb[3 * i + channel] = static_cast<uint8_t>(light - multiply_fractions(ink, light));
+        }
+    }
+}
+
+}  // namespace
+
+bool is_jpeg(std::span<const std::byte> bytes) {
+    return bytes.size() >= 3 && bytes[0] == std::byte{0xFF} && bytes[1] == std::byte{0xD8} &&
+           bytes[2] == std::byte{0xFF};
+}
+
+RgbImage decode_jpeg(std::span<const std::byte> bytes, const std::string& name) {
+    Decompressor decompressor;
+    if (!decompressor.read_header(bytes)) {
+        throw InputError("{}: broken JPEG header: {}", name, decompressor.message());
+    }
+    RgbImage image{decompressor.height(), decompressor.width(), {}};
+    const std::size_t pixels = static_cast<std::size_t>(image.height) * image.width;
+    std::vector<uint8_t> cmyk(decompressor.channels() == 4 ? 4 * pixels : 0);
+    image.pixels.resize(3 * pixels);
+    if (!decompressor.read_pixels(cmyk.empty() ? image.pixels.data() : cmyk.data())) {
+        throw InputError("{}: truncated or corrupt JPEG: {}", name, decompressor.message());
+    }
+    if (!cmyk.empty()) inverted_cmyk_to_rgb(cmyk, image.pixels);
+    return image;
+}
+
+}  // namespace comq
