@@ -16,6 +16,13 @@ add_library(comq_hdf5 INTERFACE)
 target_include_directories(comq_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
 target_link_libraries(comq_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES})
 
+# libzip's own CMake files name tools that Debian packages apart, and fail without them.
+find_path(COMQ_LIBZIP_INCLUDE_DIR zip.h REQUIRED)
+find_library(COMQ_LIBZIP_LIBRARY zip REQUIRED)
+add_library(comq_libzip INTERFACE)
+target_include_directories(comq_libzip SYSTEM INTERFACE ${COMQ_LIBZIP_INCLUDE_DIR})
+target_link_libraries(comq_libzip INTERFACE ${COMQ_LIBZIP_LIBRARY})
+
 # yaml-cpp renamed its target in 0.8.
 if(NOT TARGET yaml-cpp::yaml-cpp)
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)

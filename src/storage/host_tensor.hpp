@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +18,10 @@ enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
 std::size_t size_of(DType dtype);
 /** The safetensors spelling: "F32", "BF16", "I64", "BOOL", … */
 std::string_view name_of(DType dtype);
+/** The inverse of `name_of`. */
+std::optional<DType> dtype_named(std::string_view name);
+/** Bytes of a contiguous tensor; nothing when an extent is negative or the product overflows. */
+std::optional<std::size_t> checked_nbytes(DType dtype, std::span<const int64_t> shape);
 
 /**
  * A contiguous row-major tensor in host memory. The bytes are shared and immutable: they live in
@@ -36,6 +42,12 @@ struct HostTensor {
         return {reinterpret_cast<const T*>(data.get()), nbytes() / sizeof(T)};
     }
 
+    /**
+     * A tensor over bytes that `owner` keeps alive. Copies them when they aren't aligned for
+     * `dtype`, as happens in files.
+     */
+    static HostTensor over(DType dtype, std::vector<int64_t> shape,
+                           std::shared_ptr<const std::byte> owner);
     /** A tensor that owns a copy of `values`. */
     template <typename T>
     static HostTensor copy_of(DType dtype, std::vector<int64_t> shape, std::span<const T> values);

@@ -1,0 +1,77 @@
+#include "storage/hdf5_handle.hpp"
+
+#include <fmt/format.h>
+
+#include "core/errors.hpp"
+
+namespace comq {
+namespace {
+
+std::recursive_mutex& hdf5_mutex() {
+    static std::recursive_mutex mutex;
+    return mutex;
+}
+
+herr_t keep_innermost(unsigned depth, const H5E_error2_t* error, void* message) {
+    if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(message) = error->desc;
+    return 0;
+}
+
+template <ssize_t (*get_name)(hid_t, char*, size_t)>
+std::string name_through(hid_t object) {
+    const ssize_t length = get_name(object, nullptr, 0);
+    if (length <= 0) return {};
+    std::string name(static_cast<std::size_t>(length), '\0');
+    get_name(object, name.data(), name.size() + 1);
+    return name;
+}
+
+}  // namespace
+
+Hdf5Guard::Hdf5Guard() : lock_(hdf5_mutex()) {
+    // Each thread has an error stack of its own in thread-safe builds, so this is no one-time job.
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    H5Eclear2(H5E_DEFAULT);
+}
+
+Hdf5Handle::~Hdf5Handle() {
+    if (id_ < 0) return;
+    const Hdf5Guard guard;
+    // Invalid when its file was closed before, and with it everything in it.
+    if (H5Iis_valid(id_) > 0) close_(id_);
+}
+
+std::string hdf5_message() {
+    std::string message = "unknown cause";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &message);
+    return message;
+}
+
+std::string hdf5_name(const Hdf5Place& place) {
+    if (place.object < 0) return place.name;
+    std::string path = name_through<H5Iget_name>(place.object);
+    if (!place.name.empty()) {
+        if (!path.ends_with('/')) path += '/';
+        path += place.name;
+    }
+    return fmt::format("{}: {}", name_through<H5Fget_name>(place.object), path);
+}
+
+void throw_read_error(const char* action, const Hdf5Place& place) {
+    const std::string message = hdf5_message();
+    throw InputError("{}: can't {}: {}", hdf5_name(place), action, message);
+}
+
+void throw_write_error(const char* action, const Hdf5Place& place) {
+    const std::string message = hdf5_message();
+    throw Failure("{}: can't {}: {}", hdf5_name(place), action, message);
+}
+
+Hdf5Handle text_type() {
+    Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(type.get(), H5T_VARIABLE);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    return type;
+}
+
+}  // namespace comq

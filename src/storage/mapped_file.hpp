@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace comq {
+
+/** The bytes of a file: memory-mapped by `map_file`, or in a buffer. Copies share them. */
+struct FileBytes {
+    std::string name;  ///< for messages
+    std::shared_ptr<const std::byte> data;
+    std::size_t size = 0;
+
+    std::span<const std::byte> bytes() const { return {data.get(), size}; }
+    /** A pointer to byte `offset` that keeps the file's bytes alive. */
+    std::shared_ptr<const std::byte> share(std::size_t offset) const {
+        return {data, data.get() + offset};
+    }
+};
+
+/**
+ * Maps a regular file read-only; it stays mapped while anything shares its bytes, and pages are
+ * read when first touched. The file must not be truncated meanwhile (files replaced by rename, as
+ * `AtomicFile` does, are safe). Throws InputError naming the file when it can't be mapped.
+ */
+FileBytes map_file(const std::filesystem::path& file);
+
+/** A copy of `bytes` under a name. */
+FileBytes copy_bytes(std::string name, std::span<const std::byte> bytes);
+
+}  // namespace comq

@@ -1,0 +1,108 @@
+#include "storage/atomic_file.hpp"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "core/errors.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content_of(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write(const fs::path& file, const std::string& text) {
+    write_file_atomically(file, std::as_bytes(std::span(text)));
+}
+
+std::ptrdiff_t files_in(const fs::path& folder) {
+    return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+}
+
+/** Makes every file of this process at most `bytes` long, as a full disk would. */
+class FileSizeLimit {
+  public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        rlimit limited = before_;
+        limited.rlim_cur = bytes;
+        handler_ = std::signal(SIGXFSZ, SIG_IGN);
+        ::setrlimit(RLIMIT_FSIZE, &limited);
+    }
+    ~FileSizeLimit() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+
+  private:
+    rlimit before_{};
+    void (*handler_)(int) = SIG_DFL;
+};
+
+}  // namespace
+
+TEST_CASE("an atomic write replaces the file and leaves nothing else") {
+    const fs::path folder = test::temporary_folder();
+    write(folder / "layer.bin", "old");
+    write(folder / "layer.bin", "");
+    CHECK(content_of(folder / "layer.bin").empty());
+    write(folder / "layer.bin", std::string(100'000, 'n'));
+    CHECK(content_of(folder / "layer.bin") == std::string(100'000, 'n'));
+    CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE("a file that is not committed changes nothing") {
+    const fs::path folder = test::temporary_folder();
+    write(folder / "layer.bin", "old");
+    {
+        const std::string half = "half of the n";
+        AtomicFile file(folder / "layer.bin");
+        file.write(std::as_bytes(std::span(half)));
+        CHECK(file.temporary().parent_path() == folder);
+        CHECK(fs::exists(file.temporary()));
+    }
+    CHECK(content_of(folder / "layer.bin") == "old");
+    CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE("a failed write keeps the old content, removes the temporary and says what to do") {
+    const fs::path folder = test::temporary_folder();
+    write(folder / "layer.bin", "old");
+    std::string message;
+    {
+        const FileSizeLimit limit(1000);
+        try {
+            write(folder / "layer.bin", std::string(5000, 'n'));
+        } catch (const Error& error) {
+            message = error.what();
+        }
+    }
+    CHECK_THAT(message, ContainsSubstring((folder / "layer.bin").string()));
+    CHECK_THAT(message, ContainsSubstring("File too large (raise the limit"));
+    CHECK(content_of(folder / "layer.bin") == "old");
+    CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE("a missing folder is named with the remedy") {
+    const fs::path file = test::temporary_folder() / "missing" / "layer.bin";
+    CHECK_THROWS_WITH(write(file, "x"), ContainsSubstring(file.string()) &&
+                                            ContainsSubstring("create the folder first"));
+}
+
+TEST_CASE("an atomic file gets the permissions of any new file") {
+    const fs::path folder = test::temporary_folder();
+    std::ofstream(folder / "plain") << "x";
+    write(folder / "atomic", "x");
+    CHECK(fs::status(folder / "atomic").permissions() ==
+          fs::status(folder / "plain").permissions());
+}
