@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "storage/host_tensor.hpp"
+#include "storage/mapped_file.hpp"
+
+namespace comq {
+
+/** What a checkpoint file holds, and which of its dictionaries the tensors are from. */
+struct Checkpoint {
+    TensorMap tensors;
+    std::string format;               ///< "safetensors", "torch zip", "torch legacy", "npz", …
+    std::string entry;                ///< "state_dict", "model_ema", …; empty: the file's root
+    std::vector<std::string> others;  ///< entries passed over (see find_state_dict)
+};
+
+/**
+ * Reads a checkpoint of any known format, told by its content and never by its name:
+ * safetensors; a sharded checkpoint's index (model.safetensors.index.json,
+ * pytorch_model.bin.index.json); torch.save's zip archives and its older pickle streams; NumPy
+ * .npz. Nothing in the file is executed.
+ *
+ * The dictionaries of training scripts are unwrapped, and the prefixes `module.` (DataParallel)
+ * and `_orig_mod.` (torch.compile) taken off; names are as written otherwise, dtypes too. Logs
+ * which entry was used when several would have done.
+ *
+ * Throws InputError naming the file and the tensor or byte offset, with the remedy.
+ */
+TensorMap read_checkpoint(const std::filesystem::path& file);
+
+/** The same with what is known about the file, without logging. */
+Checkpoint open_checkpoint(const std::filesystem::path& file);
+/** One file's bytes; indices of sharded checkpoints are refused. */
+Checkpoint parse_checkpoint(const FileBytes& file);
+
+}  // namespace comq

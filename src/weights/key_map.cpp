@@ -1,0 +1,89 @@
+#include "weights/key_map.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <string_view>
+
+#include "core/errors.hpp"
+
+namespace comq {
+namespace {
+
+bool match(std::string_view pattern, std::string_view name, std::vector<std::string>& captures) {
+    const std::size_t star = pattern.find('*');
+    const std::string_view literal = pattern.substr(0, star);
+    if (!name.starts_with(literal)) return false;
+    name.remove_prefix(literal.size());
+    if (star == std::string_view::npos) return name.empty();
+
+    const bool any = pattern.substr(star).starts_with("**");
+    pattern.remove_prefix(star + (any ? 2 : 1));
+    const std::size_t longest = any ? name.size() : std::min(name.find('.'), name.size());
+    for (std::size_t length = longest; length > 0; --length) {
+        captures.emplace_back(name.substr(0, length));
+        if (match(pattern, name.substr(length), captures)) return true;
+        captures.pop_back();
+    }
+    return false;
+}
+
+std::string substitute(const std::string& replacement, const std::vector<std::string>& captures) {
+    std::string result;
+    for (std::size_t i = 0; i < replacement.size(); ++i) {
+        if (replacement[i] != '$') {
+            result += replacement[i];
+            continue;
+        }
+        ++i;
+        assert(i < replacement.size() && replacement[i] >= '1' && replacement[i] <= '9');
+        const auto capture = static_cast<std::size_t>(replacement[i] - '1');
+        assert(capture < captures.size());
+        result += captures[capture];
+    }
+    return result;
+}
+
+/** Nothing when the tensor is dropped. */
+std::optional<std::string> new_name(const std::string& name, const KeyMap& map) {
+    for (const KeyRule& rule : map.rules) {
+        const auto captures = match_pattern(rule.pattern, name);
+        if (!captures) continue;
+        if (!rule.replacement) return std::nullopt;
+        return substitute(*rule.replacement, *captures);
+    }
+    return name;
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> match_pattern(const std::string& pattern,
+                                                      const std::string& name) {
+    std::vector<std::string> captures;
+    if (!match(pattern, name, captures)) return std::nullopt;
+    return captures;
+}
+
+bool KeyMap::applies_to(const TensorMap& tensors) const {
+    return marker.empty() || std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
+               return match_pattern(marker, tensor.first).has_value();
+           });
+}
+
+TensorMap rename_tensors(const TensorMap& tensors, const KeyMap& map, const std::string& file) {
+    TensorMap renamed;
+    std::map<std::string, std::string> old_names;
+    for (const auto& [name, tensor] : tensors) {
+        const auto target = new_name(name, map);
+        if (!target) continue;
+        const auto [known, inserted] = old_names.emplace(*target, name);
+        if (!inserted) {
+            throw InputError("{}: tensors '{}' and '{}' would both be '{}' by the names of {}",
+                             file, known->second, name, *target, map.publisher);
+        }
+        renamed.emplace(*target, tensor);
+    }
+    return renamed;
+}
+
+}  // namespace comq

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/host_tensor.hpp"
+
+namespace comq {
+
+/**
+ * Renames tensors whose whole name matches `pattern`. In patterns `*` matches part of a name
+ * without dots and `**` any text, each at least one character; `$1` to `$9` in the replacement
+ * stand for them in order. Without a replacement the tensor is dropped.
+ */
+struct KeyRule {
+    std::string pattern;
+    std::optional<std::string> replacement;
+};
+
+/**
+ * How one publisher's names become ours: of the ordered rules the first that matches a name is
+ * applied, once; other names stay. When `marker` is not empty, the map is for those checkpoints
+ * only in which some name matches it.
+ */
+struct KeyMap {
+    std::string publisher;
+    std::string marker;
+    std::vector<KeyRule> rules;
+
+    bool applies_to(const TensorMap& tensors) const;
+};
+
+/** The wildcards' texts when all of `name` matches. */
+std::optional<std::vector<std::string>> match_pattern(const std::string& pattern,
+                                                      const std::string& name);
+
+/** Throws InputError naming `file` and both old names when two tensors get the same one. */
+TensorMap rename_tensors(const TensorMap& tensors, const KeyMap& map, const std::string& file);
+
+}  // namespace comq
