@@ -13,7 +13,7 @@ namespace {
 /** Runs the blocks up to the last that holds one of `layers`, with `tap` installed. */
 class TappedForward {
   public:
-    TappedForward(Network& network, const std::vector<Network::LayerEntry>& layers)
+    TappedForward(const Network& network, const std::vector<Network::LayerEntry>& layers)
         : blocks_(network.blocks()) {
         std::size_t last = 0;
         for (const auto& entry : layers) last = std::max(last, entry.block);
@@ -30,45 +30,46 @@ class TappedForward {
     std::vector<Block> blocks_;
 };
 
-void collect_pass(const TappedForward& forward, GramCollector& collector, const std::string& title,
-                  const CalibrationImages& images, const std::vector<int64_t>& indices,
-                  torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
+void run_pass(const TappedForward& forward, GramCollector& collector, const std::string& title,
+              const CalibrationPass& pass, const std::vector<int64_t>& indices,
+              torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
     Progress progress(title, "images", static_cast<int64_t>(indices.size()));
-    const auto mode = device.is_cpu() ? Consume::parallel : Consume::serial;
-    for_each_batch(
-        *images.source, indices, images.preprocessing, images.batch_size, bad,
+    LoaderOptions options(device.is_cpu() ? Consume::parallel : Consume::serial);
+    options.stop = &stop;
+    options.augmentation_seed = pass.augmentation_seed;
+    const bool whole = for_each_batch(
+        *pass.source, indices, pass.preprocessing, pass.batch_size, bad,
         [&](ImageBatch&& batch) {
             const auto count = static_cast<int64_t>(batch.indices.size());
             const auto pixels =
                 torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
-            if (count > 0) forward.run(pixels.to(device), collector);
+            forward.run(pixels.to(device), collector);
             progress.advance(count);
         },
-        mode, &stop);
-    if (stop) throw Interrupted("interrupted while collecting the statistics of layers");
+        options);
+    if (!whole) throw Interrupted("interrupted while collecting the statistics of layers");
 }
 
 }  // namespace
 
-std::vector<LayerStatistics> collect_statistics(Network& network,
+std::vector<LayerStatistics> collect_statistics(const Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
-                                                const CalibrationImages& images,
-                                                torch::Device device, BadImages& bad,
-                                                const std::atomic<bool>& stop) {
+                                                const CalibrationPass& pass, torch::Device device,
+                                                BadImages& bad, const std::atomic<bool>& stop) {
     const TappedForward forward(network, layers);
     std::vector<LayerStatistics> statistics(layers.size());
 
     const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
                              const std::string& name) {
         GramCollector collector(layers);
-        collect_pass(forward, collector, title, images, indices, device, bad, stop);
+        run_pass(forward, collector, title, pass, indices, device, bad, stop);
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.take(*layers[i].layer, name, statistics[i]);
         }
     };
-    collect(images.fit, "calibration", statistic::gram);
-    if (!images.heldout.empty()) {
-        collect(images.heldout, "calibration (held out)", statistic::heldout_gram);
+    collect(pass.images.fitted, "calibration", statistic::gram);
+    if (!pass.images.held_out.empty()) {
+        collect(pass.images.held_out, "calibration (held out)", statistic::heldout_gram);
     }
     return statistics;
 }

@@ -2,23 +2,26 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "calibration/statistics.hpp"
 #include "data/image_source.hpp"
 #include "data/loader.hpp"
+#include "data/selection.hpp"
 #include "image/preprocessing.hpp"
 #include "models/network.hpp"
 
 namespace comq {
 
 /** The images that a calibration pass reads, and how. */
-struct CalibrationImages {
+struct CalibrationPass {
     const ImageSource* source;
-    std::vector<int64_t> fit;       ///< indices whose rows are summed into `statistic::gram`
-    std::vector<int64_t> heldout;   ///< indices summed into `statistic::heldout_gram`; may be empty
+    CalibrationImages images;  ///< rows go into `statistic::gram` and `statistic::heldout_gram`
     Preprocessing preprocessing;
-    int64_t batch_size;             ///< images of one micro-batch
+    int64_t batch_size;  ///< images of one micro-batch
+    /** Set: the training transform under this seed instead of resize and crop. */
+    std::optional<uint64_t> augmentation_seed;
 };
 
 /**
@@ -29,11 +32,10 @@ struct CalibrationImages {
  * Throws Interrupted when `stop` is set, InputError on unreadable images beyond the limit of `bad`
  * and on non-finite inputs.
  */
-std::vector<LayerStatistics> collect_statistics(Network& network,
+std::vector<LayerStatistics> collect_statistics(const Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
-                                                const CalibrationImages& images,
-                                                torch::Device device, BadImages& bad,
-                                                const std::atomic<bool>& stop);
+                                                const CalibrationPass& pass, torch::Device device,
+                                                BadImages& bad, const std::atomic<bool>& stop);
 
 /**
  * Splits `layers`, in order, into runs whose Grams fit in `budget_bytes` together; a layer larger

@@ -39,9 +39,8 @@ torch::Tensor GramCollector::on_input(const QuantizableLayer& layer, const torch
 
     // The patches of a large map are worth several times the map: a few images at a time.
     const int64_t images = input.size(0);
-    const int64_t floats_per_image = layer.kind() == LayerKind::linear
-                                         ? 1
-                                         : input[0].numel() * layer.weight()[0][0].numel();
+    const int64_t floats_per_image =
+        layer.kind() == LayerKind::linear ? 1 : input[0].numel() * layer.weight()[0][0].numel();
     const int64_t at_once = std::max<int64_t>(1, patch_floats / floats_per_image);
     for (int64_t first = 0; first < images; first += at_once) {
         const auto part = input.narrow(0, first, std::min(at_once, images - first));
@@ -65,9 +64,10 @@ void GramCollector::add_dense(LayerSums& sums, const torch::Tensor& rows) {
     const int64_t height = band_height(m);
     for (int64_t first = 0; first < m; first += height) {
         const int64_t last = std::min(first + height, m);
-        const auto band = torch::mm(rows.narrow(1, first, last - first).t(), rows.narrow(1, 0, last))
-                              .to(torch::kCPU)
-                              .contiguous();
+        const auto band =
+            torch::mm(rows.narrow(1, first, last - first).t(), rows.narrow(1, 0, last))
+                .to(torch::kCPU)
+                .contiguous();
         sums.groups[0]->add_rows(first, {band.data_ptr<float>(), last - first, last});
     }
 }
@@ -90,8 +90,10 @@ void GramCollector::take(const QuantizableLayer& layer, const std::string& name,
     auto& grams = statistics.grams[name];
     for (auto& group : sums.groups) {
         if (!group->finite()) {
-            throw InputError("layer '{}': its inputs contain NaN or infinite values; check the "
-                             "checkpoint and the images", layer.name());
+            throw InputError(
+                "layer '{}': its inputs contain NaN or infinite values; check the "
+                "checkpoint and the images",
+                layer.name());
         }
         grams.push_back(group->take());
     }

@@ -40,7 +40,7 @@ inline constexpr const char* heldout_gram = "heldout_gram";  ///< the same over 
  * (a dense layer has one group, a depthwise convolution one per channel).
  */
 struct LayerStatistics {
-    int64_t in_features = 0;            ///< m, the order of each triangle
+    int64_t in_features = 0;  ///< m, the order of each triangle
     int64_t groups = 1;
     std::map<std::string, std::vector<PackedTriangle>> grams;
     std::map<std::string, int64_t> rows;  ///< N of each statistic

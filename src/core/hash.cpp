@@ -13,7 +13,7 @@ namespace comq {
 
 struct Sha256::State {
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
-                                                                     &EVP_MD_CTX_free};
+                                                                    &EVP_MD_CTX_free};
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {

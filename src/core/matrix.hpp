@@ -24,9 +24,7 @@ struct MatrixView {
 
     T* row(int64_t i) const { return data + i * stride; }
     T& operator()(int64_t i, int64_t j) const { return data[i * stride + j]; }
-    operator MatrixView<const T>() const
-        requires(!std::is_const_v<T>)
-    {
+    operator MatrixView<const T>() const requires(!std::is_const_v<T>) {
         return {data, rows, cols, stride};
     }
 };
@@ -40,9 +38,7 @@ struct AlignedAllocator {
     AlignedAllocator() = default;
     template <typename U>
     AlignedAllocator(const AlignedAllocator<U>&) {}
-    T* allocate(std::size_t n) {
-        return static_cast<T*>(::operator new(n * sizeof(T), alignment));
-    }
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
     void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
     bool operator==(const AlignedAllocator&) const { return true; }
 };

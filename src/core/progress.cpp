@@ -42,7 +42,8 @@ std::string format_bytes(double bytes) {
         bytes /= 1000.0;
         ++unit;
     }
-    return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.3g} {}", bytes, units[unit]);
+    return unit == 0 ? fmt::format("{:.0f} B", bytes)
+                     : fmt::format("{:.3g} {}", bytes, units[unit]);
 }
 
 void Progress::set_quiet(bool quiet) { quiet_process = quiet; }
@@ -60,7 +61,8 @@ Progress::~Progress() { finish(); }
 std::string Progress::status_line(Clock::time_point now) const {
     const double elapsed = std::max(seconds_between(start_, now), 1e-9);
     const double rate = static_cast<double>(done_) / elapsed;
-    const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
+    const double share =
+        total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
     std::string line = fmt::format("{:<28} ", title_);
     if (terminal_) {
         const int filled = static_cast<int>(std::lround(share * bar_width));
@@ -84,7 +86,8 @@ void Progress::advance(int64_t amount, const std::string& note) {
     const double interval = terminal_ ? terminal_interval_seconds : line_interval_seconds;
     if (quiet_process || seconds_between(last_print_, now) < interval) return;
     last_print_ = now;
-    fmt::print(stderr, "{}{}{}", terminal_ ? erase_line : "", status_line(now), terminal_ ? "" : "\n");
+    fmt::print(stderr, "{}{}{}", terminal_ ? erase_line : "", status_line(now),
+               terminal_ ? "" : "\n");
     std::fflush(stderr);
 }
 

@@ -3,13 +3,12 @@
 #include <cmath>
 
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 
 namespace comq {
 
 namespace {
 
-Predictions predict_batch(Network& network, ImageBatch& batch, const ImageSource& source,
+Predictions predict_batch(const Network& network, ImageBatch& batch, const ImageSource& source,
                           torch::Device device) {
     const torch::InferenceMode inference;
     const auto count = static_cast<int64_t>(batch.indices.size());
@@ -24,12 +23,16 @@ Predictions predict_batch(Network& network, ImageBatch& batch, const ImageSource
         const int64_t label = batch.labels[at];
         const auto name = [&] { return source.info(batch.indices[at]).id; };
         if (label < 0) {
-            throw InputError("{}: has no label; evaluation needs a labelled data set "
-                             "(data.evaluation)", name());
+            throw InputError(
+                "{}: has no label; evaluation needs a labelled data set "
+                "(data.evaluation)",
+                name());
         }
         if (label >= classes) {
-            throw InputError("{}: label {} is no class of a network with {} classes; "
-                             "check model.name and data.synsets", name(), label, classes);
+            throw InputError(
+                "{}: label {} is no class of a network with {} classes; "
+                "check model.name and data.synsets",
+                name(), label, classes);
         }
         const float* row = logits.data_ptr<float>() + i * classes;
         if (!std::isfinite(row[label])) {
@@ -50,25 +53,24 @@ void append(Predictions& all, const Predictions& more) {
 
 }  // namespace
 
-Predictions evaluate(Network& network, const EvaluationImages& images, const std::string& title,
-                     torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
+Predictions evaluate(const Network& network, const EvaluationImages& images, torch::Device device,
+                     Progress& progress, BadImages& bad, const std::atomic<bool>& stop) {
     const auto total = static_cast<int64_t>(images.indices.size());
     const int64_t batches = (total + images.batch_size - 1) / images.batch_size;
     std::vector<Predictions> by_batch(static_cast<std::size_t>(batches));
 
-    Progress progress(title, "images", total);
-    const auto mode = device.is_cpu() ? Consume::parallel : Consume::serial;
-    for_each_batch(
+    LoaderOptions options(device.is_cpu() ? Consume::parallel : Consume::serial);
+    options.stop = &stop;
+    const bool whole = for_each_batch(
         *images.source, images.indices, images.preprocessing, images.batch_size, bad,
         [&](ImageBatch&& batch) {
             const auto count = static_cast<int64_t>(batch.indices.size());
-            if (count == 0) return;
             by_batch[static_cast<std::size_t>(batch.batch)] =
                 predict_batch(network, batch, *images.source, device);
             progress.advance(count);
         },
-        mode, &stop);
-    if (stop) throw Interrupted("interrupted while evaluating");
+        options);
+    if (!whole) throw Interrupted("interrupted while evaluating");
 
     Predictions all;
     for (const auto& batch : by_batch) append(all, batch);

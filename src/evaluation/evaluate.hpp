@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/progress.hpp"
 #include "data/image_source.hpp"
 #include "data/loader.hpp"
 #include "evaluation/accuracy.hpp"
@@ -23,12 +24,12 @@ struct EvaluationImages {
 
 /**
  * Runs `network` over the images and returns its predictions in the order of `indices` (images
- * that could not be read are left out). `title` names the progress bar.
+ * that could not be read are left out).
  *
  * Throws InputError when an image has no label, a label is no class of the network, a logit is
  * NaN, or more images than `bad` allows are unreadable; Interrupted when `stop` is set.
  */
-Predictions evaluate(Network& network, const EvaluationImages& images, const std::string& title,
-                     torch::Device device, BadImages& bad, const std::atomic<bool>& stop);
+Predictions evaluate(const Network& network, const EvaluationImages& images, torch::Device device,
+                     Progress& progress, BadImages& bad, const std::atomic<bool>& stop);
 
 }  // namespace comq

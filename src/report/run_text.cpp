@@ -42,12 +42,13 @@ std::string config_paragraph(const RunRecord& run, const std::string& origin) {
     return text;
 }
 
-std::string provenance_paragraph(const RunRecord& run) {
+std::string provenance_and_stages(const RunRecord& run) {
     std::string text = "provenance\n";
     visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
         const std::string shown = fmt::format("{}", value);
         if (!shown.empty()) text += fmt::format("  {:<18} {}\n", name, shown);
     });
+    if (!run.stages.empty()) text += "stages\n";
     for (const StageRecord& stage : run.stages) {
         text += fmt::format("  {:<18} {}\n", stage.name, format_duration(stage.seconds));
     }
@@ -150,8 +151,9 @@ std::string describe_run(const RunRecord& run, const std::string& origin, std::s
     return fmt::format(
         "{}: {} run, identity {}\nuses labels: {}, gradients: {}\n\n{}\n{}\n{}{}\n{}", origin,
         name_of(run.status), run.identity, run.uses_labels ? "yes" : "no",
-        run.uses_gradients ? "yes" : "no", config_paragraph(run, origin), provenance_paragraph(run),
-        accuracy_paragraph(run), size_paragraph(run), layer_table(run, sort));
+        run.uses_gradients ? "yes" : "no", config_paragraph(run, origin),
+        provenance_and_stages(run), accuracy_paragraph(run), size_paragraph(run),
+        layer_table(run, sort));
 }
 
 std::string layers_csv(const RunRecord& run, std::string_view sort) {

@@ -75,8 +75,8 @@ TEST_CASE("rows may be added in bands") {
 }
 
 TEST_CASE("a NaN or infinite contribution is noticed") {
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                            std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
         Matrix<float> addend(3, 3);
         addend(1, 1) = bad;
         GramAccumulator accumulator(3);

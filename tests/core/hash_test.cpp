@@ -21,5 +21,6 @@ TEST_CASE("a file's hash equals its content's") {
 }
 
 TEST_CASE("hashing a missing file names it") {
-    CHECK_THROWS_WITH(sha256_hex_of_file("/nonexistent/w.pth"), ContainsSubstring("/nonexistent/w.pth"));
+    CHECK_THROWS_WITH(sha256_hex_of_file("/nonexistent/w.pth"),
+                      ContainsSubstring("/nonexistent/w.pth"));
 }

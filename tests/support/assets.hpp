@@ -24,16 +24,16 @@ void skip(const std::string& group, const std::string& what);
 }  // namespace comq::test
 
 /** Leaves the test case, skipped, unless the assets are there; defines `name` as their folder. */
-#define COMQ_NEED_ASSETS(name)                                                     \
-    if (!comq::test::assets()) {                                                   \
-        comq::test::skip("assets", "real weights and images (set COMQ_ASSETS)");   \
-        return;                                                                    \
-    }                                                                              \
+#define COMQ_NEED_ASSETS(name)                                                   \
+    if (!comq::test::assets()) {                                                 \
+        comq::test::skip("assets", "real weights and images (set COMQ_ASSETS)"); \
+        return;                                                                  \
+    }                                                                            \
     const std::filesystem::path name = *comq::test::assets()
 
-#define COMQ_NEED_GOLDEN(name)                                                     \
-    if (!comq::test::golden()) {                                                   \
-        comq::test::skip("assets", "reference values (set COMQ_GOLDEN)");          \
-        return;                                                                    \
-    }                                                                              \
+#define COMQ_NEED_GOLDEN(name)                                            \
+    if (!comq::test::golden()) {                                          \
+        comq::test::skip("assets", "reference values (set COMQ_GOLDEN)"); \
+        return;                                                           \
+    }                                                                     \
     const std::filesystem::path name = *comq::test::golden()

@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "apps/run_program.hpp"
+#include "config/config_text.hpp"
+#include "core/interrupt.hpp"
+#include "core/paths.hpp"
+#include "core/progress.hpp"
+#include "core/version.hpp"
+#include "experiment/run_experiment.hpp"
+#include "experiment/setup.hpp"
+#include "models/registry.hpp"
+#include "report/closing_summary.hpp"
+
+using namespace comq;
+
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  run_experiment configs/demo_vit_4bit.yaml\n"
+    "  run_experiment configs/deit_tiny_4bit.yaml quantization.bits=3 --output results/b3.h5\n"
+    "  run_experiment configs/vit_b_4bit.yaml data.root=/data/imagenet --dry-run\n"
+    "  run_experiment --explain calibration\n"
+    "Exit codes: 0 done; 2 bad usage or config; 3 bad input data; 4 the full-precision accuracy "
+    "is\n"
+    "not the expected one; 75 interrupted, --resume continues; 1 anything else.";
+
+struct Arguments {
+    std::string config;
+    std::vector<std::string> overrides;
+    std::string output;
+    int threads = 0;
+    std::string explain;
+    bool dry_run = false;
+    bool print_config = false;
+    bool quiet = false;
+    bool resume = false;
+    bool restart = false;
+    bool list_models = false;
+};
+
+LoadedConfig load(const Arguments& arguments) {
+    auto overrides = arguments.overrides;
+    if (!arguments.output.empty()) overrides.push_back("output.file=" + arguments.output);
+    if (arguments.threads > 0) {
+        overrides.push_back(fmt::format("resources.threads={}", arguments.threads));
+    }
+    return load_config(arguments.config, overrides, {known_names(), {data_folder() / "configs"}});
+}
+
+void set_up_logging(bool quiet) {
+    auto logger = spdlog::stderr_color_mt("comq");
+    logger->set_pattern("%^%l%$: %v");
+    logger->set_level(quiet ? spdlog::level::warn : spdlog::level::info);
+    spdlog::set_default_logger(logger);
+    Progress::set_quiet(quiet);
+}
+
+void run(const Arguments& arguments, int argc, const char* const* argv) {
+    if (!arguments.explain.empty()) {
+        fmt::print("{}", explain_config(arguments.explain, known_names()));
+        return;
+    }
+    if (arguments.list_models) {
+        fmt::print("{}", list_models());
+        return;
+    }
+    if (arguments.config.empty()) {
+        throw UsageError("no config is named; try: run_experiment configs/demo_vit_4bit.yaml");
+    }
+    if (arguments.resume && arguments.restart) {
+        throw UsageError("--resume continues a run and --restart drops it: name one of them");
+    }
+    set_up_logging(arguments.quiet);
+    const LoadedConfig loaded = load(arguments);
+    if (arguments.print_config) {
+        fmt::print("{}", annotated_text(loaded));
+        return;
+    }
+    if (arguments.dry_run) {
+        fmt::print("{}\n{}", resolved_text(loaded.config), describe_plan(loaded));
+        return;
+    }
+    catch_interrupts();
+    RunOptions options;
+    options.arguments = {argv, static_cast<std::size_t>(argc)};
+    if (arguments.resume) options.leftover = Leftover::resume;
+    if (arguments.restart) options.leftover = Leftover::restart;
+    const RunRecord record = run_experiment(loaded, options);
+    const std::string file = loaded.config.output.file.string();
+    if (!arguments.quiet) fmt::print("{}", closing_summary(record, file));
+    fmt::print("{}\n", closing_line(record, file));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Quantizes a pretrained network as a config says, measures it, and writes HDF5.",
+                 "run_experiment");
+    Arguments arguments;
+    app.add_option("CONFIG", arguments.config, "experiment file (.yaml)");
+    app.add_option("key=value", arguments.overrides,
+                   "config keys to change, like quantization.bits=3 (values in YAML)");
+    app.add_flag("--dry-run", arguments.dry_run,
+                 "print the resolved config and the plan by layer with memory, disk and time");
+    app.add_flag("--print-config", arguments.print_config,
+                 "print the resolved config with the origin of each key");
+    app.add_option("--output", arguments.output, "result file, short for output.file=FILE");
+    app.add_option("--threads", arguments.threads, "short for resources.threads=N")
+        ->check(CLI::PositiveNumber);
+    app.add_flag("--resume", arguments.resume, "continue an interrupted run");
+    app.add_flag("--restart", arguments.restart,
+                 "drop an interrupted run, or replace the result of another one");
+    app.add_flag("--quiet", arguments.quiet, "print warnings and the last line only");
+    app.add_option("--explain", arguments.explain,
+                   "print the meaning, type, default and unit of a key, a section, or all keys")
+        ->expected(0, 1)
+        ->default_str("all");
+    app.add_flag("--list-models", arguments.list_models, "print the networks comq knows");
+    app.set_version_flag("--version", fmt::format("run_experiment {}", version_line()));
+    app.footer(examples);
+    return run_program(app, argc, argv, [&] { run(arguments, argc, argv); });
+}

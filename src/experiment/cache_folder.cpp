@@ -1,0 +1,64 @@
+#include "experiment/cache_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <vector>
+
+#include "core/errors.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+CacheFolder::CacheFolder(fs::path folder, int64_t limit_bytes)
+    : folder_(std::move(folder)), limit_bytes_(limit_bytes) {}
+
+fs::path CacheFolder::file(const std::string& kind, const std::string& key) const {
+    if (!enabled()) return {};
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error) {
+        throw UsageError(
+            "{}: cannot be created: {}; set resources.cache to a folder you may "
+            "write, or to \"\" for none",
+            folder_.string(), error.message());
+    }
+    return folder_ / fmt::format("{}-{}.safetensors", kind, key.substr(0, 32));
+}
+
+void CacheFolder::touch(const fs::path& file) const {
+    std::error_code ignored;
+    fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
+}
+
+void CacheFolder::evict(const fs::path& keep) const {
+    struct Entry {
+        fs::path path;
+        fs::file_time_type used;
+        int64_t bytes;
+    };
+    std::vector<Entry> entries;
+    int64_t total = 0;
+    std::error_code ignored;
+    // Other processes add and remove entries at the same time: whatever vanished is skipped.
+    for (const auto& item : fs::directory_iterator(folder_, ignored)) {
+        std::error_code gone;
+        if (item.path().extension() != ".safetensors") continue;
+        const auto used = item.last_write_time(gone);
+        const auto bytes = item.file_size(gone);
+        if (gone) continue;
+        entries.push_back({item.path(), used, static_cast<int64_t>(bytes)});
+        total += entries.back().bytes;
+    }
+    std::ranges::sort(entries, {}, &Entry::used);
+    for (const auto& entry : entries) {
+        if (total <= limit_bytes_) return;
+        if (entry.path == keep) continue;
+        fs::remove(entry.path, ignored);
+        total -= entry.bytes;
+    }
+}
+
+}  // namespace comq

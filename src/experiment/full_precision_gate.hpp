@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "config/experiment_config.hpp"
+#include "evaluation/accuracy.hpp"
+#include "experiment/setup.hpp"
+
+namespace comq {
+
+/** The Top-1 a float network should have, and who says so. */
+struct ExpectedAccuracy {
+    double top1;  ///< percent
+    std::string source;
+};
+
+/**
+ * What is known of this checkpoint on these images: `evaluation.expected_top1`; else an entry of
+ * `descriptor` (datasets/full_precision.yaml) for the two digests; else the published value of the
+ * registry when the whole ImageNet validation set is evaluated. None: the pair is unknown.
+ */
+std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config,
+                                                  const LoadedModel& model, const RunKeys& keys,
+                                                  const std::filesystem::path& descriptor);
+
+/**
+ * Throws GateError when Top-1 is off the expected value by more than max(1 point, 2 standard
+ * errors): a wrong checkpoint, label order or preprocessing would make every later number wrong.
+ */
+void check_full_precision(const Accuracy& accuracy, const ExpectedAccuracy& expected);
+
+}  // namespace comq

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** A layer that will be quantized. */
+struct PlannedLayer {
+    Network::LayerEntry entry;
+    int bits;
+};
+
+/** Which layers of a network are quantized, at how many bits; in the order of the network. */
+struct LayerPlan {
+    std::vector<PlannedLayer> layers;
+    std::vector<std::string> left_out;  ///< names of the layers that keep their float weights
+
+    std::vector<Network::LayerEntry> entries() const;
+};
+
+/**
+ * The network's default scope, changed by the rules of `quantization.layers`: the first rule whose
+ * glob matches a layer's name decides whether it is quantized and at how many bits.
+ * Throws UsageError naming a rule that matches no layer.
+ */
+LayerPlan plan_layers(const Network& network, const QuantizationConfig& config);
+
+/** True when `glob` (with `*` and `?`; both also match dots) matches the whole of `name`. */
+bool glob_matches(const std::string& glob, const std::string& name);
+
+}  // namespace comq

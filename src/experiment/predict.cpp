@@ -1,0 +1,77 @@
+#include "experiment/predict.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_set>
+
+#include "core/errors.hpp"
+#include "core/progress.hpp"
+
+namespace comq {
+
+namespace {
+
+// One block of predictions is one durable file: large enough that writing it costs nothing.
+constexpr int64_t images_per_block = 512;
+
+std::string title_of(const std::string& name) {
+    return name == full_precision_network ? "evaluation, full precision" : "evaluation, quantized";
+}
+
+std::vector<int64_t> missing(const std::vector<int64_t>& wanted, const Predictions& done) {
+    const std::unordered_set<int64_t> known(done.image.begin(), done.image.end());
+    std::vector<int64_t> rest;
+    std::ranges::copy_if(wanted, std::back_inserter(rest),
+                         [&](int64_t image) { return !known.contains(image); });
+    return rest;
+}
+
+}  // namespace
+
+Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
+                    torch::Device device, BadImages& bad, RunJournal& journal,
+                    const std::atomic<bool>& stop) {
+    const auto rest = missing(images.indices, journal.predictions(name));
+    if (!rest.empty()) {
+        Progress progress(title_of(name), "images", static_cast<int64_t>(rest.size()));
+        const auto block =
+            std::max(images_per_block / images.batch_size, int64_t{1}) * images.batch_size;
+        for (std::size_t first = 0; first < rest.size(); first += static_cast<std::size_t>(block)) {
+            const auto last = std::min(first + static_cast<std::size_t>(block), rest.size());
+            EvaluationImages part = images;
+            part.indices.assign(rest.begin() + static_cast<std::ptrdiff_t>(first),
+                                rest.begin() + static_cast<std::ptrdiff_t>(last));
+            journal.store_predictions({name, evaluate(network, part, device, progress, bad, stop)});
+        }
+    }
+    return journal.predictions(name);
+}
+
+Predictions predict_full_precision(const Network& network, const EvaluationImages& images,
+                                   torch::Device device, BadImages& bad, RunJournal& journal,
+                                   const CacheFolder& cache, const std::string& key,
+                                   const std::atomic<bool>& stop) {
+    const auto file = cache.file("predictions", key);
+    if (cache.enabled() && std::filesystem::exists(file)) {
+        try {
+            auto cached = predictions_from(read_journal_part(file), file);
+            cache.touch(file);
+            spdlog::info("full-precision predictions of {} images come from the cache ({})",
+                         cached.predictions.size(), file.string());
+            return std::move(cached.predictions);
+        } catch (const Error& error) {
+            spdlog::warn("{}; computing the predictions again", error.what());
+        }
+    }
+    Predictions predictions =
+        predict(network, full_precision_network, images, device, bad, journal, stop);
+    if (cache.enabled()) {
+        write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
+        cache.evict(file);
+    }
+    return predictions;
+}
+
+}  // namespace comq

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "data/loader.hpp"
+#include "evaluation/evaluate.hpp"
+#include "experiment/cache_folder.hpp"
+#include "results/run_journal.hpp"
+
+namespace comq {
+
+/** "full_precision" and "quantized": the two networks of a run, as journal and result name them. */
+inline constexpr const char* full_precision_network = "full_precision";
+inline constexpr const char* quantized_network = "quantized";
+
+/**
+ * Predictions of one network of a run for all evaluation images: those that `journal` already
+ * holds are taken from there, the others are computed block by block and each block is stored.
+ */
+Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
+                    torch::Device device, BadImages& bad, RunJournal& journal,
+                    const std::atomic<bool>& stop);
+
+/**
+ * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours
+ * and are the same for every run that differs in quantization only. A damaged cache entry is
+ * computed again, said in one line.
+ */
+Predictions predict_full_precision(const Network& network, const EvaluationImages& images,
+                                   torch::Device device, BadImages& bad, RunJournal& journal,
+                                   const CacheFolder& cache, const std::string& key,
+                                   const std::atomic<bool>& stop);
+
+}  // namespace comq

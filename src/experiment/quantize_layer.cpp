@@ -1,0 +1,102 @@
+#include "experiment/quantize_layer.hpp"
+
+#include <chrono>
+#include <span>
+
+#include "quantization/layer_error.hpp"
+#include "quantization/layer_solver.hpp"
+#include "tensor/bridge.hpp"
+
+namespace comq {
+
+namespace {
+
+template <typename T>
+HostTensor host_copy(DType dtype, const Matrix<T>& matrix) {
+    const std::span<const T> values(matrix.data(),
+                                    static_cast<std::size_t>(matrix.rows() * matrix.cols()));
+    return HostTensor::copy_of(dtype, {matrix.rows(), matrix.cols()}, values);
+}
+
+int64_t numel(const LayerRecord& record) { return record.in_features * record.out_features; }
+
+int64_t grid_bytes(const LayerRecord& record) {
+    return static_cast<int64_t>(record.scale.nbytes() + record.zero_point.nbytes());
+}
+
+}  // namespace
+
+LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
+                           const Method& method, const Method& round_to_nearest) {
+    const QuantizableLayer& layer = *planned.entry.layer;
+    const auto weight_tensor = layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
+    const MatrixView<const float> weight(weight_tensor.data_ptr<float>(), layer.out_features(),
+                                         layer.in_features());
+    const auto start = std::chrono::steady_clock::now();
+    const Solution solution = solve_layer(method, layer.name(), weight, statistics, planned.bits);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+
+    const auto& grams = statistics.grams.at(statistic::gram);
+    const LayerError error = measure_error(grams, weight, solution.weight);
+    const Solution rounded =
+        solve_layer(round_to_nearest, layer.name(), weight, statistics, planned.bits);
+
+    LayerRecord record;
+    record.name = layer.name();
+    record.kind = layer.kind() == LayerKind::linear ? "linear" : "convolution";
+    record.in_features = layer.in_features();
+    record.out_features = layer.out_features();
+    record.groups = layer.groups();
+    record.bits = planned.bits;
+    record.levels_used = levels_used(solution.weight);
+    record.error = error.error;
+    record.relative_error = error.relative_error;
+    record.sqnr_db = error.sqnr_db;
+    record.rtn_relative_error = measure_error(grams, weight, rounded.weight).relative_error;
+    if (statistics.grams.contains(statistic::heldout_gram)) {
+        record.heldout_relative_error =
+            measure_error(statistics.grams.at(statistic::heldout_gram), weight, solution.weight)
+                .relative_error;
+    }
+    record.weight_error = error.weight_error;
+    record.sweeps = solution.sweeps;
+    record.seconds = elapsed.count();
+    record.bit_code = host_copy(DType::u8, solution.weight.bit_code);
+    record.scale = host_copy(DType::f32, solution.weight.scale);
+    record.zero_point = host_copy(DType::f32, solution.weight.zero_point);
+    return record;
+}
+
+void install_weight(QuantizableLayer& layer, const LayerRecord& record) {
+    const torch::NoGradGuard no_grad;
+    const int64_t out = record.out_features;
+    const int64_t scale_groups = record.scale.shape.at(1);
+    const auto grouped = [&](const HostTensor& values) {
+        return to_torch(values).view({out, scale_groups, 1});
+    };
+    const auto codes = to_torch(record.bit_code)
+                           .view({out, scale_groups, record.in_features / scale_groups})
+                           .to(torch::kFloat);
+    const auto weight = grouped(record.scale) * (codes + grouped(record.zero_point));
+    layer.weight().copy_(weight.view(layer.weight().sizes()));
+}
+
+ModelSize measure_size(const Network& network, const std::vector<LayerRecord>& records) {
+    ModelSize size;
+    for (const auto& [name, tensor] : network.state_dict()) {
+        size.float_bytes += static_cast<int64_t>(tensor.numel() * tensor.element_size());
+    }
+    size.quantized_bytes = size.float_bytes;
+    int64_t weights = 0;
+    double bits = 0.0;
+    for (const auto& record : records) {
+        const int64_t packed = (numel(record) * record.bits + 7) / 8 + grid_bytes(record);
+        size.quantized_bytes += packed - numel(record) * static_cast<int64_t>(sizeof(float));
+        weights += numel(record);
+        bits += static_cast<double>(numel(record) * record.bits + 8 * grid_bytes(record));
+    }
+    size.average_bits_with_scales = weights > 0 ? bits / static_cast<double>(weights) : 32.0;
+    return size;
+}
+
+}  // namespace comq

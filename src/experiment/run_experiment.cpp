@@ -1,0 +1,293 @@
+#include "experiment/run_experiment.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <opencv2/core/version.hpp>
+#include <utility>
+
+#include "calibration/collect.hpp"
+#include "config/config_paths.hpp"
+#include "config/config_text.hpp"
+#include "core/errors.hpp"
+#include "core/interrupt.hpp"
+#include "core/paths.hpp"
+#include "core/progress.hpp"
+#include "core/threads.hpp"
+#include "experiment/full_precision_gate.hpp"
+#include "experiment/predict.hpp"
+#include "experiment/quantize_layer.hpp"
+#include "experiment/setup.hpp"
+#include "experiment/workload.hpp"
+#include "results/run_file.hpp"
+#include "tensor/runtime.hpp"
+
+namespace comq {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+int resolved_threads(const ResourcesConfig& config) {
+    return config.threads > 0 ? config.threads : available_cores();
+}
+
+/** A finished result of another run is not overwritten by accident. */
+void check_output(const fs::path& file, const RunIdentity& identity, Leftover leftover) {
+    if (leftover == Leftover::restart || !fs::exists(file)) return;
+    const RunRecord existing = read_run_file(file, ReadScope::summary);
+    if (existing.identity == identity.digest) return;
+    const auto keys = differing_keys(identity.config, existing.config);
+    throw UsageError(
+        "{}: holds another run ({}); choose another file with --output, or replace it "
+        "with --restart",
+        file.string(),
+        keys.empty() ? "other images, checkpoint or LibTorch"
+                     : fmt::format("it differs in {}", fmt::join(keys, ", ")));
+}
+
+/** One run from its loaded parts to its record. */
+class Run {
+    /** Runs `stage` and records its wall-clock time. */
+    template <typename Stage>
+    auto timed(const std::string& name, Stage&& stage) {
+        struct Timer {
+            RunRecord& record;
+            const std::string& name;
+            std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+            ~Timer() {
+                const std::chrono::duration<double> elapsed =
+                    std::chrono::steady_clock::now() - start;
+                record.stages.push_back({name, elapsed.count()});
+            }
+        } timer{record_, name};
+        return stage();
+    }
+
+  public:
+    Run(const LoadedConfig& loaded, const RunOptions& options)
+        : config_(loaded.config),
+          device_(parse_device(config_.device)),
+          model_(load_model(config_.model, device_)),
+          images_(open_images(config_)),
+          keys_(run_keys(config_, model_, images_)),
+          plan_(config_.quantization.method == "none"
+                    ? LayerPlan{}
+                    : plan_layers(*model_.network, config_.quantization)),
+          cache_(config_.resources.cache, config_.resources.cache_limit_bytes),
+          bad_calibration_(config_.data.max_bad_images),
+          bad_evaluation_(config_.data.max_bad_images),
+          record_(first_record(options)) {
+        check_output(config_.output.file, keys_.identity, options.leftover);
+        journal_ = std::make_unique<RunJournal>(config_.output.file, keys_.identity,
+                                                options.leftover, differing_keys);
+    }
+
+    RunRecord execute() {
+        const auto full_precision = timed("evaluate full precision", [&] {
+            return predict_full_precision(*model_.network, evaluation_images(), device_,
+                                          bad_evaluation_, *journal_, cache_, keys_.full_precision,
+                                          interrupt_requested());
+        });
+        pass_gate(accuracy_of(full_precision));
+        record_.full_precision = evaluation_record(full_precision);
+        if (config_.quantization.method != "none") {
+            quantize();
+            const auto quantized = timed("evaluate quantized", [&] {
+                return predict(*model_.network, quantized_network, evaluation_images(), device_,
+                               bad_evaluation_, *journal_, interrupt_requested());
+            });
+            record_.quantized = evaluation_record(quantized);
+            if (quantized.image != full_precision.image) {
+                throw InputError(
+                    "the images that can be read changed while the run went on; start "
+                    "it again with --restart");
+            }
+            record_.agreement = agreement(full_precision, quantized);
+        }
+        record_.model_size = measure_size(*model_.network, record_.layers);
+        report_bad_images();
+        record_.provenance.finished_utc = utc_now();
+        write_run_file(config_.output.file, record_);
+        journal_->remove();
+        return std::move(record_);
+    }
+
+  private:
+    RunRecord first_record(const RunOptions& options) const {
+        RunRecord record;
+        record.config = keys_.identity.config;
+        record.identity = keys_.identity.digest;
+        record.provenance = collect_provenance(options.arguments);
+        record.provenance.libtorch_version = torch_version();
+        record.provenance.opencv_version = CV_VERSION;
+        record.provenance.device = config_.device;
+        record.provenance.threads = resolved_threads(config_.resources);
+        record.provenance.seed = config_.seed;
+        record.provenance.checkpoint = model_.checkpoint.filename().string();
+        record.provenance.checkpoint_sha256 = model_.checkpoint_sha256;
+        for (const auto index : images_.calibration.fitted) {
+            record.calibration_images.push_back(images_.calibration_source->info(index).id);
+        }
+        return record;
+    }
+
+    EvaluationImages evaluation_images() const {
+        return {images_.evaluation_source.get(), images_.evaluation,
+                model_.description->preprocessing, config_.evaluation.batch_size};
+    }
+
+    EvaluationRecord evaluation_record(const Predictions& predictions) const {
+        const Accuracy accuracy = accuracy_of(predictions);
+        EvaluationRecord record;
+        record.top1 = accuracy.top1;
+        record.top5 = accuracy.top5;
+        record.top1_standard_error = accuracy.top1_standard_error;
+        record.images = accuracy.images;
+        record.label = predictions.label;
+        record.prediction = predictions.prediction;
+        for (std::size_t i = 0; i < predictions.size(); ++i) {
+            record.image.push_back(images_.evaluation_source->info(predictions.image[i]).id);
+            record.in_top5.push_back(predictions.rank[i] < 5);
+        }
+        return record;
+    }
+
+    void pass_gate(const Accuracy& accuracy) {
+        const auto expected = expected_accuracy(config_, model_, keys_,
+                                                data_folder() / "datasets" / "full_precision.yaml");
+        if (!expected) {
+            spdlog::info(
+                "full-precision Top-1 is {:.2f}% ± {:.2f}; it is not checked: no value is "
+                "known for checkpoint {} on images {} (datasets/full_precision.yaml)",
+                accuracy.top1, accuracy.top1_standard_error, model_.checkpoint_sha256,
+                keys_.evaluation_images);
+            return;
+        }
+        try {
+            check_full_precision(accuracy, *expected);
+        } catch (const GateError&) {
+            journal_->remove();
+            throw;
+        }
+        spdlog::info("full-precision Top-1 is {:.2f}% ± {:.2f}, as expected ({:.2f}%)",
+                     accuracy.top1, accuracy.top1_standard_error, expected->top1);
+    }
+
+    std::vector<PlannedLayer> unfinished_layers() const {
+        std::vector<PlannedLayer> rest;
+        for (const auto& planned : plan_.layers) {
+            if (!journal_->layer(planned.entry.layer->name())) rest.push_back(planned);
+        }
+        return rest;
+    }
+
+    void quantize() {
+        const auto rest = unfinished_layers();
+        if (rest.size() < plan_.layers.size()) {
+            spdlog::info("{} of {} layers were finished before", plan_.layers.size() - rest.size(),
+                         plan_.layers.size());
+        }
+        std::size_t next = 0;
+        for (const auto& group :
+             group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
+                             config_.calibration.holdout > 0)) {
+            auto statistics = timed("calibrate", [&] { return collect(group); });
+            timed("solve", [&] {
+                solve({rest.begin() + static_cast<std::ptrdiff_t>(next), group.size()}, statistics);
+            });
+            next += group.size();
+        }
+        for (const auto& planned : plan_.layers) {
+            auto finished = journal_->layer(planned.entry.layer->name());
+            install_weight(*planned.entry.layer, finished->record);
+            record_.layers.push_back(std::move(finished->record));
+        }
+    }
+
+    std::vector<LayerStatistics> collect(const std::vector<Network::LayerEntry>& layers) {
+        CalibrationPass pass{images_.calibration_source.get(), images_.calibration,
+                             model_.description->preprocessing, config_.calibration.batch_size,
+                             std::nullopt};
+        if (config_.calibration.transform == CalibrationTransform::train) {
+            pass.augmentation_seed = config_.seed;
+        }
+        return collect_statistics(*model_.network, layers, pass, device_, bad_calibration_,
+                                  interrupt_requested());
+    }
+
+    void solve(std::span<const PlannedLayer> layers, std::vector<LayerStatistics>& statistics) {
+        const auto method = make_method(config_.quantization);
+        auto rtn_config = config_.quantization;
+        rtn_config.method = "rtn";
+        const auto round_to_nearest = make_method(rtn_config);
+        Progress progress("quantization", "layers", static_cast<int64_t>(layers.size()));
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            if (interrupt_requested()) {
+                throw Interrupted("interrupted; {} layers are kept",
+                                  journal_->finished_layers().size());
+            }
+            FinishedLayer finished;
+            finished.record = quantize_layer(layers[i], statistics[i], *method, *round_to_nearest);
+            statistics[i] = {};
+            journal_->store_layer(finished);
+            progress.advance(1, finished.record.name);
+        }
+    }
+
+    void report_bad_images() const {
+        for (const auto* bad : {&bad_calibration_, &bad_evaluation_}) {
+            for (const auto& reason : bad->reasons()) spdlog::warn("left out: {}", reason);
+        }
+    }
+
+    const ExperimentConfig& config_;
+    torch::Device device_;
+    LoadedModel model_;
+    RunImages images_;
+    RunKeys keys_;
+    LayerPlan plan_;
+    CacheFolder cache_;
+    BadImages bad_calibration_;
+    BadImages bad_evaluation_;
+    RunRecord record_;
+    std::unique_ptr<RunJournal> journal_;
+};
+
+}  // namespace
+
+RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) {
+    check_paths(loaded);
+    set_torch_threads(resolved_threads(loaded.config.resources));
+    try {
+        return Run(loaded, options).execute();
+    } catch (const Interrupted& interrupted) {
+        throw Interrupted("{}; what is finished is kept in {}, continue with --resume",
+                          interrupted.what(),
+                          RunJournal::folder_of(loaded.config.output.file).string());
+    }
+}
+
+std::string describe_plan(const LoadedConfig& loaded) {
+    const auto& config = loaded.config;
+    const int threads = resolved_threads(config.resources);
+    set_torch_threads(threads);
+    const auto& description = find_model(config.model.name);
+    const auto network = description.make();
+    const auto plan = config.quantization.method == "none"
+                          ? LayerPlan{}
+                          : plan_layers(*network, config.quantization);
+    const auto workload =
+        measure_workload(*network, plan, description.preprocessing, config, threads);
+    int64_t evaluation_images = 0;
+    try {
+        const auto source = open_image_source(config.data, Split::evaluation);
+        evaluation_images = config.evaluation.images.value_or(source->size());
+    } catch (const Error& missing) {
+        spdlog::warn("{}", missing.what());
+    }
+    return plan_text(plan, workload, config, evaluation_images, threads);
+}
+
+}  // namespace comq

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "config/load_config.hpp"
+#include "results/run_journal.hpp"
+#include "results/run_record.hpp"
+
+namespace comq {
+
+struct RunOptions {
+    Leftover leftover = Leftover::refuse;    ///< what to do with an interrupted run's parts
+    std::span<const char* const> arguments;  ///< of main, for the provenance
+};
+
+/**
+ * The main job: loads the network, evaluates it in full precision and stops when that is not the
+ * accuracy expected, sums the statistics of every layer over the calibration images, quantizes
+ * layer by layer, evaluates the quantized network, and writes `output.file`. Whatever is finished
+ * is durable in the journal beside it until then.
+ *
+ * Throws UsageError when `output.file` holds another run and `leftover` is not `restart`,
+ * GateError, Interrupted after a signal (core/interrupt.hpp), and what the stages throw.
+ */
+RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options);
+
+/** What `--dry-run` prints: the plan by layer with memory, disk and time. */
+std::string describe_plan(const LoadedConfig& loaded);
+
+}  // namespace comq

@@ -1,0 +1,105 @@
+#include "experiment/setup.hpp"
+
+#include <fmt/format.h>
+
+#include "config/config_text.hpp"
+#include "core/errors.hpp"
+#include "core/hash.hpp"
+#include "core/paths.hpp"
+#include "models/load.hpp"
+#include "tensor/runtime.hpp"
+#include "weights/checkpoint.hpp"
+
+namespace comq {
+
+namespace {
+
+std::filesystem::path checkpoint_of(const ModelConfig& config,
+                                    const ModelDescription& description) {
+    if (!config.weights.empty()) return config.weights;
+    if (description.data_set == "demo") {
+        return data_folder() / "datasets" / "demo" / (description.name + ".safetensors");
+    }
+    throw UsageError(
+        "model.weights: no checkpoint is named for {}; get one with "
+        "scripts/fetch_weights.sh {}, or try scripts/run_demo.sh, which needs none",
+        description.name, description.name);
+}
+
+std::string digest_of(std::initializer_list<std::string> parts) {
+    Sha256 hash;
+    for (const auto& part : parts) hash.update(part).update(std::string_view("\0", 1));
+    return hash.hex_digest();
+}
+
+}  // namespace
+
+KnownNames known_names() {
+    KnownNames known;
+    for (const auto& description : model_registry()) known.models.push_back(description.name);
+    known.methods = method_names();
+    known.methods.emplace_back("none");
+    return known;
+}
+
+LoadedModel load_model(const ModelConfig& config, torch::Device device) {
+    LoadedModel model;
+    model.description = &find_model(config.name);
+    model.checkpoint = checkpoint_of(config, *model.description);
+    model.checkpoint_sha256 = sha256_hex_of_file(model.checkpoint);
+    if (!config.sha256.empty() && config.sha256 != model.checkpoint_sha256) {
+        throw InputError(
+            "{}: its SHA-256 is {}, but model.sha256 says {}; fetch the file again or "
+            "correct the key",
+            model.checkpoint.string(), model.checkpoint_sha256, config.sha256);
+    }
+    model.network = model.description->make();
+    load_parameters(*model.network, read_checkpoint(model.checkpoint), model.checkpoint.string());
+    model.network->to(device);
+    return model;
+}
+
+RunImages open_images(const ExperimentConfig& config) {
+    RunImages images;
+    if (config.quantization.method != "none") {
+        images.calibration_source = open_image_source(config.data, Split::calibration);
+        images.calibration = select_calibration_images(images.calibration_source->size(),
+                                                       config.calibration, config.seed);
+    }
+    images.evaluation_source = open_image_source(config.data, Split::evaluation);
+    images.evaluation =
+        select_evaluation_images(images.evaluation_source->size(), config.evaluation, config.seed);
+    return images;
+}
+
+RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
+                 const RunImages& images) {
+    RunKeys keys;
+    keys.evaluation_images = source_identity(*images.evaluation_source, images.evaluation);
+    keys.evaluation_count = images.evaluation.size();
+    auto& content = keys.identity.content;
+    content["checkpoint"] = model.checkpoint_sha256;
+    content["evaluation images"] = keys.evaluation_images;
+    if (images.calibration_source) {
+        content["calibration images"] =
+            source_identity(*images.calibration_source, images.calibration.fitted);
+        content["held-out images"] =
+            source_identity(*images.calibration_source, images.calibration.held_out);
+    }
+    content["LibTorch and instruction set"] =
+        torch_version() + " " + torch_cpu_capability() + " " + config.device;
+
+    keys.identity.config = resolved_text(config);
+    std::string all = identity_text(config);
+    for (const auto& [name, digest] : content) all += fmt::format("{}: {}\n", name, digest);
+    keys.identity.digest = sha256_hex(all);
+
+    keys.full_precision =
+        digest_of({"full-precision predictions 1", model.description->name, model.checkpoint_sha256,
+                   keys.evaluation_images, model.description->preprocessing.describe(),
+                   fmt::format("{}", config.evaluation.batch_size),
+                   content.at("LibTorch and instruction set")});
+    return keys;
+}
+
+}  // namespace comq

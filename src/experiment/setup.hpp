@@ -1,0 +1,56 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/load_config.hpp"
+#include "data/image_source.hpp"
+#include "data/selection.hpp"
+#include "experiment/layer_plan.hpp"
+#include "models/registry.hpp"
+#include "quantization/method.hpp"
+#include "results/run_journal.hpp"
+
+namespace comq {
+
+/** The names a config may use, for messages with the line of a typing error. */
+KnownNames known_names();
+
+/** A network with the weights of its checkpoint. */
+struct LoadedModel {
+    const ModelDescription* description;
+    std::shared_ptr<Network> network;
+    std::filesystem::path checkpoint;
+    std::string checkpoint_sha256;
+};
+
+/**
+ * Reads the checkpoint of `model.weights`, or the weights that come with comq for a network of the
+ * demo set. Throws InputError when the digest is not `model.sha256` or the tensors do not fit.
+ */
+LoadedModel load_model(const ModelConfig& config, torch::Device device);
+
+/** The images of a run. */
+struct RunImages {
+    std::unique_ptr<ImageSource> calibration_source;  ///< null when nothing is quantized
+    CalibrationImages calibration;
+    std::unique_ptr<ImageSource> evaluation_source;
+    std::vector<int64_t> evaluation;
+};
+
+RunImages open_images(const ExperimentConfig& config);
+
+/** What decides whether two runs have the same numbers, and two networks the same predictions. */
+struct RunKeys {
+    RunIdentity identity;
+    std::string evaluation_images;  ///< source_identity of the evaluation images
+    std::size_t evaluation_count = 0;
+    std::string full_precision;  ///< key of the cached predictions of the float network
+};
+
+RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images);
+
+}  // namespace comq

@@ -1,0 +1,156 @@
+#include "experiment/workload.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+
+#include "calibration/collect.hpp"
+#include "calibration/gram_collector.hpp"
+#include "core/progress.hpp"
+#include "storage/host_tensor.hpp"
+
+namespace comq {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Multiply-adds a second of coordinate descent on one thread, seen on 2020s server cores. It only
+// feeds the estimate of --dry-run.
+constexpr double assumed_descent_rate = 4e9;
+
+/** Counts the rows that one image gives to each layer. */
+class RowCounter : public Tap {
+  public:
+    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+        rows_[&layer] += layer.rows(input).size(1);
+        return input;
+    }
+    int64_t rows(const QuantizableLayer& layer) const {
+        const auto found = rows_.find(&layer);
+        return found == rows_.end() ? 0 : found->second;
+    }
+
+  private:
+    std::unordered_map<const QuantizableLayer*, int64_t> rows_;
+};
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/** fp32 multiply-adds a second of a matrix product on one thread. */
+double product_rate() {
+    constexpr int64_t size = 512;
+    const auto a = torch::ones({size, size});
+    auto product = torch::mm(a, a);
+    const auto start = Clock::now();
+    constexpr int repeats = 4;
+    for (int i = 0; i < repeats; ++i) torch::mm_out(product, a, a);
+    return repeats * static_cast<double>(size * size * size) / seconds_since(start);
+}
+
+int64_t parameter_bytes(const Network& network) {
+    int64_t bytes = 0;
+    for (const auto& [name, tensor] : network.state_dict()) {
+        bytes += tensor.numel() * tensor.element_size();
+    }
+    return bytes;
+}
+
+std::string shape_of(const QuantizableLayer& layer) {
+    return format_shape(layer.weight().sizes().vec());
+}
+
+}  // namespace
+
+Workload measure_workload(const Network& network, const LayerPlan& plan,
+                          const Preprocessing& preprocessing, const ExperimentConfig& config,
+                          int threads) {
+    const torch::InferenceMode inference;
+    const auto image = torch::zeros({1, 3, preprocessing.crop, preprocessing.crop});
+    RowCounter counter;
+    {
+        const TapScope scope(&counter);
+        network.forward(image);
+    }
+    Workload workload;
+    const auto batch = image.expand({config.calibration.batch_size, -1, -1, -1}).contiguous();
+    const auto start = Clock::now();
+    network.forward(batch);
+    workload.forward_seconds_per_image =
+        seconds_since(start) / static_cast<double>(config.calibration.batch_size);
+
+    const double rate = product_rate();
+    int64_t activation_bytes = 0;
+    for (const auto& planned : plan.layers) {
+        const QuantizableLayer& layer = *planned.entry.layer;
+        const auto m = static_cast<double>(layer.in_features());
+        const auto n = static_cast<double>(layer.out_features());
+        const auto groups = static_cast<double>(layer.groups());
+        LayerWorkload cost;
+        cost.rows_per_image = counter.rows(layer);
+        const auto rows = static_cast<double>(cost.rows_per_image);
+        cost.multiply_adds = rows * m * n;
+        cost.gram_multiply_adds = groups * rows * m * (m + 1) / 2;
+        workload.gram_seconds_per_image += cost.gram_multiply_adds / rate;
+        workload.solve_seconds += m * m * n * config.quantization.sweeps / assumed_descent_rate;
+        workload.gram_bytes += gram_bytes(layer);
+        workload.disk_bytes += 2 * layer.weight().numel();
+        activation_bytes = std::max(activation_bytes,
+                                    layer.groups() * cost.rows_per_image * layer.in_features() * 4);
+        workload.layers.push_back(cost);
+    }
+    const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
+                                        config.calibration.holdout > 0);
+    workload.forward_passes = static_cast<int64_t>(groups.size());
+    workload.peak_bytes = parameter_bytes(network) * 2 +
+                          std::min(workload.gram_bytes, config.resources.memory_bytes) +
+                          4 * activation_bytes * config.calibration.batch_size * threads;
+    return workload;
+}
+
+std::string plan_text(const LayerPlan& plan, const Workload& workload,
+                      const ExperimentConfig& config, int64_t evaluation_images, int threads) {
+    std::size_t width = 5;
+    for (const auto& planned : plan.layers) {
+        width = std::max(width, planned.entry.layer->name().size());
+    }
+    std::string text = fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", "layer",
+                                   width, "kind", "shape", "bits", "groups", "rows/image", "Gram");
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const QuantizableLayer& layer = *plan.layers[i].entry.layer;
+        text += fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", layer.name(), width,
+                            layer.kind() == LayerKind::linear ? "linear" : "convolution",
+                            shape_of(layer), plan.layers[i].bits, layer.groups(),
+                            workload.layers[i].rows_per_image,
+                            format_bytes(static_cast<double>(gram_bytes(layer))));
+    }
+    text += fmt::format(
+        "{} layers are quantized; left in floating point: {}\n", plan.layers.size(),
+        plan.left_out.empty() ? "none" : fmt::format("{}", fmt::join(plan.left_out, ", ")));
+
+    const auto images = static_cast<double>(config.calibration.images + config.calibration.holdout);
+    const double calibration =
+        images *
+        (workload.forward_seconds_per_image * static_cast<double>(workload.forward_passes) +
+         workload.gram_seconds_per_image) /
+        threads;
+    const double evaluation =
+        2.0 * static_cast<double>(evaluation_images) * workload.forward_seconds_per_image / threads;
+    text += fmt::format("memory: about {} (Grams {}, {} forward pass{})\n",
+                        format_bytes(static_cast<double>(workload.peak_bytes)),
+                        format_bytes(static_cast<double>(workload.gram_bytes)),
+                        workload.forward_passes, workload.forward_passes == 1 ? "" : "es");
+    text += fmt::format("disk: about {}\n", format_bytes(static_cast<double>(workload.disk_bytes)));
+    text +=
+        fmt::format("time on {} threads: about {} calibration, {} solving, {}\n", threads,
+                    format_duration(calibration), format_duration(workload.solve_seconds / threads),
+                    evaluation_images > 0 ? format_duration(evaluation) + " evaluation"
+                                          : "and the evaluation (its images are not there)");
+    return text;
+}
+
+}  // namespace comq

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+#include "experiment/layer_plan.hpp"
+#include "image/preprocessing.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** What one layer costs. */
+struct LayerWorkload {
+    int64_t rows_per_image = 0;       ///< rows of X that one image gives, per group
+    double multiply_adds = 0.0;       ///< of the product X·W, per image
+    double gram_multiply_adds = 0.0;  ///< of the triangle of XᵀX, per image
+};
+
+/** What a run will cost, from one probe with an empty image on one thread. */
+struct Workload {
+    std::vector<LayerWorkload> layers;       ///< in the order of LayerPlan::layers
+    double forward_seconds_per_image = 0.0;  ///< measured on one thread
+    double gram_seconds_per_image = 0.0;     ///< from the products' rate, measured on one thread
+    double solve_seconds = 0.0;              ///< of all layers on one thread, by an assumed rate
+    int64_t gram_bytes = 0;                  ///< of all planned layers while they are summed
+    int64_t peak_bytes = 0;      ///< estimate: weights, Grams within budget, activations
+    int64_t disk_bytes = 0;      ///< of the result file and the journal beside it
+    int64_t forward_passes = 1;  ///< calibration passes that the memory budget makes
+};
+
+Workload measure_workload(const Network& network, const LayerPlan& plan,
+                          const Preprocessing& preprocessing, const ExperimentConfig& config,
+                          int threads);
+
+/**
+ * The plan for people: a table of layers (kind, shape, bits, groups, rows, memory) and the
+ * estimated memory, disk and time. `evaluation_images` counts those the run would evaluate, 0 when
+ * the data are not there yet.
+ */
+std::string plan_text(const LayerPlan& plan, const Workload& workload,
+                      const ExperimentConfig& config, int64_t evaluation_images, int threads);
+
+}  // namespace comq

@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.hpp"
+#include "experiment/runs.hpp"
+#include "results/run_file.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::vector<std::string> small{"calibration.images=128", "evaluation.images=300"};
+
+std::vector<std::string> with(std::vector<std::string> more) {
+    more.insert(more.end(), small.begin(), small.end());
+    return more;
+}
+
+bool same_bytes(const HostTensor& a, const HostTensor& b) {
+    return a.shape == b.shape && std::ranges::equal(a.bytes(), b.bytes());
+}
+
+void check_same_numbers(const RunRecord& a, const RunRecord& b) {
+    CHECK(a.identity == b.identity);
+    CHECK(a.quantized->prediction == b.quantized->prediction);
+    REQUIRE(a.layers.size() == b.layers.size());
+    for (std::size_t i = 0; i < a.layers.size(); ++i) {
+        CHECK(same_bytes(a.layers[i].bit_code, b.layers[i].bit_code));
+        CHECK(same_bytes(a.layers[i].scale, b.layers[i].scale));
+        CHECK(a.layers[i].error == b.layers[i].error);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the demo networks lose little at 4 bits and their result file can be read") {
+    const std::string name = GENERATE("demo_vit_4bit", "demo_cnn_4bit");
+    const auto folder = test::temporary_folder();
+    const auto run = test::run_shipped(name, folder);
+    CHECK(run.full_precision->top1 >= 90.0);
+    CHECK(run.quantized->top1 >= run.full_precision->top1 - 3.0);
+    CHECK(*run.agreement >= 90.0);
+
+    const auto file = folder / (name + ".h5");
+    const auto read = read_run_file(file, ReadScope::everything);
+    check_same_numbers(run, read);
+    CHECK(read.calibration_images.size() > 0);
+    CHECK_FALSE(fs::exists(RunJournal::folder_of(file)));
+}
+
+TEST_CASE("codes do not depend on the number of threads") {
+    const std::string name = GENERATE("demo_vit_4bit", "demo_cnn_4bit");
+    const auto one =
+        test::run_shipped(name, test::temporary_folder(), with({"resources.threads=1"}));
+    const auto four =
+        test::run_shipped(name, test::temporary_folder(), with({"resources.threads=4"}));
+    check_same_numbers(one, four);
+}
+
+TEST_CASE("statistics in several passes under a small memory budget give the same codes") {
+    const auto whole = test::run_shipped("demo_vit_4bit", test::temporary_folder(), with({}));
+    const auto split = test::run_shipped("demo_vit_4bit", test::temporary_folder(),
+                                         with({"resources.memory=1MB"}));
+    check_same_numbers(whole, split);
+    CHECK(split.stages.size() > whole.stages.size());
+}
+
+TEST_CASE("held-out images are measured and change no code") {
+    const auto plain = test::run_shipped("demo_vit_4bit", test::temporary_folder(), with({}));
+    const auto measured = test::run_shipped("demo_vit_4bit", test::temporary_folder(),
+                                            with({"calibration.holdout=64"}));
+    for (std::size_t i = 0; i < plain.layers.size(); ++i) {
+        CHECK(same_bytes(plain.layers[i].bit_code, measured.layers[i].bit_code));
+        CHECK(std::isnan(plain.layers[i].heldout_relative_error));
+        CHECK(measured.layers[i].heldout_relative_error > 0.0);
+    }
+}
+
+TEST_CASE("method none evaluates the checkpoint alone") {
+    const auto run = test::run_shipped("demo_cnn_4bit", test::temporary_folder(),
+                                       {"quantization.method=none", "evaluation.images=100"});
+    CHECK(run.layers.empty());
+    CHECK(run.full_precision->images == 100);
+    CHECK_FALSE(run.quantized.has_value());
+}
+
+TEST_CASE("the gate stops a run whose full-precision accuracy is not the expected one") {
+    const auto folder = test::temporary_folder();
+    CHECK_THROWS_AS(
+        test::run_shipped("demo_vit_4bit", folder, with({"evaluation.expected_top1=20"})),
+        GateError);
+    CHECK(fs::is_empty(folder));
+}
+
+TEST_CASE("a result of another run is not overwritten by accident") {
+    const auto folder = test::temporary_folder();
+    const auto first = test::run_shipped("demo_vit_4bit", folder, with({}));
+    CHECK_THROWS_WITH(test::run_shipped("demo_vit_4bit", folder, with({"quantization.bits=3"})),
+                      ContainsSubstring("quantization.bits") && ContainsSubstring("--restart"));
+    check_same_numbers(first, test::run_shipped("demo_vit_4bit", folder, with({})));
+    CHECK_NOTHROW(test::run_shipped("demo_vit_4bit", folder, with({"quantization.bits=3"}),
+                                    Leftover::restart));
+}
+
+TEST_CASE("cached full-precision predictions are used, and recomputed when damaged") {
+    const auto folder = test::temporary_folder();
+    const auto run = [&](const std::string& name) {
+        auto config = test::shipped_config("demo_cnn_4bit", folder, with({}));
+        config.config.resources.cache = folder / "cache";
+        config.config.output.file = folder / name;
+        return run_experiment(config, {});
+    };
+    const auto first = run("first.h5");
+    std::vector<fs::path> entries;
+    for (const auto& entry : fs::directory_iterator(folder / "cache")) entries.push_back(entry);
+    REQUIRE(entries.size() == 1);
+    const auto second = run("second.h5");
+    CHECK(second.full_precision->prediction == first.full_precision->prediction);
+    fs::resize_file(entries[0], fs::file_size(entries[0]) / 2);
+    const auto third = run("third.h5");
+    CHECK(third.full_precision->prediction == first.full_precision->prediction);
+    check_same_numbers(first, third);
+}
