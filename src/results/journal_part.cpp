@@ -72,7 +72,12 @@ void write_journal_part(const fs::path& file, const JournalPart& part) {
 }
 
 JournalPart read_journal_part(const fs::path& file) {
-    SafetensorsFile stored = read_safetensors(file);
+    SafetensorsFile stored;
+    try {
+        stored = read_safetensors(file);
+    } catch (const InputError&) {
+        throw InputError("{}: is cut or damaged", file.string());
+    }
     if (stored.metadata["comq_part"] != part_version) {
         throw InputError("{}: is no journal part of version {}", file.string(), part_version);
     }

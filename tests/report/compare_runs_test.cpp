@@ -1,0 +1,86 @@
+#include "report/compare_runs.hpp"
+
+#include <algorithm>
+
+#include "results/sample_run.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+TEST_CASE("a run compared with itself has no difference") {
+    const RunComparison comparison = compare_runs(test::sample_run(), test::sample_run());
+    CHECK(comparison.config.empty());
+    CHECK(comparison.provenance.empty());
+    REQUIRE(comparison.layers.size() == 2);
+    CHECK(comparison.layers[0].same_weights);
+    CHECK(comparison.layers[1].same_weights);
+    REQUIRE(comparison.accuracies.size() == 2);
+    CHECK(comparison.accuracies[1].paired->p_value == 1);
+    const std::string text = describe_comparison(comparison);
+    CHECK_THAT(text, ContainsSubstring("config keys: no difference"));
+    CHECK_THAT(text, ContainsSubstring("layers: 2 of 2 with identical codes"));
+}
+
+TEST_CASE("config keys that differ or are missing are listed with both values") {
+    RunRecord second = test::sample_run();
+    second.config = "seed: 4\nmodel: {name: demo_vit}\nquantization: {bits: 4, layers: []}\n";
+    const auto keys = compare_runs(test::sample_run(), second).config;
+    REQUIRE(keys.size() == 3);
+    CHECK(keys[0].key == "quantization.layers");
+    CHECK(keys[0].second == "[]");
+    CHECK(keys[1].key == "quantization.method");
+    CHECK(keys[1].first == "comq");
+    CHECK(keys[1].second == "(none)");
+    CHECK(keys[2].key == "seed");
+    CHECK(keys[2].first == "3");
+    CHECK(keys[2].second == "4");
+}
+
+TEST_CASE("layers are compared by name, codes by value") {
+    RunRecord second = test::sample_run();
+    std::swap(second.layers[0], second.layers[1]);
+    LayerRecord& attention = second.layers[1];
+    auto codes = attention.bit_code.as<uint8_t>();
+    std::vector<uint8_t> changed(codes.begin(), codes.end());
+    for (std::size_t i = 0; i < 6; ++i) changed[i] ^= 1;
+    attention.bit_code = HostTensor::copy_of<uint8_t>(DType::u8, attention.bit_code.shape, changed);
+    second.layers[0].name = "features.4.expand3x3";
+    const RunComparison comparison = compare_runs(test::sample_run(), second);
+    const auto& layers = comparison.layers;
+    REQUIRE(layers.size() == 3);
+    CHECK(layers[0].name == "blocks.0.attn.qkv");
+    CHECK_FALSE(layers[0].same_weights);
+    CHECK(*layers[0].equal_codes == 0.75);  // 18 of 24
+    CHECK(layers[1].name == "features.3.expand3x3");
+    CHECK_FALSE(layers[1].in_second);
+    CHECK(layers[2].name == "features.4.expand3x3");
+    CHECK_FALSE(layers[2].in_first);
+    const std::string text = describe_comparison(comparison);
+    CHECK_THAT(text, ContainsSubstring("4 bits, 0.06250 | 4 bits, 0.06250, 75.00% of the codes"));
+    CHECK_THAT(text, ContainsSubstring("2 bits, 0.25000 | (none)"));
+}
+
+TEST_CASE("accuracies on the same images in any order are tested in pairs") {
+    RunRecord second = test::sample_run();
+    // Images a, b right as in full precision, c and d wrong: against (a, c right) of the first run.
+    second.quantized->prediction = {0, 0, 9, 4, 5};
+    for (auto* column : {&second.quantized->label, &second.quantized->prediction}) {
+        std::reverse(column->begin(), column->end());
+    }
+    std::reverse(second.quantized->image.begin(), second.quantized->image.end());
+    const AccuracyComparison quantized = compare_runs(test::sample_run(), second).accuracies.at(1);
+    REQUIRE(quantized.paired.has_value());
+    CHECK(quantized.paired->only_first_right == 1);
+    CHECK(quantized.paired->only_second_right == 1);
+    CHECK(quantized.differing_predictions == 2);
+}
+
+TEST_CASE("accuracies on other images are not tested in pairs") {
+    RunRecord second = test::sample_run();
+    SECTION("another image") { second.quantized->image[2] = "n01443537/z.JPEG"; }
+    SECTION("another label") { second.quantized->label[2] = 7; }
+    SECTION("no images") { second.quantized.reset(); }
+    const RunComparison comparison = compare_runs(test::sample_run(), second);
+    CHECK_FALSE(comparison.accuracies.at(1).paired.has_value());
+    CHECK_THAT(describe_comparison(comparison), ContainsSubstring("so no paired test"));
+}

@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <fstream>
+#include <string>
+
+#include "results/run_file.hpp"
+#include "results/sample_run.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+namespace {
+
+struct Outcome {
+    int exit_code = -1;
+    std::string output;  ///< of both streams
+};
+
+Outcome run(const std::string& program, const std::string& arguments) {
+    const std::string command = fmt::format("{}/{} {} 2>&1", COMQ_PROGRAMS, program, arguments);
+    FILE* pipe = popen(command.c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    Outcome outcome;
+    std::array<char, 4096> buffer{};
+    while (const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe)) {
+        outcome.output.append(buffer.data(), count);
+    }
+    outcome.exit_code = WEXITSTATUS(pclose(pipe));
+    return outcome;
+}
+
+std::string written(const RunRecord& record) {
+    const auto file = test::temporary_folder() / "run.h5";
+    write_run_file(file, record);
+    return file.string();
+}
+
+}  // namespace
+
+TEST_CASE("inspect_results prints a run or its CSV") {
+    const std::string file = written(test::sample_run());
+    const Outcome text = run("inspect_results", file);
+    CHECK(text.exit_code == 0);
+    CHECK_THAT(text.output, ContainsSubstring("layers (2, sorted by relative_error)"));
+    const Outcome csv = run("inspect_results", file + " --csv --sort network");
+    CHECK(csv.exit_code == 0);
+    CHECK(csv.output.substr(0, 10) == "name,kind,");
+}
+
+TEST_CASE("inspect_results fails with the documented exit codes") {
+    const std::string file = written(test::sample_run());
+    CHECK(run("inspect_results", "").exit_code == 2);
+    CHECK(run("inspect_results", file + " --sort speed").exit_code == 2);
+    CHECK(run("inspect_results", "--help").exit_code == 0);
+    const Outcome missing = run("inspect_results", file + ".none");
+    CHECK(missing.exit_code == 3);
+    CHECK_THAT(missing.output, ContainsSubstring("error: ") && ContainsSubstring("run.h5.none"));
+}
+
+TEST_CASE("compare_results says what differs") {
+    RunRecord other = test::sample_run();
+    other.config = "seed: 4\n";
+    const Outcome outcome =
+        run("compare_results", written(test::sample_run()) + " " + written(other));
+    CHECK(outcome.exit_code == 0);
+    CHECK_THAT(outcome.output, ContainsSubstring("seed") && ContainsSubstring("3 | 4") &&
+                                   ContainsSubstring("McNemar"));
+    CHECK(run("compare_results", written(other)).exit_code == 2);
+}

@@ -1,0 +1,220 @@
+#include "results/run_journal.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/errors.hpp"
+#include "results/sample_run.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+const RunIdentity identity{"id-1", "bits: 4\n", {{"checkpoint", "c0ffee"}}};
+
+std::vector<std::string> no_keys(const std::string&, const std::string&) { return {}; }
+
+RunJournal open(const fs::path& result, Leftover leftover) {
+    return RunJournal(result, identity, leftover, no_keys);
+}
+
+FinishedLayer layer(std::size_t i) { return {test::sample_run().layers[i], {}}; }
+
+/** A journal with both layers of the sample and two blocks of predictions. */
+fs::path finished_journal() {
+    const fs::path result = test::temporary_folder() / "run.h5";
+    RunJournal journal(result, identity, Leftover::refuse, no_keys);
+    journal.store_layer(layer(0));
+    journal.store_layer(layer(1));
+    journal.store_predictions({"quantized", {{8, 9}, {1, 2}, {1, 7}, {0, 31}}});
+    journal.store_predictions({"quantized", {{0, 1}, {3, 4}, {3, 4}, {0, 0}}});
+    return result;
+}
+
+fs::path part_of(const fs::path& result, const std::string& name) {
+    return RunJournal::folder_of(result) / name;
+}
+
+void overwrite(const fs::path& file, const std::string& text) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+}
+
+}  // namespace
+
+TEST_CASE("a resumed journal has what was stored") {
+    const fs::path result = finished_journal();
+    const RunJournal journal(result, identity, Leftover::resume, no_keys);
+    CHECK(journal.finished_layers() ==
+          std::vector<std::string>{"blocks.0.attn.qkv", "features.3.expand3x3"});
+    test::check_equal(journal.layer("features.3.expand3x3")->record, layer(1).record);
+    CHECK_FALSE(journal.layer("head").has_value());
+    const Predictions predictions = journal.predictions("quantized");
+    CHECK(predictions.image == std::vector<int64_t>{0, 1, 8, 9});
+    CHECK(predictions.label == std::vector<int64_t>{3, 4, 1, 2});
+    CHECK(predictions.prediction == std::vector<int64_t>{3, 4, 1, 7});
+    CHECK(predictions.rank == std::vector<int64_t>{0, 0, 0, 31});
+    CHECK(journal.predictions("full_precision").size() == 0);
+}
+
+TEST_CASE("the work of an earlier run is never touched unasked") {
+    const fs::path result = finished_journal();
+    CHECK_THROWS_AS(RunJournal(result, identity, Leftover::refuse, no_keys), UsageError);
+    CHECK_THROWS_WITH(RunJournal(result, identity, Leftover::refuse, no_keys),
+                      ContainsSubstring("run.h5.parts: holds the finished work") &&
+                          ContainsSubstring("--resume") && ContainsSubstring("--restart"));
+    CHECK(fs::exists(part_of(result, "layer.blocks.0.attn.qkv.safetensors")));
+    const RunJournal restarted(result, identity, Leftover::restart, no_keys);
+    CHECK(restarted.finished_layers().empty());
+    CHECK_FALSE(fs::exists(part_of(result, "layer.blocks.0.attn.qkv.safetensors")));
+}
+
+TEST_CASE("a journal without finished work is no obstacle") {
+    const fs::path result = test::temporary_folder() / "run.h5";
+    { const RunJournal journal(result, identity, Leftover::refuse, no_keys); }
+    const RunIdentity other{"id-2", "bits: 3\n", {}};
+    CHECK_NOTHROW(RunJournal(result, other, Leftover::refuse, no_keys));
+    CHECK_NOTHROW(RunJournal(result, identity, Leftover::resume, no_keys));
+}
+
+TEST_CASE("resuming another run names what differs") {
+    const fs::path result = finished_journal();
+    const DifferingKeys bits = [](const std::string& here, const std::string& there) {
+        CHECK(here == "bits: 3\n");
+        CHECK(there == "bits: 4\n");
+        return std::vector<std::string>{"bits"};
+    };
+    const RunIdentity other{"id-2", "bits: 3\n", {{"checkpoint", "beef"}}};
+    CHECK_THROWS_AS(RunJournal(result, other, Leftover::resume, bits), UsageError);
+    CHECK_THROWS_WITH(RunJournal(result, other, Leftover::resume, bits),
+                      ContainsSubstring("differs in bits, checkpoint;"));
+    CHECK(open(result, Leftover::resume).finished_layers().size() == 2);
+}
+
+TEST_CASE("a damaged part is dropped and the rest is kept") {
+    const fs::path result = finished_journal();
+    const fs::path part = part_of(result, "layer.blocks.0.attn.qkv.safetensors");
+    SECTION("cut") { fs::resize_file(part, fs::file_size(part) / 2); }
+    SECTION("emptied") { fs::resize_file(part, 0); }
+    SECTION("changed at its end") {
+        std::fstream stream(part, std::ios::binary | std::ios::in | std::ios::out);
+        stream.seekp(-1, std::ios::end).put('\x7f');
+    }
+    SECTION("of another format") { overwrite(part, "no safetensors"); }
+    const RunJournal journal(result, identity, Leftover::resume, no_keys);
+    CHECK(journal.finished_layers() == std::vector<std::string>{"features.3.expand3x3"});
+    CHECK(journal.predictions("quantized").size() == 4);
+    CHECK_FALSE(fs::exists(part));
+}
+
+TEST_CASE("the temporary file of a killed process is ignored and removed") {
+    const fs::path result = finished_journal();
+    const fs::path stray = part_of(result, ".layer.head.safetensors.4711-0.tmp");
+    overwrite(stray, "half a layer");
+    const RunJournal journal(result, identity, Leftover::resume, no_keys);
+    CHECK(journal.finished_layers().size() == 2);
+    CHECK_FALSE(fs::exists(stray));
+}
+
+TEST_CASE("parts without a readable header are not guessed at") {
+    const fs::path result = finished_journal();
+    const fs::path header = part_of(result, "run.json");
+    SECTION("cut") { fs::resize_file(header, 10); }
+    SECTION("missing") { fs::remove(header); }
+    SECTION("of a later version") { overwrite(header, R"({"format": "comq journal 2"})"); }
+    CHECK_THROWS_AS(RunJournal(result, identity, Leftover::resume, no_keys), InputError);
+    CHECK_THROWS_WITH(RunJournal(result, identity, Leftover::resume, no_keys),
+                      ContainsSubstring("run.json: is damaged") && ContainsSubstring("--restart"));
+    CHECK_NOTHROW(RunJournal(result, identity, Leftover::restart, no_keys));
+}
+
+TEST_CASE("a second writer is told who the first is, and a dead one holds nothing") {
+    const fs::path result = finished_journal();
+    int ready[2];
+    REQUIRE(pipe(ready) == 0);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        const RunJournal journal(result, identity, Leftover::resume, no_keys);
+        const bool told = write(ready[1], "!", 1) == 1;
+        while (told) pause();
+        _exit(1);
+    }
+    char byte = 0;
+    REQUIRE(read(ready[0], &byte, 1) == 1);
+    CHECK_THROWS_WITH(RunJournal(result, identity, Leftover::restart, no_keys),
+                      ContainsSubstring("run.h5: process " + std::to_string(child) + " on host "));
+    REQUIRE(kill(child, SIGKILL) == 0);
+    REQUIRE(waitpid(child, nullptr, 0) == child);
+    close(ready[0]);
+    close(ready[1]);
+    CHECK(open(result, Leftover::resume).finished_layers().size() == 2);
+}
+
+TEST_CASE("a process killed while it stores loses nothing that store_layer returned") {
+    const fs::path result = test::temporary_folder() / "run.h5";
+    int stored[2];
+    REQUIRE(pipe(stored) == 0);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        RunJournal journal(result, identity, Leftover::refuse, no_keys);
+        for (unsigned char i = 0;; ++i) {
+            FinishedLayer next = layer(0);
+            next.record.name = "layer" + std::to_string(i);
+            journal.store_layer(next);
+            if (write(stored[1], &i, 1) != 1) _exit(1);
+        }
+    }
+    unsigned char last = 0;
+    while (last < 20) REQUIRE(read(stored[0], &last, 1) == 1);
+    REQUIRE(kill(child, SIGKILL) == 0);
+    REQUIRE(waitpid(child, nullptr, 0) == child);
+    close(stored[1]);
+    while (read(stored[0], &last, 1) == 1) {
+    }
+    close(stored[0]);
+    const RunJournal journal(result, identity, Leftover::resume, no_keys);
+    for (int i = 0; i <= last; ++i) {
+        INFO("layer " << i << " of " << int{last});
+        REQUIRE(journal.layer("layer" + std::to_string(i)).has_value());
+    }
+}
+
+TEST_CASE("a full disk ends in one line that says what is kept") {
+    const fs::path result = finished_journal();
+    {
+        RunJournal journal(result, identity, Leftover::resume, no_keys);
+        FinishedLayer large = layer(0);
+        large.record.name = "large";
+        const std::vector<uint8_t> codes(1 << 20);
+        large.record.bit_code = HostTensor::copy_of<uint8_t>(DType::u8, {1 << 10, 1 << 10}, codes);
+        const auto handler = signal(SIGXFSZ, SIG_IGN);
+        rlimit before{};
+        REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+        const rlimit small{100'000, before.rlim_max};
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+        CHECK_THROWS_WITH(journal.store_layer(large),
+                          ContainsSubstring("layer.large.safetensors: can't be written") &&
+                              ContainsSubstring("the 2 finished layers and 4 predictions in"));
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+        signal(SIGXFSZ, handler);
+    }
+    CHECK(open(result, Leftover::resume).finished_layers().size() == 2);
+}
+
+TEST_CASE("a removed journal leaves nothing beside the result") {
+    const fs::path result = finished_journal();
+    {
+        RunJournal journal(result, identity, Leftover::resume, no_keys);
+        journal.remove();
+    }
+    CHECK(fs::is_empty(result.parent_path()));
+}
