@@ -1,7 +1,7 @@
 #include "quantization/descent.hpp"
 
-#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <cassert>
@@ -9,120 +9,193 @@
 #include <utility>
 #include <vector>
 
-#include "quantization/channel_descent.hpp"
+#include "quantization/channel_state.hpp"
+#include "quantization/first_sweep.hpp"
 
 namespace comq {
 namespace {
 
 /** The minimiser of the sums, or the old δ where it is not a positive number. */
 float minimising_scale(float scale, const ScaleSums& sums) {
-    const auto minimiser =
-        static_cast<float>(static_cast<double>(scale) * (sums.numerator / sums.denominator));
+    const auto minimiser = static_cast<float>(sums.numerator / sums.denominator);
     return minimiser > 0 && std::isfinite(minimiser) ? minimiser : scale;
 }
 
-template <typename Body>
-void for_each_channel(int64_t channels, const Body& body) {
-    tbb::parallel_for(tbb::blocked_range<int64_t>(0, channels),
-                      [&](const tbb::blocked_range<int64_t>& range) {
-                          for (int64_t j = range.begin(); j < range.end(); ++j) body(j);
-                      });
+/** Neighbouring channels that are taken through a sweep side by side by one task. */
+struct Batches {
+    int64_t channels;
+    int64_t size;
+
+    explicit Batches(const GroupProblem& problem) : channels(problem.out_features()) {
+        // With this many channels each row of a panel is used about four times while it is cached.
+        const int64_t m = problem.in_features();
+        const int64_t wanted = std::max<int64_t>(32, 4 * m / first_sweep_block(m));
+        const int64_t threads = tbb::this_task_arena::max_concurrency();
+        size = std::clamp<int64_t>((channels + threads - 1) / threads, 1, wanted);
+    }
+    int64_t count() const { return (channels + size - 1) / size; }
+    int64_t first(int64_t batch) const { return batch * size; }
+    int64_t end(int64_t batch) const { return std::min(channels, first(batch) + size); }
+};
+
+/** The channels of one batch, on the grid when the start had codes. */
+std::vector<ChannelState> make_channels(const DescentContext& context, const Grid& grid,
+                                        const Start& start, int64_t first, int64_t end) {
+    std::vector<ChannelState> states;
+    states.reserve(static_cast<std::size_t>(end - first));
+    for (int64_t j = first; j < end; ++j) states.emplace_back(context, grid, j);
+    prepare_channels(context, start, first, states);
+    return states;
 }
 
-/** Channels with a scale of their own: each runs all its sweeps at once. */
-DescentResult descend_by_channel(const DescentContext& context, const Grid& grid,
-                                 const Start& start) {
-    const DescentOptions& options = context.options;
-    const int64_t n = context.problem.out_features();
-    Matrix<uint8_t> bit_code(n, context.problem.in_features());
-    Grid final_grid = grid;
-    Matrix<double> squared_error(options.sweeps, n);
-    std::vector<int> sweeps(static_cast<std::size_t>(n), 0);
+class Descent {
+  public:
+    Descent(const DescentContext& context, const Grid& grid, const Start& start)
+        : context_(context),
+          grid_(grid),
+          start_(start),
+          batches_(context.problem),
+          final_grid_(grid),
+          bit_code_(context.problem.out_features(), context.in_features()),
+          squared_error_(context.options.sweeps, context.problem.out_features()) {}
 
-    for_each_channel(n, [&](int64_t j) {
-        ChannelDescent channel(context, grid, start, j);
+    /** Channels that do not share a scale: each goes through all its sweeps at once. */
+    DescentResult run_by_channel() {
+        std::vector<int> sweeps(static_cast<std::size_t>(batches_.channels));
+        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+            const int64_t first = batches_.first(batch);
+            std::vector<ChannelState> channels =
+                make_channels(context_, grid_, start_, first, batches_.end(batch));
+            if (start_.is_float()) first_sweep(context_, channels);
+            for (int64_t c = 0; c < std::ssize(channels); ++c) {
+                sweeps[first + c] = finish_channel(first + c, channels[c]);
+                keep(first + c, channels[c]);
+            }
+        });
+        return result(*std::max_element(sweeps.begin(), sweeps.end()));
+    }
+
+    /** Channels that share a scale: they take each sweep together. */
+    DescentResult run_by_layer() {
+        std::vector<std::vector<ChannelState>> batches(static_cast<std::size_t>(batches_.count()));
+        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+            batches[batch] =
+                make_channels(context_, grid_, start_, batches_.first(batch), batches_.end(batch));
+        });
+        int sweeps = 0;
         double error = 0;
         bool done = false;
-        for (int k = 0; k < options.sweeps; ++k) {
-            if (!done) {
-                channel.save();
-                const int64_t moves = channel.sweep();
-                if (options.scale_update == ScaleUpdate::closed_form && (moves > 0 || k == 0)) {
-                    channel.set_scale(minimising_scale(channel.scale(), channel.scale_sums()));
-                }
-                const double new_error = channel.squared_error();
-                if (options.undo_worse_sweeps && k > 0 && new_error > error) {
-                    channel.restore();
-                    done = true;
-                } else {
-                    error = new_error;
-                    done = moves == 0;
-                }
-                sweeps[j] = k + 1;
+        for (int k = 0; k < context_.options.sweeps; ++k) {
+            if (done) {
+                std::copy_n(squared_error_.row(k - 1), batches_.channels, squared_error_.row(k));
+                continue;
             }
-            squared_error(k, j) = error;
-        }
-        channel.write_codes(bit_code.row(j));
-        final_grid.scale[j] = channel.scale();
-    });
-    return {on_grid(std::move(bit_code), final_grid),
-            *std::max_element(sweeps.begin(), sweeps.end()), std::move(squared_error)};
-}
-
-/** One scale for all channels: they take each sweep together. */
-DescentResult descend_by_layer(const DescentContext& context, const Grid& grid,
-                               const Start& start) {
-    const DescentOptions& options = context.options;
-    const int64_t n = context.problem.out_features();
-    std::vector<ChannelDescent> channels;
-    channels.reserve(static_cast<std::size_t>(n));
-    for (int64_t j = 0; j < n; ++j) channels.emplace_back(context, grid, start, j);
-
-    Matrix<double> squared_error(options.sweeps, n);
-    std::vector<int64_t> moves(static_cast<std::size_t>(n));
-    double layer_error = 0;
-    int sweeps = 0;
-    bool done = false;
-    for (int k = 0; k < options.sweeps; ++k) {
-        if (!done) {
-            for_each_channel(n, [&](int64_t j) {
-                channels[j].save();
-                moves[j] = channels[j].sweep();
-            });
-            ScaleSums sums;
-            for (const ChannelDescent& channel : channels) {
-                const ScaleSums part = channel.scale_sums();
-                sums.numerator += part.numerator;
-                sums.denominator += part.denominator;
-            }
-            const float scale = minimising_scale(channels.front().scale(), sums);
+            sweeps = k + 1;
+            const std::vector<std::vector<ChannelState>> before =
+                k > 0 ? batches : std::vector<std::vector<ChannelState>>{};
+            done = sweep_layer(k, batches) == 0;
             double new_error = 0;
-            for (int64_t j = 0; j < n; ++j) {
-                channels[j].set_scale(scale);
-                squared_error(k, j) = channels[j].squared_error();
-                new_error += squared_error(k, j);
-            }
-            done =
-                std::all_of(moves.begin(), moves.end(), [](int64_t count) { return count == 0; });
-            if (options.undo_worse_sweeps && k > 0 && new_error > layer_error) {
-                for (ChannelDescent& channel : channels) channel.restore();
-                std::copy_n(squared_error.row(k - 1), n, squared_error.row(k));
+            for (int64_t j = 0; j < batches_.channels; ++j) new_error += squared_error_(k, j);
+            if (context_.options.undo_worse_sweeps && k > 0 && new_error > error) {
+                batches = before;
+                std::copy_n(squared_error_.row(k - 1), batches_.channels, squared_error_.row(k));
                 done = true;
             }
-            layer_error = new_error;
-            sweeps = k + 1;
-        } else {
-            std::copy_n(squared_error.row(k - 1), n, squared_error.row(k));
+            error = new_error;
+        }
+        for (int64_t batch = 0; batch < batches_.count(); ++batch) {
+            for (int64_t j = batches_.first(batch); j < batches_.end(batch); ++j) {
+                keep(j, batches[batch][j - batches_.first(batch)]);
+            }
+        }
+        return result(sweeps);
+    }
+
+  private:
+    /** All sweeps of channel j after a float start's first one; returns their number. */
+    int finish_channel(int64_t j, ChannelState& channel) {
+        const DescentOptions& options = context_.options;
+        double error = 0;
+        int sweeps = 0;
+        for (bool done = false; sweeps < options.sweeps && !done; ++sweeps) {
+            const bool is_first = sweeps == 0;
+            const std::vector<uint8_t> old_code = channel.code;
+            const float old_scale = channel.levels.scale();
+            const bool settled = is_first && start_.is_float();
+            const int64_t moves =
+                settled ? context_.in_features() : sweep_channel(context_, channel);
+            if (options.scale_update == ScaleUpdate::closed_form && (moves > 0 || is_first)) {
+                rescale(channel, minimising_scale(old_scale, scale_sums(channel)));
+            }
+            const double new_error = squared_error(context_, channel);
+            done = moves == 0;
+            if (options.undo_worse_sweeps && !is_first && new_error > error) {
+                channel.code = old_code;
+                channel.levels.set_scale(old_scale);
+                done = true;
+            } else {
+                error = new_error;
+            }
+            squared_error_(sweeps, j) = error;
+        }
+        for (int k = sweeps; k < options.sweeps; ++k) squared_error_(k, j) = error;
+        return sweeps;
+    }
+
+    /** Sweep k of all channels and the update of their scale; returns the number of moves. */
+    int64_t sweep_layer(int k, std::vector<std::vector<ChannelState>>& batches) {
+        std::vector<int64_t> moves(batches.size());
+        std::vector<ScaleSums> sums(static_cast<std::size_t>(batches_.channels));
+        const bool settles = k == 0 && start_.is_float();
+        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+            std::vector<ChannelState>& channels = batches[batch];
+            if (settles) first_sweep(context_, channels);
+            for (int64_t c = 0; c < std::ssize(channels); ++c) {
+                moves[batch] +=
+                    settles ? context_.in_features() : sweep_channel(context_, channels[c]);
+                sums[batches_.first(batch) + c] = scale_sums(channels[c]);
+            }
+        });
+        ScaleSums total;
+        for (const ScaleSums& part : sums) {
+            total.numerator += part.numerator;
+            total.denominator += part.denominator;
+        }
+        const float scale = minimising_scale(batches.front().front().levels.scale(), total);
+        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+            for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
+                ChannelState& channel = batches[batch][c];
+                rescale(channel, scale);
+                squared_error_(k, batches_.first(batch) + c) = squared_error(context_, channel);
+            }
+        });
+        int64_t all_moves = 0;
+        for (const int64_t count : moves) all_moves += count;
+        return all_moves;
+    }
+
+    void keep(int64_t j, const ChannelState& channel) {
+        final_grid_.scale[j] = channel.levels.scale();
+        for (int64_t i = 0; i < context_.in_features(); ++i) {
+            const bool alive = context_.inverse_diagonal[i] > 0;
+            bit_code_(j, i) = alive ? channel.code[i]
+                                    : static_cast<uint8_t>(channel.levels.nearest(
+                                          static_cast<double>(channel.weight[i])));
         }
     }
-    Matrix<uint8_t> bit_code(n, context.problem.in_features());
-    Grid final_grid = grid;
-    for (int64_t j = 0; j < n; ++j) {
-        channels[j].write_codes(bit_code.row(j));
-        final_grid.scale[j] = channels[j].scale();
+
+    DescentResult result(int sweeps) {
+        return {on_grid(std::move(bit_code_), final_grid_), sweeps, std::move(squared_error_)};
     }
-    return {on_grid(std::move(bit_code), final_grid), sweeps, std::move(squared_error)};
-}
+
+    const DescentContext& context_;
+    const Grid& grid_;
+    const Start& start_;
+    Batches batches_;
+    Grid final_grid_;
+    Matrix<uint8_t> bit_code_;
+    Matrix<double> squared_error_;
+};
 
 }  // namespace
 
@@ -131,10 +204,11 @@ DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start
     assert(options.sweeps >= 1);
     assert(std::ssize(grid.scale) == problem.out_features());
     const DescentContext context(problem, options);
+    Descent descent(context, grid, start);
     return options.scale_update == ScaleUpdate::closed_form &&
                    options.granularity == Granularity::per_layer
-               ? descend_by_layer(context, grid, start)
-               : descend_by_channel(context, grid, start);
+               ? descent.run_by_layer()
+               : descent.run_by_channel();
 }
 
 }  // namespace comq

@@ -17,31 +17,39 @@ inline double round_half_even(double value) {
     return (value + magic) - magic;
 }
 
-/** The levels δ·(z + q), q ∈ {0, …, top_code}, of one channel, ready for rounding. */
+/**
+ * The levels δ·(z + q), q ∈ {0, …, top_code}, of one channel, ready for rounding. A multiple is a
+ * value in units of δ.
+ */
 class ChannelLevels {
   public:
     ChannelLevels(float scale, float zero_point, int top_code)
-        : scale_(scale),
-          inverse_scale_(1.0 / static_cast<double>(scale)),
-          whole_zero_(std::floor(static_cast<double>(zero_point))),
+        : whole_zero_(std::floor(static_cast<double>(zero_point))),
           zero_fraction_(static_cast<double>(zero_point) - whole_zero_),
-          top_code_(top_code) {}
-
-    double scale() const { return scale_; }
-    double zero_point() const { return whole_zero_ + zero_fraction_; }
-    /** Code of the nearest level; a tie goes to the even multiple of δ, as rounding value/δ does.
-     */
-    int nearest(double value) const {
-        const double multiple = value * inverse_scale_ - zero_fraction_;
-        return static_cast<int>(
-            round_half_even(std::clamp(multiple, whole_zero_, whole_zero_ + top_code_)) -
-            whole_zero_);
+          top_code_(top_code) {
+        set_scale(scale);
     }
-    double level(int code) const { return scale_ * (code + whole_zero_ + zero_fraction_); }
+
+    void set_scale(float scale) {
+        scale_ = scale;
+        inverse_scale_ = 1.0 / static_cast<double>(scale);
+    }
+    float scale() const { return scale_; }
+    double inverse_scale() const { return inverse_scale_; }
+    double zero_point() const { return whole_zero_ + zero_fraction_; }
+
+    /** Code nearest to a multiple of δ; a tie goes to the even whole multiple. */
+    int nearest_to_multiple(double multiple) const {
+        const double whole =
+            std::clamp(multiple - zero_fraction_, whole_zero_, whole_zero_ + top_code_);
+        return static_cast<int>(round_half_even(whole) - whole_zero_);
+    }
+    int nearest(double value) const { return nearest_to_multiple(value * inverse_scale_); }
+    double multiple(int code) const { return code + zero_point(); }
 
   private:
-    double scale_;
-    double inverse_scale_;
+    float scale_ = 1;
+    double inverse_scale_ = 1;
     double whole_zero_;
     double zero_fraction_;
     double top_code_;

@@ -1,6 +1,7 @@
 #include "quantization/order.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -23,15 +24,31 @@ void cyclic_order(std::span<int32_t> order) { std::iota(order.begin(), order.end
 
 void greedy_order(std::span<const float> norm, std::span<const float> weight,
                   std::span<int32_t> order) {
-    // Non-negative floats compare like their bits, so one integer holds the key and its index.
-    std::vector<uint64_t> keys(order.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        const auto key = std::bit_cast<uint32_t>(norm[i] * std::fabs(weight[i]));
-        keys[i] = (static_cast<uint64_t>(~key) << 32) | i;
+    // Non-negative floats compare like their bits; complemented, ascending keys are descending
+    // floats. A radix sort by bytes is stable, so ties keep the lower index first.
+    struct Entry {
+        uint32_t key;
+        int32_t index;
+    };
+    const std::size_t m = order.size();
+    std::vector<Entry> entries(m);
+    std::vector<Entry> sorted(m);
+    std::array<std::array<std::size_t, 256>, 4> counts{};
+    for (std::size_t i = 0; i < m; ++i) {
+        const uint32_t key = ~std::bit_cast<uint32_t>(norm[i] * std::fabs(weight[i]));
+        entries[i] = {key, static_cast<int32_t>(i)};
+        for (std::size_t byte = 0; byte < 4; ++byte) ++counts[byte][(key >> (8 * byte)) & 0xFF];
     }
-    std::sort(keys.begin(), keys.end());
-    std::transform(keys.begin(), keys.end(), order.begin(),
-                   [](uint64_t key) { return static_cast<int32_t>(key & 0xFFFFFFFFU); });
+    for (std::size_t byte = 0; byte < 4; ++byte) {
+        std::exclusive_scan(counts[byte].begin(), counts[byte].end(), counts[byte].begin(),
+                            std::size_t{0});
+        for (const Entry& entry : entries) {
+            sorted[counts[byte][(entry.key >> (8 * byte)) & 0xFF]++] = entry;
+        }
+        entries.swap(sorted);
+    }
+    std::transform(entries.begin(), entries.end(), order.begin(),
+                   [](const Entry& entry) { return entry.index; });
 }
 
 }  // namespace comq

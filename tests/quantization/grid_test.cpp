@@ -77,8 +77,8 @@ TEST_CASE("the nearest level, for whole and fractional zero points") {
         for (double value = -3; value < 4; value += 0.0137) {
             const int code = levels.nearest(value);
             for (int other = 0; other <= 7; ++other) {
-                CHECK(std::fabs(levels.level(code) - value) <=
-                      std::fabs(levels.level(other) - value) + 1e-12);
+                CHECK(std::fabs(0.3F * levels.multiple(code) - value) <=
+                      std::fabs(0.3F * levels.multiple(other) - value) + 1e-12);
             }
         }
     }
@@ -86,8 +86,8 @@ TEST_CASE("the nearest level, for whole and fractional zero points") {
 
 TEST_CASE("ties go to the even multiple of the scale") {
     const ChannelLevels levels(1.0F, -3.0F, 7);
-    CHECK(levels.level(levels.nearest(0.5)) == 0);
-    CHECK(levels.level(levels.nearest(-1.5)) == -2);
-    CHECK(levels.level(levels.nearest(2.5)) == 2);
-    CHECK(levels.level(levels.nearest(-0.5)) == 0);
+    CHECK(levels.multiple(levels.nearest(0.5)) == 0);
+    CHECK(levels.multiple(levels.nearest(-1.5)) == -2);
+    CHECK(levels.multiple(levels.nearest(2.5)) == 2);
+    CHECK(levels.multiple(levels.nearest(-0.5)) == 0);
 }
