@@ -4,7 +4,6 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cmath>
 #include <numeric>
@@ -14,18 +13,24 @@
 namespace comq {
 namespace {
 
-constexpr int64_t lanes = 16;  ///< channels side by side, so that each H_ij loaded serves them all
+using DoubleVector = double __attribute__((vector_size(32)));
+constexpr int64_t vectors = 4;
+constexpr int64_t lanes = 4 * vectors;  ///< channels side by side: each H_ij loaded serves them all
 
-/** Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels; `v` is [m, lanes]. */
-COMQ_VECTOR_CLONES void add_row_energy(const double* gram_row, int64_t i, const double* v,
-                                       double* energy) {
-    std::array<double, lanes> sum{};
+/** Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels; `v` is [m, vectors]. */
+COMQ_VECTOR_CLONES void add_row_energy(const double* gram_row, int64_t i, const DoubleVector* v,
+                                       DoubleVector* energy) {
+    DoubleVector sum[vectors] = {};
     for (int64_t j = 0; j < i; ++j) {
-        for (int64_t l = 0; l < lanes; ++l) sum[l] += gram_row[j] * v[j * lanes + l];
+        const double entry = gram_row[j];
+#pragma GCC unroll 4
+        for (int64_t k = 0; k < vectors; ++k) sum[k] += v[j * vectors + k] * entry;
     }
-    for (int64_t l = 0; l < lanes; ++l) {
-        const double own = v[i * lanes + l];
-        energy[l] += own * (2.0 * sum[l] + gram_row[i] * own);
+    const double diagonal = gram_row[i];
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < vectors; ++k) {
+        const DoubleVector own = v[i * vectors + k];
+        energy[k] += own * (2.0 * sum[k] + own * diagonal);
     }
 }
 
@@ -38,13 +43,15 @@ std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<cons
     tbb::parallel_for(int64_t{0}, blocks, [&](int64_t block) {
         const int64_t first = block * lanes;
         const int64_t count = std::min(lanes, values.rows - first);
-        AlignedVector<double> v(static_cast<std::size_t>(m * lanes), 0.0);
+        AlignedVector<DoubleVector> v(static_cast<std::size_t>(m * vectors), DoubleVector{});
         for (int64_t l = 0; l < count; ++l) {
-            for (int64_t i = 0; i < m; ++i) v[i * lanes + l] = values(first + l, i);
+            for (int64_t i = 0; i < m; ++i) {
+                v[i * vectors + l / 4][l % 4] = static_cast<double>(values(first + l, i));
+            }
         }
-        std::array<double, lanes> energy{};
-        for (int64_t i = 0; i < m; ++i) add_row_energy(gram_row(i), i, v.data(), energy.data());
-        for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l], 0.0);
+        DoubleVector energy[vectors] = {};
+        for (int64_t i = 0; i < m; ++i) add_row_energy(gram_row(i), i, v.data(), energy);
+        for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l / 4][l % 4], 0.0);
     });
     return result;
 }
