@@ -1,0 +1,153 @@
+#include "data/label_check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "data/devkit_order.hpp"
+
+namespace comq {
+
+namespace {
+
+constexpr int64_t fewest_images = 20;
+
+struct Pair {
+    int64_t label;
+    int64_t prediction;
+};
+
+template <typename Rule>
+int64_t count_if_relabelled(const std::vector<Pair>& pairs, Rule relabel) {
+    return std::count_if(pairs.begin(), pairs.end(),
+                         [&](const Pair& pair) { return relabel(pair.label) == pair.prediction; });
+}
+
+int64_t devkit_label(int64_t id) {
+    return id >= 1 && id <= devkit_classes ? label_of_devkit_id(id) : -1;
+}
+
+/** Hits of the best map from labels to predictions, where labels repeat often enough to tell. */
+int64_t count_renumbered(const std::vector<Pair>& pairs) {
+    std::map<int64_t, std::map<int64_t, int64_t>> predictions_of;
+    for (const Pair& pair : pairs) ++predictions_of[pair.label][pair.prediction];
+    constexpr int64_t images_a_class = 3;
+    if (static_cast<int64_t>(predictions_of.size()) * images_a_class >
+        static_cast<int64_t>(pairs.size())) {
+        return 0;
+    }
+    int64_t hits = 0;
+    for (const auto& [label, counts] : predictions_of) {
+        hits += std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+                    return a.second < b.second;
+                })->second;
+    }
+    return hits;
+}
+
+/** Hits if labels and predictions could be paired anew. */
+int64_t count_repaired(const std::vector<Pair>& pairs) {
+    std::map<int64_t, int64_t> surplus;
+    for (const Pair& pair : pairs) {
+        ++surplus[pair.label];
+        --surplus[pair.prediction];
+    }
+    int64_t unmatched = 0;
+    for (const auto& [label, count] : surplus) unmatched += std::max<int64_t>(count, 0);
+    return static_cast<int64_t>(pairs.size()) - unmatched;
+}
+
+}  // namespace
+
+LabelCheck check_labels(std::span<const int64_t> labels, std::span<const int64_t> predictions,
+                        int64_t classes) {
+    assert(labels.size() == predictions.size());
+    std::vector<Pair> pairs;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        if (labels[i] >= 0) pairs.push_back({labels[i], predictions[i]});
+    }
+    LabelCheck check;
+    check.images = static_cast<int64_t>(pairs.size());
+    check.agreeing = check.explained = count_if_relabelled(pairs, [](int64_t l) { return l; });
+    if (check.images < fewest_images) return check;
+
+    const auto images = static_cast<double>(check.images);
+    const double by_chance = images / static_cast<double>(classes);
+    const double above_chance = by_chance + 4.0 * std::sqrt(by_chance) + 1.0;
+    const auto consider = [&](LabelPattern pattern, int64_t hits) {
+        const bool telling = static_cast<double>(hits) > above_chance &&
+                             hits >= 2 * check.agreeing && hits > check.explained;
+        if (!telling) return;
+        check.pattern = pattern;
+        check.explained = hits;
+    };
+    consider(LabelPattern::one_too_high,
+             count_if_relabelled(pairs, [](int64_t l) { return l - 1; }));
+    consider(LabelPattern::one_too_low,
+             count_if_relabelled(pairs, [](int64_t l) { return l + 1; }));
+    if (classes == devkit_classes) {
+        consider(LabelPattern::devkit_order, count_if_relabelled(pairs, devkit_label));
+        consider(LabelPattern::devkit_order,
+                 count_if_relabelled(pairs, [](int64_t l) { return devkit_label(l + 1); }));
+    }
+    if (!check.plausible() || static_cast<double>(check.agreeing) > above_chance) return check;
+
+    check.pattern = LabelPattern::unrelated;
+    const auto most = [&](int64_t hits) { return 2 * hits > check.images; };
+    if (const int64_t hits = count_renumbered(pairs); most(hits)) {
+        check.pattern = LabelPattern::other_order;
+        check.explained = hits;
+    } else if (const int64_t paired = count_repaired(pairs);
+               most(paired) && classes >= check.images) {
+        check.pattern = LabelPattern::shuffled;
+        check.explained = paired;
+    }
+    return check;
+}
+
+std::string LabelCheck::warning() const {
+    const auto text = [&](const std::string& finding) {
+        return fmt::format("labels: {} of {} predictions agree; {}", agreeing, images, finding);
+    };
+    switch (pattern) {
+        case LabelPattern::plausible:
+            return {};
+        case LabelPattern::one_too_high:
+            return text(
+                fmt::format("{} would with every label one lower: labels that count from "
+                            "1 or have a background class 0? (data.labels, data.synsets)",
+                            explained));
+        case LabelPattern::one_too_low:
+            return text(
+                fmt::format("{} would with every label one higher: is a class missing at "
+                            "the top of data.synsets?",
+                            explained));
+        case LabelPattern::devkit_order:
+            return text(
+                fmt::format("{} would if the labels were class ids of the ILSVRC2012 "
+                            "development kit: data.labels or data.synsets is in its order, "
+                            "not sorted by wnid",
+                            explained));
+        case LabelPattern::other_order:
+            return text(
+                fmt::format("{} would if the classes were numbered otherwise: data.synsets "
+                            "or the folders are not sorted as the network's classes",
+                            explained));
+        case LabelPattern::shuffled:
+            return text(
+                fmt::format("{} would if the same labels were given to other images: "
+                            "data.labels lists them in another order",
+                            explained));
+        case LabelPattern::unrelated:
+            return text(
+                "no better than chance: wrong data.synsets or data.labels, or a checkpoint "
+                "of another data set?");
+    }
+    return {};
+}
+
+}  // namespace comq

@@ -1,0 +1,127 @@
+#include "data/loader.hpp"
+
+#include <fmt/format.h>
+#include <tbb/parallel_pipeline.h>
+
+#include <algorithm>
+#include <cassert>
+#include <memory>
+
+#include "core/errors.hpp"
+#include "core/threads.hpp"
+#include "image/augment.hpp"
+
+namespace comq {
+
+namespace {
+
+/** What every batch of one call shares. */
+struct Loader {
+    const ImageSource& source;
+    const std::vector<int64_t>& indices;
+    const Preprocessing& preprocessing;
+    int64_t batch_size;
+    BadImages& bad_images;
+    const LoaderOptions& options;
+
+    int64_t batches() const {
+        return (static_cast<int64_t>(indices.size()) + batch_size - 1) / batch_size;
+    }
+
+    ImageBatch load(int64_t number) const {
+        const auto begin = static_cast<std::size_t>(number * batch_size);
+        const auto end = std::min(indices.size(), begin + static_cast<std::size_t>(batch_size));
+        ImageBatch batch;
+        batch.batch = number;
+        batch.height = batch.width = preprocessing.crop;
+        const std::size_t image_values =
+            3 * static_cast<std::size_t>(batch.height) * static_cast<std::size_t>(batch.width);
+        batch.pixels.resize((end - begin) * image_values);
+        for (std::size_t i = begin; i < end; ++i) {
+            const ImageInfo info = source.info(indices[i]);
+            float* pixels = batch.pixels.data() + batch.indices.size() * image_values;
+            if (!load_image(indices[i], info.id, pixels)) continue;
+            batch.indices.push_back(indices[i]);
+            batch.labels.push_back(info.label);
+        }
+        batch.pixels.resize(batch.indices.size() * image_values);
+        return batch;
+    }
+
+    bool load_image(int64_t index, const std::string& id, float* pixels) const {
+        RgbImage image;
+        try {
+            image = source.load(index);
+        } catch (const InputError& error) {
+            bad_images.add(id, error.what());
+            return false;
+        }
+        image = options.augmentation_seed
+                    ? augment(image, preprocessing, *options.augmentation_seed, id)
+                    : resize_and_crop(image, preprocessing);
+        normalize(image, preprocessing, pixels);
+        return true;
+    }
+};
+
+}  // namespace
+
+void BadImages::add(const std::string& id, const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    reasons_.emplace(id, reason);
+    const auto count = static_cast<int64_t>(reasons_.size());
+    if (count <= allowed_) return;
+    if (allowed_ == 0) throw InputError("{} (data.max_bad_images would tolerate some)", reason);
+    throw InputError("{} pictures can't be read, data.max_bad_images allows {}; the last: {}",
+                     count, allowed_, reason);
+}
+
+int64_t BadImages::count() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<int64_t>(reasons_.size());
+}
+
+std::vector<std::string> BadImages::reasons() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> lines;
+    for (const auto& [id, reason] : reasons_) lines.push_back(reason);
+    return lines;
+}
+
+bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indices,
+                    const Preprocessing& preprocessing, int64_t batch_size, BadImages& bad_images,
+                    const std::function<void(ImageBatch&&)>& consume,
+                    const LoaderOptions& options) {
+    assert(batch_size > 0);
+    const Loader loader{source, indices, preprocessing, batch_size, bad_images, options};
+    const int64_t batches = loader.batches();
+    int64_t next = 0;
+    // A filter's output is copied inside TBB, hence the pointer.
+    using BatchPointer = std::shared_ptr<ImageBatch>;
+
+    const auto number_batches = [&](tbb::flow_control& control) -> int64_t {
+        const bool stopped = options.stop != nullptr && options.stop->load();
+        if (next == batches || stopped) {
+            control.stop();
+            return 0;
+        }
+        return next++;
+    };
+    const auto load_batch = [&](int64_t number) {
+        return std::make_shared<ImageBatch>(loader.load(number));
+    };
+    const auto consume_batch = [&](const BatchPointer& batch) {
+        if (!batch->indices.empty()) consume(std::move(*batch));
+    };
+    const auto consume_mode = options.consume == Consume::parallel
+                                  ? tbb::filter_mode::parallel
+                                  : tbb::filter_mode::serial_in_order;
+    tbb::parallel_pipeline(
+        static_cast<std::size_t>(thread_count()) + 1,
+        tbb::make_filter<void, int64_t>(tbb::filter_mode::serial_in_order, number_batches) &
+            tbb::make_filter<int64_t, BatchPointer>(tbb::filter_mode::parallel, load_batch) &
+            tbb::make_filter<BatchPointer, void>(consume_mode, consume_batch));
+    return next == batches;
+}
+
+}  // namespace comq

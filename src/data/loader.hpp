@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/matrix.hpp"
+#include "data/image_source.hpp"
+#include "image/preprocessing.hpp"
+
+namespace comq {
+
+/** Preprocessed pictures: a run of consecutive positions of the list of indices. */
+struct ImageBatch {
+    int64_t batch = 0;             ///< 0-based number of the batch
+    std::vector<int64_t> indices;  ///< of the pictures in their source
+    std::vector<int64_t> labels;   ///< −1: none
+    int64_t height = 0;
+    int64_t width = 0;
+    AlignedVector<float> pixels;  ///< [indices.size(), 3, height, width], normalised
+};
+
+/** Pictures that could not be read, each counted once however often it is tried. Thread-safe. */
+class BadImages {
+  public:
+    explicit BadImages(int64_t allowed) : allowed_(allowed) {}
+
+    /** Throws InputError when this is one more than `data.max_bad_images` allows. */
+    void add(const std::string& id, const std::string& reason);
+    int64_t count() const;
+    /** One line a picture, by id. */
+    std::vector<std::string> reasons() const;
+
+  private:
+    mutable std::mutex mutex_;
+    int64_t allowed_;
+    std::map<std::string, std::string> reasons_;
+};
+
+enum class Consume {
+    serial,   ///< one batch at a time, in order
+    parallel  ///< several at once, in any order
+};
+
+struct LoaderOptions {
+    Consume consume = Consume::serial;
+    /** Once true, no further batch is begun; those begun are consumed whole. */
+    const std::atomic<bool>* stop = nullptr;
+    /** Set: the training transform (augment.hpp) under this seed instead of resize and crop. */
+    std::optional<uint64_t> augmentation_seed;
+
+    LoaderOptions() = default;
+    LoaderOptions(Consume mode) : consume(mode) {}  // NOLINT: a mode alone is a full set of options
+};
+
+/**
+ * Reads, decodes and preprocesses the pictures `indices` of `source` in batches of `batch_size`
+ * and hands each to `consume`, all in TBB tasks. At most thread_count() + 1 batches exist at a
+ * time. A picture that can't be read is left out of its batch and added to `bad_images`; a batch
+ * without pictures is not consumed. What a batch holds depends on the arguments only. The first
+ * exception of a task ends the loop and is rethrown. Returns false when `stop` cut it short.
+ */
+bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indices,
+                    const Preprocessing& preprocessing, int64_t batch_size, BadImages& bad_images,
+                    const std::function<void(ImageBatch&&)>& consume,
+                    const LoaderOptions& options = {});
+
+}  // namespace comq

@@ -1,0 +1,60 @@
+#include "data/selection.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/errors.hpp"
+#include "core/random.hpp"
+
+namespace comq {
+
+namespace {
+
+void require_images(int64_t size, int64_t count, std::string_view key) {
+    if (count > size) {
+        throw UsageError("{}: {} pictures are asked for, but there are {}", key, count, size);
+    }
+}
+
+std::vector<int64_t> all_images(int64_t size) {
+    std::vector<int64_t> indices(static_cast<std::size_t>(size));
+    std::iota(indices.begin(), indices.end(), int64_t{0});
+    return indices;
+}
+
+}  // namespace
+
+std::vector<int64_t> select_images(int64_t size, int64_t count, Selection selection, uint64_t seed,
+                                   std::string_view stream, std::string_view key) {
+    require_images(size, count, key);
+    if (selection == Selection::random) return RandomStream(seed, stream).choose(size, count);
+    return all_images(count);
+}
+
+CalibrationImages select_calibration_images(int64_t size, const CalibrationConfig& config,
+                                            uint64_t seed) {
+    require_images(
+        size, config.images + config.holdout,
+        config.holdout == 0 ? "calibration.images" : "calibration.images + calibration.holdout");
+    CalibrationImages chosen;
+    chosen.fitted = select_images(size, config.images, config.selection, seed, "calibration",
+                                  "calibration.images");
+    std::vector<int64_t> rest;
+    const std::vector<int64_t> everything = all_images(size);
+    std::set_difference(everything.begin(), everything.end(), chosen.fitted.begin(),
+                        chosen.fitted.end(), std::back_inserter(rest));
+    for (const int64_t position :
+         select_images(static_cast<int64_t>(rest.size()), config.holdout, config.selection, seed,
+                       "holdout", "calibration.holdout")) {
+        chosen.held_out.push_back(rest[static_cast<std::size_t>(position)]);
+    }
+    return chosen;
+}
+
+std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config,
+                                              uint64_t seed) {
+    return select_images(size, config.images.value_or(size), Selection::random, seed, "evaluation",
+                         "evaluation.images");
+}
+
+}  // namespace comq

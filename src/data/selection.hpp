@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+
+namespace comq {
+
+/**
+ * Which pictures to use, ascending: the first `count`, or `count` drawn by
+ * `RandomStream(seed, stream)`. Throws UsageError naming `key` ("calibration.images") when there
+ * are not that many.
+ */
+std::vector<int64_t> select_images(int64_t size, int64_t count, Selection selection, uint64_t seed,
+                                   std::string_view stream, std::string_view key);
+
+/** Pictures that are fitted and further ones that only measure; no picture is in both. */
+struct CalibrationImages {
+    std::vector<int64_t> fitted;
+    std::vector<int64_t> held_out;
+};
+
+/**
+ * Draws both sets of `calibration.images` and `calibration.holdout`. The fitted set does not
+ * depend on how many are held out.
+ */
+CalibrationImages select_calibration_images(int64_t size, const CalibrationConfig& config,
+                                            uint64_t seed);
+
+/** The pictures of `evaluation.images`: all, or the first so many of a seeded draw, ascending. */
+std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config,
+                                              uint64_t seed);
+
+}  // namespace comq

@@ -1,0 +1,59 @@
+#include "data/selection.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "core/errors.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+TEST_CASE("selection takes the first images or a seeded draw of distinct ones, ascending") {
+    CHECK(select_images(5, 3, Selection::first, 0, "s", "k") == std::vector<int64_t>{0, 1, 2});
+    const auto drawn = select_images(100, 10, Selection::random, 1, "s", "k");
+    CHECK(std::set(drawn.begin(), drawn.end()).size() == 10);
+    CHECK(std::is_sorted(drawn.begin(), drawn.end()));
+    CHECK(drawn == select_images(100, 10, Selection::random, 1, "s", "k"));
+    CHECK(drawn != select_images(100, 10, Selection::random, 2, "s", "k"));
+    CHECK(drawn != select_images(100, 10, Selection::random, 1, "t", "k"));
+}
+
+TEST_CASE("more images than there are is a usage error that names the key") {
+    CHECK_THROWS_AS(select_images(5, 6, Selection::first, 0, "s", "calibration.images"),
+                    UsageError);
+    CHECK_THROWS_WITH(select_images(5, 6, Selection::first, 0, "s", "calibration.images"),
+                      ContainsSubstring("calibration.images") && ContainsSubstring("6") &&
+                          ContainsSubstring("5"));
+    CalibrationConfig config;
+    config.images = 4;
+    config.holdout = 2;
+    CHECK_THROWS_WITH(select_calibration_images(5, config, 0),
+                      ContainsSubstring("calibration.holdout"));
+    EvaluationConfig evaluation;
+    evaluation.images = 6;
+    CHECK_THROWS_WITH(select_evaluation_images(5, evaluation, 0),
+                      ContainsSubstring("evaluation.images"));
+}
+
+TEST_CASE("held-out images are disjoint from the fitted ones and don't change them") {
+    for (const auto selection : {Selection::first, Selection::random}) {
+        CalibrationConfig config;
+        config.images = 40;
+        config.selection = selection;
+        const auto alone = select_calibration_images(60, config, 7);
+        config.holdout = 20;
+        const auto both = select_calibration_images(60, config, 7);
+        CHECK(alone.held_out.empty());
+        CHECK(both.fitted == alone.fitted);
+        std::set<int64_t> all(both.fitted.begin(), both.fitted.end());
+        all.insert(both.held_out.begin(), both.held_out.end());
+        CHECK(all.size() == 60);
+    }
+}
+
+TEST_CASE("evaluation takes every image unless told otherwise") {
+    EvaluationConfig config;
+    CHECK(select_evaluation_images(3, config, 0) == std::vector<int64_t>{0, 1, 2});
+    config.images = 2;
+    CHECK(select_evaluation_images(3, config, 0).size() == 2);
+}

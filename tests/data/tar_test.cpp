@@ -1,0 +1,188 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "core/errors.hpp"
+#include "data/dataset_files.hpp"
+#include "data/image_source.hpp"
+#include "data/tar_builder.hpp"
+#include "data/tar_index.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+using namespace comq::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content_of(const fs::path& archive, const TarMember& member) {
+    std::string content(member.size, '\0');
+    RandomAccessFile(archive).read(member.offset, std::as_writable_bytes(std::span(content)));
+    return content;
+}
+
+std::vector<TarMember> members_of(const fs::path& archive, const std::string& bytes) {
+    write_text(archive, bytes);
+    const RandomAccessFile file(archive);
+    return read_tar_members(file, 0, file.size());
+}
+
+std::unique_ptr<ImageSource> open_tar(const fs::path& archive, Split split,
+                                      const fs::path& synsets = {}) {
+    DataConfig config;
+    config.layout = DataLayout::imagenet_tar;
+    config.calibration = archive;
+    config.evaluation = archive;
+    config.synsets = synsets;
+    return open_image_source(config, split);
+}
+
+}  // namespace
+
+TEST_CASE("members of every form of tar are found with their bytes") {
+    const fs::path archive = temporary_folder() / "a.tar";
+    const std::string long_name = std::string(60, 'd') + "/" + std::string(70, 'f') + ".JPEG";
+    for (const auto form :
+         {TarBuilder::Form::ustar, TarBuilder::Form::gnu, TarBuilder::Form::pax}) {
+        const auto members = members_of(archive, TarBuilder(form)
+                                                     .add("folder/", "", '5')
+                                                     .add("short.JPEG", "abc")
+                                                     .add(long_name, std::string(1000, 'x'))
+                                                     .add("empty.JPEG", "")
+                                                     .add("link.JPEG", "", '2')
+                                                     .add("last.JPEG", std::string(512, 'y'))
+                                                     .finish());
+        REQUIRE(members.size() == 4);
+        CHECK(members[0].name == "short.JPEG");
+        CHECK(content_of(archive, members[0]) == "abc");
+        CHECK(members[1].name == long_name);
+        CHECK(content_of(archive, members[1]) == std::string(1000, 'x'));
+        CHECK(members[2].size == 0);
+        CHECK(members[3].name == "last.JPEG");
+        CHECK(content_of(archive, members[3]) == std::string(512, 'y'));
+    }
+    const auto sized = members_of(archive, TarBuilder()
+                                               .add_with_binary_size("binary", "12345")
+                                               .add_with_pax_size("pax", "123456")
+                                               .add("after", "1")
+                                               .finish());
+    REQUIRE(sized.size() == 3);
+    CHECK(content_of(archive, sized[0]) == "12345");
+    CHECK(content_of(archive, sized[1]) == "123456");
+    CHECK(content_of(archive, sized[2]) == "1");
+}
+
+TEST_CASE("damaged and incomplete archives are refused with the byte") {
+    const fs::path archive = temporary_folder() / "a.tar";
+    const TarBuilder two = TarBuilder().add("a.JPEG", "abc").add("b.JPEG", "def");
+    const std::string whole = two.finish();
+
+    CHECK_THROWS_WITH(members_of(archive, ""), ContainsSubstring("closing block"));
+    CHECK_THROWS_WITH(members_of(archive, two.unfinished()),
+                      ContainsSubstring("byte 2048") && ContainsSubstring("closing block"));
+    CHECK_THROWS_WITH(members_of(archive, whole.substr(0, 1538)),
+                      ContainsSubstring("byte 1024") && ContainsSubstring("cut short") &&
+                          ContainsSubstring("a.tar"));
+    CHECK_THROWS_WITH(members_of(archive, "<html>" + std::string(2000, ' ')),
+                      ContainsSubstring("byte 0: this is no tar header"));
+    std::string flipped = whole;
+    flipped[1024] = 'X';
+    CHECK_THROWS_WITH(members_of(archive, flipped),
+                      ContainsSubstring("byte 1024: this is no tar header"));
+    const std::string pax = TarBuilder().add("x", "17 path=too short", 'x').finish();
+    CHECK_THROWS_WITH(members_of(archive, pax), ContainsSubstring("pax header is damaged"));
+    // No cut can make the reader crash, loop or report a member that is not there in full.
+    for (std::size_t length = 0; length < whole.size(); length += 37) {
+        try {
+            for (const auto& member : members_of(archive, whole.substr(0, length))) {
+                CHECK(member.offset + member.size <= length);
+            }
+        } catch (const InputError&) {
+        }
+    }
+}
+
+TEST_CASE("a validation archive is read in place with labels of a ground truth") {
+    const fs::path root = temporary_folder();
+    const fs::path archive = root / "ILSVRC2012_img_val.tar";
+    write_text(archive, TarBuilder()
+                            .add("./ILSVRC2012_val_00000002.JPEG", jpeg_of_grey(200))
+                            .add("./ILSVRC2012_val_00000001.JPEG", jpeg_of_grey(100))
+                            .add("./._ILSVRC2012_val_00000001.JPEG", "companion")
+                            .finish());
+    CHECK_THROWS_WITH(open_tar(archive, Split::evaluation), ContainsSubstring("data.labels"));
+    CHECK(open_tar(archive, Split::calibration)->info(0).label == -1);
+    write_text(root / "val.txt",
+               "ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000002.JPEG 970\n");
+    const auto source = open_tar(archive, Split::evaluation);
+    REQUIRE(source->size() == 2);
+    CHECK(source->classes() == 971);
+    CHECK(source->info(0).id == "ILSVRC2012_val_00000001.JPEG");
+    CHECK(source->info(0).label == 65);
+    CHECK(source->load(0).pixels.front() == 100);
+    CHECK(source->load(1).pixels.front() == 200);
+}
+
+TEST_CASE("a training archive of class archives gives the ids of the unpacked folders") {
+    const fs::path root = temporary_folder();
+    const fs::path archive = root / "ILSVRC2012_img_train.tar";
+    const auto class_archive = [](const std::string& wnid, int grey) {
+        return TarBuilder()
+            .add(wnid + "_2.JPEG", jpeg_of_grey(grey + 2))
+            .add(wnid + "_10.JPEG", jpeg_of_grey(grey + 10))
+            .finish();
+    };
+    write_text(archive, TarBuilder()
+                            .add("n02.tar", class_archive("n02", 100))
+                            .add("n01.tar", class_archive("n01", 50))
+                            .finish());
+    for (const auto& [wnid, grey] : {std::pair("n01", 50), std::pair("n02", 100)}) {
+        write_jpeg(root / "train" / wnid / (std::string(wnid) + "_2.JPEG"), grey + 2);
+        write_jpeg(root / "train" / wnid / (std::string(wnid) + "_10.JPEG"), grey + 10);
+    }
+    const auto packed = open_tar(archive, Split::calibration);
+    const auto unpacked = open_tar(root / "train", Split::calibration);
+    REQUIRE(packed->size() == 4);
+    CHECK(packed->info(0).id == "n01/n01_10.JPEG");
+    CHECK(packed->load(2).pixels.front() == 110);
+    CHECK(packed->info(2).label == 1);
+    const std::vector<int64_t> all{0, 1, 2, 3};
+    CHECK(source_identity(*packed, all) == source_identity(*unpacked, all));
+
+    write_text(root / "synsets.txt", "n00\nn01\n");
+    CHECK_THROWS_WITH(open_tar(archive, Split::calibration, root / "synsets.txt"),
+                      ContainsSubstring("class n02") && ContainsSubstring("data.synsets"));
+    std::string cut = class_archive("n01", 50);
+    cut.resize(cut.size() - 1600);
+    write_text(archive, TarBuilder().add("n01.tar", cut).finish());
+    CHECK_THROWS_AS(open_tar(archive, Split::calibration), InputError);
+}
+
+TEST_CASE("an index is reused until the archive changes and survives damage") {
+    const fs::path root = temporary_folder();
+    const fs::path archive = root / "a.tar";
+    const fs::path index = root / "a.tar.comq-index";
+    write_text(archive, TarBuilder().add("c/1.JPEG", "abc").add("c/notes.txt", "n").finish());
+    const auto fresh = cached_tar_index(RandomAccessFile(archive));
+    REQUIRE(fresh.size() == 1);
+    REQUIRE(fs::exists(index));
+    CHECK(cached_tar_index(RandomAccessFile(archive)) == fresh);
+
+    const auto replace_in_index = [&](const std::string& from, const std::string& to) {
+        std::ifstream stream(index);
+        std::string text(std::istreambuf_iterator<char>(stream), {});
+        REQUIRE(text.find(from) != std::string::npos);
+        write_text(index, text.replace(text.find(from), from.size(), to));
+    };
+    replace_in_index("512 3 c/1.JPEG", "512 9 c/1.JPEG");
+    CHECK(cached_tar_index(RandomAccessFile(archive)) == fresh);
+    write_text(index, "");
+    CHECK(cached_tar_index(RandomAccessFile(archive)) == fresh);
+
+    write_text(archive, TarBuilder().add("c/2.JPEG", "abcd").add("c/3.JPEG", "").finish());
+    const auto changed = cached_tar_index(RandomAccessFile(archive));
+    REQUIRE(changed.size() == 2);
+    CHECK(changed[0].name == "c/2.JPEG");
+}
