@@ -11,7 +11,7 @@ inline constexpr const char* run_schema_version = "1.0";
 
 /**
  * Writes a run as HDF5, schema 1. Atomic: `file` holds the old content or the whole new one; its
- * folder is created. Throws Failure naming the file and the object that could not be written.
+ * folder is created. The file is composed in memory. Throws Failure naming the file and the cause.
  */
 void write_run_file(const std::filesystem::path& file, const RunRecord& run);
 

@@ -2,7 +2,6 @@
 #include <string>
 #include <vector>
 
-#include "core/errors.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 #include "storage/atomic_file.hpp"
@@ -145,18 +144,11 @@ void write_run(Hdf5Group root, const RunRecord& run) {
 }  // namespace
 
 void write_run_file(const fs::path& file, const RunRecord& run) {
-    std::error_code ignored;  // AtomicFile names the folder that could not be created
+    std::error_code ignored;  // write_file_atomically names the folder that is missing
     if (file.has_parent_path()) fs::create_directories(file.parent_path(), ignored);
-    AtomicFile target(file);
-    try {
-        Hdf5File hdf5 = Hdf5File::create(target.temporary());
-        write_run(hdf5.root(), run);
-        hdf5.close();
-    } catch (const Failure& error) {
-        throw Failure("{}: can't be written, what it held before is kept: {}", file.string(),
-                      error.what());
-    }
-    target.commit();
+    Hdf5File hdf5 = Hdf5File::create_in_memory(file.string());
+    write_run(hdf5.root(), run);
+    write_file_atomically(file, hdf5.image());
 }
 
 }  // namespace comq

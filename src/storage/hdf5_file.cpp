@@ -44,6 +44,14 @@ Hdf5Handle open_file(const std::filesystem::path& file, unsigned flags) {
     return {id, H5Fclose};
 }
 
+Hdf5Handle create_file(const std::filesystem::path& file, Hdf5Handle access) {
+    const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+    track_creation_order(creation.get());
+    return {check_write(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
+                        "create the file", {-1, file.string()}),
+            H5Fclose};
+}
+
 herr_t add_name(hid_t, const char* name, const H5L_info_t*, void* names) {
     static_cast<std::vector<std::string>*>(names)->emplace_back(name);
     return 0;
@@ -66,13 +74,15 @@ bool path_exists(hid_t group, const std::string& path) {
 
 Hdf5File Hdf5File::create(const std::filesystem::path& file) {
     const Hdf5Guard guard;
-    const Hdf5Handle access = access_properties();
-    const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    track_creation_order(creation.get());
-    return {{check_write(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
-                         "create the file", {-1, file.string()}),
-             H5Fclose},
-            file};
+    return {create_file(file, access_properties()), file};
+}
+
+Hdf5File Hdf5File::create_in_memory(const std::string& name) {
+    const Hdf5Guard guard;
+    Hdf5Handle access = access_properties();
+    constexpr std::size_t growth = 1 << 20;
+    check_write(H5Pset_fapl_core(access.get(), growth, false), "create the file", {-1, name});
+    return {create_file(name, std::move(access)), name};
 }
 
 Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
@@ -88,6 +98,17 @@ Hdf5Group Hdf5File::root() const {
     return Hdf5Group({check_read(H5Gopen2(handle_.get(), "/", H5P_DEFAULT), "open the root",
                                  {-1, file_.string()}),
                       H5Gclose});
+}
+
+std::vector<std::byte> Hdf5File::image() {
+    flush();
+    const Hdf5Guard guard;
+    const char* action = "read the file's bytes";
+    const Hdf5Place place{-1, file_.string()};
+    std::vector<std::byte> bytes(static_cast<std::size_t>(
+        check_read(H5Fget_file_image(handle_.get(), nullptr, 0), action, place)));
+    check_read(H5Fget_file_image(handle_.get(), bytes.data(), bytes.size()), action, place);
+    return bytes;
 }
 
 void Hdf5File::flush() {

@@ -1,7 +1,6 @@
 #include "results/run_journal.hpp"
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "results/sample_run.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
+#include "support/file_size_limit.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -196,16 +196,10 @@ TEST_CASE("a full disk ends in one line that says what is kept") {
         large.record.name = "large";
         const std::vector<uint8_t> codes(1 << 20);
         large.record.bit_code = HostTensor::copy_of<uint8_t>(DType::u8, {1 << 10, 1 << 10}, codes);
-        const auto handler = signal(SIGXFSZ, SIG_IGN);
-        rlimit before{};
-        REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-        const rlimit small{100'000, before.rlim_max};
-        REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+        const test::FileSizeLimit full_disk(100'000);
         CHECK_THROWS_WITH(journal.store_layer(large),
                           ContainsSubstring("layer.large.safetensors: can't be written") &&
                               ContainsSubstring("the 2 finished layers and 4 predictions in"));
-        REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
-        signal(SIGXFSZ, handler);
     }
     CHECK(open(result, Leftover::resume).finished_layers().size() == 2);
 }
