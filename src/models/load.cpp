@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <string_view>
 
 #include "core/errors.hpp"
@@ -80,6 +79,10 @@ std::string recognised_family(const TensorMap& tensors) {
     return {};
 }
 
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 const Mismatch* find(const std::vector<Mismatch>& mismatches, std::string_view name) {
     const auto match = std::find_if(mismatches.begin(), mismatches.end(),
                                     [&](const Mismatch& m) { return m.name == name; });
@@ -89,10 +92,6 @@ const Mismatch* find(const std::vector<Mismatch>& mismatches, std::string_view n
 /** The sentence that tells a recognisable cause, or an empty string. */
 std::string diagnosis(const Network& network, const TensorMap& tensors,
                       const Comparison& comparison) {
-    const auto expects = [&](const char* name) {
-        return std::find(comparison.missing.begin(), comparison.missing.end(), name) !=
-               comparison.missing.end();
-    };
     const std::size_t expected =
         comparison.matching + comparison.missing.size() + comparison.misshaped.size();
     if (comparison.missing.size() * 2 > expected) {
@@ -100,12 +99,10 @@ std::string diagnosis(const Network& network, const TensorMap& tensors,
         return family.empty() ? "the names are of no publisher known here"
                               : fmt::format("this is the checkpoint of {}", family);
     }
-    if (tensors.contains("dist_token") && !expects("dist_token") &&
-        std::find(comparison.unexpected.begin(), comparison.unexpected.end(), "dist_token") !=
-            comparison.unexpected.end()) {
+    if (contains(comparison.unexpected, "dist_token")) {
         return "this is a distilled checkpoint; use the model's distilled variant";
     }
-    if (expects("dist_token")) {
+    if (contains(comparison.missing, "dist_token")) {
         return "this checkpoint is not distilled; use the plain variant of the model";
     }
     const std::string head = network.layers().back().layer->name() + ".weight";
@@ -124,9 +121,9 @@ std::string diagnosis(const Network& network, const TensorMap& tensors,
             "image or patch size (embeddings are never resampled)",
             positions->found[1], positions->expected[1]);
     }
-    if (comparison.misshaped.size() * 2 > expected || !comparison.missing.empty()) {
-        return "it looks like another size of the same family";
-    }
+    const std::size_t differing =
+        comparison.misshaped.size() + comparison.missing.size() + comparison.unexpected.size();
+    if (differing * 10 > expected) return "it looks like another size of the same family";
     return {};
 }
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 
 #include "core/errors.hpp"
 #include "core/threads.hpp"
@@ -37,14 +38,16 @@ void set_torch_threads(int threads) {
 
 torch::Device parse_device(const std::string& text) {
     if (text == "cpu") return torch::Device(torch::kCPU);
-    constexpr std::string_view cuda = "cuda";
     int index = 0;
-    if (text != cuda) {
+    if (text != "cuda") {
         const std::string_view prefix = "cuda:";
         const char* end = text.data() + text.size();
-        const char* digits = text.data() + prefix.size();
-        if (text.rfind(prefix, 0) != 0 || digits == end ||
-            std::from_chars(digits, end, index).ptr != end || index < 0 || index > 127) {
+        bool valid = text.starts_with(prefix);
+        if (valid) {
+            const auto [parsed, error] = std::from_chars(text.data() + prefix.size(), end, index);
+            valid = parsed == end && error == std::errc() && index >= 0;
+        }
+        if (!valid) {
             throw UsageError("device: '{}' is not a device; use cpu, cuda or cuda:N", text);
         }
     }

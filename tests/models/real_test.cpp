@@ -1,0 +1,61 @@
+// Published checkpoints on real pictures, from the image file to the logits.
+#include <sstream>
+
+#include "golden_folder.hpp"
+#include "hash_weights.hpp"
+#include "image/decode.hpp"
+#include "models/load.hpp"
+#include "models/registry.hpp"
+#include "storage/mapped_file.hpp"
+#include "storage/safetensors.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+#include "tensor/bridge.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> parts;
+    std::istringstream stream(list);
+    for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+    return parts;
+}
+
+torch::Tensor picture(const fs::path& file, const Preprocessing& preprocessing) {
+    const FileBytes bytes = map_file(file);
+    const RgbImage image =
+        resize_and_crop(decode_image(bytes.bytes(), file.string()), preprocessing);
+    torch::Tensor pixels = torch::empty({1, 3, image.height, image.width});
+    normalize(image, preprocessing, pixels.data_ptr<float>());
+    return pixels;
+}
+
+}  // namespace
+
+TEST_CASE("golden logits of published ImageNet checkpoints on real photos") {
+    COMQ_NEED_ASSETS(assets);
+    const torch::InferenceMode inference;
+    for (const std::string name : {"deit_tiny_patch16_224", "squeezenet1_1"}) {
+        INFO(name);
+        const ModelDescription& model = find_model(name);
+        const auto network = model.make();
+        const fs::path weights = assets / "weights" / (name + ".safetensors");
+        load_parameters(*network, read_safetensors(weights).tensors, weights.string());
+
+        const auto golden = read_safetensors(test::golden_folder("real") / (name + ".safetensors"));
+        std::vector<torch::Tensor> pictures;
+        for (const std::string& file : split(golden.metadata.at("images"))) {
+            pictures.push_back(
+                picture(assets / "imagenet" / "originals" / file, model.preprocessing));
+        }
+        const torch::Tensor expected = to_torch(golden.tensors.at("logits"));
+        const torch::Tensor logits = network->forward(torch::cat(pictures));
+        REQUIRE(logits.sizes() == expected.sizes());
+        // The pixels are equal bit for bit; fp32 sums differ in their order.
+        CHECK(test::relative_difference(logits, expected) < 1e-3);
+        CHECK(torch::equal(logits.argmax(1), expected.argmax(1)));
+    }
+}
