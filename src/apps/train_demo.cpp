@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <string>
+
+#include "apps/run_program.hpp"
+#include "core/hash.hpp"
+#include "core/interrupt.hpp"
+#include "core/threads.hpp"
+#include "data/demo_source.hpp"
+#include "evaluation/evaluate.hpp"
+#include "models/registry.hpp"
+#include "storage/safetensors.hpp"
+#include "tensor/bridge.hpp"
+#include "tensor/runtime.hpp"
+#include "training/initialize.hpp"
+#include "training/train.hpp"
+
+namespace {
+
+using namespace comq;
+
+void save(const Network& network, const TrainingRecipe& recipe, uint64_t seed,
+          const std::filesystem::path& file) {
+    TensorMap tensors;
+    for (const auto& [name, tensor] : network.state_dict()) {
+        tensors[name] = to_host(tensor.detach());
+    }
+    write_safetensors(file, tensors,
+                      {{"model", network.model_name()},
+                       {"recipe", recipe.describe()},
+                       {"seed", std::to_string(seed)},
+                       {"trained_with", "LibTorch " + torch_version() + ", " +
+                                            torch_cpu_capability() + ", one thread an operator"}});
+}
+
+struct Arguments {
+    std::string model;
+    std::filesystem::path output;
+    uint64_t seed = 0;
+    int64_t images = 0;
+    int threads = 0;
+};
+
+void run(const Arguments& arguments) {
+    set_torch_threads(arguments.threads > 0 ? arguments.threads : available_cores());
+    const ModelDescription& description = find_model(arguments.model);
+    TrainingRecipe recipe = recipe_of(description);
+    if (arguments.images > 0) recipe.images = arguments.images;
+    fmt::print("{}: {}, seed {}\n", description.name, recipe.describe(), arguments.seed);
+
+    const auto network = description.make();
+    initialize_parameters(*network, arguments.seed);
+    {
+        Progress progress("training", "images", recipe.steps() * recipe.batch_size);
+        train(*network, *make_demo_training_source(recipe.images), description.preprocessing,
+              recipe, progress);
+    }
+    const std::filesystem::path file =
+        arguments.output.empty() ? std::filesystem::path(description.name + ".safetensors")
+                                 : arguments.output;
+    save(*network, recipe, arguments.seed, file);
+
+    const auto source = make_demo_source(Split::evaluation);
+    EvaluationImages images{source.get(), {}, description.preprocessing, 8};
+    images.indices.resize(static_cast<std::size_t>(source->size()));
+    std::iota(images.indices.begin(), images.indices.end(), int64_t{0});
+    Progress progress("evaluation", "images", source->size());
+    BadImages bad(0);
+    const Accuracy accuracy =
+        accuracy_of(evaluate(*network, images, torch::kCPU, progress, bad, interrupt_requested()));
+    progress.finish();
+
+    // In the form of datasets/full_precision.yaml.
+    fmt::print("- checkpoint_sha256: {}\n  evaluation_images: {}\n  top1: {:.2f}\n  source: {}\n",
+               sha256_hex_of_file(file), source_identity(*source, images.indices), accuracy.top1,
+               "train_demo " + description.name);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Trains a network of the embedded demo set and writes its weights.");
+    app.footer("Example: train_demo demo_vit --output datasets/demo/demo_vit.safetensors");
+    Arguments arguments;
+    app.add_option("model", arguments.model, "demo_vit or demo_cnn")->required();
+    app.add_option("--output", arguments.output, "file to write (default: MODEL.safetensors)");
+    app.add_option("--seed", arguments.seed, "seed of the first weights (default: 0)");
+    app.add_option("--images", arguments.images, "pictures to train on (default: the recipe's)")
+        ->check(CLI::Range(int64_t{32}, int64_t{100'000'000}));
+    app.add_option("--threads", arguments.threads, "threads (default: all cores)")
+        ->check(CLI::Range(1, 4096));
+    return comq::run_program(app, argc, argv, [&] { run(arguments); });
+}

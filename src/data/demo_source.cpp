@@ -1,0 +1,58 @@
+#include "data/demo_source.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "core/random.hpp"
+#include "data/demo_picture.hpp"
+#include "data/demo_shape.hpp"
+
+namespace comq {
+
+namespace {
+
+/** Part of the set's definition: another seed is another set. */
+constexpr uint64_t demo_seed = 1;
+
+class DemoSource : public ImageSource {
+  public:
+    DemoSource(std::string split, int64_t size)
+        : split_(std::move(split)), stream_(demo_seed, "demo/" + split_), size_(size) {}
+
+    int64_t size() const override { return size_; }
+    int64_t classes() const override { return static_cast<int64_t>(demo_class_names.size()); }
+
+    ImageInfo info(int64_t index) const override {
+        const RgbImage image = load(index);
+        const std::string_view pixels(reinterpret_cast<const char*>(image.pixels.data()),
+                                      image.pixels.size());
+        return {fmt::format("{}:{}", split_, index), label(index), image.pixels.size(),
+                fnv1a64(pixels)};
+    }
+
+    RgbImage load(int64_t index) const override {
+        return draw_demo_picture(stream_.child(std::to_string(index)), label(index));
+    }
+
+  private:
+    int64_t label(int64_t index) const { return index % classes(); }
+
+    std::string split_;
+    RandomStream stream_;
+    int64_t size_;
+};
+
+}  // namespace
+
+std::unique_ptr<ImageSource> make_demo_source(Split split) {
+    if (split == Split::calibration) return std::make_unique<DemoSource>("calibration", 1024);
+    return std::make_unique<DemoSource>("evaluation", 2000);
+}
+
+std::unique_ptr<ImageSource> make_demo_training_source(int64_t count) {
+    return std::make_unique<DemoSource>("training", count);
+}
+
+}  // namespace comq

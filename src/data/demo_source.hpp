@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "data/image_source.hpp"
+
+namespace comq {
+
+/**
+ * The embedded demo set: pictures of 10 classes of shapes (demo_shape.hpp), 32 × 32, drawn on
+ * request. A picture is a pure function of its split and index, the splits share no picture, and
+ * index i is of class i mod 10. 1,024 pictures for calibration, 2,000 for evaluation.
+ */
+std::unique_ptr<ImageSource> make_demo_source(Split split);
+
+/** The first `count` pictures of the training stream, which has no end. */
+std::unique_ptr<ImageSource> make_demo_training_source(int64_t count);
+
+}  // namespace comq
