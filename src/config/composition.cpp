@@ -139,8 +139,22 @@ class Composer {
 
 Composition compose(const fs::path& file, const std::vector<fs::path>& folders,
                     ConfigProblems& problems) {
-    const auto found = with_extension(file);
-    const fs::path& read = found ? *found : file;
+    auto found = with_extension(file);
+    for (const auto& folder : folders) {
+        if (!found) found = with_extension(folder / file);
+    }
+    std::error_code error;
+    if (!found && !fs::exists(file, error)) {
+        const auto known = fragments_in(file.has_parent_path() ? file.parent_path() : ".");
+        const fs::path nearest =
+            file.parent_path() / (nearest_name(file.stem().string(), known) + ".yaml");
+        problems.add(YamlPosition(excerpt(file.string())),
+                     known.empty()
+                         ? "no such file"
+                         : fmt::format("no such file (nearest known: '{}')", nearest.string()));
+        return {};
+    }
+    const fs::path read = found.value_or(file);
     std::vector<fs::path> places = {read.parent_path()};
     places.insert(places.end(), folders.begin(), folders.end());
     Composer composer(std::move(places), problems);

@@ -19,7 +19,8 @@ struct Composition {
 /**
  * Reads a YAML file and, before it, the fragments its `defaults: [a/b, c]` names, in order, and
  * theirs. A fragment (`.yaml` may be left out) is looked for beside the file that names it, beside
- * `file`, then in `folders`. What can't be read, is missing or includes itself is a problem.
+ * `file`, then in `folders`; `file` itself where it says, then in `folders`. What can't be read, is
+ * missing or includes itself is a problem.
  */
 Composition compose(const std::filesystem::path& file,
                     const std::vector<std::filesystem::path>& folders, ConfigProblems& problems);

@@ -169,12 +169,14 @@ void check_paths(const LoadedConfig& loaded) {
         check.need("data.synsets", config.data.synsets,
                    "data.synsets=FILE names a list of the sorted class names, data.synsets=null "
                    "sorts the folders' names");
+        check.need("data.labels", config.data.labels,
+                   "data.labels=FILE names the ground truth of the evaluation images");
     }
     if (check.problems().empty()) return;
     std::string message;
     for (const auto& line : check.problems().lines()) message += line + "\n";
     throw UsageError(
-        "{}nothing to download is needed by scripts/run_demo.sh, which runs at once on images and "
+        "{}without them, scripts/run_demo.sh runs the whole job at once, on images and "
         "networks of its own",
         message);
 }

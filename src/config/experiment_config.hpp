@@ -20,6 +20,8 @@ enum class Preset { authors_code, paper };
 enum class Granularity { per_channel, per_layer };
 enum class Order { cyclic, greedy };
 enum class ScaleUpdate { none, closed_form };
+enum class GridChoice { minmax, searched };
+enum class StartChoice { weights, rtn, look_ahead };
 
 struct ModelConfig {
     std::string name;               ///< a name of the model registry
@@ -58,6 +60,8 @@ struct QuantizationConfig {
     Preset preset = Preset::paper;
     int bits = 4;
     Granularity granularity = Granularity::per_channel;
+    GridChoice grid = GridChoice::minmax;
+    StartChoice start = StartChoice::weights;
     Order order = Order::greedy;
     int sweeps = 4;
     ScaleUpdate scale_update = ScaleUpdate::closed_form;  ///< after each sweep

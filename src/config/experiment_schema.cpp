@@ -204,6 +204,19 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                quantization(&QuantizationConfig::granularity),
                choice<Granularity>({{"per_channel", Granularity::per_channel},
                                     {"per_layer", Granularity::per_layer}}));
+    schema.add(
+        {.key = "quantization.grid",
+         .meaning = "Allowed levels of a channel: from its smallest to its largest weight, "
+                    "or searched from there for the least output error after rounding."},
+        quantization(&QuantizationConfig::grid),
+        choice<GridChoice>({{"minmax", GridChoice::minmax}, {"searched", GridChoice::searched}}));
+    schema.add({.key = "quantization.start",
+                .meaning = "Where COMQ's descent begins: the float weights, the weights rounded to "
+                           "nearest, or the look-ahead of GPTQ."},
+               quantization(&QuantizationConfig::start),
+               choice<StartChoice>({{"weights", StartChoice::weights},
+                                    {"rtn", StartChoice::rtn},
+                                    {"look_ahead", StartChoice::look_ahead}}));
     schema.add({.key = "quantization.order",
                 .meaning = "Order in which a sweep visits a channel's weights: as stored, or "
                            "largest contribution |w_i| * ||x_i|| first." +

@@ -4,10 +4,12 @@
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "config/problems.hpp"
@@ -29,13 +31,13 @@ struct Refusal {
 /** Builds the tree from yaml-cpp's events: its own nodes lose repeated keys. */
 class TreeBuilder final : public YAML::EventHandler {
   public:
-    TreeBuilder(YamlPosition start, ConfigProblems& problems)
-        : start_(std::move(start)), problems_(problems) {}
+    TreeBuilder(YamlPosition start, int last_line, ConfigProblems& problems)
+        : start_(std::move(start)), last_line_(last_line), problems_(problems) {}
 
     YamlPosition position(const YAML::Mark& mark) const {
         YamlPosition position = start_;
         if (start_.line > 0 && !mark.is_null()) {
-            position.line = mark.line + 1;
+            position.line = std::min(mark.line + 1, last_line_);
             position.column = mark.column + 1;
         }
         return position;
@@ -59,10 +61,6 @@ class TreeBuilder final : public YAML::EventHandler {
         refuse_anchor(mark, anchor);
         // "?" marks a plain scalar, "!" one in quotes or a block.
         if (tag != "?" && tag != "!" && !tag.empty()) refuse_tag(mark);
-        // yaml-cpp puts U+FFFD where the bytes are no UTF-8.
-        if (value.find("\uFFFD") != std::string::npos) {
-            throw Refusal{mark, "the text is not valid UTF-8"};
-        }
         if (value.find('\0') != std::string::npos) {
             throw Refusal{mark, "the text holds a zero byte"};
         }
@@ -89,7 +87,8 @@ class TreeBuilder final : public YAML::EventHandler {
   private:
     struct Frame {
         YamlNode node;
-        bool key_pending = false;  ///< the last entry of the map waits for its value
+        bool key_pending = false;          ///< the last entry of the map waits for its value
+        std::map<std::string, int> lines;  ///< where each key of the map was first given
     };
 
     YamlNode node(const YAML::Mark& mark, YamlNode::Kind kind) const {
@@ -115,13 +114,12 @@ class TreeBuilder final : public YAML::EventHandler {
 
     void begin_entry(const YAML::Mark& mark, const std::string& key) {
         Frame& frame = open_.back();
-        const auto same = std::find_if(frame.node.entries.begin(), frame.node.entries.end(),
-                                       [&](const auto& entry) { return entry.key == key; });
-        if (same != frame.node.entries.end()) {
+        const int line = position(mark).line;
+        const auto [first, is_new] = frame.lines.emplace(key, line);
+        if (!is_new) {
             problems_.add(position(mark), path_of(key),
-                          same->position.line > 0
-                              ? fmt::format("is given twice, first at line {}", same->position.line)
-                              : "is given twice");
+                          line > 0 ? fmt::format("is given twice, first at line {}", first->second)
+                                   : "is given twice");
         }
         frame.node.entries.push_back({key, position(mark), {}});
         frame.key_pending = true;
@@ -139,7 +137,7 @@ class TreeBuilder final : public YAML::EventHandler {
         refuse_anchor(mark, anchor);
         if (tag != "?" && !tag.empty()) refuse_tag(mark);
         if (expects_key()) throw Refusal{mark, "a key must be a plain text, not a list or map"};
-        open_.push_back({node(mark, kind)});
+        open_.push_back({node(mark, kind), false, {}});
     }
     void close() {
         YamlNode finished = std::move(open_.back().node);
@@ -158,6 +156,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     YamlPosition start_;
+    int last_line_;
     ConfigProblems& problems_;
     std::vector<Frame> open_;
     YamlNode root_;
@@ -188,9 +187,30 @@ bool add_character_problems(std::string_view text, YamlPosition position,
     return false;
 }
 
+bool is_utf8(const std::string& line) {
+    try {
+        static_cast<void>(nlohmann::json(line).dump());
+        return true;
+    } catch (const nlohmann::json::type_error&) {
+        return false;
+    }
+}
+
+bool add_encoding_problem(std::string_view text, YamlPosition position, ConfigProblems& problems) {
+    std::istringstream lines{std::string(text)};
+    std::string line;
+    for (int number = 1; std::getline(lines, line); ++number) {
+        if (is_utf8(line)) continue;
+        if (position.line > 0) position.line = number;
+        problems.add(position, "the text is not valid UTF-8");
+        return true;
+    }
+    return false;
+}
+
 /** yaml-cpp's messages assume that one knows its scanner; the most frequent ones say more here. */
 std::string reworded(const std::string& message) {
-    static const std::array<std::pair<const char*, const char*>, 7> known = {{
+    static const std::array<std::pair<const char*, const char*>, 8> known = {{
         {YAML::ErrorMsg::END_OF_MAP,
          "expected 'key: value'; is the line indented like its "
          "neighbours, and is there a space after ':'?"},
@@ -199,7 +219,8 @@ std::string reworded(const std::string& message) {
          "neighbours?"},
         {YAML::ErrorMsg::END_OF_MAP_FLOW, "a '{' is not closed by '}', or a ',' is missing"},
         {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a '[' is not closed by ']', or a ',' is missing"},
-        {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is not closed"},
+        {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is opened but not closed"},
+        {YAML::ErrorMsg::DOC_IN_SCALAR, "a quote is opened but not closed"},
         {YAML::ErrorMsg::MAP_VALUE, "a ':' stands where no value can; quote texts that hold ': '"},
         {YAML::ErrorMsg::MAP_KEY, "a key can't stand here"},
     }};
@@ -239,10 +260,17 @@ std::string YamlNode::describe() const {
 std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& source,
                                    ConfigProblems& problems, bool lines) {
     const YamlPosition start(source, lines ? 1 : 0, lines ? 1 : 0);
-    if (add_character_problems(text, start, problems)) return std::nullopt;
-    TreeBuilder builder(start, problems);
+    if (add_character_problems(text, start, problems) ||
+        add_encoding_problem(text, start, problems)) {
+        return std::nullopt;
+    }
+    const auto line_ends = std::count(text.begin(), text.end(), '\n');
+    const int last_line = static_cast<int>(line_ends) + (text.ends_with('\n') ? 0 : 1);
+    TreeBuilder builder(start, std::max(last_line, 1), problems);
     try {
-        std::istringstream stream{std::string(text)};
+        // yaml-cpp takes a quote that is open at the end of the file for closed, but not one that
+        // is open at the end of a document.
+        std::istringstream stream{std::string(text) + "\n...\n"};
         YAML::Parser parser(stream);
         if (!parser.HandleNextDocument(builder)) {
             YamlNode empty;
@@ -251,8 +279,9 @@ std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& sou
         }
         YamlNode root = builder.take_root();
         if (parser.HandleNextDocument(builder)) {
-            problems.add(builder.take_root().position,
-                         "a second document starts here; a config is a single one");
+            problems.add(
+                builder.take_root().position,
+                "a second document starts here; is the line indented like its neighbours?");
             return std::nullopt;
         }
         return root;

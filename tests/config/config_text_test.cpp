@@ -1,0 +1,102 @@
+#include "config/config_text.hpp"
+
+#include "config/config_files.hpp"
+
+using namespace comq;
+using namespace comq::test;
+
+namespace {
+
+const std::string rich_config =
+    "model: {name: 'odd: name', weights: 'a$$b, c.pth', sha256: null}\n"
+    "data: {root: /r, calibration: c, evaluation: e, layout: cifar10}\n"
+    "quantization:\n"
+    "  layers: [{match: '*.fc1', bits: 3}, {match: 'x, [y]', quantize: false}]\n"
+    "  scalar: 0.1\n"
+    "evaluation: {images: 10, expected_top1: 72.13}\n"
+    "resources: {threads: 3, memory: 3GiB}\n"
+    "seed: 18446744073709551615\n";
+
+}  // namespace
+
+TEST_CASE("the resolved text holds every key and loads to the same config") {
+    const auto schema = experiment_schema();
+    for (const auto& text : {complete_config, rich_config}) {
+        const std::string resolved = resolved_text(load(text).config);
+        CHECK(resolved_text(load(resolved).config) == resolved);
+        const auto again = load(resolved);
+        for (const auto& info : schema.keys()) {
+            INFO(info.key);
+            CHECK(again.given.count(info.key) == 1);
+        }
+    }
+    const auto config = load(resolved_text(load(rich_config).config)).config;
+    CHECK(config.model.weights == std::filesystem::current_path() / "a$b, c.pth");
+    CHECK(config.quantization.layers[1].match == "x, [y]");
+    CHECK(config.resources.memory_bytes == int64_t{3} << 30);
+    CHECK(config.seed == ~uint64_t{0});
+}
+
+TEST_CASE("the annotated text says who set each key") {
+    const std::string text = annotated_text(load(complete_config, {"quantization.bits=3"}));
+    CHECK(text.find("  name: demo_vit  # test.yaml:1\n") != std::string::npos);
+    CHECK(text.find("  bits: 3  # command line: quantization.bits=3\n") != std::string::npos);
+    CHECK(text.find("  sweeps: 4  # preset paper\n") != std::string::npos);
+    CHECK(text.find("seed: 0  # default\n") == 0);
+    CHECK(resolved_text(load(text).config) ==
+          resolved_text(load(complete_config, {"quantization.bits=3"}).config));
+}
+
+TEST_CASE("the identity changes with numbers, not with places and resources") {
+    const std::string identity = identity_text(load(rich_config).config);
+    const auto with = [](const std::string& override_text) {
+        return identity_text(load(rich_config, {override_text}).config);
+    };
+    for (const char* same :
+         {"device=cuda", "model.weights=/other", "data.root=/other", "data.max_bad_images=3",
+          "resources.threads=1", "resources.cache=/c", "evaluation.expected_top1=null",
+          "output.file=/o.h5", "quantization.sweeps=4"}) {
+        INFO(same);
+        CHECK(with(same) == identity);
+    }
+    for (const char* other :
+         {"seed=1", "model.name=y", "data.layout=cifar100", "calibration.images=3",
+          "calibration.batch_size=4", "quantization.bits=3", "quantization.layers=[]",
+          "quantization.preset=authors_code", "evaluation.images=all"}) {
+        INFO(other);
+        CHECK(with(other) != identity);
+    }
+    CHECK(identity.find("/") == std::string::npos);
+}
+
+TEST_CASE("keys that differ between two texts are named") {
+    const std::string a = resolved_text(load(rich_config).config);
+    const std::string b = resolved_text(
+        load(rich_config, {"quantization.bits=3", "seed=1", "quantization.layers=[]"}).config);
+    CHECK(differing_keys(a, a).empty());
+    CHECK(differing_keys(a, b) ==
+          std::vector<std::string>{"quantization.bits", "quantization.layers", "seed"});
+    // A text of another version has other keys.
+    CHECK(differing_keys("a: {b: 1}\nc: [1]\n", "a: {b: 1, d: ~}\nc: [2]\n") ==
+          std::vector<std::string>{"a.d", "c"});
+    CHECK_THROWS_WITH(differing_keys("a: [", ""), ContainsSubstring("first config:1: "));
+}
+
+TEST_CASE("every key is explained with its choices, default and preset values") {
+    const std::string all = explain_config("all");
+    const auto schema = experiment_schema();
+    for (const auto& info : schema.keys()) {
+        INFO(info.key);
+        CHECK(all.find(info.key + "\n") != std::string::npos);
+        CHECK(info.meaning.ends_with('.'));
+        CHECK_FALSE(info.type.empty());
+    }
+    const std::string sweeps = explain_config("quantization.sweeps");
+    CHECK(sweeps.find("integer, 1 to 1000") != std::string::npos);
+    CHECK(sweeps.find("Set to 1 with") != std::string::npos);
+    CHECK(sweeps.find("authors_code, 4 with preset paper.") != std::string::npos);
+    CHECK(explain_config("quantization.method", {{}, {"comq", "rtn"}}).find("comq | rtn") !=
+          std::string::npos);
+    CHECK_THROWS_WITH(explain_config("quantisation.bits"),
+                      "key 'quantisation.bits': unknown key (nearest known: 'quantization.bits')");
+}
