@@ -35,8 +35,10 @@ TensorMap without_prefixes(TensorMap tensors, const std::string& file) {
             }
         }
         if (!result.emplace(rest, std::move(tensor)).second) {
-            throw InputError("{}: tensor '{}' stands both with and without the prefix '{}'", file,
-                             rest, name.substr(0, name.size() - rest.size()));
+            throw InputError(
+                "{}: tensor '{}' stands there twice, with and without the prefix of a "
+                "wrapper ({})",
+                file, rest, fmt::join(prefixes, " or "));
         }
     }
     return result;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <charconv>
 #include <map>
 #include <string_view>
 
@@ -28,20 +29,38 @@ bool match(std::string_view pattern, std::string_view name, std::vector<std::str
     return false;
 }
 
-std::string substitute(const std::string& replacement, const std::vector<std::string>& captures) {
+/** The text `number` plus `offset`; nothing when it isn't a number. */
+std::optional<std::string> shifted(const std::string& number, std::string_view offset) {
+    int value = 0;
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (number.size() > 9 || parsed.ptr != number.data() + number.size()) return std::nullopt;
+    if (offset.starts_with('+')) offset.remove_prefix(1);
+    int shift = 0;
+    std::from_chars(offset.data(), offset.data() + offset.size(), shift);
+    return std::to_string(value + shift);
+}
+
+std::optional<std::string> substitute(std::string_view replacement,
+                                      const std::vector<std::string>& captures) {
     std::string result;
-    for (std::size_t i = 0; i < replacement.size(); ++i) {
-        if (replacement[i] != '$') {
-            result += replacement[i];
+    for (std::size_t dollar; (dollar = replacement.find('$')) != std::string_view::npos;) {
+        result += replacement.substr(0, dollar);
+        replacement.remove_prefix(dollar + 1);
+        assert(!replacement.empty() && replacement.front() >= '1' && replacement.front() <= '9');
+        const auto capture = static_cast<std::size_t>(replacement.front() - '1');
+        assert(capture < captures.size());
+        replacement.remove_prefix(1);
+        if (!replacement.starts_with('{')) {
+            result += captures[capture];
             continue;
         }
-        ++i;
-        assert(i < replacement.size() && replacement[i] >= '1' && replacement[i] <= '9');
-        const auto capture = static_cast<std::size_t>(replacement[i] - '1');
-        assert(capture < captures.size());
-        result += captures[capture];
+        const std::size_t end = replacement.find('}');
+        const auto number = shifted(captures[capture], replacement.substr(1, end - 1));
+        if (!number) return std::nullopt;
+        result += *number;
+        replacement.remove_prefix(end + 1);
     }
-    return result;
+    return result.append(replacement);
 }
 
 /** Nothing when the tensor is dropped. */
@@ -50,7 +69,7 @@ std::optional<std::string> new_name(const std::string& name, const KeyMap& map) 
         const auto captures = match_pattern(rule.pattern, name);
         if (!captures) continue;
         if (!rule.replacement) return std::nullopt;
-        return substitute(*rule.replacement, *captures);
+        if (auto renamed = substitute(*rule.replacement, *captures)) return renamed;
     }
     return name;
 }
@@ -64,8 +83,9 @@ std::optional<std::vector<std::string>> match_pattern(const std::string& pattern
     return captures;
 }
 
-bool KeyMap::applies_to(const TensorMap& tensors) const {
-    return marker.empty() || std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
+bool KeyMap::applies_to(const std::string& model_family, const TensorMap& tensors) const {
+    return model_family == family &&
+           std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
                return match_pattern(marker, tensor.first).has_value();
            });
 }

@@ -11,7 +11,8 @@ namespace comq {
 /**
  * Renames tensors whose whole name matches `pattern`. In patterns `*` matches part of a name
  * without dots and `**` any text, each at least one character; `$1` to `$9` in the replacement
- * stand for them in order. Without a replacement the tensor is dropped.
+ * stand for them in order, `$1{-1}` for the first one, a number, less one. Without a replacement
+ * the tensor is dropped.
  */
 struct KeyRule {
     std::string pattern;
@@ -20,15 +21,16 @@ struct KeyRule {
 
 /**
  * How one publisher's names become ours: of the ordered rules the first that matches a name is
- * applied, once; other names stay. When `marker` is not empty, the map is for those checkpoints
- * only in which some name matches it.
+ * applied, once; other names stay. The map is for checkpoints of `family` in which some name
+ * matches `marker`.
  */
 struct KeyMap {
     std::string publisher;
+    std::string family;
     std::string marker;
     std::vector<KeyRule> rules;
 
-    bool applies_to(const TensorMap& tensors) const;
+    bool applies_to(const std::string& model_family, const TensorMap& tensors) const;
 };
 
 /** The wildcards' texts when all of `name` matches. */

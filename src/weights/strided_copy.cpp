@@ -34,7 +34,6 @@ CopyRun copy_run_of(std::size_t width) {
 bool is_contiguous(std::span<const int64_t> size, std::span<const int64_t> stride) {
     int64_t expected = 1;
     for (std::size_t d = size.size(); d-- > 0;) {
-        if (size[d] == 0) return true;
         if (size[d] != 1 && stride[d] != expected) return false;
         expected *= size[d];
     }

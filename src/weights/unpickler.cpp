@@ -13,6 +13,8 @@ namespace comq {
 namespace {
 
 constexpr std::size_t max_name_length = 1000;
+/** Large training checkpoints have some 100,000; hostile files have one a byte. */
+constexpr std::size_t max_values = 10'000'000;
 constexpr std::string_view damaged = "the file is damaged (download it again)";
 
 class Unpickler {
@@ -226,6 +228,7 @@ class Unpickler {
 
     template <typename T>
     bool push(T&& value) {
+        if (arena_.size() >= max_values) fail("the pickle has too many values");
         stack_.push_back(arena_.make(at_, std::forward<T>(value)));
         return true;
     }

@@ -1,8 +1,5 @@
 #include "storage/atomic_file.hpp"
 
-#include <sys/resource.h>
-
-#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -10,6 +7,7 @@
 #include "core/errors.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
+#include "support/file_size_limit.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -28,26 +26,6 @@ void write(const fs::path& file, const std::string& text) {
 std::ptrdiff_t files_in(const fs::path& folder) {
     return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
 }
-
-/** Makes every file of this process at most `bytes` long, as a full disk would. */
-class FileSizeLimit {
-  public:
-    explicit FileSizeLimit(rlim_t bytes) {
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        rlimit limited = before_;
-        limited.rlim_cur = bytes;
-        handler_ = std::signal(SIGXFSZ, SIG_IGN);
-        ::setrlimit(RLIMIT_FSIZE, &limited);
-    }
-    ~FileSizeLimit() {
-        ::setrlimit(RLIMIT_FSIZE, &before_);
-        std::signal(SIGXFSZ, handler_);
-    }
-
-  private:
-    rlimit before_{};
-    void (*handler_)(int) = SIG_DFL;
-};
 
 }  // namespace
 
@@ -80,7 +58,7 @@ TEST_CASE("a failed write keeps the old content, removes the temporary and says 
     write(folder / "layer.bin", "old");
     std::string message;
     {
-        const FileSizeLimit limit(1000);
+        const test::FileSizeLimit limit(1000);
         try {
             write(folder / "layer.bin", std::string(5000, 'n'));
         } catch (const Error& error) {

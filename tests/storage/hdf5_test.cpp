@@ -8,6 +8,7 @@
 #include "storage/mapped_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
+#include "support/file_size_limit.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -168,6 +169,24 @@ TEST_CASE("a truncated HDF5 file is an error") {
     write_example(path);
     fs::resize_file(path, fs::file_size(path) / 2);
     CHECK_THROWS_WITH(Hdf5File::open_for_reading(path), ContainsSubstring("truncated file"));
+}
+
+TEST_CASE("a full disk while an HDF5 file is written is a Failure with the cause") {
+    const fs::path path = test::temporary_folder() / "run.h5";
+    std::string message;
+    {
+        const test::FileSizeLimit limit(10'000);
+        try {
+            Hdf5File file = Hdf5File::create(path);
+            const std::vector<double> values(100'000, 0.5);
+            file.root().write_column("error", std::span(values));
+            file.close();
+        } catch (const Failure& failure) {
+            message = failure.what();
+        }
+    }
+    CHECK_THAT(message,
+               ContainsSubstring(path.string() + ": ") && ContainsSubstring("File too large"));
 }
 
 TEST_CASE("several threads may use HDF5 files at once") {

@@ -14,7 +14,7 @@ TEST_CASE("the original ViT's arrays become timm's tensors") {
     const TensorMap expected = read_checkpoint(checkpoint("augreg_vit_timm.pth"));
     REQUIRE(is_augreg_vit(arrays));
     CHECK_FALSE(is_augreg_vit(expected));
-    const TensorMap tensors = canonical_tensors(arrays, "vit.npz");
+    const TensorMap tensors = canonical_tensors(arrays, "vit", "vit.npz");
     CHECK(tensors.size() == expected.size());
     for (const auto& [name, tensor] : expected) {
         INFO(name);

@@ -49,9 +49,8 @@ TEST_CASE("NumPy's arrays of every type and order are read, compressed or not") 
 }
 
 TEST_CASE("big-endian arrays are refused by name") {
-    CHECK_THROWS_WITH(
-        read_checkpoint(checkpoint("big_endian.npz")),
-        ContainsSubstring("w.npy") && ContainsSubstring("'>f4'") || ContainsSubstring(">f4"));
+    CHECK_THROWS_WITH(read_checkpoint(checkpoint("big_endian.npz")),
+                      ContainsSubstring("(w.npy): element type >f4 is not supported"));
 }
 
 TEST_CASE("malformed .npy files are errors") {

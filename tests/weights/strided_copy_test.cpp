@@ -24,7 +24,6 @@ TEST_CASE("contiguity ignores the strides of dimensions of one") {
     CHECK(is_contiguous(V{2, 3}, V{3, 1}));
     CHECK(is_contiguous(V{1, 3, 1}, V{99, 1, 42}));
     CHECK(is_contiguous(V{}, V{}));
-    CHECK(is_contiguous(V{0, 3}, V{5, 5}));
     CHECK_FALSE(is_contiguous(V{2, 3}, V{1, 2}));
     CHECK_FALSE(is_contiguous(V{2, 3}, V{4, 1}));
 }
