@@ -37,8 +37,8 @@ TEST_CASE("drawn boxes stay inside and have the areas, ratios and flips of the r
         area += share / draws;
         flips += flip ? 1 : 0;
     }
-    // 0.4328 ± 0.2166 by a simulation of torchvision's rule with NumPy (large areas are refused more
-    // often, so it is not the middle, 0.54); five standard errors.
+    // 0.4328 ± 0.2166 by a simulation of torchvision's rule with NumPy (large areas are refused
+    // more often, so it is not the middle, 0.54); five standard errors.
     CHECK(area == Approx(0.4328).margin(5 * 0.2166 / std::sqrt(draws)));
     CHECK(flips == Approx(draws / 2).margin(5 * std::sqrt(draws) / 2));
 }
