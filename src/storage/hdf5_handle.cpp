@@ -29,6 +29,10 @@ std::string name_through(hid_t object) {
 }  // namespace
 
 Hdf5Guard::Hdf5Guard() : lock_(hdf5_mutex()) {
+    // At exit HDF5 (1.10) would touch files again whose closing failed on a full disk, and crash;
+    // what has to reach the disk is closed explicitly.
+    static const herr_t no_exit_handler = H5dont_atexit();
+    static_cast<void>(no_exit_handler);
     // Each thread has an error stack of its own in thread-safe builds, so this is no one-time job.
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     H5Eclear2(H5E_DEFAULT);
