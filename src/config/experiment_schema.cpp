@@ -64,8 +64,10 @@ ValueType<std::vector<LayerRule>> layer_rules() {
               .meaning = "Glob over layer names; '*' also crosses dots.",
               .required = true},
              field(&LayerRule::match), text());
-    rule.add({.key = "quantize", .meaning = "Whether the layer is quantized; null: as by default."},
-             field(&LayerRule::quantize), optional(boolean()));
+    rule.add(
+        {.key = "quantize",
+         .meaning = "Whether the layer is quantized; null: as by default, or if bits are given."},
+        field(&LayerRule::quantize), optional(boolean()));
     rule.add({.key = "bits",
               .meaning = "Width of the layer's codes; null: quantization.bits.",
               .unit = "bit"},
@@ -173,12 +175,10 @@ void add_calibration(Schema<Config>& schema) {
                choice<CalibrationTransform>(
                    {{"eval", CalibrationTransform::eval}, {"train", CalibrationTransform::train}}));
     schema.add({.key = "calibration.inputs",
-                .meaning = "Network whose layer inputs are collected: the full-precision one, or "
-                           "the one quantized up to the layer (error propagation)." +
+                .meaning = "Network whose layer inputs are collected." +
                            preset_note("calibration.inputs")},
                calibration(&CalibrationConfig::inputs),
-               choice<CalibrationInputs>({{"full_precision", CalibrationInputs::full_precision},
-                                          {"quantized", CalibrationInputs::quantized}}));
+               choice<CalibrationInputs>({{"full_precision", CalibrationInputs::full_precision}}));
 }
 
 void add_quantization(Schema<Config>& schema, const KnownNames& known) {
