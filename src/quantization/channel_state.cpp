@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "quantization/order.hpp"
 #include "quantization/vector_clones.hpp"
@@ -30,19 +31,24 @@ DescentContext::DescentContext(const GroupProblem& problem_, const DescentOption
     }
 }
 
-ChannelState::ChannelState(const DescentContext& context, const Grid& grid, int64_t channel)
-    : weight(context.problem.weight.row(channel)),
-      levels(grid.levels(channel)),
-      first_scale(grid.scale[static_cast<std::size_t>(channel)]) {
-    const auto m = static_cast<std::size_t>(context.in_features());
-    code.resize(m);
-    residual.resize(m);
-    order.resize(m);
+ChannelState::ChannelState(const float* weight_, const ChannelLevels& levels_,
+                           std::vector<int32_t> order_)
+    : weight(weight_),
+      levels(levels_),
+      first_scale(levels_.scale()),
+      order(std::move(order_)),
+      code(order.size()),
+      residual(order.size()) {}
+
+ChannelState make_channel(const DescentContext& context, const Grid& grid, int64_t channel) {
+    const float* weight = context.problem.weight.row(channel);
+    std::vector<int32_t> order(static_cast<std::size_t>(context.in_features()));
     if (context.options.order == Order::cyclic) {
         cyclic_order(order);
     } else {
-        greedy_order(context.order_norm, {weight, m}, order);
+        greedy_order(context.order_norm, {weight, order.size()}, order);
     }
+    return {weight, grid.levels(channel), std::move(order)};
 }
 
 void prepare_channels(const DescentContext& context, const Start& start, int64_t first_channel,
@@ -61,18 +67,17 @@ void prepare_channels(const DescentContext& context, const Start& start, int64_t
             (channels[c].*target).assign(products.row(c), products.row(c) + m);
         }
     };
-    const auto scaled_weight = [](const ChannelState& channel, int64_t i) {
-        return static_cast<double>(channel.weight[i]) * channel.levels.inverse_scale();
-    };
     if (context.options.scale_update == ScaleUpdate::closed_form) {
-        products_into(&ChannelState::weight_gradient, scaled_weight);
+        products_into(&ChannelState::weight_gradient, [](const ChannelState& channel, int64_t i) {
+            return channel.scaled_weight(i);
+        });
     }
     if (start.is_float()) return;
     for (int64_t c = 0; c < std::ssize(channels); ++c) {
         std::copy_n(start.bit_code.row(first_channel + c), m, channels[c].code.begin());
     }
-    products_into(&ChannelState::residual, [&](const ChannelState& channel, int64_t i) {
-        return scaled_weight(channel, i) - channel.multiple(i);
+    products_into(&ChannelState::residual, [](const ChannelState& channel, int64_t i) {
+        return channel.scaled_weight(i) - channel.multiple(i);
     });
 }
 

@@ -10,6 +10,13 @@
 
 namespace comq {
 
+/** What the first sweep (first_sweep.hpp) needs of a matrix. */
+struct SweepMatrix {
+    const GramPanels& panels;
+    std::span<const double> inverse_diagonal;  ///< [m], in units of the panels
+    bool shared_order;                         ///< all channels have the same order of visits
+};
+
 /** What the channels of one problem share during descent; Grams are in units of `panels.unit()`. */
 struct DescentContext {
     const GroupProblem& problem;
@@ -22,23 +29,32 @@ struct DescentContext {
 
     DescentContext(const GroupProblem& problem, const DescentOptions& options);
     int64_t in_features() const { return problem.in_features(); }
+    SweepMatrix sweep_matrix() const {
+        return {panels, inverse_diagonal, options.order == Order::cyclic};
+    }
 };
 
-/** One output channel during descent. Everything is in units of its δ, so that r = H(w/δ − q − z).
- */
+/** One output channel during descent, in units of its δ: r = H(w/δ − q − z). */
 struct ChannelState {
-    const float* weight = nullptr;  ///< [m]
+    const float* weight;  ///< [m]
     ChannelLevels levels;
+    double first_scale;                   ///< δ₀, the scale it begins with
     std::vector<int32_t> order;           ///< coordinates in the order of their visits
     std::vector<uint8_t> code;            ///< q
     std::vector<double> residual;         ///< r
     std::vector<double> weight_gradient;  ///< Hw/δ₀, only where scales are updated
-    double first_scale = 1;               ///< δ₀, the scale it began with
 
-    ChannelState(const DescentContext& context, const Grid& grid, int64_t channel);
+    ChannelState(const float* weight, const ChannelLevels& levels, std::vector<int32_t> order);
+    /** w/δ of coordinate i. */
+    double scaled_weight(int64_t i) const {
+        return static_cast<double>(weight[i]) * levels.inverse_scale();
+    }
     /** q + z of coordinate i. */
     double multiple(int64_t i) const { return levels.multiple(code[static_cast<std::size_t>(i)]); }
 };
+
+/** Row `channel` of the problem as descent with these options begins it. */
+ChannelState make_channel(const DescentContext& context, const Grid& grid, int64_t channel);
 
 /**
  * Makes the channels ready for their first sweep over codes: fills what scale updates need and,

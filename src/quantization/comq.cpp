@@ -1,8 +1,7 @@
 #include "calibration/statistics.hpp"
+#include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
-#include "quantization/grid.hpp"
 #include "quantization/method_factories.hpp"
-#include "quantization/start.hpp"
 
 namespace comq {
 namespace {
@@ -18,7 +17,7 @@ namespace {
  * per layer the symmetric grid of GPFQ's rule. A sweep that raises the error is undone. The preset
  * decides the grid; whether scales are updated is the config key it sets, `scale_update`.
  *
- * Both begin from the float weights.
+ * Both begin from the float weights unless the config names another start.
  */
 class Comq final : public Method {
   public:
@@ -34,16 +33,20 @@ class Comq final : public Method {
 
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
-        DescentResult result = descend(problem, grid(problem), float_start(), options_);
+        const Grid grid = starting_grid(problem);
+        DescentResult result =
+            descend(problem, grid, choose_start(config_, problem, grid), options_);
         return {std::move(result.weight), result.sweeps};
     }
 
   private:
-    Grid grid(const GroupProblem& problem) const {
+    Grid starting_grid(const GroupProblem& problem) const {
         if (config_.preset == Preset::paper && config_.granularity == Granularity::per_layer) {
-            return symmetric_grid_per_layer(problem.weight, problem.bits, config_.scalar);
+            return choose_grid(
+                config_, problem,
+                symmetric_grid_per_layer(problem.weight, problem.bits, config_.scalar));
         }
-        return minmax_grid(config_.granularity, problem.weight, problem.bits, config_.scalar);
+        return choose_grid(config_, problem);
     }
 
     QuantizationConfig config_;

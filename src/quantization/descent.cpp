@@ -1,8 +1,5 @@
 #include "quantization/descent.hpp"
 
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
-
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -21,29 +18,12 @@ float minimising_scale(float scale, const ScaleSums& sums) {
     return minimiser > 0 && std::isfinite(minimiser) ? minimiser : scale;
 }
 
-/** Neighbouring channels that are taken through a sweep side by side by one task. */
-struct Batches {
-    int64_t channels;
-    int64_t size;
-
-    explicit Batches(const GroupProblem& problem) : channels(problem.out_features()) {
-        // With this many channels each row of a panel is used about four times while it is cached.
-        const int64_t m = problem.in_features();
-        const int64_t wanted = std::max<int64_t>(32, 4 * m / first_sweep_block(m));
-        const int64_t threads = tbb::this_task_arena::max_concurrency();
-        size = std::clamp<int64_t>((channels + threads - 1) / threads, 1, wanted);
-    }
-    int64_t count() const { return (channels + size - 1) / size; }
-    int64_t first(int64_t batch) const { return batch * size; }
-    int64_t end(int64_t batch) const { return std::min(channels, first(batch) + size); }
-};
-
 /** The channels of one batch, on the grid when the start had codes. */
 std::vector<ChannelState> make_channels(const DescentContext& context, const Grid& grid,
                                         const Start& start, int64_t first, int64_t end) {
     std::vector<ChannelState> states;
     states.reserve(static_cast<std::size_t>(end - first));
-    for (int64_t j = first; j < end; ++j) states.emplace_back(context, grid, j);
+    for (int64_t j = first; j < end; ++j) states.push_back(make_channel(context, grid, j));
     prepare_channels(context, start, first, states);
     return states;
 }
@@ -54,22 +34,22 @@ class Descent {
         : context_(context),
           grid_(grid),
           start_(start),
-          batches_(context.problem),
+          channels_(context.problem.out_features()),
+          batches_(context.problem.out_features(), context.in_features()),
           final_grid_(grid),
           bit_code_(context.problem.out_features(), context.in_features()),
           squared_error_(context.options.sweeps, context.problem.out_features()) {}
 
     /** Channels that do not share a scale: each goes through all its sweeps at once. */
     DescentResult run_by_channel() {
-        std::vector<int> sweeps(static_cast<std::size_t>(batches_.channels));
-        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+        std::vector<int> sweeps(static_cast<std::size_t>(channels_));
+        batches_.run([&](int64_t batch) {
             const int64_t first = batches_.first(batch);
             std::vector<ChannelState> channels =
                 make_channels(context_, grid_, start_, first, batches_.end(batch));
-            if (start_.is_float()) first_sweep(context_, channels);
+            if (start_.is_float()) first_sweep(context_.sweep_matrix(), channels);
             for (int64_t c = 0; c < std::ssize(channels); ++c) {
                 sweeps[first + c] = finish_channel(first + c, channels[c]);
-                keep(first + c, channels[c]);
             }
         });
         return result(*std::max_element(sweeps.begin(), sweeps.end()));
@@ -78,7 +58,7 @@ class Descent {
     /** Channels that share a scale: they take each sweep together. */
     DescentResult run_by_layer() {
         std::vector<std::vector<ChannelState>> batches(static_cast<std::size_t>(batches_.count()));
-        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+        batches_.run([&](int64_t batch) {
             batches[batch] =
                 make_channels(context_, grid_, start_, batches_.first(batch), batches_.end(batch));
         });
@@ -87,26 +67,24 @@ class Descent {
         bool done = false;
         for (int k = 0; k < context_.options.sweeps; ++k) {
             if (done) {
-                std::copy_n(squared_error_.row(k - 1), batches_.channels, squared_error_.row(k));
+                std::copy_n(squared_error_.row(k - 1), channels_, squared_error_.row(k));
                 continue;
             }
             sweeps = k + 1;
-            const std::vector<std::vector<ChannelState>> before =
-                k > 0 ? batches : std::vector<std::vector<ChannelState>>{};
             done = sweep_layer(k, batches) == 0;
             double new_error = 0;
-            for (int64_t j = 0; j < batches_.channels; ++j) new_error += squared_error_(k, j);
+            for (int64_t j = 0; j < channels_; ++j) new_error += squared_error_(k, j);
             if (context_.options.undo_worse_sweeps && k > 0 && new_error > error) {
-                batches = before;
-                std::copy_n(squared_error_.row(k - 1), batches_.channels, squared_error_.row(k));
+                std::copy_n(squared_error_.row(k - 1), channels_, squared_error_.row(k));
                 done = true;
+                continue;
             }
             error = new_error;
-        }
-        for (int64_t batch = 0; batch < batches_.count(); ++batch) {
-            for (int64_t j = batches_.first(batch); j < batches_.end(batch); ++j) {
-                keep(j, batches[batch][j - batches_.first(batch)]);
-            }
+            batches_.run([&](int64_t batch) {
+                for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
+                    keep(batches_.first(batch) + c, batches[batch][c]);
+                }
+            });
         }
         return result(sweeps);
     }
@@ -119,22 +97,19 @@ class Descent {
         int sweeps = 0;
         for (bool done = false; sweeps < options.sweeps && !done; ++sweeps) {
             const bool is_first = sweeps == 0;
-            const std::vector<uint8_t> old_code = channel.code;
-            const float old_scale = channel.levels.scale();
             const bool settled = is_first && start_.is_float();
             const int64_t moves =
                 settled ? context_.in_features() : sweep_channel(context_, channel);
             if (options.scale_update == ScaleUpdate::closed_form && (moves > 0 || is_first)) {
-                rescale(channel, minimising_scale(old_scale, scale_sums(channel)));
+                rescale(channel, minimising_scale(channel.levels.scale(), scale_sums(channel)));
             }
             const double new_error = squared_error(context_, channel);
             done = moves == 0;
             if (options.undo_worse_sweeps && !is_first && new_error > error) {
-                channel.code = old_code;
-                channel.levels.set_scale(old_scale);
                 done = true;
             } else {
                 error = new_error;
+                keep(j, channel);
             }
             squared_error_(sweeps, j) = error;
         }
@@ -145,11 +120,11 @@ class Descent {
     /** Sweep k of all channels and the update of their scale; returns the number of moves. */
     int64_t sweep_layer(int k, std::vector<std::vector<ChannelState>>& batches) {
         std::vector<int64_t> moves(batches.size());
-        std::vector<ScaleSums> sums(static_cast<std::size_t>(batches_.channels));
+        std::vector<ScaleSums> sums(static_cast<std::size_t>(channels_));
         const bool settles = k == 0 && start_.is_float();
-        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+        batches_.run([&](int64_t batch) {
             std::vector<ChannelState>& channels = batches[batch];
-            if (settles) first_sweep(context_, channels);
+            if (settles) first_sweep(context_.sweep_matrix(), channels);
             for (int64_t c = 0; c < std::ssize(channels); ++c) {
                 moves[batch] +=
                     settles ? context_.in_features() : sweep_channel(context_, channels[c]);
@@ -162,7 +137,7 @@ class Descent {
             total.denominator += part.denominator;
         }
         const float scale = minimising_scale(batches.front().front().levels.scale(), total);
-        tbb::parallel_for(int64_t{0}, batches_.count(), [&](int64_t batch) {
+        batches_.run([&](int64_t batch) {
             for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
                 ChannelState& channel = batches[batch][c];
                 rescale(channel, scale);
@@ -174,6 +149,7 @@ class Descent {
         return all_moves;
     }
 
+    /** Makes the present state of channel j its result; a sweep that is undone is never kept. */
     void keep(int64_t j, const ChannelState& channel) {
         final_grid_.scale[j] = channel.levels.scale();
         for (int64_t i = 0; i < context_.in_features(); ++i) {
@@ -191,7 +167,8 @@ class Descent {
     const DescentContext& context_;
     const Grid& grid_;
     const Start& start_;
-    Batches batches_;
+    int64_t channels_;
+    ChannelBatches batches_;
     Grid final_grid_;
     Matrix<uint8_t> bit_code_;
     Matrix<double> squared_error_;

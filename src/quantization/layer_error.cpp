@@ -96,6 +96,21 @@ Matrix<float> difference_of(MatrixView<const float> weight, const QuantizedWeigh
     return difference;
 }
 
+/** Energies of all groups, one after the other. */
+std::vector<double> group_energies(const std::vector<PackedTriangle>& grams,
+                                   MatrixView<const float> values) {
+    const auto groups = std::ssize(grams);
+    assert(groups > 0 && values.rows % groups == 0);
+    const int64_t channels = values.rows / groups;
+    std::vector<double> all;
+    for (int64_t g = 0; g < groups; ++g) {
+        const std::vector<double> energy = channel_energies(
+            grams[g], {values.row(g * channels), channels, values.cols, values.stride});
+        all.insert(all.end(), energy.begin(), energy.end());
+    }
+    return all;
+}
+
 }  // namespace
 
 std::vector<double> channel_energies(MatrixView<const double> gram,
@@ -116,23 +131,19 @@ LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> 
                      sum_of(channel_energies(gram, weight)), weight, difference.view());
 }
 
+double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight) {
+    return sum_of(group_energies(grams, weight));
+}
+
+LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
+                         const QuantizedWeight& quantized, double signal) {
+    const Matrix<float> difference = difference_of(weight, quantized);
+    return summarize(group_energies(grams, difference.view()), signal, weight, difference.view());
+}
+
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
                          const QuantizedWeight& quantized) {
-    const auto groups = std::ssize(grams);
-    assert(groups > 0 && weight.rows % groups == 0);
-    const int64_t channels = weight.rows / groups;
-    const Matrix<float> difference = difference_of(weight, quantized);
-    std::vector<double> error_energy;
-    double signal_energy = 0;
-    for (int64_t g = 0; g < groups; ++g) {
-        const MatrixView<const float> part(difference.row(g * channels), channels, weight.cols);
-        const MatrixView<const float> signal(weight.row(g * channels), channels, weight.cols,
-                                             weight.stride);
-        const std::vector<double> energy = channel_energies(grams[g], part);
-        error_energy.insert(error_energy.end(), energy.begin(), energy.end());
-        signal_energy += sum_of(channel_energies(grams[g], signal));
-    }
-    return summarize(std::move(error_energy), signal_energy, weight, difference.view());
+    return measure_error(grams, weight, quantized, signal_energy(grams, weight));
 }
 
 }  // namespace comq

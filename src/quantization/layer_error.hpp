@@ -22,14 +22,22 @@ struct LayerError {
 std::vector<double> channel_energies(MatrixView<const double> gram, MatrixView<const float> values);
 std::vector<double> channel_energies(const PackedTriangle& gram, MatrixView<const float> values);
 
+/**
+ * ‖XW‖_F² of a layer, summed over its groups. Costs as much as the error itself, so that who
+ * measures several quantized weights of one layer passes it on.
+ */
+double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight);
+
 /** Of one group; `gram` [m, m] may be of any rows, held-out ones included. */
 LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> weight,
                          const QuantizedWeight& quantized);
 
 /**
  * Of a whole layer: `grams` holds one triangle a group, and group g owns the g-th run of
- * n/groups output channels of `weight` [n, m].
+ * n/groups output channels of `weight` [n, m]. `signal` is their signal_energy.
  */
+LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
+                         const QuantizedWeight& quantized, double signal);
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
                          const QuantizedWeight& quantized);
 

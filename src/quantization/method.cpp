@@ -19,8 +19,11 @@ struct MethodEntry {
 };
 
 constexpr std::array methods{
-    MethodEntry{"comq", "coordinate descent of arXiv 2403.07134 on a min-max grid", &make_comq},
-    MethodEntry{"rtn", "round to nearest on a min-max grid", &make_rtn},
+    MethodEntry{"comq", "coordinate descent on the layer output (arXiv 2403.07134)", &make_comq},
+    MethodEntry{"gpfq", "greedy path following (arXiv 2201.11113)", &make_gpfq},
+    MethodEntry{"gptq", "rounding with look-ahead through the Cholesky factor (arXiv 2210.17323)",
+                &make_gptq},
+    MethodEntry{"rtn", "round to nearest", &make_rtn},
 };
 
 const MethodEntry& find_method(const std::string& name) {

@@ -1,12 +1,12 @@
 #include "calibration/statistics.hpp"
-#include "quantization/grid.hpp"
+#include "quantization/choices.hpp"
 #include "quantization/method_factories.hpp"
 #include "quantization/start.hpp"
 
 namespace comq {
 namespace {
 
-/** Every weight on the nearest level of the min-max grid; the Gram is only measured with. */
+/** Every weight on the nearest level of the grid; the Gram serves only where that is searched. */
 class RoundToNearest final : public Method {
   public:
     explicit RoundToNearest(const QuantizationConfig& config) : config_(config) {}
@@ -15,8 +15,7 @@ class RoundToNearest final : public Method {
 
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
-        const Grid grid =
-            minmax_grid(config_.granularity, problem.weight, problem.bits, config_.scalar);
+        const Grid grid = choose_grid(config_, problem);
         return {on_grid(rtn_start(problem.weight, grid).bit_code, grid), 0};
     }
 

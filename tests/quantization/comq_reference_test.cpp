@@ -104,3 +104,16 @@ TEST_CASE("a denser grid and more sweeps do not raise comq's error") {
         previous = error;
     }
 }
+
+TEST_CASE("gpfq is one path in the stored order") {
+    const ExplicitLayer layer = random_layer(12, 96, 37, 13);
+    QuantizationConfig config;
+    config.method = "gpfq";
+    config.order = Order::cyclic;
+    const Solution solution = make_method(config)->solve(layer.problem(3));
+    const ExplicitSolution expected =
+        explicit_comq(layer, minmax_grid_per_channel(layer.weight.view(), 3, 1.0), Order::cyclic, 1,
+                      ScaleUpdate::none, Granularity::per_channel);
+    CHECK(std::equal(expected.bit_code.data(), expected.bit_code.data() + 37 * 13,
+                     solution.weight.bit_code.data()));
+}

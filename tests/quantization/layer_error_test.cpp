@@ -88,4 +88,8 @@ TEST_CASE("groups are measured on their own Grams") {
     const double b = measure_error(second.gram.view(), second.weight.view(), parts[1]).error;
     CHECK(whole.error == Approx(std::hypot(a, b)));
     CHECK(whole.channel_error.size() == 6);
+    const std::vector<PackedTriangle> grams{packed(first.gram), packed(second.gram)};
+    const double signal = signal_energy(grams, weight.view());
+    CHECK(measure_error(grams, weight.view(), concatenate_channels(parts), signal).relative_error ==
+          whole.relative_error);
 }

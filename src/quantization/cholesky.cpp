@@ -1,0 +1,94 @@
+#include "quantization/cholesky.hpp"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "quantization/vector_clones.hpp"
+
+namespace comq {
+namespace {
+
+constexpr int64_t block = 64;
+using DoubleVector = double __attribute__((vector_size(32)));
+constexpr int64_t lanes = 4;
+
+/** Columns [first, end) of the rows [first, end), whose earlier columns are accounted for. */
+bool factor_diagonal(Matrix<double>& a, int64_t first, int64_t end) {
+    for (int64_t j = first; j < end; ++j) {
+        double pivot = a(j, j);
+        for (int64_t k = first; k < j; ++k) pivot -= a(j, k) * a(j, k);
+        if (!(pivot > 0)) return false;
+        a(j, j) = std::sqrt(pivot);
+        for (int64_t i = j + 1; i < end; ++i) {
+            double value = a(i, j);
+            for (int64_t k = first; k < j; ++k) value -= a(i, k) * a(j, k);
+            a(i, j) = value / a(j, j);
+        }
+    }
+    return true;
+}
+
+/** Columns [first, end) of row i below the diagonal block: forward substitution. */
+void solve_row(Matrix<double>& a, int64_t i, int64_t first, int64_t end) {
+    for (int64_t j = first; j < end; ++j) {
+        double value = a(i, j);
+        for (int64_t k = first; k < j; ++k) value -= a(i, k) * a(j, k);
+        a(i, j) = value / a(j, j);
+    }
+}
+
+/** row[j] −= Σ_k left[k]·panel[k, j] for `count` columns; `panel` is [block, stride]. */
+COMQ_VECTOR_CLONES void subtract_products(const double* left, const double* panel, int64_t stride,
+                                          int64_t count, double* row) {
+    constexpr int64_t vectors = 4;
+    int64_t j = 0;
+    for (; j + vectors * lanes <= count; j += vectors * lanes) {
+        DoubleVector sum[vectors] = {};
+        for (int64_t k = 0; k < block; ++k) {
+            const double* values = panel + k * stride + j;
+            const double factor = left[k];
+#pragma GCC unroll 4
+            for (int64_t v = 0; v < vectors; ++v) {
+                DoubleVector part;
+                __builtin_memcpy(&part, values + v * lanes, sizeof(part));
+                sum[v] += part * factor;
+            }
+        }
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < vectors; ++v) {
+            for (int64_t l = 0; l < lanes; ++l) row[j + v * lanes + l] -= sum[v][l];
+        }
+    }
+    for (; j < count; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < block; ++k) sum += panel[k * stride + j] * left[k];
+        row[j] -= sum;
+    }
+}
+
+}  // namespace
+
+bool factor_cholesky(Matrix<double>& a) {
+    const int64_t m = a.rows();
+    AlignedVector<double> panel;
+    for (int64_t first = 0; first < m; first += block) {
+        const int64_t end = std::min(m, first + block);
+        if (!factor_diagonal(a, first, end)) return false;
+        const int64_t below = m - end;
+        if (below == 0) break;
+        panel.assign(static_cast<std::size_t>(block * below), 0.0);
+        tbb::parallel_for(end, m, [&](int64_t i) {
+            solve_row(a, i, first, end);
+            for (int64_t k = first; k < end; ++k) panel[(k - first) * below + i - end] = a(i, k);
+        });
+        tbb::parallel_for(end, m, [&](int64_t i) {
+            subtract_products(a.row(i) + first, panel.data(), below, i - end + 1, a.row(i) + end);
+        });
+    }
+    for (int64_t i = 0; i < m; ++i) std::fill(a.row(i) + i + 1, a.row(i) + m, 0.0);
+    return true;
+}
+
+}  // namespace comq
