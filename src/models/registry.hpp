@@ -19,8 +19,8 @@ struct ModelDescription {
     int classes = 1000;
     Preprocessing preprocessing;  ///< as the publisher of the checkpoint evaluated it
     std::string checkpoint;       ///< the publisher's tag of the weights
-    std::string source;           ///< where the checkpoint comes from
-    std::string license;          ///< of the weights, as their publisher states it
+    std::string source;           ///< URL of the checkpoint, or "embedded"
+    std::string license;          ///< under which its publisher distributes it
     /** Published full-precision Top-1 in percent of this checkpoint on the whole evaluation split
      *  of `data_set`; none where there is no source for it. */
     std::optional<double> expected_top1;

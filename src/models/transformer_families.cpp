@@ -6,6 +6,8 @@ namespace comq {
 
 namespace {
 
+constexpr const char* timm = "https://huggingface.co/timm/";
+
 // Expected Top-1 values are those of timm's results/results-imagenet.csv.
 
 Preprocessing bicubic_248(float mean, float std) {
@@ -22,13 +24,14 @@ Preprocessing bicubic_248_imagenet() {
 
 void add_vit(std::vector<ModelDescription>& registry, const std::string& name,
              const VisionTransformerConfig& config, double top1) {
+    const std::string checkpoint = name + ".augreg_in21k_ft_in1k";
     registry.push_back({.name = name,
                         .family = "vit",
                         .data_set = "imagenet",
                         .classes = 1000,
                         .preprocessing = bicubic_248(0.5F, 0.5F),
-                        .checkpoint = name + ".augreg_in21k_ft_in1k",
-                        .source = "https://huggingface.co/timm",
+                        .checkpoint = checkpoint,
+                        .source = timm + checkpoint,
                         .license = "Apache-2.0",
                         .expected_top1 = top1,
                         .factory = [config] { return make_vision_transformer(config); }});
@@ -46,7 +49,7 @@ void add_deit(std::vector<ModelDescription>& registry, const std::string& name,
                             .classes = 1000,
                             .preprocessing = bicubic_248_imagenet(),
                             .checkpoint = full_name + ".fb_in1k",
-                            .source = "https://huggingface.co/timm",
+                            .source = timm + full_name + ".fb_in1k",
                             .license = "Apache-2.0",
                             .expected_top1 = distilled ? distilled_top1 : top1,
                             .factory = [config] { return make_vision_transformer(config); }});
@@ -61,7 +64,7 @@ void add_swin(std::vector<ModelDescription>& registry, const std::string& name,
                         .classes = 1000,
                         .preprocessing = bicubic_248_imagenet(),
                         .checkpoint = name + "." + tag,
-                        .source = "https://huggingface.co/timm",
+                        .source = timm + name + "." + tag,
                         .license = "MIT",
                         .expected_top1 = top1,
                         .factory = [config] { return make_swin(config); }});
