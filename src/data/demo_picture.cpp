@@ -63,9 +63,7 @@ Color mix(const Color& a, const Color& b, float amount) {
     return mixed;
 }
 
-float difference(const Color& a, const Color& b) {
-    return std::abs(a[0] - b[0]) + std::abs(a[1] - b[1]) + std::abs(a[2] - b[2]);
-}
+float brightness(const Color& color) { return color[0] + color[1] + color[2]; }
 
 /** Position to rotated, stretched and scaled coordinates around a centre. */
 struct Frame {
@@ -199,7 +197,7 @@ RgbImage exposed(Draws& draws, Canvas& canvas, float difficulty) {
     const Point light = draws.direction();
     const float slope = draws.uniform(0.0F, 0.012F);
     const float gain = draws.uniform(0.75F, 1.15F);
-    const float noise = 0.01F + 0.12F * difficulty;
+    const float noise = 0.02F + 0.3F * difficulty;
     RgbImage image{size, size, std::vector<uint8_t>(std::size_t{3} * size * size)};
     for (int y = 0; y < size; ++y) {
         uint8_t* out = image.row(y);
@@ -220,20 +218,20 @@ RgbImage exposed(Draws& draws, Canvas& canvas, float difficulty) {
 RgbImage draw_demo_picture(const RandomStream& stream, int64_t label) {
     Draws draws(stream);
     Canvas canvas;
-    const float difficulty = draws.uniform(0.0F, 1.0F);
+    const float u = draws.uniform(0.0F, 1.0F), difficulty = u * u;
 
-    const Color ground = draws.color();
+    const Color ground = mix(Color{}, draws.color(), 0.6F);
     const Texture background(draws, ground, mix(ground, draws.color(), 0.6F * difficulty));
     canvas.paint([](Point) { return -1.0F; }, [&](Point p) { return background.at(p); });
     paint_distractors(draws, canvas, difficulty);
 
-    const float radius = draws.uniform(7.5F, 12.0F);
+    const float radius = draws.uniform(8.0F, 12.5F);
     const float stretch = draws.uniform(0.8F, 1.0F);
-    const float room = 0.7F * (15.0F - radius);
+    const float room = 0.5F * (15.0F - radius);
     const Point centre{16.0F + draws.uniform(-room, room), 16.0F + draws.uniform(-room, room)};
-    const Frame frame{centre, draws.tilt(0.15F), radius, radius * stretch};
+    const Frame frame{centre, draws.tilt(0.1F), radius, radius * stretch};
     Color paint = draws.color();
-    while (difference(paint, ground) < 1.1F - 0.4F * difficulty) paint = draws.color();
+    while (brightness(paint) - brightness(ground) < 1.1F - 0.4F * difficulty) paint = draws.color();
     const Texture fill(draws, paint, mix(paint, draws.color(), 0.5F * difficulty));
     paint_shape(canvas, label, frame, [&](Point p) { return fill.at(p); });
 

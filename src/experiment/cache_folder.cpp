@@ -22,7 +22,7 @@ fs::path CacheFolder::file(const std::string& kind, const std::string& key) cons
     if (error) {
         throw UsageError(
             "{}: cannot be created: {}; set resources.cache to a folder you may "
-            "write, or to \"\" for none",
+            "write, or to null for none",
             folder_.string(), error.message());
     }
     return folder_ / fmt::format("{}-{}.safetensors", kind, key.substr(0, 32));

@@ -15,6 +15,7 @@
 #include "core/paths.hpp"
 #include "core/progress.hpp"
 #include "core/threads.hpp"
+#include "data/label_check.hpp"
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/predict.hpp"
 #include "experiment/quantize_layer.hpp"
@@ -38,7 +39,8 @@ void check_output(const fs::path& file, const RunIdentity& identity, Leftover le
     if (leftover == Leftover::restart || !fs::exists(file)) return;
     const RunRecord existing = read_run_file(file, ReadScope::summary);
     if (existing.identity == identity.digest) return;
-    const auto keys = differing_keys(identity.config, existing.config);
+    const auto other = load_config_text(existing.config, file.string());
+    const auto keys = differing_keys(identity.config, identity_text(other.config));
     throw UsageError(
         "{}: holds another run ({}); choose another file with --output, or replace it "
         "with --restart",
@@ -79,6 +81,7 @@ class Run {
           bad_calibration_(config_.data.max_bad_images),
           bad_evaluation_(config_.data.max_bad_images),
           record_(first_record(options)) {
+        check_classes();
         check_output(config_.output.file, keys_.identity, options.leftover);
         journal_ = std::make_unique<RunJournal>(config_.output.file, keys_.identity,
                                                 options.leftover, differing_keys);
@@ -90,6 +93,7 @@ class Run {
                                           bad_evaluation_, *journal_, cache_, keys_.full_precision,
                                           interrupt_requested());
         });
+        warn_of_labels(full_precision);
         pass_gate(accuracy_of(full_precision));
         record_.full_precision = evaluation_record(full_precision);
         if (config_.quantization.method != "none") {
@@ -115,9 +119,18 @@ class Run {
     }
 
   private:
+    void check_classes() const {
+        const auto classes = images_.evaluation_source->classes();
+        if (classes == model_.description->classes) return;
+        throw UsageError(
+            "data.evaluation: the images have {} classes, {} has {}; name the list of "
+            "all classes with data.synsets, or choose another model",
+            classes, model_.description->name, model_.description->classes);
+    }
+
     RunRecord first_record(const RunOptions& options) const {
         RunRecord record;
-        record.config = keys_.identity.config;
+        record.config = resolved_text(config_);
         record.identity = keys_.identity.digest;
         record.provenance = collect_provenance(options.arguments);
         record.provenance.libtorch_version = torch_version();
@@ -152,6 +165,12 @@ class Run {
             record.in_top5.push_back(predictions.rank[i] < 5);
         }
         return record;
+    }
+
+    void warn_of_labels(const Predictions& predictions) const {
+        const auto check =
+            check_labels(predictions.label, predictions.prediction, model_.description->classes);
+        if (!check.plausible()) spdlog::warn("{}", check.warning());
     }
 
     void pass_gate(const Accuracy& accuracy) {
@@ -221,6 +240,8 @@ class Run {
         const auto method = make_method(config_.quantization);
         auto rtn_config = config_.quantization;
         rtn_config.method = "rtn";
+        rtn_config.grid = GridChoice::minmax;
+        rtn_config.scalar = 1.0;
         const auto round_to_nearest = make_method(rtn_config);
         Progress progress("quantization", "layers", static_cast<int64_t>(layers.size()));
         for (std::size_t i = 0; i < layers.size(); ++i) {

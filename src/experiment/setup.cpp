@@ -9,6 +9,7 @@
 #include "models/load.hpp"
 #include "tensor/runtime.hpp"
 #include "weights/checkpoint.hpp"
+#include "weights/published_keys.hpp"
 
 namespace comq {
 
@@ -54,7 +55,10 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
             model.checkpoint.string(), model.checkpoint_sha256, config.sha256);
     }
     model.network = model.description->make();
-    load_parameters(*model.network, read_checkpoint(model.checkpoint), model.checkpoint.string());
+    load_parameters(*model.network,
+                    canonical_tensors(read_checkpoint(model.checkpoint), model.description->family,
+                                      model.checkpoint.string()),
+                    model.checkpoint.string());
     model.network->to(device);
     return model;
 }
@@ -89,8 +93,8 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
     content["LibTorch and instruction set"] =
         torch_version() + " " + torch_cpu_capability() + " " + config.device;
 
-    keys.identity.config = resolved_text(config);
-    std::string all = identity_text(config);
+    keys.identity.config = identity_text(config);
+    std::string all = keys.identity.config;
     for (const auto& [name, digest] : content) all += fmt::format("{}: {}\n", name, digest);
     keys.identity.digest = sha256_hex(all);
 

@@ -54,7 +54,7 @@ TEST_CASE("a collected Gram equals the fp64 one within 2e-7") {
     // Above 1e-6, 0.3% of 4-bit codes were seen to flip; positive inputs are the harder case.
     const auto [in, rows] =
         GENERATE(std::make_tuple(17, 40), std::make_tuple(192, 5000), std::make_tuple(768, 3000));
-    const Linear layer(in, 8);
+    Linear layer(in, 8);
     const auto input = torch::relu(torch::randn({rows, in}) + 0.5);
     CHECK(gram_error(collected_gram(*layer, input, 0), input) < 2e-7);
 }
@@ -66,7 +66,7 @@ TEST_CASE("the Gram of a convolution is that of its patches, group by group") {
     options.stride = 2;
     options.padding = 1;
     options.groups = GENERATE(1, 2, 8);
-    const Conv2d layer(8, 16, options);
+    Conv2d layer(8, 16, options);
     const auto input = torch::randn({3, 8, 13, 11});
     const auto patches = layer->rows(input);
     for (int64_t g = 0; g < options.groups; ++g) {

@@ -79,7 +79,7 @@ TEST_CASE("the size counts packed codes, scales and zero points, and all that st
         Linear fc{64, 32};
         OneLayer() {
             register_module("fc", fc);
-            add_block("fc", fc, Scope::quantized);
+            add_block("fc", fc.ptr(), Scope::quantized);
         }
     } network;
     const auto quantized = quantize_on(*network.fc, torch::randn({100, 64}), 3);

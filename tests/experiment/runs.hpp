@@ -18,7 +18,7 @@ inline LoadedConfig shipped_config(const std::string& name, const std::filesyste
                                    std::vector<std::string> overrides = {}) {
     Progress::set_quiet(true);
     overrides.push_back("output.file=" + (folder / (name + ".h5")).string());
-    overrides.push_back("resources.cache=\"\"");
+    overrides.push_back("resources.cache=null");
     const auto configs = source_dir() / "configs";
     return load_config(configs / (name + ".yaml"), overrides, {known_names(), {configs}});
 }
