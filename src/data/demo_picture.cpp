@@ -218,7 +218,9 @@ RgbImage exposed(Draws& draws, Canvas& canvas, float difficulty) {
 RgbImage draw_demo_picture(const RandomStream& stream, int64_t label) {
     Draws draws(stream);
     Canvas canvas;
-    const float u = draws.uniform(0.0F, 1.0F), difficulty = u * u;
+    // Squared: most pictures are plain, so that learning starts at once, and a tail is hard.
+    const float share = draws.uniform(0.0F, 1.0F);
+    const float difficulty = share * share;
 
     const Color ground = mix(Color{}, draws.color(), 0.6F);
     const Texture background(draws, ground, mix(ground, draws.color(), 0.6F * difficulty));

@@ -11,7 +11,7 @@ inline constexpr int demo_picture_size = 32;
 
 /**
  * Draws one picture of the demo set, `[32, 32, 3]`: shape `label` with random place, size,
- * rotation, stretch, colours and texture, over a textured background, among small distracting
+ * tilt, stretch, colours and texture, over a darker textured background, among small distracting
  * shapes, partly hidden by bars, under uneven light and noise. A pure function of its arguments,
  * the same bits on every IEEE machine.
  */
