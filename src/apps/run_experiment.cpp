@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -45,13 +46,21 @@ struct Arguments {
     bool list_models = false;
 };
 
+/** A shipped config can be named from any folder: "configs/demo_vit_4bit.yaml". */
+std::filesystem::path config_file(const std::string& name) {
+    if (std::filesystem::exists(name)) return name;
+    const auto shipped = data_folder() / name;
+    return std::filesystem::exists(shipped) ? shipped : std::filesystem::path(name);
+}
+
 LoadedConfig load(const Arguments& arguments) {
     auto overrides = arguments.overrides;
     if (!arguments.output.empty()) overrides.push_back("output.file=" + arguments.output);
     if (arguments.threads > 0) {
         overrides.push_back(fmt::format("resources.threads={}", arguments.threads));
     }
-    return load_config(arguments.config, overrides, {known_names(), {data_folder() / "configs"}});
+    return load_config(config_file(arguments.config), overrides,
+                       {known_names(), {data_folder() / "configs"}});
 }
 
 void set_up_logging(bool quiet) {

@@ -27,10 +27,13 @@ std::string TrainingRecipe::describe() const {
 
 TrainingRecipe recipe_of(const ModelDescription& model) {
     if (model.name == "demo_vit") {
-        return {.images = 160'000, .batch_size = 32, .learning_rate = 2e-3, .weight_decay = 0.05};
+        // The strong decay takes the first weights away within minutes: as long as they are the
+        // larger part of a matrix, it is nearly Gaussian, and rounding hurts it less than it does
+        // networks that were trained for days.
+        return {.images = 60'000, .batch_size = 32, .learning_rate = 3e-3, .weight_decay = 1.0};
     }
     if (model.name == "demo_cnn") {
-        return {.images = 80'000, .batch_size = 32, .learning_rate = 3e-3, .weight_decay = 0.01};
+        return {.images = 30'000, .batch_size = 32, .learning_rate = 3e-3, .weight_decay = 0.01};
     }
     throw UsageError("{}: there is no training recipe for this model; choose demo_vit or demo_cnn",
                      model.name);

@@ -61,8 +61,9 @@ TEST_CASE("codes do not depend on the number of threads") {
 
 TEST_CASE("statistics in several passes under a small memory budget give the same codes") {
     const auto whole = test::run_shipped("demo_vit_4bit", test::temporary_folder(), with({}));
-    const auto split = test::run_shipped("demo_vit_4bit", test::temporary_folder(),
-                                         with({"resources.memory=1MB"}));
+    auto config = test::shipped_config("demo_vit_4bit", test::temporary_folder(), with({}));
+    config.config.resources.memory_bytes = 400'000;
+    const auto split = run_experiment(config, {});
     check_same_numbers(whole, split);
     CHECK(split.stages.size() > whole.stages.size());
 }
