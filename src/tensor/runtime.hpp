@@ -8,8 +8,8 @@ namespace comq {
 
 /**
  * `set_threads(threads)` plus LibTorch's own counts: every operator runs on the thread that calls
- * it, TBB's workers included, so `threads` tasks use `threads` cores. Call once, before the first
- * parallel work.
+ * it, TBB's workers included, so `threads` tasks use `threads` cores. Also has the allocator keep
+ * freed activations for the next ones. Call once, before the first parallel work.
  */
 void set_torch_threads(int threads);
 

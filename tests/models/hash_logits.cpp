@@ -29,8 +29,10 @@ int main(int argc, char** argv) {
         const ModelDescription& model = find_model(name);
         const auto network = model.make();
         test::set_hash_weights(*network);
-        const torch::Tensor logits = network->forward(test::hash_input(model.preprocessing.crop));
-        write_safetensors(folder / (name + ".safetensors"), {{"logits", to_host(logits)}});
+        const int size = model.preprocessing.crop;
+        const torch::Tensor logits = network->forward(test::hash_input(size));
+        write_safetensors(folder / (name + ".safetensors"), {{"logits", to_host(logits)}},
+                          {{"image_size", fmt::format("{}", size)}});
 
         nlohmann::ordered_json shapes;
         for (const auto& [key, tensor] : network->state_dict()) shapes[key] = tensor.sizes().vec();
