@@ -16,6 +16,7 @@
 #include "tensor/bridge.hpp"
 #include "tensor/runtime.hpp"
 #include "training/initialize.hpp"
+#include "training/spread_gains.hpp"
 #include "training/train.hpp"
 
 namespace {
@@ -58,6 +59,7 @@ void run(const Arguments& arguments) {
         train(*network, *make_demo_training_source(recipe.images), description.preprocessing,
               recipe, progress);
     }
+    spread_gains(*network, arguments.seed);
     const std::filesystem::path file =
         arguments.output.empty() ? std::filesystem::path(description.name + ".safetensors")
                                  : arguments.output;

