@@ -3,12 +3,29 @@
 set -euo pipefail
 source "$(dirname "$0")/functions.sh"
 
-if [ "${1:-}" = -h ] || [ "${1:-}" = --help ]; then
-    echo "usage: scripts/run_demo.sh [key=value ...]   (for example quantization.bits=2)"
-    exit
-fi
+usage() {
+    cat <<'END'
+usage: scripts/run_demo.sh [--libtorch pip|debian|python|DIR] [key=value ...]
 
-choose_libtorch '' release
+Examples: scripts/run_demo.sh quantization.bits=2
+          scripts/run_demo.sh --libtorch debian
+END
+}
+
+choice='' preset=release
+while [ $# -gt 0 ]; do
+    if parse_build_option "$@"; then
+        shift "$consumed"
+        continue
+    fi
+    case $1 in
+        -h | --help) usage && exit ;;
+        *) break ;;
+    esac
+done
+[ "$preset" = release ] || fail "the demo runs the preset release"
+
+choose_libtorch "$choice" "$preset"
 set_up
 install_programs
 say "run_experiment configs/demo_vit_4bit.yaml $*"

@@ -44,11 +44,11 @@ std::vector<fs::path> parts_in(const fs::path& folder) {
     return parts;
 }
 
-/** A killed process leaves the temporary file it was writing (AtomicFile). */
-void remove_temporaries(const fs::path& folder) {
+/** A killed process leaves the temporary file of what it was writing (AtomicFile). */
+void remove_temporaries(const fs::path& folder, const std::string& of_file = {}) {
     for (const auto& entry : fs::directory_iterator(folder)) {
         const std::string name = entry.path().filename().string();
-        if (name.starts_with('.') && name.ends_with(".tmp")) fs::remove(entry.path());
+        if (name.starts_with('.' + of_file) && name.ends_with(".tmp")) fs::remove(entry.path());
     }
 }
 
@@ -138,6 +138,7 @@ RunJournal::RunJournal(const fs::path& result_file, const RunIdentity& identity,
     create_folder(result_file.parent_path());
     lock_ = std::make_unique<FileLock>(result_file);
     create_folder(folder_);
+    remove_temporaries(fs::absolute(folder_).parent_path(), result_file.filename().string() + '.');
     open(identity, leftover, differing_keys);
 }
 

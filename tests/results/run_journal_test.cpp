@@ -116,11 +116,15 @@ TEST_CASE("a damaged part is dropped and the rest is kept") {
 
 TEST_CASE("the temporary file of a killed process is ignored and removed") {
     const fs::path result = finished_journal();
-    const fs::path stray = part_of(result, ".layer.head.safetensors.4711-0.tmp");
-    overwrite(stray, "half a layer");
+    const fs::path part = part_of(result, ".layer.head.safetensors.4711-0.tmp");
+    const fs::path half_a_result = result.parent_path() / ".run.h5.4711-9.tmp";
+    const fs::path of_another_run = result.parent_path() / ".run.h.h5.4711-9.tmp";
+    for (const auto& stray : {part, half_a_result, of_another_run}) overwrite(stray, "half");
     const RunJournal journal(result, identity, Leftover::resume, no_keys);
     CHECK(journal.finished_layers().size() == 2);
-    CHECK_FALSE(fs::exists(stray));
+    CHECK_FALSE(fs::exists(part));
+    CHECK_FALSE(fs::exists(half_a_result));
+    CHECK(fs::exists(of_another_run));
 }
 
 TEST_CASE("parts without a readable header are not guessed at") {

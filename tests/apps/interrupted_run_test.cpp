@@ -1,0 +1,129 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "results/run_file.hpp"
+#include "results/run_journal.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+#include "support/child_process.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int killed = 128 + SIGKILL;
+
+/** run_experiment on the demo CNN, its result in `folder`. */
+struct DemoRun {
+    fs::path folder = test::temporary_folder();
+    fs::path result = folder / "run.h5";
+    fs::path log = folder / "log";
+
+    std::vector<std::string> arguments(std::vector<std::string> more) const {
+        std::vector<std::string> all{std::string(COMQ_PROGRAMS) + "/run_experiment",
+                                     (test::source_dir() / "configs/demo_cnn_4bit.yaml").string(),
+                                     "calibration.images=64",
+                                     "evaluation.images=700",
+                                     "resources.cache=null",
+                                     "--output=" + result.string()};
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }
+
+    int run(const std::vector<std::string>& more = {}) const {
+        return test::ChildProcess(arguments(more), log).wait();
+    }
+
+    std::size_t parts(const std::string& prefix) const {
+        std::error_code none_yet;
+        const fs::directory_iterator files(RunJournal::folder_of(result), none_yet);
+        return static_cast<std::size_t>(
+            std::count_if(begin(files), end(files), [&](const fs::directory_entry& file) {
+                return file.path().filename().string().starts_with(prefix);
+            }));
+    }
+
+    /** Sends `signal` once `count` parts of that kind are finished; the exit code. */
+    int interrupt(int signal, const std::string& prefix, std::size_t count,
+                  const std::vector<std::string>& more = {}) const {
+        test::ChildProcess child(arguments(more), log);
+        while (child.running() && parts(prefix) < count) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        child.signal(signal);
+        return child.wait();
+    }
+};
+
+const RunRecord& undisturbed() {
+    static const RunRecord record = [] {
+        const DemoRun demo;
+        INFO(test::text_of(demo.log));
+        REQUIRE(demo.run() == 0);
+        return read_run_file(demo.result, ReadScope::everything);
+    }();
+    return record;
+}
+
+void check_as_undisturbed(const DemoRun& demo) {
+    const RunRecord& expected = undisturbed();
+    const RunRecord record = read_run_file(demo.result, ReadScope::everything);
+    CHECK(record.identity == expected.identity);
+    CHECK(record.full_precision->prediction == expected.full_precision->prediction);
+    CHECK(record.quantized->prediction == expected.quantized->prediction);
+    REQUIRE(record.layers.size() == expected.layers.size());
+    for (std::size_t i = 0; i < record.layers.size(); ++i) {
+        const LayerRecord& layer = record.layers[i];
+        INFO(layer.name);
+        CHECK(std::ranges::equal(layer.bit_code.bytes(), expected.layers[i].bit_code.bytes()));
+        CHECK(std::ranges::equal(layer.scale.bytes(), expected.layers[i].scale.bytes()));
+        CHECK(layer.relative_error == expected.layers[i].relative_error);
+    }
+    CHECK_FALSE(fs::exists(RunJournal::folder_of(demo.result)));
+    // The result and the log: no lock, no temporary file.
+    CHECK(std::distance(fs::directory_iterator(demo.folder), {}) == 2);
+}
+
+}  // namespace
+
+TEST_CASE("a run killed at any stage is resumed to the result of an undisturbed one") {
+    undisturbed();
+    const DemoRun demo;
+    REQUIRE(demo.interrupt(SIGKILL, "run.json", 1) == killed);
+    for (const std::size_t layers : {1, 2, 5, 9}) {
+        CHECK(demo.interrupt(SIGKILL, "layer.", layers, {"--resume"}) == killed);
+        CHECK(demo.parts("layer.") >= layers);
+    }
+    CHECK(demo.interrupt(SIGKILL, "predictions.quantized", 1, {"--resume"}) == killed);
+    CHECK(demo.run() == 2);
+    CHECK_THAT(test::text_of(demo.log), ContainsSubstring("--resume"));
+    CHECK(demo.run({"--resume"}) == 0);
+    check_as_undisturbed(demo);
+}
+
+TEST_CASE("a signal ends a run in order, to be resumed") {
+    undisturbed();
+    const int signal = GENERATE(SIGTERM, SIGUSR1, SIGINT);
+    const DemoRun demo;
+    REQUIRE(demo.interrupt(signal, "layer.", 2) == 75);
+    CHECK_THAT(test::text_of(demo.log), ContainsSubstring("error: interrupted; ") &&
+                                            ContainsSubstring("continue with --resume"));
+    CHECK(demo.parts("layer.") >= 2);
+    CHECK(demo.run({"--resume"}) == 0);
+    check_as_undisturbed(demo);
+}
+
+TEST_CASE("an interrupted run is not continued with other settings") {
+    const DemoRun demo;
+    REQUIRE(demo.interrupt(SIGTERM, "layer.", 1) == 75);
+    CHECK(demo.run({"--resume", "quantization.bits=3"}) == 2);
+    CHECK_THAT(test::text_of(demo.log), ContainsSubstring("differs in quantization.bits"));
+    CHECK(demo.parts("layer.") >= 1);
+}
