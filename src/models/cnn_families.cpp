@@ -30,8 +30,12 @@ void add_torchvision(std::vector<ModelDescription>& registry, const std::string&
                         .factory = std::move(factory)});
 }
 
-/** Checkpoints of akamaster/pytorch_resnet_cifar10; Top-1 = 100 − test error of its README. */
-void add_cifar_resnet(std::vector<ModelDescription>& registry, int depth, double top1) {
+/**
+ * Checkpoints of akamaster/pytorch_resnet_cifar10, whose names end in the first digits of their
+ * SHA-256; Top-1 = 100 − test error of its README.
+ */
+void add_cifar_resnet(std::vector<ModelDescription>& registry, int depth, const char* digits,
+                      double top1) {
     registry.push_back(
         {.name = fmt::format("cifar10_resnet{}", depth),
          .family = "cifar_resnet",
@@ -40,8 +44,8 @@ void add_cifar_resnet(std::vector<ModelDescription>& registry, int depth, double
          .preprocessing = {.resize = 0, .crop = 32},
          .checkpoint = fmt::format("resnet{}", depth),
          .source = fmt::format("https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/"
-                               "pretrained_models/resnet{}.th",
-                               depth),
+                               "pretrained_models/resnet{}-{}.th",
+                               depth, digits),
          .license = "BSD-2-Clause",
          .expected_top1 = top1,
          .factory = [depth] { return make_cifar_resnet(depth); }});
@@ -132,24 +136,13 @@ void add_cnns(std::vector<ModelDescription>& registry) {
     add_torchvision(registry, "squeezenet1_1", "squeezenet", "squeezenet1_1-b8a52dc0.pth", 58.178,
                     [] { return make_squeezenet({}); });
     add_efficientnets(registry);
-    add_cifar_resnet(registry, 20, 91.73);
-    add_cifar_resnet(registry, 32, 92.63);
-    add_cifar_resnet(registry, 44, 93.10);
-    add_cifar_resnet(registry, 56, 93.39);
-    add_cifar_resnet(registry, 110, 93.68);
-    registry.push_back({.name = "demo_cnn",
-                        .family = "cifar_resnet",
-                        .data_set = "demo",
-                        .classes = 10,
-                        .preprocessing = {.resize = 0,
-                                          .crop = 32,
-                                          .mean = {0.5F, 0.5F, 0.5F},
-                                          .std = {0.25F, 0.25F, 0.25F}},
-                        .checkpoint = "demo_cnn",
-                        .source = "embedded",
-                        .license = "MIT",
-                        .expected_top1 = {},
-                        .factory = [] { return make_cifar_resnet(14); }});
+    add_cifar_resnet(registry, 20, "12fca82f", 91.73);
+    add_cifar_resnet(registry, 32, "d509ac18", 92.63);
+    add_cifar_resnet(registry, 44, "014dd654", 93.10);
+    add_cifar_resnet(registry, 56, "4bfd9763", 93.39);
+    add_cifar_resnet(registry, 110, "1d1ed7c2", 93.68);
+    registry.push_back(
+        demo_model("demo_cnn", "cifar_resnet", [] { return make_cifar_resnet(14); }));
 }
 
 }  // namespace comq

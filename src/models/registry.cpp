@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
@@ -15,6 +16,23 @@ std::shared_ptr<Network> ModelDescription::make() const {
     network->set_model_name(name);
     network->eval();
     return network;
+}
+
+ModelDescription demo_model(std::string name, std::string family,
+                            std::function<std::shared_ptr<Network>()> factory) {
+    return {.name = name,
+            .family = std::move(family),
+            .data_set = "demo",
+            .classes = 10,
+            .preprocessing = {.resize = 0,
+                              .crop = 32,
+                              .mean = {0.5F, 0.5F, 0.5F},
+                              .std = {0.25F, 0.25F, 0.25F}},
+            .checkpoint = name,
+            .source = "embedded",
+            .license = "MIT",
+            .expected_top1 = {},
+            .factory = std::move(factory)};
 }
 
 const std::vector<ModelDescription>& model_registry() {

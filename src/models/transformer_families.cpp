@@ -94,19 +94,8 @@ void add_transformers(std::vector<ModelDescription>& registry) {
 
     const VisionTransformerConfig demo{
         .dim = 64, .depth = 5, .heads = 4, .image_size = 32, .patch_size = 4, .classes = 10};
-    registry.push_back({.name = "demo_vit",
-                        .family = "vit",
-                        .data_set = "demo",
-                        .classes = 10,
-                        .preprocessing = {.resize = 0,
-                                          .crop = 32,
-                                          .mean = {0.5F, 0.5F, 0.5F},
-                                          .std = {0.25F, 0.25F, 0.25F}},
-                        .checkpoint = "demo_vit",
-                        .source = "embedded",
-                        .license = "MIT",
-                        .expected_top1 = {},
-                        .factory = [demo] { return make_vision_transformer(demo); }});
+    registry.push_back(
+        demo_model("demo_vit", "vit", [demo] { return make_vision_transformer(demo); }));
 }
 
 }  // namespace comq
