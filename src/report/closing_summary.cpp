@@ -58,13 +58,6 @@ std::string worst_layers(const RunRecord& run) {
     return text;
 }
 
-/** Mean of the squared relative errors: the figure the literature compares methods by. */
-double mean_squared_error(const RunRecord& run) {
-    double sum = 0.0;
-    for (const auto& layer : run.layers) sum += layer.relative_error * layer.relative_error;
-    return run.layers.empty() ? not_measured : sum / static_cast<double>(run.layers.size());
-}
-
 nlohmann::json number(double value) {
     return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
@@ -100,7 +93,7 @@ std::string closing_line(const RunRecord& run, const std::string& file) {
         line["top1_standard_error"] = number(run.quantized->top1_standard_error);
         line["top5"] = number(run.quantized->top5);
         line["agreement"] = number(run.agreement.value_or(not_measured));
-        line["mean_squared_relative_error"] = number(mean_squared_error(run));
+        line["mean_squared_relative_error"] = number(mean_squared_relative_error(run.layers));
         line["average_bits"] = number(run.model_size.average_bits_with_scales);
     }
     double seconds = 0.0;

@@ -89,4 +89,8 @@ struct RunRecord {
     std::vector<StageRecord> stages;
 };
 
+/** Mean of the squared relative errors: the figure the literature compares methods by. NaN
+ *  without layers. */
+double mean_squared_relative_error(const std::vector<LayerRecord>& layers);
+
 }  // namespace comq
