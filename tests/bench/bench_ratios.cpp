@@ -1,0 +1,34 @@
+// Ratios measured in one run of one machine: scripts/run_benchmarks.sh.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/run_program.hpp"
+#include "bench/pipeline_ratios.hpp"
+#include "bench/solver_ratios.hpp"
+#include "core/threads.hpp"
+#include "results/provenance.hpp"
+#include "tensor/runtime.hpp"
+
+int main(int argc, char** argv) {
+    using namespace comq;
+    CLI::App app("Measures comq against what the machine can do, as ratios within one run.");
+    bool quick = false;
+    std::string json;
+    app.add_flag("--quick", quick, "a fraction of the work");
+    app.add_option("--json", json, "file for the figures");
+    return run_program(app, argc, argv, [&] {
+        spdlog::set_level(spdlog::level::warn);
+        set_torch_threads(available_cores());
+        nlohmann::ordered_json figures;
+        figures["libtorch"] = torch_version();
+        figures["instruction_set"] = torch_cpu_capability();
+        figures["threads"] = thread_count();
+        bench::measure_solver(quick, figures);
+        bench::measure_pipeline(quick, COMQ_PROGRAMS, figures);
+        if (!json.empty()) std::ofstream(json) << figures.dump(2) << '\n';
+    });
+}

@@ -1,0 +1,84 @@
+#include "bench/measurements.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <tbb/parallel_for.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/errors.hpp"
+
+namespace comq::bench {
+
+namespace {
+
+constexpr int repeats = 5;
+constexpr int products_a_thread = 8;
+
+double rate_of_products(const torch::Tensor& a, const torch::Tensor& b, int threads) {
+    const int tasks = products_a_thread * threads;
+    const double seconds =
+        best_seconds(repeats, [&] { tbb::parallel_for(0, tasks, [&](int) { torch::mm(a, b); }); });
+    return 2.0 * tasks * static_cast<double>(a.size(0) * a.size(1) * b.size(1)) / seconds;
+}
+
+}  // namespace
+
+double best_seconds(int count, const std::function<void()>& work) {
+    work();
+    double best = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < count; ++i) {
+        const Stopwatch watch;
+        work();
+        best = std::min(best, watch.seconds());
+    }
+    return best;
+}
+
+double sgemm_rate(int64_t m, int threads) {
+    const auto rows = random_rows(micro_batch_rows, m, 1);
+    return rate_of_products(rows.t(), rows, threads);
+}
+
+double layer_product_rate(int64_t m, int64_t n, int threads) {
+    return rate_of_products(random_rows(micro_batch_rows, m, 1), random_rows(m, n, 2), threads);
+}
+
+double element_rate(int64_t numel, int threads) {
+    const auto x = torch::ones({numel});
+    const int tasks = products_a_thread * threads;
+    const double seconds = best_seconds(
+        repeats, [&] { tbb::parallel_for(0, tasks, [&](int) { torch::mul(x, 1.5); }); });
+    return tasks * static_cast<double>(numel) / seconds;
+}
+
+torch::Tensor random_rows(int64_t rows, int64_t m, uint64_t seed) {
+    torch::manual_seed(seed);
+    return torch::randn({rows, m}) * torch::exp(0.5 * torch::randn({m}));
+}
+
+int64_t peak_memory_of(const std::vector<std::string>& arguments) {
+    std::vector<char*> argv;
+    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    pid_t pid = 0;
+    const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    int status = 0;
+    struct rusage usage {};
+    if (error != 0 || ::wait4(pid, &status, 0, &usage) != pid || status != 0) {
+        throw Failure("{}: failed", arguments[0]);
+    }
+    return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace comq::bench

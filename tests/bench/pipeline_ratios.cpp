@@ -1,0 +1,176 @@
+#include "bench/pipeline_ratios.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/measurements.hpp"
+#include "core/paths.hpp"
+#include "core/progress.hpp"
+#include "core/threads.hpp"
+#include "data/loader.hpp"
+#include "experiment/run_experiment.hpp"
+#include "experiment/setup.hpp"
+#include "experiment/workload.hpp"
+#include "tensor/runtime.hpp"
+
+namespace comq::bench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+LoadedConfig deit_tiny(int64_t calibration, int64_t evaluation, int threads, const fs::path& file) {
+    const auto configs = data_folder() / "configs";
+    return load_config(configs / "deit_tiny_4bit.yaml",
+                       {fmt::format("calibration.images={}", calibration),
+                        fmt::format("evaluation.images={}", evaluation),
+                        fmt::format("resources.threads={}", threads), "resources.cache=null",
+                        "output.file=" + file.string()},
+                       {known_names(), {configs}});
+}
+
+double stage_seconds(const RunRecord& run, const std::string& name) {
+    double seconds = 0.0;
+    for (const auto& stage : run.stages) {
+        if (stage.name == name) seconds += stage.seconds;
+    }
+    return seconds;
+}
+
+/** Seconds of calibration and solving, the shortest of `repeats` runs. */
+struct QuantizationTime {
+    double calibrate = 0.0;
+    double solve = 0.0;
+    double total() const { return calibrate + solve; }
+};
+
+QuantizationTime quantize(int64_t images, int threads, int repeats, const fs::path& folder) {
+    std::vector<QuantizationTime> times;
+    for (int i = 0; i < repeats; ++i) {
+        const auto config = deit_tiny(images, 8, threads, folder / "run.h5");
+        const auto run = run_experiment(config, {Leftover::restart, {}});
+        times.push_back({stage_seconds(run, "calibrate"), stage_seconds(run, "solve")});
+    }
+    return *std::ranges::min_element(times, {}, &QuantizationTime::total);
+}
+
+/** What one image of DeiT-Tiny costs at least, up to the last quantized layer. */
+struct Cost {
+    double product_operations = 0.0;  ///< of layers and attention
+    double gram_operations = 0.0;     ///< of the triangles
+    double elements = 0.0;            ///< of every activation tensor
+};
+
+Cost cost_of_an_image(const ExperimentConfig& config) {
+    constexpr double depth = 12;
+    constexpr double tokens = 197;
+    constexpr double dim = 192;
+    const auto network = find_model(config.model.name).make();
+    const auto plan = plan_layers(*network, config.quantization);
+    const auto workload =
+        measure_workload(*network, plan, find_model(config.model.name).preprocessing, config, 1);
+    Cost cost;
+    for (const auto& layer : workload.layers) {
+        cost.product_operations += 2.0 * layer.multiply_adds;
+        cost.gram_operations += 2.0 * layer.gram_multiply_adds;
+    }
+    // Patch embedding, and both products of each attention, which are no layers of the plan.
+    cost.product_operations += 2.0 * (196 * 768 * dim + depth * 2.0 * tokens * tokens * dim);
+    // Of a block: two norms, qkv (3), attention, projection, two sums, fc1 (4), GELU (4), fc2.
+    cost.elements = depth * tokens * dim * (2 + 3 + 1 + 1 + 2 + 4 + 4 + 1);
+    return cost;
+}
+
+double decoding_seconds(const ExperimentConfig& config, int64_t images) {
+    const auto source = open_image_source(config.data, Split::calibration);
+    std::vector<int64_t> indices(static_cast<std::size_t>(images));
+    for (int64_t i = 0; i < images; ++i) indices[static_cast<std::size_t>(i)] = i;
+    return best_seconds(2, [&] {
+        BadImages bad(0);
+        for_each_batch(
+            *source, indices, find_model(config.model.name).preprocessing, 8, bad,
+            [](ImageBatch&&) {}, Consume::parallel);
+    });
+}
+
+void against_floor(bool quick, const fs::path& folder, nlohmann::ordered_json& figures) {
+    const int threads = thread_count();
+    const auto config = deit_tiny(64, 8, threads, folder / "run.h5").config;
+    const Cost cost = cost_of_an_image(config);
+    const double product_rate = layer_product_rate(192, 768, threads);
+    const double elements = element_rate(micro_batch_rows * 768, threads);
+    fmt::print(
+        "\nDeiT-Tiny, calibration and solving on {} threads; the floor is products at {:.0f} "
+        "GFLOP/s, one element-wise pass an activation at {:.2f} G/s, and decoding\n",
+        threads, product_rate * 1e-9, elements * 1e-9);
+    fmt::print("{:>8}{:>14}{:>12}{:>12}{:>12}{:>14}\n", "images", "calibrate, s", "solve, s",
+               "floor, s", "over floor", "decoding, s");
+    for (const int64_t images : {64, 448}) {
+        if (quick && images > 64) break;
+        const auto time = quantize(images, threads, quick ? 1 : 3, folder);
+        const double decoding = decoding_seconds(config, images);
+        const auto count = static_cast<double>(images);
+        const double floor =
+            count * (cost.product_operations + cost.gram_operations) / product_rate +
+            count * cost.elements / elements + decoding;
+        fmt::print("{:>8}{:>14.2f}{:>12.2f}{:>12.2f}{:>12.2f}{:>14.2f}\n", images, time.calibrate,
+                   time.solve, floor, time.total() / floor, decoding);
+        figures[fmt::format("quantize_seconds_{}_images", images)] = time.total();
+        figures[fmt::format("pipeline_over_floor_{}_images", images)] = time.total() / floor;
+        if (images == 64) figures["pipeline_over_floor"] = time.total() / floor;
+    }
+    const auto single = quantize(64, 1, quick ? 1 : 2, folder);
+    const double speedup = single.total() / figures["quantize_seconds_64_images"].get<double>();
+    fmt::print("one thread: {:.2f} s, so {} threads are {:.2f}x as fast\n", single.total(), threads,
+               speedup);
+    figures["pipeline_speedup_2_threads"] = speedup;
+}
+
+void memory_growth(const fs::path& programs, const fs::path& folder,
+                   nlohmann::ordered_json& figures) {
+    const auto peak = [&](int64_t images) {
+        return static_cast<double>(
+            peak_memory_of({(programs / "run_experiment").string(), "configs/deit_tiny_4bit.yaml",
+                            fmt::format("calibration.images={}", images), "evaluation.images=16",
+                            "resources.cache=null", "--quiet", "--restart",
+                            "--output=" + (folder / "memory.h5").string()}));
+    };
+    const double few = peak(64);
+    const double many = peak(448);
+    fmt::print("peak memory: {:.0f} MB with 64 images, {:.0f} MB with 448 ({:.3f}x)\n", few * 1e-6,
+               many * 1e-6, many / few);
+    figures["peak_memory_64_images"] = few;
+    figures["memory_growth_64_to_448_images"] = many / few;
+}
+
+void evaluation_rate(const fs::path& folder, nlohmann::ordered_json& figures) {
+    constexpr int64_t images = 500;
+    auto config = deit_tiny(64, images, thread_count(), folder / "evaluation.h5");
+    config.config.quantization.method = "none";
+    double seconds = 1e9;
+    for (int i = 0; i < 2; ++i) {
+        const auto run = run_experiment(config, {Leftover::restart, {}});
+        seconds = std::min(seconds, stage_seconds(run, "evaluate full precision"));
+    }
+    fmt::print("evaluation of {} photos, decoding included: {:.1f} images/s\n", images,
+               images / seconds);
+    figures["evaluation_images_per_second"] = images / seconds;
+}
+
+}  // namespace
+
+void measure_pipeline(bool quick, const fs::path& programs, nlohmann::ordered_json& figures) {
+    Progress::set_quiet(true);
+    const fs::path folder = fs::temp_directory_path() / fmt::format("comq-bench-{}", ::getpid());
+    fs::create_directories(folder);
+    against_floor(quick, folder, figures);
+    evaluation_rate(folder, figures);
+    memory_growth(programs, folder, figures);
+    fs::remove_all(folder);
+}
+
+}  // namespace comq::bench
