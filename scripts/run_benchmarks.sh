@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Measures comq as ratios in one run: against explicit rows, SGEMM, the machine's floor, and Python.
+set -euo pipefail
+source "$(dirname "$0")/functions.sh"
+
+usage() {
+    cat <<'END'
+usage: scripts/run_benchmarks.sh [--quick] [--json FILE] [--no-python] [--libtorch pip|debian|python|DIR]
+
+Prints tables and writes one flat JSON. Needs the real weights and images ($COMQ_ASSETS, default
+../shared/assets) and an idle machine. timm and Brevitas are installed with pip into build/peers;
+where pip can't get them, or with --no-python, their figures are left out.
+END
+}
+
+choice='' preset=release quick=() json='' python=true
+while [ $# -gt 0 ]; do
+    if parse_build_option "$@"; then
+        shift "$consumed"
+        continue
+    fi
+    case $1 in
+        --quick) quick=(--quick) ;;
+        --json) json=$(realpath -m "${2:?--json needs a file}") && shift ;;
+        --no-python) python=false ;;
+        -h | --help) usage && exit ;;
+        *) fail "unknown argument $1 (see --help)" ;;
+    esac
+    shift
+done
+[ "$preset" = release ] || fail "only the preset release is worth measuring"
+
+# The peers in a virtual environment with the PyTorch that comq is built with.
+install_peers() {
+    local pip=(build/peers/bin/python -m pip --quiet --disable-pip-version-check)
+    [ -x build/peers/bin/python ] || python3 -m venv build/peers || return 1
+    build/peers/bin/python -W ignore -c 'import torch, timm, brevitas.graph.gptq' 2>/dev/null && return 0
+    say "installing timm and Brevitas into build/peers"
+    "${pip[@]}" install --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" &&
+        "${pip[@]}" install -r tests/bench/requirements.txt "torch==$LIBTORCH_VERSION+cpu" &&
+        "${pip[@]}" install --no-deps timm torchvision
+}
+
+choose_libtorch "$choice" "$preset"
+assets=${COMQ_ASSETS:-../shared/assets}
+[ -d "$assets" ] || fail "no folder $assets; COMQ_ASSETS names the real weights and images"
+set_up
+cmake -B "$build" -DCOMQ_BUILD_BENCHMARKS=ON >/dev/null || fail "CMake could not add the benchmarks"
+compile
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+COMQ_ASSETS=$assets "$build/tests/bench/bench_ratios" "${quick[@]}" --json "$scratch/ours.json"
+if $python; then
+    if install_peers; then
+        build/peers/bin/python tests/bench/python_peers.py --assets "$assets" "${quick[@]}" \
+            --json "$scratch/peers.json"
+    else
+        say "pip can't get the peers, so their figures are left out"
+    fi
+fi
+python3 tests/bench/join_figures.py "$scratch" ${json:+--json "$json"}

@@ -1,0 +1,44 @@
+"""Joins the figures of bench_ratios and python_peers.py into one flat JSON and the ratios of both."""
+import argparse
+import json
+import pathlib
+
+# What each ratio should reach.
+BARS = {
+    "gram_solver_speedup_over_explicit": ("at least", 1000),
+    "gram_fraction_of_sgemm": ("at least", 0.7),
+    "pipeline_over_floor": ("at most", 1.5),
+    "solver_speedup_2_threads": ("at least", 1.8),
+    "memory_growth_64_to_448_images": ("at most", 1.05),
+    "forward_over_timm": ("at least", 1.0),
+    "quantize_speedup_over_brevitas_gptq": ("at least", 10),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--json", type=pathlib.Path)
+    arguments = parser.parse_args()
+    figures = json.loads((arguments.folder / "ours.json").read_text())
+    peers = arguments.folder / "peers.json"
+    if peers.exists():
+        figures |= json.loads(peers.read_text())
+        figures["forward_over_timm"] = (
+            figures["evaluation_images_per_second"] / figures["timm_images_per_second"]
+        )
+        ours = figures["quantize_seconds_64_images"] * figures["brevitas_images"] / 64
+        for name in ("gptq", "gpfq"):
+            figures[f"quantize_speedup_over_brevitas_{name}"] = (
+                figures[f"brevitas_{name}_seconds"] / ours
+            )
+    print(f"\n{'ratio':<40}{'measured':>10}   should be")
+    for name, (sense, bar) in BARS.items():
+        if name in figures:
+            print(f"{name:<40}{figures[name]:>10.3g}   {sense} {bar}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
