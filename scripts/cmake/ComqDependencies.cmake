@@ -16,6 +16,19 @@ add_library(comq_hdf5 INTERFACE)
 target_include_directories(comq_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
 target_link_libraries(comq_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES})
 
+# Only runs over many ranks need it (src/ranks). The C++ bindings were removed from MPI.
+option(COMQ_MPI "Use MPI where it is found" ON)
+if(COMQ_MPI)
+  find_package(MPI QUIET COMPONENTS CXX)
+endif()
+if(MPI_CXX_FOUND)
+  add_library(comq_mpi INTERFACE)
+  target_include_directories(comq_mpi SYSTEM INTERFACE ${MPI_CXX_INCLUDE_DIRS})
+  target_compile_definitions(comq_mpi INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
+  target_link_libraries(comq_mpi INTERFACE ${MPI_CXX_LIBRARIES})
+endif()
+message(STATUS "MPI: ${MPI_CXX_FOUND}")
+
 # libzip's own CMake files name tools that Debian packages apart, and fail without them.
 find_path(COMQ_LIBZIP_INCLUDE_DIR zip.h REQUIRED)
 find_library(COMQ_LIBZIP_LIBRARY zip REQUIRED)
