@@ -132,6 +132,14 @@ fs::path RunJournal::folder_of(const fs::path& result_file) {
     return result_file.string() + ".parts";
 }
 
+RunJournal::RunJournal(const fs::path& result_file) : folder_(folder_of(result_file)) {}
+
+std::unique_ptr<RunJournal> RunJournal::join(const fs::path& result_file) {
+    std::unique_ptr<RunJournal> journal(new RunJournal(result_file));
+    journal->read_parts();
+    return journal;
+}
+
 RunJournal::RunJournal(const fs::path& result_file, const RunIdentity& identity, Leftover leftover,
                        const DifferingKeys& differing_keys)
     : folder_(folder_of(result_file)) {
@@ -169,6 +177,13 @@ void RunJournal::open(const RunIdentity& identity, Leftover leftover,
             names.empty() ? std::string("the program's build or machine")
                           : fmt::format("{}", fmt::join(names, ", ")));
     }
+    read_parts();
+}
+
+void RunJournal::refresh() {
+    const std::scoped_lock guard(mutex_);
+    layers_.clear();
+    predictions_.clear();
     read_parts();
 }
 

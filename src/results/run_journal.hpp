@@ -51,6 +51,14 @@ class RunJournal {
     RunJournal(const std::filesystem::path& result_file, const RunIdentity& identity,
                Leftover leftover, const DifferingKeys& differing_keys);
 
+    /**
+     * The journal of a run of several ranks, on one that is not the root: the root has opened it
+     * before, holds the lock and alone removes it. Ranks see each other's work after refresh().
+     */
+    static std::unique_ptr<RunJournal> join(const std::filesystem::path& result_file);
+    /** Reads the parts that other ranks have stored. */
+    void refresh();
+
     static std::filesystem::path folder_of(const std::filesystem::path& result_file);
     const std::filesystem::path& folder() const { return folder_; }
 
@@ -69,6 +77,7 @@ class RunJournal {
     void remove();
 
   private:
+    explicit RunJournal(const std::filesystem::path& result_file);
     void open(const RunIdentity& identity, Leftover leftover, const DifferingKeys& differing_keys);
     void read_parts();
     void take_part(const std::filesystem::path& file);

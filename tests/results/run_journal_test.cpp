@@ -114,6 +114,21 @@ TEST_CASE("a damaged part is dropped and the rest is kept") {
     CHECK_FALSE(fs::exists(part));
 }
 
+TEST_CASE("ranks share the journal that their root has opened") {
+    const fs::path result = finished_journal();
+    RunJournal root = open(result, Leftover::resume);
+    const auto other = RunJournal::join(result);
+    CHECK(other->finished_layers().size() == 2);
+    FinishedLayer third = layer(0);
+    third.record.name = "blocks.1.attn.qkv";
+    other->store_layer(third);
+    other->store_predictions({"quantized", {{20, 21}, {5, 5}, {5, 5}, {0, 0}}});
+    CHECK_FALSE(root.layer("blocks.1.attn.qkv").has_value());
+    root.refresh();
+    test::check_equal(root.layer("blocks.1.attn.qkv")->record, third.record);
+    CHECK(root.predictions("quantized").image == std::vector<int64_t>{0, 1, 8, 9, 20, 21});
+}
+
 TEST_CASE("the temporary file of a killed process is ignored and removed") {
     const fs::path result = finished_journal();
     const fs::path part = part_of(result, ".layer.head.safetensors.4711-0.tmp");
