@@ -43,7 +43,10 @@ void run_pass(const TappedForward& forward, GramCollector& collector, const std:
             const auto count = static_cast<int64_t>(batch.indices.size());
             const auto pixels =
                 torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
-            forward.run(pixels.to(device), collector);
+            std::vector<std::string> ids;
+            for (const auto index : batch.indices) ids.push_back(pass.source->info(index).id);
+            GramTap tap(collector, std::move(ids));
+            forward.run(pixels.to(device), tap);
             progress.advance(count);
         },
         options);
@@ -61,7 +64,7 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
 
     const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
                              const std::string& name) {
-        GramCollector collector(layers);
+        GramCollector collector(layers, pass.row_sample);
         run_pass(forward, collector, title, pass, indices, device, bad, stop);
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.take(*layers[i].layer, name, statistics[i]);

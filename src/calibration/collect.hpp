@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "calibration/row_sample.hpp"
 #include "calibration/statistics.hpp"
 #include "data/image_source.hpp"
 #include "data/loader.hpp"
@@ -21,7 +22,8 @@ struct CalibrationPass {
     Preprocessing preprocessing;
     int64_t batch_size;  ///< images of one micro-batch
     /** Set: the training transform under this seed instead of resize and crop. */
-    std::optional<uint64_t> augmentation_seed;
+    std::optional<uint64_t> augmentation_seed = std::nullopt;
+    std::optional<RowSample> row_sample = std::nullopt;  ///< none: every row counts
 };
 
 /**

@@ -1,5 +1,6 @@
 #include "calibration/gram_accumulator.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -24,30 +25,59 @@ void add_row(const float* __restrict addend, double* __restrict coarse, double* 
 
 }  // namespace
 
-GramAccumulator::GramAccumulator(int64_t in_features)
-    : in_features_(in_features), coarse_(in_features), fine_(in_features) {}
+GramAccumulator::GramAccumulator(int64_t in_features, int64_t groups)
+    : in_features_(in_features),
+      coarse_(static_cast<std::size_t>(groups), PackedTriangle(in_features)),
+      fine_(coarse_) {}
 
 void GramAccumulator::add_rows(int64_t first_row, MatrixView<const float> block) {
     const std::lock_guard lock(mutex_);
     for (int64_t i = 0; i < block.rows; ++i) {
         const int64_t row = first_row + i;
-        add_row(block.row(i), coarse_.row(row), fine_.row(row), row + 1);
+        add_row(block.row(i), coarse_[0].row(row), fine_[0].row(row), row + 1);
+    }
+}
+
+void GramAccumulator::add_blocks(int64_t first_row, int64_t first_col, int64_t rows, int64_t cols,
+                                 const float* blocks) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t g = 0; g < coarse_.size(); ++g) {
+        for (int64_t i = 0; i < rows; ++i, blocks += cols) {
+            const int64_t row = first_row + i;
+            const int64_t count = std::min(cols, row + 1 - first_col);
+            if (count <= 0) continue;
+            add_row(blocks, coarse_[g].row(row) + first_col, fine_[g].row(row) + first_col, count);
+        }
+    }
+}
+
+void GramAccumulator::add_triangles(int64_t first_group, int64_t count, const float* triangles) {
+    const std::lock_guard lock(mutex_);
+    for (int64_t k = 0; k < count; ++k) {
+        auto& coarse = coarse_[static_cast<std::size_t>(first_group + k)].values();
+        auto& fine = fine_[static_cast<std::size_t>(first_group + k)].values();
+        add_row(triangles, coarse.data(), fine.data(), static_cast<int64_t>(coarse.size()));
+        triangles += coarse.size();
     }
 }
 
 bool GramAccumulator::finite() const {
-    for (int64_t i = 0; i < in_features_; ++i) {
-        if (!std::isfinite(coarse_.row(i)[i] + fine_.row(i)[i])) return false;
+    for (std::size_t g = 0; g < coarse_.size(); ++g) {
+        for (int64_t i = 0; i < in_features_; ++i) {
+            if (!std::isfinite(coarse_[g].row(i)[i] + fine_[g].row(i)[i])) return false;
+        }
     }
     return true;
 }
 
-PackedTriangle GramAccumulator::take() {
-    auto& total = coarse_.values();
-    const auto& remainder = fine_.values();
-    for (std::size_t k = 0; k < total.size(); ++k) total[k] += remainder[k];
-    fine_ = PackedTriangle();
-    return std::exchange(coarse_, PackedTriangle());
+std::vector<PackedTriangle> GramAccumulator::take() {
+    for (std::size_t g = 0; g < coarse_.size(); ++g) {
+        auto& total = coarse_[g].values();
+        const auto& remainder = fine_[g].values();
+        for (std::size_t k = 0; k < total.size(); ++k) total[k] += remainder[k];
+        fine_[g] = PackedTriangle();
+    }
+    return std::exchange(coarse_, {});
 }
 
 }  // namespace comq

@@ -11,7 +11,7 @@ namespace comq {
 /**
  * Sums fp32 Gram contributions of micro-batches so that the total does not depend on the order in
  * which they arrive: any number of threads or ranks gives the same bits, and more images never
- * lose digits.
+ * lose digits. Holds one lower triangle for each group of a layer.
  *
  * Each addend is split into a multiple of 2^-12 and a remainder rounded to a multiple of 2^-50;
  * both parts are summed in fp64 (error-free pre-rounding, as in Demmel and Nguyen, "Parallel
@@ -22,28 +22,40 @@ namespace comq {
  */
 class GramAccumulator {
   public:
-    /** A lower triangle of order `in_features`. */
-    explicit GramAccumulator(int64_t in_features);
+    explicit GramAccumulator(int64_t in_features, int64_t groups = 1);
 
     int64_t in_features() const { return in_features_; }
+    int64_t groups() const { return static_cast<int64_t>(coarse_.size()); }
+
+    // What follows is thread-safe.
 
     /**
-     * Adds rows first_row … first_row + block.rows − 1 of a symmetric contribution; row i reads
-     * columns 0 … i of `block` (the rest is ignored). Thread-safe.
+     * Adds rows first_row … first_row + block.rows − 1 of a symmetric contribution to the first
+     * group; row i reads columns 0 … i of `block` (the rest is ignored).
      */
     void add_rows(int64_t first_row, MatrixView<const float> block);
+
+    /**
+     * Adds to each group g the block `[rows, cols]` at blocks + g·rows·cols, whose first entry is
+     * (first_row, first_col) of the Gram. What lies above the diagonal is ignored.
+     */
+    void add_blocks(int64_t first_row, int64_t first_col, int64_t rows, int64_t cols,
+                    const float* blocks);
+
+    /** Adds a packed triangle to each of the groups from `first_group` on. */
+    void add_triangles(int64_t first_group, int64_t count, const float* triangles);
 
     /** True when every diagonal entry is finite. */
     bool finite() const;
 
-    /** The sum; the accumulator is empty afterwards. */
-    PackedTriangle take();
+    /** The sum of each group; the accumulator is empty afterwards. */
+    std::vector<PackedTriangle> take();
 
   private:
     int64_t in_features_;
     std::mutex mutex_;
-    PackedTriangle coarse_;  ///< sums of multiples of 2^-12
-    PackedTriangle fine_;    ///< sums of the remainders
+    std::vector<PackedTriangle> coarse_;  ///< sums of multiples of 2^-12, by group
+    std::vector<PackedTriangle> fine_;    ///< sums of the remainders
 };
 
 }  // namespace comq

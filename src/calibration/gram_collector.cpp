@@ -1,102 +1,214 @@
 #include "calibration/gram_collector.hpp"
 
 #include <algorithm>
+#include <cassert>
 
+#include "calibration/conv_gram.hpp"
+#include "calibration/depthwise_gram.hpp"
 #include "core/errors.hpp"
+#include "models/padding.hpp"
 
 namespace comq {
 
 namespace {
 
-// fp32 rounding grows with the rows of one product: up to this many, the relative error of a Gram
-// was measured as 1e-7 or less (tests/calibration/gram_test.cpp holds it below 2e-7).
-constexpr int64_t rows_per_product = 2048;
-
-// Patches of a convolution are built at most this many floats at a time.
+// Off the CPU, patches of a convolution are built at most this many floats at a time.
 constexpr int64_t patch_floats = 16 << 20;
 
-/** Rows of the triangle computed by one matrix product: narrow bands waste little above it. */
-int64_t band_height(int64_t in_features) {
-    return std::clamp<int64_t>((in_features / 6 + 31) / 32 * 32, 64, 384);
+// With fewer channels a group, products of shifted maps are too small to be fast.
+constexpr int64_t least_shifted_channels = 16;
+
+ConvAxis axis_of(const Conv2dOptions& options, int64_t size) {
+    const Padding padding = padding_of(options, size);
+    const int64_t extent = options.dilation * (options.kernel - 1) + 1;
+    ConvAxis axis;
+    axis.size = size;
+    axis.kernel = options.kernel;
+    axis.stride = options.stride;
+    axis.dilation = options.dilation;
+    axis.padding = padding.before;
+    axis.outputs = (size + padding.before + padding.after - extent) / options.stride + 1;
+    return axis;
+}
+
+ConvGeometry geometry_of(const Conv2dImpl& layer, const torch::Tensor& input) {
+    return {input.size(1), layer.groups(), axis_of(layer.options(), input.size(2)),
+            axis_of(layer.options(), input.size(3))};
+}
+
+/** Whether each output reads the input at its own place, and nothing else. */
+bool is_pointwise(const Conv2dOptions& options) {
+    return options.kernel == 1 && options.stride == 1 && options.groups == 1 &&
+           (options.padding == 0 || options.same_padding);
+}
+
+/** The maps themselves are the transposed rows of a pointwise convolution. */
+void add_pointwise(const torch::Tensor& maps, GramAccumulator& sums) {
+    const auto images = maps.flatten(2);  // [B, m, N]
+    const int64_t pixels = images.size(2);
+    const int64_t images_at_once = std::max<int64_t>(rows_per_product / pixels, 1);
+    for (int64_t first = 0; first < images.size(0); first += images_at_once) {
+        const int64_t count = std::min(images_at_once, images.size(0) - first);
+        if (count > 1) {
+            const auto side_by_side = images.narrow(0, first, count).permute({1, 0, 2});
+            add_product(side_by_side.reshape({1, images.size(1), -1}), sums);
+            continue;
+        }
+        for (int64_t start = 0; start < pixels; start += rows_per_product) {
+            const int64_t width = std::min(rows_per_product, pixels - start);
+            add_product(images.narrow(0, first, 1).narrow(2, start, width), sums);
+        }
+    }
+}
+
+std::vector<OutputRun> every_output(const ConvGeometry& geometry, int64_t batch) {
+    std::vector<OutputRun> runs;
+    for (int64_t image = 0; image < batch; ++image) {
+        for (int64_t y = 0; y < geometry.y.outputs; ++y) {
+            runs.push_back({image, y, 0, geometry.x.outputs});
+        }
+    }
+    return runs;
+}
+
+std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSample& sample,
+                                       const std::string& layer,
+                                       const std::vector<std::string>& images) {
+    std::vector<OutputRun> runs;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+        for (const int64_t output : sample.rows(layer, images[i], geometry.outputs())) {
+            runs.push_back({static_cast<int64_t>(i), output / geometry.x.outputs,
+                            output % geometry.x.outputs, 1});
+        }
+    }
+    return runs;
+}
+
+/** A triangle whose coordinates are [positions, channels] in the order [channels, positions]. */
+PackedTriangle channels_outermost(const PackedTriangle& triangle, int64_t positions) {
+    const int64_t channels = triangle.order() / positions;
+    const auto source = [&](int64_t i) { return i % positions * channels + i / positions; };
+    PackedTriangle ordered(triangle.order());
+    for (int64_t i = 0; i < triangle.order(); ++i) {
+        for (int64_t j = 0; j <= i; ++j) {
+            const auto [low, high] = std::minmax({source(i), source(j)});
+            ordered.row(i)[j] = triangle.row(high)[low];
+        }
+    }
+    return ordered;
 }
 
 }  // namespace
 
-GramCollector::GramCollector(const std::vector<Network::LayerEntry>& layers) {
+GramCollector::LayerSums::LayerSums(const QuantizableLayer& layer)
+    : gram(layer.in_features(), layer.groups()) {
+    const auto* convolution = dynamic_cast<const Conv2dImpl*>(&layer);
+    if (convolution != nullptr && layer.weight().is_cpu()) {
+        outer_positions = convolution->options().kernel * convolution->options().kernel;
+    }
+}
+
+GramCollector::GramCollector(const std::vector<Network::LayerEntry>& layers,
+                             std::optional<RowSample> sample)
+    : sample_(std::move(sample)) {
     for (const auto& entry : layers) {
-        auto sums = std::make_unique<LayerSums>();
-        for (int64_t g = 0; g < entry.layer->groups(); ++g) {
-            sums->groups.push_back(std::make_unique<GramAccumulator>(entry.layer->in_features()));
-        }
-        sums_.emplace(entry.layer, std::move(sums));
+        sums_.emplace(entry.layer, std::make_unique<LayerSums>(*entry.layer));
     }
 }
 
-torch::Tensor GramCollector::on_input(const QuantizableLayer& layer, const torch::Tensor& input) {
+void GramCollector::add(const QuantizableLayer& layer, const torch::Tensor& input,
+                        const std::vector<std::string>& images) {
     const auto found = sums_.find(&layer);
-    if (found == sums_.end()) return input;
+    if (found == sums_.end()) return;
     LayerSums& sums = *found->second;
-
-    // The patches of a large map are worth several times the map: a few images at a time.
-    const int64_t images = input.size(0);
-    const int64_t floats_per_image =
-        layer.kind() == LayerKind::linear ? 1 : input[0].numel() * layer.weight()[0][0].numel();
+    const auto* convolution = dynamic_cast<const Conv2dImpl*>(&layer);
+    if (convolution != nullptr && input.is_cpu()) {
+        add_convolution(*convolution, input.contiguous(), images, sums);
+        return;
+    }
+    if (convolution == nullptr) {
+        add_rows(sampled(layer, layer.rows(input), images), sums);
+        return;
+    }
+    // Off the CPU; the patches of a large map are worth several times the map.
+    const int64_t floats_per_image = input[0].numel() * layer.weight()[0][0].numel();
     const int64_t at_once = std::max<int64_t>(1, patch_floats / floats_per_image);
-    for (int64_t first = 0; first < images; first += at_once) {
-        const auto part = input.narrow(0, first, std::min(at_once, images - first));
-        const auto rows = layer.rows(part);
-        sums.rows += rows.size(1);
-        for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
-            const int64_t count = std::min(rows_per_product, rows.size(1) - start);
-            const auto chunk = rows.narrow(1, start, count);
-            if (layer.groups() == 1) {
-                add_dense(sums, chunk[0]);
-            } else {
-                add_grouped(sums, chunk);
-            }
+    for (int64_t first = 0; first < input.size(0); first += at_once) {
+        const int64_t count = std::min(at_once, input.size(0) - first);
+        const auto part =
+            std::span(images).subspan(images.empty() ? 0 : static_cast<std::size_t>(first),
+                                      images.empty() ? 0 : static_cast<std::size_t>(count));
+        add_rows(sampled(layer, layer.rows(input.narrow(0, first, count)), part), sums);
+    }
+}
+
+void GramCollector::add_convolution(const Conv2dImpl& layer, const torch::Tensor& input,
+                                    const std::vector<std::string>& images, LayerSums& sums) const {
+    const ConvGeometry geometry = geometry_of(layer, input);
+    const Maps maps{input.data_ptr<float>(), input.size(0)};
+    if (sample_ && !sample_->takes_all(geometry.outputs())) {
+        const auto runs =
+            sampled_outputs(geometry, *sample_, layer.QuantizableLayer::name(), images);
+        sums.rows += static_cast<int64_t>(runs.size());
+        add_gathered_patches(geometry, maps, runs, sums.gram);
+        return;
+    }
+    sums.rows += maps.batch * geometry.outputs();
+    if (is_pointwise(layer.options())) {
+        add_pointwise(input, sums.gram);
+    } else if (geometry.channels_per_group() == 1) {
+        add_depthwise(geometry, maps, sums.gram);
+    } else if (geometry.positions() > 1 &&
+               geometry.channels_per_group() >= least_shifted_channels) {
+        add_shifted_products(geometry, maps, sums.gram);
+    } else {
+        add_gathered_patches(geometry, maps, every_output(geometry, maps.batch), sums.gram);
+    }
+}
+
+torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch::Tensor& rows,
+                                     std::span<const std::string> images) const {
+    if (!sample_) return rows;
+    assert(!images.empty());
+    const int64_t available = rows.size(1) / static_cast<int64_t>(images.size());
+    if (sample_->takes_all(available)) return rows;
+    std::vector<int64_t> chosen;
+    int64_t first = 0;
+    for (const auto& image : images) {
+        for (const int64_t row : sample_->rows(layer.name(), image, available)) {
+            chosen.push_back(first + row);
         }
+        first += available;
     }
-    return input;
+    return rows.index_select(1, torch::tensor(chosen, torch::kInt64).to(rows.device()));
 }
 
-void GramCollector::add_dense(LayerSums& sums, const torch::Tensor& rows) {
-    const int64_t m = rows.size(1);
-    const int64_t height = band_height(m);
-    for (int64_t first = 0; first < m; first += height) {
-        const int64_t last = std::min(first + height, m);
-        const auto band =
-            torch::mm(rows.narrow(1, first, last - first).t(), rows.narrow(1, 0, last))
-                .to(torch::kCPU)
-                .contiguous();
-        sums.groups[0]->add_rows(first, {band.data_ptr<float>(), last - first, last});
-    }
-}
-
-void GramCollector::add_grouped(LayerSums& sums, const torch::Tensor& rows) {
-    const auto grams = torch::bmm(rows.transpose(1, 2), rows).to(torch::kCPU).contiguous();
-    const int64_t m = grams.size(1);
-    for (int64_t g = 0; g < grams.size(0); ++g) {
-        const float* gram = grams.data_ptr<float>() + g * m * m;
-        sums.groups[static_cast<std::size_t>(g)]->add_rows(0, {gram, m, m});
+void GramCollector::add_rows(const torch::Tensor& rows, LayerSums& sums) const {
+    sums.rows += rows.size(1);
+    for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
+        const int64_t count = std::min(rows_per_product, rows.size(1) - start);
+        add_product(rows.narrow(1, start, count).transpose(1, 2), sums.gram);
     }
 }
 
 void GramCollector::take(const QuantizableLayer& layer, const std::string& name,
                          LayerStatistics& statistics) {
     LayerSums& sums = *sums_.at(&layer);
+    if (!sums.gram.finite()) {
+        throw InputError(
+            "layer '{}': its inputs contain NaN or infinite values; check the checkpoint and the "
+            "images",
+            layer.name());
+    }
     statistics.in_features = layer.in_features();
     statistics.groups = layer.groups();
     statistics.rows[name] = sums.rows;
-    auto& grams = statistics.grams[name];
-    for (auto& group : sums.groups) {
-        if (!group->finite()) {
-            throw InputError(
-                "layer '{}': its inputs contain NaN or infinite values; check the "
-                "checkpoint and the images",
-                layer.name());
-        }
-        grams.push_back(group->take());
+    auto grams = sums.gram.take();
+    const int64_t channels = layer.in_features() / sums.outer_positions;
+    if (sums.outer_positions > 1 && channels > 1) {
+        for (auto& gram : grams) gram = channels_outermost(gram, sums.outer_positions);
     }
+    statistics.grams[name] = std::move(grams);
 }
 
 int64_t gram_bytes(const QuantizableLayer& layer) {

@@ -4,25 +4,35 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "calibration/gram_accumulator.hpp"
+#include "calibration/row_sample.hpp"
 #include "calibration/statistics.hpp"
 #include "models/network.hpp"
 
 namespace comq {
 
 /**
- * Tap that sums H = XᵀX of the inputs of chosen layers. One collector serves all threads: what it
- * sums does not depend on the order of the micro-batches (GramAccumulator).
+ * Sums H = XᵀX of the inputs of chosen layers. One collector serves all threads: what it sums does
+ * not depend on the order of the micro-batches (GramAccumulator).
  */
-class GramCollector : public Tap {
+class GramCollector {
   public:
-    explicit GramCollector(const std::vector<Network::LayerEntry>& layers);
+    explicit GramCollector(const std::vector<Network::LayerEntry>& layers,
+                           std::optional<RowSample> sample = std::nullopt);
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override;
+    /**
+     * Adds the rows of `input`. `images` names the images of its batch, in order; it is read only
+     * where rows are sampled.
+     */
+    void add(const QuantizableLayer& layer, const torch::Tensor& input,
+             const std::vector<std::string>& images);
 
     /**
      * Moves the sums of `layer` into `statistics` under `name`. Throws InputError naming the layer
@@ -32,13 +42,37 @@ class GramCollector : public Tap {
 
   private:
     struct LayerSums {
-        std::vector<std::unique_ptr<GramAccumulator>> groups;
+        explicit LayerSums(const QuantizableLayer& layer);
+        GramAccumulator gram;
+        /** Kernel positions by which a convolution's coordinates are ordered outermost. */
+        int64_t outer_positions = 1;
         std::atomic<int64_t> rows = 0;
     };
-    void add_dense(LayerSums& sums, const torch::Tensor& rows);
-    void add_grouped(LayerSums& sums, const torch::Tensor& rows);
+    void add_convolution(const Conv2dImpl& layer, const torch::Tensor& input,
+                         const std::vector<std::string>& images, LayerSums& sums) const;
+    /** The rows `[groups, N, m]` that count. */
+    torch::Tensor sampled(const QuantizableLayer& layer, const torch::Tensor& rows,
+                          std::span<const std::string> images) const;
+    void add_rows(const torch::Tensor& rows, LayerSums& sums) const;
 
+    std::optional<RowSample> sample_;
     std::unordered_map<const QuantizableLayer*, std::unique_ptr<LayerSums>> sums_;
+};
+
+/** Tap that hands the inputs of one batch of images to a collector. */
+class GramTap : public Tap {
+  public:
+    GramTap(GramCollector& collector, std::vector<std::string> images)
+        : collector_(collector), images_(std::move(images)) {}
+
+    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+        collector_.add(layer, input, images_);
+        return input;
+    }
+
+  private:
+    GramCollector& collector_;
+    std::vector<std::string> images_;
 };
 
 /** Bytes that a GramCollector holds for one layer. */

@@ -2,20 +2,24 @@
 
 #include <algorithm>
 
+#include "models/padding.hpp"
+
 namespace comq {
 
 namespace {
 
 thread_local Tap* tap_of_this_thread = nullptr;
 
-/** Pixels to add along one axis so that the output has ceil(size / stride) of them. */
-int64_t same_padding_of(int64_t size, const Conv2dOptions& options) {
+}  // namespace
+
+Padding padding_of(const Conv2dOptions& options, int64_t size) {
+    if (!options.same_padding) return {options.padding, options.padding};
+    // So many that the output has ceil(size / stride) pixels.
     const int64_t outputs = (size + options.stride - 1) / options.stride;
     const int64_t extent = options.dilation * (options.kernel - 1) + 1;
-    return std::max<int64_t>((outputs - 1) * options.stride + extent - size, 0);
+    const int64_t total = std::max<int64_t>((outputs - 1) * options.stride + extent - size, 0);
+    return {total / 2, total - total / 2};
 }
-
-}  // namespace
 
 TapScope::TapScope(Tap* tap) : previous_(tap_of_this_thread) { tap_of_this_thread = tap; }
 TapScope::~TapScope() { tap_of_this_thread = previous_; }
@@ -43,11 +47,11 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOp
 
 torch::Tensor Conv2dImpl::same_padded(const torch::Tensor& input) const {
     if (!options_.same_padding) return input;
-    const int64_t height = same_padding_of(input.size(2), options_);
-    const int64_t width = same_padding_of(input.size(3), options_);
-    if (height == 0 && width == 0) return input;
-    return torch::constant_pad_nd(
-        input, {width / 2, width - width / 2, height / 2, height - height / 2}, 0);
+    const Padding height = padding_of(options_, input.size(2));
+    const Padding width = padding_of(options_, input.size(3));
+    if (height.after == 0 && width.after == 0) return input;
+    return torch::constant_pad_nd(input, {width.before, width.after, height.before, height.after},
+                                  0);
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {

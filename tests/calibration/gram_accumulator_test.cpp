@@ -33,7 +33,7 @@ PackedTriangle sum_in_order(const std::vector<Matrix<float>>& addends,
                             const std::vector<int64_t>& order) {
     GramAccumulator accumulator(addends.front().rows());
     for (const auto k : order) accumulator.add_rows(0, addends[static_cast<std::size_t>(k)].view());
-    return accumulator.take();
+    return accumulator.take().front();
 }
 
 }  // namespace
@@ -71,7 +71,33 @@ TEST_CASE("rows may be added in bands") {
     whole.add_rows(0, addend.view());
     banded.add_rows(4, {addend.row(4), 5, 9});
     banded.add_rows(0, {addend.data(), 4, 4, 9});
-    CHECK(std::ranges::equal(whole.take().values(), banded.take().values()));
+    CHECK(std::ranges::equal(whole.take()[0].values(), banded.take()[0].values()));
+}
+
+TEST_CASE("blocks and packed triangles add up to the whole in every group") {
+    const auto addends = contributions(5, 2);
+    GramAccumulator whole(5), blocks(5, 2), triangles(5, 2);
+    whole.add_rows(0, addends[1].view());
+    const auto block_of_both = [&](int64_t row, int64_t col, int64_t rows, int64_t cols) {
+        std::vector<float> values;
+        for (const auto& addend : addends) {
+            for (int64_t i = 0; i < rows; ++i) {
+                for (int64_t j = 0; j < cols; ++j) values.push_back(addend(row + i, col + j));
+            }
+        }
+        blocks.add_blocks(row, col, rows, cols, values.data());
+    };
+    block_of_both(0, 0, 2, 2);
+    block_of_both(2, 0, 3, 2);
+    block_of_both(2, 2, 3, 3);
+    std::vector<float> packed;
+    for (int64_t i = 0; i < 5; ++i) {
+        for (int64_t j = 0; j <= i; ++j) packed.push_back(addends[1](i, j));
+    }
+    triangles.add_triangles(1, 1, packed.data());
+    const auto expected = whole.take()[0];
+    CHECK(std::ranges::equal(blocks.take()[1].values(), expected.values()));
+    CHECK(std::ranges::equal(triangles.take()[1].values(), expected.values()));
 }
 
 TEST_CASE("a NaN or infinite contribution is noticed") {

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "calibration/conv_geometry.hpp"
+#include "calibration/gram_accumulator.hpp"
+#include "calibration/patches.hpp"
+
+namespace comq {
+
+// Grams of the patches of a micro-batch, built without the im2col matrix. `sums` holds them with
+// the positions of the kernel outermost: coordinate position·(channels per group) + channel.
+
+/** fp32 rounding grows with the rows of one product: up to this many, the relative error of a Gram
+ *  was measured as 1e-7 or less (tests/calibration holds it below 2e-7). */
+inline constexpr int64_t rows_per_product = 2048;
+
+/**
+ * Adds XᵀX of `[groups, m, N]`, N ≤ rows_per_product: in bands of the lower triangle where there is
+ * one group, since only half of the product is needed.
+ */
+void add_product(const torch::Tensor& transposed_rows, GramAccumulator& sums);
+
+/** From patches gathered for a strip of outputs at a time, for few channels. */
+void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
+                          std::span<const OutputRun> runs, GramAccumulator& sums);
+
+/**
+ * From products of shifted maps: the block of two kernel positions depends, but for the borders, on
+ * their distance only, so a 3×3 kernel needs 13 distances instead of 45 blocks. Borders are sums of
+ * their own that are added where they belong, never subtracted, so a diagonal stays a sum of
+ * squares.
+ */
+void add_shifted_products(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums);
+
+}  // namespace comq

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "calibration/conv_geometry.hpp"
+
+namespace comq {
+
+/** Maps `[batch, channels, y.size, x.size]`, contiguous. */
+struct Maps {
+    const float* values = nullptr;
+    int64_t batch = 0;
+
+    const float* plane(const ConvGeometry& geometry, int64_t image, int64_t channel) const {
+        return values + (image * geometry.channels + channel) * geometry.y.size * geometry.x.size;
+    }
+};
+
+/** Neighbouring outputs of one row: (y, x), (y, x + 1), … */
+struct OutputRun {
+    int64_t image = 0;
+    int64_t y = 0;
+    int64_t x = 0;
+    int64_t count = 0;
+};
+
+/**
+ * Writes the patches of `runs`, N outputs in all, as `[groups, positions, channels per group, N]`:
+ * the transposed rows of im2col with the positions of the kernel outermost.
+ */
+void gather_patches(const ConvGeometry& geometry, const Maps& maps, std::span<const OutputRun> runs,
+                    float* patches);
+
+/** A row of a map, or every stride-th value of it: (y, x), (y, x + stride), … */
+struct MapRun {
+    int64_t image = 0;
+    int64_t y = 0;
+    int64_t x = 0;
+    int64_t count = 0;
+};
+
+/**
+ * Writes what stands (shift_y, shift_x) away from the values of `runs`, N in all, as
+ * `[channels, N]`. All of it must lie inside the maps.
+ */
+void gather_values(const ConvGeometry& geometry, const Maps& maps, std::span<const MapRun> runs,
+                   int64_t shift_y, int64_t shift_x, float* values);
+
+}  // namespace comq
