@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/vector_clones.hpp"
+
 namespace comq {
 
 namespace {
@@ -12,6 +14,7 @@ namespace {
 constexpr double round_to_coarse = 0x1.8p40;  // q = 2^-12
 constexpr double round_to_fine = 0x1.8p2;     // q = 2^-50
 
+COMQ_VECTOR_CLONES
 void add_row(const float* __restrict addend, double* __restrict coarse, double* __restrict fine,
              int64_t count) {
     for (int64_t j = 0; j < count; ++j) {
