@@ -44,7 +44,7 @@ struct BenchLayer {
         GramCollector collector({{linear.ptr().get(), 0, true}});
         const auto batches = inputs.split(micro_batch_rows);
         tbb::parallel_for(std::size_t{0}, batches.size(),
-                          [&](std::size_t i) { collector.on_input(*linear, batches[i]); });
+                          [&](std::size_t i) { collector.add(*linear, batches[i], {}); });
         LayerStatistics statistics;
         collector.take(*linear, statistic::gram, statistics);
         return statistics;

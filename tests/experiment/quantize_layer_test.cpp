@@ -22,7 +22,7 @@ QuantizedLayer quantize_on(QuantizableLayer& layer, const torch::Tensor& input, 
     layer.set_name("layer");
     const auto weight = layer.weight().clone();
     GramCollector collector({{&layer, 0, true}});
-    collector.on_input(layer, input);
+    collector.add(layer, input, {});
     LayerStatistics statistics;
     collector.take(layer, statistic::gram, statistics);
     QuantizationConfig config;
