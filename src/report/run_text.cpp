@@ -12,6 +12,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "report/config_values.hpp"
+#include "report/csv.hpp"
 #include "results/layer_columns.hpp"
 
 namespace comq {
@@ -99,13 +100,6 @@ std::string layer_table(const RunRecord& run, std::string_view sort) {
             layer.seconds);
     }
     return text;
-}
-
-std::string csv_field(const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 
 #include "core/hash.hpp"
 #include "core/paths.hpp"
+#include "core/shell_words.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
 
@@ -27,24 +28,6 @@ namespace comq {
 namespace fs = std::filesystem;
 
 namespace {
-
-/** For a POSIX shell; words of harmless characters stay as they are. */
-std::string shell_quoted(std::string_view word) {
-    constexpr std::string_view harmless =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
-    if (!word.empty() && word.find_first_not_of(harmless) == std::string_view::npos) {
-        return std::string(word);
-    }
-    std::string quoted = "'";
-    for (const char c : word) {
-        if (c == '\'') {
-            quoted += "'\\''";
-        } else {
-            quoted += c;
-        }
-    }
-    return quoted + "'";
-}
 
 /** Output of `git arguments` in `folder`, or none when it fails. */
 std::optional<std::string> git(const fs::path& folder, std::string_view arguments) {
