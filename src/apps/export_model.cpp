@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "apps/run_program.hpp"
+#include "core/version.hpp"
+#include "experiment/restore_network.hpp"
+#include "results/run_file.hpp"
+#include "storage/safetensors.hpp"
+#include "tensor/bridge.hpp"
+
+using namespace comq;
+
+namespace {
+
+struct Arguments {
+    std::string run;
+    std::string format = "safetensors";
+    std::string output;
+    std::string weights;
+};
+
+void export_model(const Arguments& arguments) {
+    const RunRecord run = read_run_file(arguments.run, ReadScope::everything);
+    const LoadedModel model = restore_network(run, arguments.run, arguments.weights);
+    TensorMap tensors;
+    for (const auto& [name, tensor] : model.network->state_dict()) {
+        tensors[name] = to_host(tensor.detach());
+    }
+    // Python's loaders of this format ask for the key "format".
+    write_safetensors(arguments.output, tensors,
+                      {{"format", "pt"},
+                       {"model", model.description->name},
+                       {"identity", run.identity},
+                       {"made_by", fmt::format("comq {}", version())}});
+    fmt::print("{}: {} tensors of {}, {} of them dequantized layers\n", arguments.output,
+               tensors.size(), model.description->name, run.layers.size());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app(
+        "Writes the quantized network of a run as a checkpoint of floats under the names of timm "
+        "(transformers) or torchvision (CNNs).",
+        "export_model");
+    Arguments arguments;
+    app.add_option("RUN", arguments.run, "result file (.h5)")->required();
+    app.add_option("-o,--output", arguments.output, "checkpoint to write")->required();
+    app.add_option("--format", arguments.format, "of the checkpoint")
+        ->check(CLI::IsMember({"safetensors"}))
+        ->capture_default_str();
+    app.add_option("--weights", arguments.weights,
+                   "checkpoint the run started from, when it has moved");
+    app.set_version_flag("--version", fmt::format("export_model {}", version_line()));
+    app.footer("Example:\n  export_model results/deit_tiny_4bit.h5 -o deit_tiny_4bit.safetensors");
+    return run_program(app, argc, argv, [&] { export_model(arguments); });
+}
