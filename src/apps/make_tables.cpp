@@ -1,0 +1,117 @@
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/run_program.hpp"
+#include "core/paths.hpp"
+#include "core/shell_words.hpp"
+#include "core/version.hpp"
+#include "experiment/setup.hpp"
+#include "storage/atomic_file.hpp"
+#include "table/missing_runs.hpp"
+#include "table/render.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Arguments {
+    std::string spec;
+    TableFormat format = TableFormat::markdown;
+    std::string output;
+    std::vector<std::string> results{"results"};
+    bool skip_unreadable = false;
+    bool run_missing = false;
+    std::string launcher = "local";
+};
+
+/** A shipped table can be named from any folder: "experiments/table_demo.yaml". */
+fs::path spec_file(const std::string& name) {
+    if (fs::exists(name)) return name;
+    const auto shipped = data_folder() / name;
+    return fs::exists(shipped) ? shipped : fs::path(name);
+}
+
+std::vector<ResultFile> read_results(const Arguments& arguments) {
+    auto found =
+        find_results({arguments.results.begin(), arguments.results.end()},
+                     arguments.skip_unreadable ? Unreadable::pass_over : Unreadable::refuse);
+    for (const std::string& warning : found.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    return std::move(found.files);
+}
+
+/** Hands the runs to run_sweep, which is built and installed beside this program. */
+void run_missing(const Arguments& arguments, const TableSpec& spec, const Table& table) {
+    const auto program = fs::read_symlink("/proc/self/exe").parent_path() / "run_sweep";
+    const auto folder = fs::path(arguments.results.front()) / spec.file.stem();
+    for (const auto& sweep : write_sweeps(table.missing(), folder)) {
+        const std::string command =
+            fmt::format("{} {} --launcher {}", shell_quoted(program.string()),
+                        shell_quoted(sweep.string()), arguments.launcher);
+        fmt::print(stderr, "{}\n", command);
+        const int status = std::system(command.c_str());
+        const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+        if (exit_code != 0) {
+            throw Error(static_cast<ExitCode>(exit_code),
+                        fmt::format("run_sweep ended with exit code {}; the same command goes on "
+                                    "with what is left",
+                                    exit_code));
+        }
+    }
+}
+
+void run(const Arguments& arguments) {
+    const FillOptions options{known_names(), arguments.results.front()};
+    const TableSpec spec = read_table_spec(spec_file(arguments.spec), options.known);
+    Table table = fill_table(spec, read_results(arguments), options);
+    if (arguments.run_missing && !table.missing().empty()) {
+        run_missing(arguments, spec, table);
+        table = fill_table(spec, read_results(arguments), options);
+    }
+    const std::string text = render(table, arguments.format);
+    if (arguments.output.empty()) {
+        fmt::print("{}", text);
+    } else {
+        write_file_atomically(arguments.output, std::as_bytes(std::span(text)));
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Builds a table from result files and published numbers.", "make_tables");
+    Arguments arguments;
+    const std::map<std::string, TableFormat> formats{{"md", TableFormat::markdown},
+                                                     {"latex", TableFormat::latex},
+                                                     {"csv", TableFormat::csv},
+                                                     {"html", TableFormat::html}};
+    app.add_option("SPEC", arguments.spec, "table (.yaml), described in experiments/README.md")
+        ->required();
+    app.add_option("--format", arguments.format, "md, latex, csv or html")
+        ->transform(CLI::CheckedTransformer(formats))
+        ->default_str("md");
+    app.add_option("-o,--output", arguments.output, "file to write instead of the terminal");
+    app.add_option("--results", arguments.results,
+                   "folders that are searched for result files; missing runs go to the first")
+        ->capture_default_str();
+    app.add_flag("--skip-unreadable", arguments.skip_unreadable,
+                 "warn of result files that can't be read instead of stopping");
+    app.add_flag("--run-missing", arguments.run_missing, "run what the table misses first");
+    app.add_option("--launcher", arguments.launcher, "where missing runs go: local or slurm")
+        ->check(CLI::IsMember({"local", "slurm"}))
+        ->capture_default_str();
+    app.set_version_flag("--version", fmt::format("make_tables {}", version_line()));
+    app.footer(
+        "Examples:\n"
+        "  make_tables experiments/table_demo.yaml --run-missing\n"
+        "  make_tables experiments/table_vit.yaml --format latex -o table_vit.tex");
+    return run_program(app, argc, argv, [&] { run(arguments); });
+}

@@ -1,0 +1,65 @@
+#include "table/cell_text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+namespace comq {
+
+namespace {
+
+std::string number(double value, int digits, const CellStyle& style, bool with_sign = false) {
+    const std::string magnitude = fmt::format("{:.{}f}", std::abs(value), digits);
+    const bool zero = magnitude.find_first_of("123456789") == std::string::npos;
+    if (value < 0 && !zero) return style.minus + magnitude;
+    return with_sign && !zero ? "+" + magnitude : magnitude;
+}
+
+std::string value_text(const std::optional<TableValue>& value, int digits, const CellStyle& style) {
+    if (!value) return style.empty;
+    std::string text = number(value->value, digits, style);
+    if (value->best) text = style.bold(text);
+    if (!std::isnan(value->standard_error)) {
+        text += style.plus_minus + number(value->standard_error, digits, style);
+    }
+    if (value->notes.empty()) return text;
+    std::vector<std::string> marks;
+    for (const std::size_t note : value->notes) marks.push_back(note_mark(note));
+    return text + style.raised(fmt::format("{}", fmt::join(marks, ",")));
+}
+
+}  // namespace
+
+std::string cell_text(const TableCell& cell, bool with_published, const CellStyle& style) {
+    const int digits = info_of(cell.measure).digits;
+    const std::string ours = value_text(cell.ours, digits, style);
+    if (!with_published) return ours;
+    if (!cell.published && !cell.ours) return style.empty;
+    // Nobody runs it here, as with the methods of others.
+    if (!cell.ours && cell.missing.empty()) return value_text(cell.published, digits, style);
+    const auto difference = cell.difference();
+    return value_text(cell.published, digits, style) + style.separator + ours + style.separator +
+           (difference ? number(*difference, digits, style, true) : style.empty);
+}
+
+std::string note_mark(std::size_t position) {
+    std::string mark(1, static_cast<char>('a' + position % 26));
+    return position < 26 ? mark : note_mark(position / 26 - 1) + mark;
+}
+
+std::string explain_cells(const Table& table) {
+    std::string text;
+    if (table.has_published()) {
+        text = "A cell: published / ours / ours less published, where the two are comparable. ";
+    }
+    text += table.seeds.size() > 1
+                ? fmt::format(
+                      "± is one standard error over {} seeds; of a single run, of Top-1 "
+                      "over the images.",
+                      table.seeds.size())
+                : "± is one standard error of a run over its evaluation images.";
+    return text + " Bold: the best of the comparable numbers, those without a mark.";
+}
+
+}  // namespace comq

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "table/table.hpp"
+
+namespace comq {
+
+/**
+ * Writes a sweep (for run_sweep) into `folder` for each config that missing runs start from, and
+ * returns their files. The results of a sweep go to a folder of its name beside it.
+ */
+std::vector<std::filesystem::path> write_sweeps(const std::vector<MissingRun>& missing,
+                                                const std::filesystem::path& folder);
+
+}  // namespace comq

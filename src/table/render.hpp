@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "table/table.hpp"
+
+namespace comq {
+
+enum class TableFormat { markdown, latex, csv, html };
+
+/** Each ends in a newline. */
+std::string render_markdown(const Table& table);
+/** A `table` environment for \\input; needs no package. Missing runs are comments. */
+std::string render_latex(const Table& table);
+/** A line for each cell, with everything that is known of it. */
+std::string render_csv(const Table& table);
+/** A page of its own. */
+std::string render_html(const Table& table);
+
+std::string render(const Table& table, TableFormat format);
+
+}  // namespace comq

@@ -1,0 +1,204 @@
+#include <cmath>
+
+#include "core/errors.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+#include "table/made_runs.hpp"
+#include "table/table.hpp"
+
+using namespace comq;
+using Overrides = std::vector<std::string>;
+
+namespace {
+
+constexpr const char* two_rows =
+    "columns: [{id: vit, label: ViT}]\n"
+    "rows:\n"
+    "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
+    "  - {id: rtn, label: RTN, set: {quantization: {method: rtn}}}\n";
+
+Table fill(const std::string& spec, const std::vector<ResultFile>& results) {
+    return fill_table(read_table_spec(test::spec_with(spec), {}), results, {});
+}
+
+const TableCell& cell(const Table& table, std::size_t row, std::size_t column = 0) {
+    return table.rows.at(row).cells.at(column);
+}
+
+std::vector<std::string> notes(const Table& table, const TableValue& value) {
+    std::vector<std::string> texts;
+    for (const std::size_t note : value.notes) texts.push_back(table.notes.at(note));
+    return texts;
+}
+
+}  // namespace
+
+TEST_CASE("runs find their cells by what they contain") {
+    const auto folder = test::temporary_folder();
+    const Table table =
+        fill(two_rows, {test::result_of(folder, "x.h5", {.right = 90}),
+                        test::result_of(folder, "y.h5", {{"quantization.method=rtn"}, 80}),
+                        test::result_of(folder, "z.h5", {{"quantization.bits=3"}, 70})});
+    REQUIRE(table.rows.size() == 2);
+    CHECK(cell(table, 0).ours->value == Approx(90));
+    CHECK(cell(table, 0).ours->standard_error == Approx(3));
+    CHECK(cell(table, 0).files.at(0).filename() == "x.h5");
+    CHECK(cell(table, 1).ours->value == Approx(80));
+    CHECK(cell(table, 0).ours->best);
+    CHECK_FALSE(cell(table, 1).ours->best);
+    CHECK(table.missing().empty());
+    CHECK(table.notes.empty());
+}
+
+TEST_CASE("a run with another choice of quantization than the cell's fills nothing") {
+    const auto folder = test::temporary_folder();
+    const Table table =
+        fill(two_rows, {test::result_of(folder, "x.h5", {{"quantization.sweeps=7"}, 90})});
+    CHECK_FALSE(cell(table, 0).ours.has_value());
+}
+
+TEST_CASE("seeds are averaged, and a seed that is missing is named by its command") {
+    const auto folder = test::temporary_folder();
+    std::vector<ResultFile> results{
+        test::result_of(folder, "x.h5", {{"seed=0"}, 80}),
+        test::result_of(folder, "y.h5", {{"seed=1"}, 84}),
+        test::result_of(folder, "copy of y.h5", {{"seed=1"}, 84}),
+    };
+    const std::string spec = std::string("seeds: [0, 1, 2]\n") + two_rows;
+    const Table table = fill(spec, results);
+    CHECK(cell(table, 0).ours->value == Approx(82));
+    CHECK(cell(table, 0).ours->standard_error == Approx(2));
+    CHECK(cell(table, 0).ours->runs == 2);
+    REQUIRE(cell(table, 0).missing.size() == 1);
+    CHECK(cell(table, 0).missing[0].command() ==
+          "run_experiment configs/demo_vit_4bit.yaml quantization.method=comq seed=2 --output "
+          "results/table_test/comq_vit_seed2.h5");
+    CHECK(table.missing().size() == 4);
+}
+
+TEST_CASE("two files that claim a cell and differ by more than the seed are refused") {
+    const auto folder = test::temporary_folder();
+    const auto base = test::result_of(folder, "base.h5", {.right = 80});
+    const auto refused = [&](const test::MadeRun& other, const std::string& reason) {
+        INFO(reason);
+        const std::vector<ResultFile> results{base, test::result_of(folder, "other.h5", other)};
+        CHECK_THROWS_AS(fill(two_rows, results), InputError);
+        CHECK_THROWS_WITH(fill(two_rows, results), ContainsSubstring("cell comq/vit: ") &&
+                                                       ContainsSubstring("base.h5 and ") &&
+                                                       ContainsSubstring("other.h5 both fill it") &&
+                                                       ContainsSubstring(reason));
+    };
+    refused({{"calibration.images=64", "seed=1"}}, "calibration.images (256, 64)");
+    refused({.overrides = {"seed=1"}, .checkpoint = "another"}, "the checkpoint");
+    refused({.overrides = {"seed=1"}, .images = 50}, "the evaluation images");
+    // A key that the table names tells them apart.
+    const std::string strict = std::string("set: {calibration: {images: 256}}\n") + two_rows;
+    CHECK_NOTHROW(
+        fill(strict, {base, test::result_of(folder, "other.h5", {{"calibration.images=64"}})}));
+}
+
+TEST_CASE("times are averaged over repetitions on one machine only") {
+    const auto folder = test::temporary_folder();
+    const std::string spec = std::string("measure: solve_seconds\n") + two_rows;
+    const auto base = test::result_of(folder, "base.h5", {});
+    const Table table = fill(spec, {base, test::result_of(folder, "again.h5", {})});
+    CHECK(cell(table, 0).ours->runs == 2);
+    CHECK(cell(table, 0).ours->value == Approx(0.75));
+    CHECK_THROWS_WITH(fill(spec, {base, test::result_of(folder, "other.h5", {.cpu = "Other CPU"})}),
+                      ContainsSubstring("the processor"));
+}
+
+TEST_CASE("any run gives the accuracy of the full-precision network") {
+    const auto folder = test::temporary_folder();
+    const std::string spec =
+        "seeds: [0, 1]\n"
+        "columns: [{id: vit, label: ViT}]\n"
+        "rows: [{id: fp, label: FP, measure: full_precision}]\n";
+    const Table table =
+        fill(spec, {test::result_of(folder, "x.h5", {{"quantization.bits=2", "seed=5"}, 10}),
+                    test::result_of(folder, "y.h5", {{"quantization.method=rtn"}, 20})});
+    CHECK(cell(table, 0).ours->value == Approx(95));
+    CHECK(cell(table, 0).ours->runs == 1);
+    CHECK(cell(table, 0).missing.empty());
+    const Table empty = fill(spec, {});
+    REQUIRE(empty.missing().size() == 1);
+    CHECK_THAT(empty.missing()[0].command(), ContainsSubstring("quantization.method=none"));
+}
+
+TEST_CASE("published and own numbers are compared in their own setting only") {
+    const auto folder = test::temporary_folder();
+    const std::string spec =
+        "setting: {evaluation_images: 100, layers: default, uses_labels: no}\n"
+        "columns: [{id: vit, label: ViT}]\n"
+        "rows:\n"
+        "  - {id: fp, label: FP, measure: full_precision}\n"
+        "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
+        "  - {id: tuned, label: Tuned}\n"
+        "sources: [{id: paper, citation: A paper}]\n"
+        "published:\n"
+        "  - {row: fp, source: paper, values: {vit: 95.05}}\n"
+        "  - {row: comq, source: paper, values: {vit: 88}}\n"
+        "  - {row: tuned, source: paper, values: {vit: 93}, setting: {uses_labels: yes}}\n";
+    SECTION("of one setting") {
+        const Table table = fill(spec, {test::result_of(folder, "x.h5", {.right = 90})});
+        CHECK(*cell(table, 1).difference() == Approx(2));
+        CHECK(cell(table, 1).ours->best);
+        CHECK_FALSE(cell(table, 1).published->best);
+        // It used labels, so it is marked and no candidate for the best.
+        CHECK_FALSE(cell(table, 2).published->best);
+        CHECK(notes(table, *cell(table, 2).published) ==
+              std::vector<std::string>{"with labels of training images; elsewhere without labels"});
+        CHECK(table.citations == std::vector<std::string>{"A paper"});
+    }
+    SECTION("on other images") {
+        const Table table =
+            fill(spec, {test::result_of(folder, "x.h5", {.right = 46, .images = 50})});
+        CHECK_FALSE(cell(table, 1).difference().has_value());
+        CHECK_FALSE(cell(table, 1).ours->best);
+        CHECK(notes(table, *cell(table, 1).ours) ==
+              std::vector<std::string>{"evaluated on 50 images, not 100"});
+    }
+}
+
+TEST_CASE("a row with other images or another checkpoint than its column is marked") {
+    const auto folder = test::temporary_folder();
+    const Table table = fill(
+        two_rows, {test::result_of(folder, "x.h5", {.right = 90}),
+                   test::result_of(folder, "y.h5",
+                                   {{"quantization.method=rtn"}, 40, 50, "another checkpoint"})});
+    CHECK(notes(table, *cell(table, 1).ours) ==
+          std::vector<std::string>{"other evaluation images than above in this column",
+                                   "another checkpoint than above in this column"});
+    CHECK_FALSE(cell(table, 0).ours->best);  // nothing is left to compare it with
+}
+
+TEST_CASE("blocks repeat the rows with their own keys, and empty rows are left out") {
+    const auto folder = test::temporary_folder();
+    const Table table = fill(
+        "columns: [{id: vit, label: ViT}]\n"
+        "groups:\n"
+        "  - {id: w4, label: 4 bits, set: {quantization: {bits: 4}}}\n"
+        "  - {id: w3, label: 3 bits, set: {quantization: {bits: 3}}}\n"
+        "rows:\n"
+        "  - {id: fp, label: FP, measure: full_precision, groups: []}\n"
+        "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
+        "  - {id: erq, label: ERQ}\n"
+        "sources: [{id: paper, citation: A paper}]\n"
+        "published: [{row: erq, group: w3, source: paper, values: {vit: 50}}]\n",
+        {test::result_of(folder, "x.h5", {{"quantization.bits=3"}, 70})});
+    REQUIRE(table.rows.size() == 4);
+    CHECK(table.rows[0].group.empty());
+    CHECK(table.rows[1].group == "4 bits");
+    CHECK(table.rows[2].group == "3 bits");
+    CHECK(table.rows[3].label == "ERQ");
+    CHECK_FALSE(cell(table, 1).ours.has_value());
+    CHECK(cell(table, 2).ours->best);
+}
+
+TEST_CASE("a cell whose config can't be resolved names the cell") {
+    CHECK_THROWS_WITH(
+        fill("columns: [{id: vit, label: ViT, config: configs/none.yaml}]\n"
+             "rows: [{id: comq, label: COMQ, set: {quantization: {method: comq}}}]\n",
+             {}),
+        ContainsSubstring("table_test.yaml: cell comq/vit: ") && ContainsSubstring("none.yaml"));
+}

@@ -1,0 +1,119 @@
+#include <cstdlib>
+#include <fstream>
+
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+#include "table/cell_text.hpp"
+#include "table/render.hpp"
+
+using namespace comq;
+
+namespace {
+
+/** A table with every kind of cell. */
+Table sample_table() {
+    Table table;
+    table.title = "Weights & 50%";
+    table.caption = "Top-1";
+    table.column_ids = {"a", "b_1"};
+    table.columns = {"DeiT-S", "Swin_T"};
+    table.notes = {"evaluated on 500 images, not 50000", "non-uniform <codes>"};
+    table.citations = {"A paper (arXiv 1, #2)"};
+    table.seeds = {0, 1, 2};
+    TableCell both;
+    both.published = TableValue{.value = 78.98};
+    both.source = "paper";
+    both.ours =
+        TableValue{.value = 79.1, .standard_error = 0.054, .runs = 3, .notes = {}, .best = true};
+    both.comparable = true;
+    both.files = {"results/a,b.h5"};
+    TableCell marked;
+    marked.published = TableValue{
+        .value = 80, .standard_error = not_measured, .runs = 0, .notes = {1}, .best = false};
+    marked.ours =
+        TableValue{.value = 70, .standard_error = 2, .runs = 1, .notes = {0, 1}, .best = false};
+    marked.missing = {{"configs/x.yaml", {"seed=1", "a=[1, 2]"}, "results/t/x.h5"}};
+    table.rows = {{"comq", "COMQ", "", {both, marked}}, {"rtn", "RTN", "3 bits", {{}, both}}};
+    table.rows[1].cells[1].published->value = 80.25;
+    return table;
+}
+
+bool has_program(const std::string& name) {
+    return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("Markdown shows published, ours, difference, marks and missing runs") {
+    const std::string text = render_markdown(sample_table());
+    CHECK_THAT(text, ContainsSubstring("| | DeiT-S | Swin\\_T |\n") ||
+                         ContainsSubstring("|  | DeiT-S | Swin\\_T |\n"));
+    CHECK_THAT(text, ContainsSubstring("| COMQ | 78.98 / **79.10** ± 0.05 / +0.12 | "
+                                       "80.00<sup>b</sup> / 70.00 ± 2.00<sup>a,b</sup> / – |\n"));
+    CHECK_THAT(text, ContainsSubstring("| **3 bits** |  |  |\n"));
+    CHECK_THAT(text, ContainsSubstring("| RTN | – | 80.25 / **79.10** ± 0.05 / −1.15 |\n"));
+    CHECK_THAT(text, ContainsSubstring("<sup>a</sup> evaluated on 500 images, not 50000"));
+    CHECK_THAT(text, ContainsSubstring("- A paper (arXiv 1, #2)\n"));
+    CHECK_THAT(text, ContainsSubstring("Missing runs (1):") &&
+                         ContainsSubstring("run_experiment configs/x.yaml seed=1 'a=[1, 2]' "
+                                           "--output results/t/x.h5\n"));
+}
+
+TEST_CASE("a table without published numbers shows ours alone") {
+    Table table = sample_table();
+    table.citations.clear();
+    CHECK_THAT(render_markdown(table), ContainsSubstring("| COMQ | **79.10** ± 0.05 | 70.00"));
+}
+
+TEST_CASE("CSV has a line for each cell with everything that is known of it") {
+    const std::string text = render_csv(sample_table());
+    CHECK_THAT(text, ContainsSubstring("\n,comq,COMQ,a,top1,78.98,paper,,79.1,0.054,3,,0.12,"));
+    CHECK_THAT(text, ContainsSubstring("\"results/a,b.h5\""));
+    CHECK_THAT(text, ContainsSubstring("\"evaluated on 500 images, not 50000; non-uniform "
+                                       "<codes>\""));
+    CHECK(std::count(text.begin(), text.end(), '\n') == 5);
+    const auto header = text.substr(0, text.find('\n'));
+    const auto empty_cell = text.substr(text.find("3 bits,rtn,RTN,a"));
+    const auto line = empty_cell.substr(0, empty_cell.find('\n'));
+    CHECK(std::count(line.begin(), line.end(), ',') ==
+          std::count(header.begin(), header.end(), ','));
+}
+
+TEST_CASE("HTML is a page with escaped text") {
+    const std::string text = render_html(sample_table());
+    CHECK_THAT(text, ContainsSubstring("<title>Weights &amp; 50%</title>"));
+    CHECK_THAT(text, ContainsSubstring("non-uniform &lt;codes&gt;"));
+    CHECK_THAT(text, ContainsSubstring("<strong>79.10</strong> ± 0.05"));
+    CHECK_THAT(text, ContainsSubstring("<td colspan=\"3\">3 bits</td>"));
+}
+
+TEST_CASE("LaTeX escapes what is special to it") {
+    const std::string text = render_latex(sample_table());
+    CHECK_THAT(text, ContainsSubstring("\\caption{Weights \\& 50\\%. Top-1}"));
+    CHECK_THAT(text, ContainsSubstring(" & DeiT-S & Swin\\_T \\\\"));
+    CHECK_THAT(text, ContainsSubstring("78.98 / \\textbf{79.10}\\,$\\pm$\\,0.05 / +0.12"));
+    CHECK_THAT(text, ContainsSubstring("80.00$^{\\mathrm{b}}$"));
+    CHECK_THAT(text, ContainsSubstring("% missing: run_experiment configs/x.yaml"));
+}
+
+TEST_CASE("LaTeX compiles without any package") {
+    if (!has_program("pdflatex")) {
+        test::skip("latex", "pdflatex (texlive-latex-base)");
+        return;
+    }
+    const auto folder = test::temporary_folder();
+    std::ofstream(folder / "table.tex") << render_latex(sample_table());
+    std::ofstream(folder / "page.tex")
+        << "\\documentclass{article}\n\\begin{document}\n\\input{table}\n\\end{document}\n";
+    const std::string command = "cd '" + folder.string() +
+                                "' && pdflatex -interaction=nonstopmode -halt-on-error page >log";
+    CHECK(std::system(command.c_str()) == 0);
+    CHECK(std::filesystem::exists(folder / "page.pdf"));
+}
+
+TEST_CASE("notes are marked a to z, then aa") {
+    CHECK(note_mark(0) == "a");
+    CHECK(note_mark(25) == "z");
+    CHECK(note_mark(26) == "aa");
+    CHECK(note_mark(53) == "bb");
+}
