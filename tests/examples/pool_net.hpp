@@ -1,0 +1,9 @@
+#pragma once
+
+#include "models/registry.hpp"
+
+namespace comq {
+
+ModelDescription describe_pool_net();
+
+}  // namespace comq

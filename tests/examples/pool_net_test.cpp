@@ -1,0 +1,17 @@
+#include "examples/pool_net.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+TEST_CASE("example: a network that its own description makes") {
+    const ModelDescription description = describe_pool_net();
+    const auto network = description.make();
+    const torch::InferenceMode inference;
+    CHECK(network->forward(torch::zeros({2, 3, 32, 32})).sizes() ==
+          torch::IntArrayRef({2, description.classes}));
+    REQUIRE(network->layers().size() == 3);
+    CHECK(network->layers()[1].layer->name() == "body");
+    CHECK(network->layers()[1].quantized_by_default);
+    CHECK_FALSE(network->layers()[2].quantized_by_default);
+    CHECK(network->state_dict().front().first == "stem.weight");
+}
