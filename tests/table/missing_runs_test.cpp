@@ -1,0 +1,28 @@
+#include "table/missing_runs.hpp"
+#include "config/yaml_document.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+TEST_CASE("missing runs become a sweep for each config they start from") {
+    const auto folder = test::temporary_folder() / "table";
+    const std::vector<MissingRun> missing{
+        {"configs/a.yaml", {"quantization.bits=4", "model.weights=${A:-b}/c"}, {}, "/x/a.yaml"},
+        {"configs/b.yaml", {"seed=1"}, {}, "/x/b.yaml"},
+        {"configs/a.yaml", {"quantization.layers=[{match: head, bits: 8}]"}, {}, "/x/a.yaml"}};
+    const auto files = write_sweeps(missing, folder);
+    REQUIRE(files.size() == 2);
+    CHECK(files[0] == folder / "a.yaml");
+    CHECK(files[1] == folder / "b.yaml");
+    ConfigProblems problems;
+    const auto sweep = read_yaml_file(files[0], problems);
+    problems.throw_if_any();
+    CHECK(sweep->find("config")->scalar == "/x/a.yaml");
+    CHECK(sweep->find("folder")->scalar == (folder / "a").string());
+    const auto& points = sweep->find("points")->items;
+    REQUIRE(points.size() == 2);
+    CHECK(points[0].find("quantization.bits")->scalar == "4");
+    CHECK(points[0].find("model.weights")->scalar == "${A:-b}/c");
+    CHECK(points[1].find("quantization.layers")->items.size() == 1);
+}
