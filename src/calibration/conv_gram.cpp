@@ -1,6 +1,7 @@
 #include "calibration/conv_gram.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace comq {
@@ -9,6 +10,9 @@ namespace {
 
 // Operands of a product are gathered in so many floats at most, to stay in the second-level cache.
 constexpr int64_t gathered_floats = 64 << 10;
+
+// Maps are copied in so many floats at most, for products of all their shifts.
+constexpr int64_t shifted_floats = 1 << 20;
 
 /** Rows of the triangle computed by one matrix product: narrow bands waste little above it. */
 int64_t band_height(int64_t in_features) {
@@ -24,8 +28,8 @@ int64_t columns_at_once(int64_t rows) {
  * Calls `visit(runs, columns)` with consecutive runs of at most `limit` columns together; a longer
  * run is a call of its own.
  */
-template <typename Run, typename Visit>
-void in_portions(std::span<const Run> runs, int64_t limit, const Visit& visit) {
+template <typename Visit>
+void in_portions(std::span<const OutputRun> runs, int64_t limit, const Visit& visit) {
     for (std::size_t first = 0; first < runs.size();) {
         int64_t columns = runs[first].count;
         std::size_t last = first + 1;
@@ -37,93 +41,102 @@ void in_portions(std::span<const Run> runs, int64_t limit, const Visit& visit) {
     }
 }
 
-/** Sums of x(q + shift)·x(q)ᵀ, `[groups, c, c]` for c channels a group, over one shift. */
+/** Sums of x(q + shift)·x(q)ᵀ, `[groups, c, c]` for c channels a group, of one micro-batch. */
 class ShiftedProducts {
   public:
     ShiftedProducts(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums)
         : geometry_(geometry),
           maps_(maps),
           sums_(sums),
-          columns_(std::max(columns_at_once(geometry.channels), geometry.x.outputs)),
-          left_(torch::empty({geometry.channels * columns_})),
-          right_(torch::empty({geometry.channels * columns_})),
-          block_(torch::empty({geometry.groups * square()})) {}
+          rows_(with_sums(position_pairs(geometry.y))),
+          product_(torch::empty({geometry.groups, channels(), channels()})) {}
 
-    void add(const PositionPairs& y, const PositionPairs& x) {
-        const std::size_t width = x.segments.size();
-        by_segment_.assign(y.segments.size() * width, {});
-        for (std::size_t i = 0; i < y.segments.size(); ++i) {
-            for (std::size_t j = 0; j < width; ++j) {
-                by_segment_[i * width + j] =
-                    product(y.segments[i], x.segments[j], y.shift, x.shift);
+    /** All blocks of kernel positions whose columns are paired by `cols`. */
+    void add(const PositionPairs& cols) {
+        const std::size_t width = cols.segments.size();
+        for (std::size_t j = 0; j < width; ++j) {
+            const IndexRun& run = cols.segments[j];
+            const auto right = gathered(run);
+            const auto left =
+                cols.shift == 0 ? right : gathered({run.first + cols.shift, run.count});
+            for (auto& [pairs, by_segment] : rows_) {
+                if (!in_lower_half(pairs, cols)) continue;
+                by_segment.resize(pairs.segments.size() * width);
+                for (std::size_t i = 0; i < pairs.segments.size(); ++i) {
+                    by_segment[i * width + j] =
+                        sum_of_products(left, right, pairs.segments[i], pairs.shift, run.count);
+                }
             }
         }
-        for (const auto& rows : y.pairs) {
-            for (const auto& cols : x.pairs) add_block(rows, cols, width);
+        for (const auto& [pairs, by_segment] : rows_) {
+            if (!in_lower_half(pairs, cols)) continue;
+            for (const auto& row : pairs.pairs) {
+                for (const auto& col : cols.pairs) add_block(row, col, by_segment, width);
+            }
         }
     }
 
   private:
-    int64_t channels() const { return geometry_.channels_per_group(); }
-    int64_t square() const { return channels() * channels(); }
+    using Sum = std::vector<double>;
+    struct RowPairs {
+        PositionPairs pairs;
+        std::vector<Sum> by_segment;
+    };
 
-    std::vector<double> product(const IndexRun& rows, const IndexRun& cols, int64_t shift_y,
-                                int64_t shift_x) {
-        std::vector<MapRun> runs;
-        for (int64_t image = 0; image < maps_.batch; ++image) {
-            for (int64_t i = 0; i < rows.count; ++i) {
-                const int64_t y = rows.first + i * geometry_.y.stride;
-                runs.push_back({image, y, cols.first, cols.count});
-            }
-        }
-        std::vector<double> total(static_cast<std::size_t>(geometry_.groups * square()));
-        in_portions<MapRun>(runs, columns_, [&](std::span<const MapRun> part, int64_t columns) {
-            gather_values(geometry_, maps_, part, 0, 0, right_.data_ptr<float>());
-            auto shifted = right_;
-            if (shift_y != 0 || shift_x != 0) {
-                gather_values(geometry_, maps_, part, shift_y, shift_x, left_.data_ptr<float>());
-                shifted = left_;
-            }
-            const auto as_groups = [&](const torch::Tensor& values) {
-                return values.narrow(0, 0, geometry_.channels * columns)
-                    .view({geometry_.groups, channels(), columns});
-            };
-            auto out = block_.view({geometry_.groups, channels(), channels()});
-            torch::bmm_out(out, as_groups(shifted), as_groups(right_).transpose(1, 2));
-            const float* values = block_.data_ptr<float>();
-            for (std::size_t k = 0; k < total.size(); ++k) total[k] += values[k];
-        });
-        return total;
+    static std::vector<RowPairs> with_sums(std::vector<PositionPairs> all) {
+        std::vector<RowPairs> rows;
+        for (auto& pairs : all) rows.push_back({std::move(pairs), {}});
+        return rows;
     }
 
-    void add_block(const PositionPairs::Pair& rows, const PositionPairs::Pair& cols,
-                   std::size_t width) {
-        float* block = block_.data_ptr<float>();
-        const auto count = static_cast<std::size_t>(block_.numel());
-        std::vector<const double*> parts;
-        for (std::size_t i = rows.first; i < rows.last; ++i) {
-            for (std::size_t j = cols.first; j < cols.last; ++j) {
-                parts.push_back(by_segment_[i * width + j].data());
+    int64_t channels() const { return geometry_.channels_per_group(); }
+
+    /** `[groups, c, rows · batch · count]`. */
+    torch::Tensor gathered(const IndexRun& columns) const {
+        const int64_t length = geometry_.y.size * maps_.batch * columns.count;
+        auto values = torch::empty({geometry_.groups, channels(), length});
+        gather_columns(geometry_, maps_, columns, values.data_ptr<float>());
+        return values;
+    }
+
+    Sum sum_of_products(const torch::Tensor& left, const torch::Tensor& right, const IndexRun& run,
+                        int64_t shift, int64_t columns) {
+        const int64_t row_length = maps_.batch * columns;
+        const int64_t at_right = row_position(geometry_.y, run.first) * row_length;
+        const int64_t at_left = row_position(geometry_.y, run.first + shift) * row_length;
+        const int64_t length = run.count * row_length;
+        Sum sum(static_cast<std::size_t>(product_.numel()));
+        for (int64_t start = 0; start < length; start += rows_per_product) {
+            const int64_t count = std::min(rows_per_product, length - start);
+            torch::bmm_out(product_, left.narrow(2, at_left + start, count),
+                           right.narrow(2, at_right + start, count).transpose(1, 2));
+            const float* values = product_.data_ptr<float>();
+            for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += values[k];
+        }
+        return sum;
+    }
+
+    void add_block(const PositionPairs::Pair& row, const PositionPairs::Pair& col,
+                   const std::vector<Sum>& by_segment, std::size_t width) {
+        float* block = product_.data_ptr<float>();
+        Sum total(static_cast<std::size_t>(product_.numel()));
+        for (std::size_t i = row.first; i < row.last; ++i) {
+            for (std::size_t j = col.first; j < col.last; ++j) {
+                const Sum& part = by_segment[i * width + j];
+                for (std::size_t k = 0; k < total.size(); ++k) total[k] += part[k];
             }
         }
-        for (std::size_t k = 0; k < count; ++k) {
-            double sum = 0.0;
-            for (const double* part : parts) sum += part[k];
-            block[k] = static_cast<float>(sum);
-        }
-        const int64_t first = rows.a * geometry_.x.kernel + cols.a;
-        const int64_t second = rows.b * geometry_.x.kernel + cols.b;
+        std::ranges::transform(total, block, [](double sum) { return static_cast<float>(sum); });
+        const int64_t first = row.a * geometry_.x.kernel + col.a;
+        const int64_t second = row.b * geometry_.x.kernel + col.b;
         sums_.add_blocks(second * channels(), first * channels(), channels(), channels(), block);
     }
 
     const ConvGeometry& geometry_;
     const Maps& maps_;
     GramAccumulator& sums_;
-    int64_t columns_;
-    torch::Tensor left_;
-    torch::Tensor right_;
-    torch::Tensor block_;
-    std::vector<std::vector<double>> by_segment_;
+    std::vector<RowPairs> rows_;
+    torch::Tensor product_;
 };
 
 }  // namespace
@@ -153,7 +166,7 @@ void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
     const int64_t rows = geometry.channels * geometry.positions();
     const int64_t limit = std::max(columns_at_once(rows), geometry.x.outputs);
     const auto patches = torch::empty({rows * limit});
-    in_portions<OutputRun>(runs, limit, [&](std::span<const OutputRun> part, int64_t columns) {
+    in_portions(runs, limit, [&](std::span<const OutputRun> part, int64_t columns) {
         gather_patches(geometry, maps, part, patches.data_ptr<float>());
         add_product(patches.narrow(0, 0, rows * columns)
                         .view({geometry.groups, rows / geometry.groups, columns}),
@@ -162,12 +175,13 @@ void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
 }
 
 void add_shifted_products(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums) {
-    const auto rows = position_pairs(geometry.y), cols = position_pairs(geometry.x);
-    ShiftedProducts products(geometry, maps, sums);
-    for (const auto& y : rows) {
-        for (const auto& x : cols) {
-            if (in_lower_half(y, x)) products.add(y, x);
-        }
+    const int64_t floats_per_image = geometry.channels * geometry.y.size * geometry.x.size;
+    const int64_t at_once = std::max<int64_t>(shifted_floats / floats_per_image, 1);
+    const auto cols = position_pairs(geometry.x);
+    for (int64_t first = 0; first < maps.batch; first += at_once) {
+        const Maps part{maps.plane(geometry, first, 0), std::min(at_once, maps.batch - first)};
+        ShiftedProducts products(geometry, part, sums);
+        for (const auto& pairs : cols) products.add(pairs);
     }
 }
 

@@ -48,13 +48,24 @@ void gather_patches(const ConvGeometry& geometry, const Maps& maps, std::span<co
     }
 }
 
-void gather_values(const ConvGeometry& geometry, const Maps& maps, std::span<const MapRun> runs,
-                   int64_t shift_y, int64_t shift_x, float* values) {
+int64_t row_position(const ConvAxis& axis, int64_t y) {
+    const int64_t phase = y % axis.stride;
+    int64_t before = 0;  // rows of smaller phases
+    for (int64_t k = 0; k < phase; ++k) before += (axis.size - k + axis.stride - 1) / axis.stride;
+    return before + y / axis.stride;
+}
+
+void gather_columns(const ConvGeometry& geometry, const Maps& maps, const IndexRun& columns,
+                    float* values) {
     for (int64_t c = 0; c < geometry.channels; ++c) {
-        for (const auto& run : runs) {
-            const float* row = maps.plane(geometry, run.image, c) +
-                               (run.y + shift_y) * geometry.x.size + run.x + shift_x;
-            values = copy_strided(row, geometry.x.stride, run.count, values);
+        for (int64_t phase = 0; phase < geometry.y.stride; ++phase) {
+            for (int64_t y = phase; y < geometry.y.size; y += geometry.y.stride) {
+                for (int64_t image = 0; image < maps.batch; ++image) {
+                    const float* row = maps.plane(geometry, image, c) + y * geometry.x.size;
+                    values =
+                        copy_strided(row + columns.first, geometry.x.stride, columns.count, values);
+                }
+            }
         }
     }
 }

@@ -32,19 +32,13 @@ struct OutputRun {
 void gather_patches(const ConvGeometry& geometry, const Maps& maps, std::span<const OutputRun> runs,
                     float* patches);
 
-/** A row of a map, or every stride-th value of it: (y, x), (y, x + stride), … */
-struct MapRun {
-    int64_t image = 0;
-    int64_t y = 0;
-    int64_t x = 0;
-    int64_t count = 0;
-};
-
 /**
- * Writes what stands (shift_y, shift_x) away from the values of `runs`, N in all, as
- * `[channels, N]`. All of it must lie inside the maps.
+ * Writes the columns first, first + stride, … of all rows as `[channels, rows, batch, count]`. Rows
+ * are ordered by their phase of the stride, so that y, y + stride, … follow each other:
+ * `row_position` says where y stands.
  */
-void gather_values(const ConvGeometry& geometry, const Maps& maps, std::span<const MapRun> runs,
-                   int64_t shift_y, int64_t shift_x, float* values);
+void gather_columns(const ConvGeometry& geometry, const Maps& maps, const IndexRun& columns,
+                    float* values);
+int64_t row_position(const ConvAxis& axis, int64_t y);
 
 }  // namespace comq
