@@ -21,6 +21,7 @@ enum class Granularity { per_channel, per_layer };
 enum class Order { cyclic, greedy };
 enum class ScaleUpdate { none, closed_form };
 enum class GridChoice { minmax, searched };
+enum class NormTuning { none, labels, full_precision_logits };
 enum class StartChoice { weights, rtn, look_ahead };
 
 struct ModelConfig {
@@ -46,6 +47,7 @@ struct CalibrationConfig {
     int64_t batch_size = 8;  ///< images of one micro-batch: forward and Gram of one task
     CalibrationTransform transform = CalibrationTransform::eval;
     CalibrationInputs inputs = CalibrationInputs::full_precision;
+    std::optional<int64_t> rows_per_image;  ///< of each layer, drawn by the seed; none: all
 };
 
 /** A rule of `quantization.layers`; the first whose glob matches a layer's name decides. */
@@ -67,6 +69,19 @@ struct QuantizationConfig {
     ScaleUpdate scale_update = ScaleUpdate::closed_form;  ///< after each sweep
     double scalar = 1.0;
     std::vector<LayerRule> layers;
+};
+
+/** What is mended beside the weights; all of it is off by default. */
+struct RepairConfig {
+    bool fold_batch_norm = false;
+    bool bias_correction = false;
+    bool reestimate_batch_norm = false;
+    NormTuning norm_tuning = NormTuning::none;
+    std::optional<int64_t> images;  ///< none: the calibration images
+    int64_t batch_size = 25;        ///< images of a step of tuning, or of a batch of statistics
+    int64_t epochs = 6;
+    double learning_rate = 2e-3;
+    bool flips = true;
 };
 
 struct EvaluationConfig {
@@ -94,6 +109,7 @@ struct ExperimentConfig {
     DataConfig data;
     CalibrationConfig calibration;
     QuantizationConfig quantization;
+    RepairConfig repair;
     EvaluationConfig evaluation;
     ResourcesConfig resources;
     OutputConfig output;

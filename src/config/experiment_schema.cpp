@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "config/repair_schema.hpp"
+
 namespace comq {
 
 namespace {
@@ -179,6 +181,11 @@ void add_calibration(Schema<Config>& schema) {
                            preset_note("calibration.inputs")},
                calibration(&CalibrationConfig::inputs),
                choice<CalibrationInputs>({{"full_precision", CalibrationInputs::full_precision}}));
+    schema.add({.key = "calibration.rows_per_image",
+                .meaning = "Rows (tokens, patches of a convolution) that each layer takes of each "
+                           "image, drawn by 'seed', layer and image; null: all.",
+                .unit = "rows"},
+               calibration(&CalibrationConfig::rows_per_image), optional(integer<int64_t>(1)));
 }
 
 void add_quantization(Schema<Config>& schema, const KnownNames& known) {
@@ -318,6 +325,7 @@ Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
     add_model_and_data(schema, known);
     add_calibration(schema);
     add_quantization(schema, known);
+    add_repair(schema);
     add_evaluation_and_rest(schema);
     return schema;
 }

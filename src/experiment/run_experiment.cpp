@@ -19,6 +19,7 @@
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/predict.hpp"
 #include "experiment/quantize_layer.hpp"
+#include "experiment/repair_stage.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/workload.hpp"
 #include "results/run_file.hpp"
@@ -77,6 +78,7 @@ class Run {
           plan_(config_.quantization.method == "none"
                     ? LayerPlan{}
                     : plan_layers(*model_.network, config_.quantization)),
+          repair_(config_, model_, images_, device_),
           cache_(config_.resources.cache, config_.resources.cache_limit_bytes),
           bad_calibration_(config_.data.max_bad_images),
           bad_evaluation_(config_.data.max_bad_images),
@@ -97,7 +99,9 @@ class Run {
         pass_gate(accuracy_of(full_precision));
         record_.full_precision = evaluation_record(full_precision);
         if (config_.quantization.method != "none") {
+            repair_.before_calibration();
             quantize();
+            repair();
             const auto quantized = timed("evaluate quantized", [&] {
                 return predict(*model_.network, quantized_network, evaluation_images(), device_,
                                bad_evaluation_, *journal_, interrupt_requested());
@@ -232,6 +236,9 @@ class Run {
         if (config_.calibration.transform == CalibrationTransform::train) {
             pass.augmentation_seed = config_.seed;
         }
+        if (const auto rows = config_.calibration.rows_per_image) {
+            pass.row_sample.emplace(config_.seed, *rows);
+        }
         return collect_statistics(*model_.network, layers, pass, device_, bad_calibration_,
                                   interrupt_requested());
     }
@@ -257,6 +264,15 @@ class Run {
         }
     }
 
+    void repair() {
+        timed("repair", [&] {
+            repair_.after_quantization(*journal_, bad_calibration_, interrupt_requested());
+        });
+        record_.parameters = repair_.changed_parameters(record_.layers);
+        record_.uses_labels = repair_.uses_labels();
+        record_.uses_gradients = repair_.uses_gradients();
+    }
+
     void report_bad_images() const {
         for (const auto* bad : {&bad_calibration_, &bad_evaluation_}) {
             for (const auto& reason : bad->reasons()) spdlog::warn("left out: {}", reason);
@@ -269,6 +285,7 @@ class Run {
     RunImages images_;
     RunKeys keys_;
     LayerPlan plan_;
+    RepairStage repair_;
     CacheFolder cache_;
     BadImages bad_calibration_;
     BadImages bad_evaluation_;

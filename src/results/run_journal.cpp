@@ -27,12 +27,14 @@ constexpr const char* header_name = "run.json";
 constexpr const char* header_format = "comq journal 1";
 constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
+constexpr std::string_view parameters_name = "parameters.safetensors";
 constexpr std::string_view part_suffix = ".safetensors";
 
 bool is_part(const fs::path& file) {
     const std::string name = file.filename().string();
     return name.ends_with(part_suffix) &&
-           (name.starts_with(layer_prefix) || name.starts_with(predictions_prefix));
+           (name.starts_with(layer_prefix) || name.starts_with(predictions_prefix) ||
+            name == parameters_name);
 }
 
 std::vector<fs::path> parts_in(const fs::path& folder) {
@@ -199,8 +201,10 @@ void RunJournal::read_parts() {
 }
 
 void RunJournal::take_part(const fs::path& file) {
-    const JournalPart part = read_journal_part(file);
-    if (file.filename().string().starts_with(layer_prefix)) {
+    JournalPart part = read_journal_part(file);
+    if (file.filename() == parameters_name) {
+        parameters_ = std::move(part.tensors);
+    } else if (file.filename().string().starts_with(layer_prefix)) {
         layers_[layer_from(part, file).record.name] = file;
     } else {
         const FinishedPredictions finished = predictions_from(part, file);
@@ -244,6 +248,17 @@ void RunJournal::store_layer(const FinishedLayer& layer) {
     layers_[name] = file;
 }
 
+std::optional<TensorMap> RunJournal::parameters() const {
+    const std::scoped_lock guard(mutex_);
+    return parameters_;
+}
+
+void RunJournal::store_parameters(const TensorMap& parameters) {
+    const std::scoped_lock guard(mutex_);
+    write_part(folder_ / parameters_name, {"{}", parameters});
+    parameters_ = parameters;
+}
+
 Predictions RunJournal::predictions(const std::string& network) const {
     const std::scoped_lock guard(mutex_);
     const auto found = predictions_.find(network);
@@ -265,6 +280,7 @@ void RunJournal::remove() {
     const std::scoped_lock guard(mutex_);
     layers_.clear();
     predictions_.clear();
+    parameters_.reset();
     std::error_code error;
     fs::remove_all(folder_, error);
     if (error) spdlog::warn("{}: cannot be deleted: {}", folder_.string(), error.message());

@@ -38,9 +38,9 @@ enum class Leftover {
 
 /**
  * The finished work of one run, in the folder `RESULT.h5.parts`: `run.json` (identity, config),
- * one safetensors file with a checksum per layer and per block of predictions, each renamed into
- * place when whole. A kill at any moment loses only what was being computed. A part
- * that is damaged is deleted with one warning, and so computed again. Thread-safe.
+ * one safetensors file with a checksum per layer, per block of predictions and for the repaired
+ * parameters, each renamed into place when whole. A kill at any moment loses only what was being
+ * computed. A part that is damaged is deleted with one warning, and so computed again. Thread-safe.
  *
  * Errors: whatever FileLock throws when another process writes the same result; UsageError for a
  * leftover that is refused or is another run's; InputError when `run.json` is damaged; Failure
@@ -68,6 +68,12 @@ class RunJournal {
     /** Durable on return. */
     void store_layer(const FinishedLayer& layer);
 
+    /** Other tensors of the network that repairs changed, by name; none: repairs are not finished.
+     */
+    std::optional<TensorMap> parameters() const;
+    /** Durable on return. */
+    void store_parameters(const TensorMap& parameters);
+
     /** Everything stored for `network` ("full_precision", "quantized"), by image index. */
     Predictions predictions(const std::string& network) const;
     /** Durable on return. Costs one fsync, so store blocks of some hundred images. */
@@ -88,6 +94,7 @@ class RunJournal {
     mutable std::mutex mutex_;
     std::map<std::string, std::filesystem::path> layers_;
     std::map<std::string, Predictions> predictions_;
+    std::optional<TensorMap> parameters_;
 };
 
 }  // namespace comq

@@ -64,6 +64,25 @@ TEST_CASE("a resumed journal has what was stored") {
     CHECK(journal.predictions("full_precision").size() == 0);
 }
 
+TEST_CASE("repaired parameters are kept, and repaired again when damaged") {
+    const fs::path result = finished_journal();
+    const std::vector<float> values{0.5F, -1.0F};
+    {
+        RunJournal journal = open(result, Leftover::resume);
+        CHECK_FALSE(journal.parameters().has_value());
+        journal.store_parameters(
+            {{"bn1.bias", HostTensor::copy_of<float>(DType::f32, {2}, values)}});
+    }
+    {
+        const RunJournal journal = open(result, Leftover::resume);
+        const auto stored = journal.parameters()->at("bn1.bias").as<float>();
+        CHECK(std::vector<float>(stored.begin(), stored.end()) == values);
+    }
+    overwrite(part_of(result, "parameters.safetensors"), "cut");
+    CHECK_FALSE(open(result, Leftover::resume).parameters().has_value());
+    CHECK_FALSE(fs::exists(part_of(result, "parameters.safetensors")));
+}
+
 TEST_CASE("the work of an earlier run is never touched unasked") {
     const fs::path result = finished_journal();
     CHECK_THROWS_AS(RunJournal(result, identity, Leftover::refuse, no_keys), UsageError);

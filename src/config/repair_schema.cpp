@@ -1,0 +1,55 @@
+#include "config/repair_schema.hpp"
+
+namespace comq {
+
+void add_repair(Schema<ExperimentConfig>& schema) {
+    const auto repair = [](auto member) { return field(&ExperimentConfig::repair, member); };
+
+    schema.add({.key = "repair.fold_batch_norm",
+                .meaning = "Before calibration: whether the scale of each BatchNorm moves into the "
+                           "weight of the convolution before it, so that it is quantized with it."},
+               repair(&RepairConfig::fold_batch_norm), boolean());
+    schema.add({.key = "repair.bias_correction",
+                .meaning = "After quantization: whether the mean error of each output channel, "
+                           "(W - Wq) times the mean input of the full-precision network, is taken "
+                           "off its bias, or off the BatchNorm behind a layer without one."},
+               repair(&RepairConfig::bias_correction), boolean());
+    schema.add({.key = "repair.reestimate_batch_norm",
+                .meaning = "After quantization: whether means and variances of BatchNorms are "
+                           "estimated again on repair.images."},
+               repair(&RepairConfig::reestimate_batch_norm), boolean());
+    schema.add({.key = "repair.norm_tuning",
+                .meaning = "After quantization: loss by which norm weights and all biases are "
+                           "trained on repair.images, weights staying as they are. labels is the "
+                           "cross-entropy to the labels of data.calibration, as in the authors' "
+                           "2-bit recipe; full_precision_logits the divergence from the "
+                           "full-precision network, without labels. Both use gradients."},
+               repair(&RepairConfig::norm_tuning),
+               choice<NormTuning>({{"none", NormTuning::none},
+                                   {"labels", NormTuning::labels},
+                                   {"full_precision_logits", NormTuning::full_precision_logits}}));
+    schema.add({.key = "repair.images",
+                .meaning = "Images that repairs look at, drawn from data.calibration by 'seed'; "
+                           "null: those of the calibration.",
+                .unit = "images"},
+               repair(&RepairConfig::images), optional(integer<int64_t>(1)));
+    schema.add({.key = "repair.batch_size",
+                .meaning = "Images of a step of norm_tuning, and of a batch whose statistics "
+                           "reestimate_batch_norm averages.",
+                .unit = "images"},
+               repair(&RepairConfig::batch_size), integer<int64_t>(2, 4096));
+    schema.add({.key = "repair.epochs",
+                .meaning = "Passes of norm_tuning over its images.",
+                .unit = "passes"},
+               repair(&RepairConfig::epochs), integer<int64_t>(1, 10'000));
+    schema.add({.key = "repair.learning_rate",
+                .meaning = "Of Adam in norm_tuning, at the start; it falls along half a cosine to "
+                           "0."},
+               repair(&RepairConfig::learning_rate), number(1e-8, 1.0));
+    schema.add({.key = "repair.flips",
+                .meaning = "Whether norm_tuning mirrors half of the pictures, drawn anew in each "
+                           "epoch."},
+               repair(&RepairConfig::flips), boolean());
+}
+
+}  // namespace comq

@@ -1,0 +1,119 @@
+#include "experiment/repair_stage.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "core/errors.hpp"
+#include "repair/bias_correction.hpp"
+#include "repair/fold_batch_norm.hpp"
+#include "repair/norm_tuning.hpp"
+#include "repair/reestimate_batch_norm.hpp"
+#include "tensor/bridge.hpp"
+
+namespace comq {
+
+namespace {
+
+void report(int64_t count, const char* what, const char* key) {
+    if (count == 0) {
+        spdlog::warn("repair.{} changes nothing: the network has no {}", key, what);
+    } else {
+        spdlog::info("repair.{}: {} {}", key, count, what);
+    }
+}
+
+}  // namespace
+
+RepairStage::RepairStage(const ExperimentConfig& config, const LoadedModel& model,
+                         const RunImages& images, torch::Device device)
+    : config_(config.repair),
+      experiment_(config),
+      model_(model),
+      images_(images),
+      device_(device) {}
+
+void RepairStage::before_calibration() {
+    if (!config_.fold_batch_norm) return;
+    report(fold_batch_norm(*model_.network, model_.description->preprocessing.crop),
+           "BatchNorms folded", "fold_batch_norm");
+}
+
+bool RepairStage::repairs_after_quantization() const {
+    return config_.bias_correction || config_.reestimate_batch_norm || uses_gradients();
+}
+
+void RepairStage::after_quantization(RunJournal& journal, BadImages& bad,
+                                     const std::atomic<bool>& stop) {
+    if (!repairs_after_quantization()) return;
+    if (const auto repaired = journal.parameters()) {
+        const torch::NoGradGuard no_gradient;
+        for (const auto& [name, tensor] : model_.network->state_dict()) {
+            const auto found = repaired->find(name);
+            if (found != repaired->end()) torch::Tensor(tensor).copy_(to_torch(found->second));
+        }
+        spdlog::info("{} repaired tensors were finished before", repaired->size());
+        return;
+    }
+    std::map<std::string, torch::Tensor> before;
+    for (const auto& [name, tensor] : model_.network->state_dict()) before[name] = tensor.clone();
+    repair(bad, stop);
+    TensorMap repaired;
+    for (const auto& [name, tensor] : model_.network->state_dict()) {
+        if (!torch::equal(before.at(name), tensor)) repaired[name] = to_host(tensor);
+    }
+    journal.store_parameters(repaired);
+}
+
+void RepairStage::repair(BadImages& bad, const std::atomic<bool>& stop) {
+    Network& network = *model_.network;
+    const auto original = load_model(experiment_.model, device_).network;
+    if (config_.fold_batch_norm) {
+        fold_batch_norm(*original, model_.description->preprocessing.crop);
+    }
+    const RepairImages images{images_.calibration_source.get(),
+                              select_repair_images(experiment_, images_),
+                              model_.description->preprocessing, config_.batch_size};
+    if (config_.bias_correction) {
+        auto in_micro_batches = images;
+        in_micro_batches.batch_size = experiment_.calibration.batch_size;
+        report(correct_biases(*original, network, in_micro_batches, device_, bad, stop),
+               "layers corrected", "bias_correction");
+    }
+    if (config_.reestimate_batch_norm) {
+        report(reestimate_batch_norm(network, images, device_, bad, stop), "BatchNorms estimated",
+               "reestimate_batch_norm");
+    }
+    if (uses_gradients()) {
+        const NormTuningRecipe recipe{config_.norm_tuning, config_.learning_rate, config_.epochs,
+                                      config_.flips, experiment_.seed};
+        report(tune_norms(*original, network, images, recipe, device_, bad, stop),
+               "norm weights and biases trained", "norm_tuning");
+    }
+}
+
+TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quantized) const {
+    TensorMap changed;
+    if (!config_.fold_batch_norm && !repairs_after_quantization()) return changed;
+    const auto original = load_model(experiment_.model, torch::kCPU).network->state_dict();
+    const auto repaired = model_.network->state_dict();
+    for (std::size_t i = 0; i < repaired.size(); ++i) {
+        const std::string& name = repaired[i].first;
+        const torch::Tensor& tensor = repaired[i].second;
+        if (torch::equal(original[i].second, tensor.to(torch::kCPU))) continue;
+        const bool has_codes = std::ranges::any_of(
+            quantized, [&](const LayerRecord& layer) { return name == layer.name + ".weight"; });
+        if (!has_codes) changed[name] = to_host(tensor);
+    }
+    return changed;
+}
+
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images) {
+    if (!config.repair.images) return images.calibration.fitted;
+    return select_images(images.calibration_source->size(), *config.repair.images,
+                         Selection::random, config.seed, "repair", "repair.images");
+}
+
+}  // namespace comq

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "config/experiment_config.hpp"
+#include "experiment/setup.hpp"
+#include "results/run_journal.hpp"
+
+namespace comq {
+
+/**
+ * The repairs of the section `repair`. Folding comes before calibration, the others once the
+ * quantized weights are installed; each is logged with what it changed.
+ */
+class RepairStage {
+  public:
+    RepairStage(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
+                torch::Device device);
+
+    /** `repair.fold_batch_norm`, on the network as loaded. */
+    void before_calibration();
+
+    /**
+     * The others, on the network with its quantized weights installed. What they change is stored
+     * in `journal`, and taken from there where an earlier run stored it.
+     */
+    void after_quantization(RunJournal& journal, BadImages& bad, const std::atomic<bool>& stop);
+
+    /**
+     * Every tensor of the network that differs from the checkpoint, but for the weights of
+     * `quantized` layers: RunRecord::parameters.
+     */
+    TensorMap changed_parameters(const std::vector<LayerRecord>& quantized) const;
+
+    bool uses_labels() const { return config_.norm_tuning == NormTuning::labels; }
+    bool uses_gradients() const { return config_.norm_tuning != NormTuning::none; }
+
+  private:
+    bool repairs_after_quantization() const;
+    void repair(BadImages& bad, const std::atomic<bool>& stop);
+
+    const RepairConfig& config_;
+    const ExperimentConfig& experiment_;
+    const LoadedModel& model_;
+    const RunImages& images_;
+    torch::Device device_;
+};
+
+/** The images of `repair.images`: those of the calibration, or a draw of their own. */
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
+
+}  // namespace comq

@@ -1,0 +1,197 @@
+#include "repair/norm_tuning.hpp"
+
+#include <fmt/format.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "core/progress.hpp"
+#include "core/random.hpp"
+
+namespace comq {
+
+namespace {
+
+// Pictures of one forward and backward pass: the unit of work of a thread.
+constexpr int64_t micro_batch = 5;
+
+/** Norm weights and biases, and the biases of layers: all parameters of one dimension. */
+std::vector<torch::Tensor> tunable_parameters(Network& network) {
+    std::vector<torch::Tensor> tunable;
+    for (torch::Tensor& parameter : network.parameters()) {
+        parameter.requires_grad_(parameter.dim() == 1);
+        if (parameter.dim() == 1) tunable.push_back(parameter);
+    }
+    return tunable;
+}
+
+class Tuning {
+  public:
+    Tuning(const Network& original, Network& quantized, const RepairImages& images,
+           const NormTuningRecipe& recipe, torch::Device device)
+        : original_(original),
+          quantized_(quantized),
+          images_(images),
+          recipe_(recipe),
+          device_(device),
+          stream_(recipe.seed, "norm tuning"),
+          parameters_(tunable_parameters(quantized)),
+          optimizer_(parameters_, torch::optim::AdamOptions(recipe.learning_rate)) {
+        const auto count = static_cast<int64_t>(images.indices.size());
+        steps_ = recipe.epochs * ((count + images.batch_size - 1) / images.batch_size);
+    }
+
+    int64_t tensors() const { return static_cast<int64_t>(parameters_.size()); }
+
+    /** The images of one epoch in its own order. */
+    std::vector<int64_t> order_of(int64_t epoch) const {
+        const auto epoch_stream = stream_.child(fmt::format("order {}", epoch));
+        std::vector<int64_t> order;
+        for (const auto i :
+             epoch_stream.permutation(static_cast<int64_t>(images_.indices.size()))) {
+            order.push_back(images_.indices[static_cast<std::size_t>(i)]);
+        }
+        return order;
+    }
+
+    /** One step of Adam; returns the loss before it. */
+    double step(int64_t epoch, ImageBatch& batch) {
+        const auto pixels = flipped(epoch, batch);
+        const auto labels = torch::tensor(batch.labels, torch::kInt64);
+        const int64_t count = pixels.size(0);
+        const int64_t parts = (count + micro_batch - 1) / micro_batch;
+        std::vector<Gradient> gradients(static_cast<std::size_t>(parts));
+        const auto compute = [&](int64_t part) {
+            const int64_t first = part * micro_batch;
+            const int64_t size = std::min(micro_batch, count - first);
+            gradients[static_cast<std::size_t>(part)] =
+                gradient(pixels.narrow(0, first, size).to(device_),
+                         labels.narrow(0, first, size).to(device_), count);
+        };
+        if (device_.is_cpu()) {
+            tbb::parallel_for(int64_t{0}, parts, compute);
+        } else {
+            for (int64_t part = 0; part < parts; ++part) compute(part);
+        }
+        return apply(gradients);
+    }
+
+  private:
+    struct Gradient {
+        double loss = 0.0;
+        std::vector<torch::Tensor> by_parameter;
+    };
+
+    torch::Tensor flipped(int64_t epoch, ImageBatch& batch) const {
+        auto pixels = batch_pixels(batch);
+        if (!recipe_.flips) return pixels;
+        const auto draws = stream_.child(fmt::format("flips {}", epoch));
+        for (std::size_t i = 0; i < batch.indices.size(); ++i) {
+            if (draws.uniform(static_cast<uint64_t>(batch.indices[i])) < 0.5) continue;
+            auto picture = pixels[static_cast<int64_t>(i)];
+            picture.copy_(picture.flip({2}));
+        }
+        return pixels;
+    }
+
+    /** Of a micro-batch's share of the mean loss over `count` pictures. */
+    Gradient gradient(const torch::Tensor& pixels, const torch::Tensor& labels,
+                      int64_t count) const {
+        const auto logits = torch::log_softmax(quantized_.forward(pixels), 1);
+        torch::Tensor loss;
+        if (recipe_.loss == NormTuning::labels) {
+            loss = torch::nll_loss(logits, labels, {}, at::Reduction::Sum);
+        } else {
+            loss = torch::kl_div(logits, target_of(pixels), at::Reduction::Sum,
+                                 /*log_target=*/true);
+        }
+        loss = loss / static_cast<double>(count);
+        Gradient result;
+        result.by_parameter = torch::autograd::grad({loss}, parameters_, /*grad_outputs=*/{},
+                                                    /*retain_graph=*/{}, /*create_graph=*/false,
+                                                    /*allow_unused=*/true);
+        result.loss = loss.item<double>();
+        return result;
+    }
+
+    torch::Tensor target_of(const torch::Tensor& pixels) const {
+        const torch::NoGradGuard no_gradient;
+        return torch::log_softmax(original_.forward(pixels), 1);
+    }
+
+    double apply(const std::vector<Gradient>& gradients) {
+        const double progress = static_cast<double>(done_++) / static_cast<double>(steps_);
+        const double rate =
+            recipe_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+        for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate);
+        double loss = 0.0;
+        for (const auto& part : gradients) loss += part.loss;
+        for (std::size_t i = 0; i < parameters_.size(); ++i) {
+            torch::Tensor total;
+            for (const auto& part : gradients) {
+                const auto& share = part.by_parameter[i];
+                if (share.defined()) total = total.defined() ? total + share : share;
+            }
+            parameters_[i].mutable_grad() = total;
+        }
+        optimizer_.step();
+        return loss;
+    }
+
+    const Network& original_;
+    const Network& quantized_;
+    const RepairImages& images_;
+    const NormTuningRecipe& recipe_;
+    torch::Device device_;
+    RandomStream stream_;
+    std::vector<torch::Tensor> parameters_;
+    torch::optim::Adam optimizer_;
+    int64_t steps_ = 0;
+    int64_t done_ = 0;
+};
+
+void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
+    for (std::size_t i = 0; i < batch.labels.size(); ++i) {
+        if (batch.labels[i] >= 0) continue;
+        throw InputError(
+            "{}: has no label, which repair.norm_tuning=labels needs; use "
+            "repair.norm_tuning=full_precision_logits, or a labelled data.calibration",
+            source.info(batch.indices[i]).id);
+    }
+}
+
+}  // namespace
+
+int64_t tune_norms(const Network& original, Network& quantized, const RepairImages& images,
+                   const NormTuningRecipe& recipe, torch::Device device, BadImages& bad,
+                   const std::atomic<bool>& stop) {
+    Tuning tuning(original, quantized, images, recipe, device);
+    Progress progress("norm tuning", "images",
+                      recipe.epochs * static_cast<int64_t>(images.indices.size()));
+    LoaderOptions options(Consume::serial);
+    options.stop = &stop;
+    for (int64_t epoch = 0; epoch < recipe.epochs; ++epoch) {
+        const bool whole = for_each_batch(
+            *images.source, tuning.order_of(epoch), images.preprocessing, images.batch_size, bad,
+            [&](ImageBatch&& batch) {
+                if (recipe.loss == NormTuning::labels) check_labels_present(batch, *images.source);
+                const double loss = tuning.step(epoch, batch);
+                if (!std::isfinite(loss)) {
+                    throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
+                                  epoch + 1);
+                }
+                progress.advance(static_cast<int64_t>(batch.indices.size()),
+                                 fmt::format("loss {:.4f}", loss));
+            },
+            options);
+        if (!whole) throw Interrupted("interrupted while tuning norms");
+    }
+    for (torch::Tensor& parameter : quantized.parameters()) parameter.requires_grad_(false);
+    return tuning.tensors();
+}
+
+}  // namespace comq

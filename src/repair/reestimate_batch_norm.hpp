@@ -1,0 +1,21 @@
+#pragma once
+
+#include <atomic>
+
+#include "models/network.hpp"
+#include "repair/repair_images.hpp"
+
+namespace comq {
+
+/**
+ * Replaces the running mean and variance of every BatchNorm by those of the given images, each
+ * batch normalised by its own statistics on the way: the mean of the batches' means, and the mean
+ * of their variances plus the variance of their means. Batches follow each other on one thread, as
+ * a BatchNorm in training changes its own state. Returns the norms re-estimated.
+ *
+ * Throws Interrupted when `stop` is set; the network is then of no use.
+ */
+int64_t reestimate_batch_norm(Network& network, const RepairImages& images, torch::Device device,
+                              BadImages& bad, const std::atomic<bool>& stop);
+
+}  // namespace comq

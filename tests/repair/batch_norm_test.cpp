@@ -1,0 +1,90 @@
+#include <tuple>
+
+#include "core/errors.hpp"
+#include "networks.hpp"
+#include "repair/fold_batch_norm.hpp"
+#include "repair/reestimate_batch_norm.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+
+TEST_CASE("every BatchNorm of the CNNs is paired with its convolution") {
+    const auto [name, pairs] =
+        GENERATE(std::make_tuple("resnet18", 20u), std::make_tuple("cifar10_resnet20", 19u),
+                 std::make_tuple("mobilenet_v2", 52u), std::make_tuple("vgg16_bn", 13u),
+                 std::make_tuple("efficientnet_lite0", 49u), std::make_tuple("squeezenet1_1", 0u),
+                 std::make_tuple("deit_tiny_patch16_224", 0u));
+    INFO(name);
+    const auto network = find_model(name).make();
+    CHECK(conv_norm_pairs(*network).size() == pairs);
+}
+
+TEST_CASE("folding moves the scales of norms into weights and keeps the function") {
+    const std::string name = GENERATE("cifar10_resnet20", "demo_cnn");
+    const auto network = test::hash_network(name), original = test::hash_network(name);
+    const torch::NoGradGuard no_gradient;
+    const auto pairs = conv_norm_pairs(*network);
+    CHECK(fold_batch_norm(*network, 32) == static_cast<int64_t>(pairs.size()));
+
+    torch::manual_seed(1);
+    const auto images = torch::randn({4, 3, 32, 32});
+    const auto expected = original->forward(images);
+    CHECK(((network->forward(images) - expected).norm() / expected.norm()).item<double>() < 1e-5);
+
+    const auto before = conv_norm_pairs(*original);
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const auto& norm = *before[i].norm;
+        const auto scale = norm.weight / (norm.running_var + norm.options.eps()).sqrt();
+        CHECK(torch::allclose(pairs[i].convolution->weight(),
+                              before[i].convolution->weight() * scale.view({-1, 1, 1, 1}), 1e-5,
+                              1e-7));
+        CHECK(torch::equal(pairs[i].norm->running_mean, torch::zeros_like(norm.running_mean)));
+    }
+    // A second time there is nothing left to move.
+    const auto folded = pairs[0].convolution->weight().clone();
+    fold_batch_norm(*network, 32);
+    CHECK(torch::allclose(pairs[0].convolution->weight(), folded, 1e-6, 0.0));
+}
+
+TEST_CASE("statistics estimated on one batch are those of the batch") {
+    const auto network = test::hash_network("demo_cnn");
+    const test::MemorySource source(12, 32);
+    const auto images = test::images_of(source, "demo_cnn", 12);
+    const auto pairs = conv_norm_pairs(*network);
+    BadImages bad(0);
+    CHECK(reestimate_batch_norm(*network, images, torch::kCPU, bad, test::never_stop) ==
+          static_cast<int64_t>(pairs.size()));
+    CHECK_FALSE(network->is_training());
+
+    const torch::NoGradGuard no_gradient;
+    const auto seen = pairs[0].convolution->forward(test::pixels_of(images));
+    CHECK(torch::allclose(pairs[0].norm->running_mean, seen.mean({0, 2, 3}), 1e-4, 1e-6));
+    const auto by_channel = seen.transpose(0, 1).flatten(1);
+    CHECK(torch::allclose(pairs[0].norm->running_var, by_channel.var(1), 1e-4, 1e-6));
+}
+
+TEST_CASE("means of several batches are the mean of all images") {
+    const test::MemorySource source(12, 32);
+    const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
+    BadImages bad(0);
+    const auto estimate = [&](Network& estimated, int64_t batch_size) {
+        reestimate_batch_norm(estimated, test::images_of(source, "demo_cnn", batch_size),
+                              torch::kCPU, bad, test::never_stop);
+    };
+    estimate(*network, 4);
+    estimate(*whole, 12);
+    const auto norm = conv_norm_pairs(*network)[0].norm, all = conv_norm_pairs(*whole)[0].norm;
+    CHECK(torch::allclose(norm->running_mean, all->running_mean, 1e-4, 1e-6));
+    // Unbiased variances of parts and whole differ by the order of 1 / pixels.
+    CHECK(torch::allclose(norm->running_var, all->running_var, 1e-2, 1e-6));
+}
+
+TEST_CASE("a stop request interrupts the estimate") {
+    const auto network = test::hash_network("demo_cnn");
+    const test::MemorySource source(4, 32);
+    const std::atomic<bool> stop{true};
+    BadImages bad(0);
+    CHECK_THROWS_AS(reestimate_batch_norm(*network, test::images_of(source, "demo_cnn", 2),
+                                          torch::kCPU, bad, stop),
+                    Interrupted);
+}
