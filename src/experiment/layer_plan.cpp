@@ -18,12 +18,22 @@ const LayerRule* first_match(const std::vector<LayerRule>& rules, const std::str
     return rule == rules.end() ? nullptr : &*rule;
 }
 
-void check_every_rule_matches(const Network& network, const std::vector<LayerRule>& rules) {
+void check_every_rule_decides(const Network& network, const std::vector<LayerRule>& rules) {
     for (const auto& rule : rules) {
-        const bool matches = std::ranges::any_of(network.layers(), [&](const auto& entry) {
-            return glob_matches(rule.match, entry.layer->name());
-        });
-        if (matches) continue;
+        const LayerRule* earlier = nullptr;
+        bool decides = false;
+        for (const auto& entry : network.layers()) {
+            if (!glob_matches(rule.match, entry.layer->name())) continue;
+            earlier = first_match(rules, entry.layer->name());
+            decides |= earlier == &rule;
+        }
+        if (decides) continue;
+        if (earlier != nullptr) {
+            throw UsageError(
+                "quantization.layers: the rule '{}' never decides: earlier rules like '{}' match "
+                "every layer of {} that it matches; move it before them or take it out",
+                rule.match, earlier->match, network.model_name());
+        }
         std::vector<std::string> names;
         for (const auto& entry : network.layers()) names.push_back(entry.layer->name());
         throw UsageError(
@@ -46,7 +56,7 @@ std::vector<Network::LayerEntry> LayerPlan::entries() const {
 }
 
 LayerPlan plan_layers(const Network& network, const QuantizationConfig& config) {
-    check_every_rule_matches(network, config.layers);
+    check_every_rule_decides(network, config.layers);
     LayerPlan plan;
     for (const auto& entry : network.layers()) {
         bool quantize = entry.quantized_by_default;

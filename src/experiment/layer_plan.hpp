@@ -26,7 +26,8 @@ struct LayerPlan {
 /**
  * The network's default scope, changed by the rules of `quantization.layers`: the first rule whose
  * glob matches a layer's name decides whether it is quantized and at how many bits.
- * Throws UsageError naming a rule that matches no layer.
+ * Throws UsageError naming a rule that decides for no layer: it matches none, or earlier rules
+ * match all that it matches.
  */
 LayerPlan plan_layers(const Network& network, const QuantizationConfig& config);
 

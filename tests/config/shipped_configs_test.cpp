@@ -1,5 +1,7 @@
 #include <filesystem>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "config/config_files.hpp"
 #include "config/config_paths.hpp"
@@ -9,31 +11,69 @@ using namespace comq;
 using namespace comq::test;
 namespace fs = std::filesystem;
 
+namespace {
+
+/** Experiments under configs/: all but the fragments, which are no whole configs. */
+std::vector<fs::path> shipped_configs() {
+    std::vector<fs::path> files;
+    for (const char* folder : {"configs", "configs/published"}) {
+        for (const auto& entry : fs::directory_iterator(source_dir() / folder)) {
+            if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+        }
+    }
+    return files;
+}
+
+LoadedConfig load_shipped(const fs::path& file) {
+    LoadOptions options;
+    options.fragment_folders = {source_dir() / "configs"};
+    return load_config(file, {}, options);
+}
+
+}  // namespace
+
 TEST_CASE("every shipped config loads and survives its own resolved text") {
-    int files = 0;
-    for (const auto& entry : fs::directory_iterator(source_dir() / "configs")) {
-        if (entry.path().extension() != ".yaml") continue;
-        INFO(entry.path());
-        const auto loaded = load_config(entry.path());
+    std::set<std::string> texts;
+    for (const auto& file : shipped_configs()) {
+        INFO(file);
+        const auto loaded = load_shipped(file);
         const std::string text = resolved_text(loaded.config);
         CHECK(resolved_text(load(text).config) == text);
-        CHECK(loaded.config.output.file.stem() == entry.path().stem());
-        ++files;
+        CHECK(loaded.config.output.file.stem() == file.stem());
+        texts.insert(text);
     }
-    CHECK(files >= 8);
+    CHECK(texts.size() == shipped_configs().size());
+    CHECK(texts.size() >= 60);
 }
 
 TEST_CASE("every shipped fragment is part of some config") {
     std::set<fs::path> used;
-    for (const auto& entry : fs::directory_iterator(source_dir() / "configs")) {
-        if (entry.path().extension() != ".yaml") continue;
-        for (const auto& file : load_config(entry.path()).files) used.insert(fs::canonical(file));
+    for (const auto& file : shipped_configs()) {
+        for (const auto& part : load_shipped(file).files) used.insert(fs::canonical(part));
     }
-    for (const auto& entry : fs::directory_iterator(source_dir() / "configs/base")) {
-        INFO(entry.path());
-        // The variant that a user chooses in place of base/comq.
-        if (entry.path().stem() == "authors_code") continue;
-        CHECK(used.count(fs::canonical(entry.path())) == 1);
+    for (const char* folder : {"configs/base", "configs/models"}) {
+        for (const auto& entry : fs::directory_iterator(source_dir() / folder)) {
+            INFO(entry.path());
+            // The variant that a user chooses in place of base/comq.
+            if (entry.path().stem() == "authors_code") continue;
+            CHECK(used.count(fs::canonical(entry.path())) == 1);
+        }
+    }
+}
+
+TEST_CASE("a published cell says its model, bits and variant in its name") {
+    for (const auto& file : shipped_configs()) {
+        if (file.parent_path().filename() != "published") continue;
+        INFO(file);
+        const std::string name = file.stem().string();
+        const auto config = load_shipped(file).config;
+        CHECK(name.find("_" + std::to_string(config.quantization.bits) + "bit") !=
+              std::string::npos);
+        CHECK(config.model.name.starts_with(name.substr(0, name.rfind("_", name.find("bit")))));
+        CHECK(name.ends_with("_per_layer") ==
+              (config.quantization.granularity == Granularity::per_layer));
+        CHECK(name.ends_with("_tuned") == (config.repair.norm_tuning == NormTuning::labels));
+        CHECK(config.quantization.preset == Preset::paper);
     }
 }
 

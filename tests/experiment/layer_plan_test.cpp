@@ -52,6 +52,15 @@ TEST_CASE("a rule that matches no layer is an error with the nearest name") {
                       ContainsSubstring("blocks.0.attn.qkv"));
 }
 
+TEST_CASE("a rule behind others that match all its layers is an error") {
+    const auto network = find_model("deit_tiny_patch16_224").make();
+    CHECK_THROWS_WITH(
+        plan_of(*network, {{"blocks.*.mlp.*", std::nullopt, 8}, {"*.fc1", false, std::nullopt}}),
+        ContainsSubstring("'*.fc1' never decides") && ContainsSubstring("'blocks.*.mlp.*'"));
+    CHECK_NOTHROW(
+        plan_of(*network, {{"blocks.0.mlp.*", std::nullopt, 8}, {"*.fc1", false, std::nullopt}}));
+}
+
 TEST_CASE("globs match whole names and stars cross dots") {
     CHECK(glob_matches("blocks.*", "blocks.0.attn.qkv"));
     CHECK(glob_matches("*.fc1", "blocks.0.mlp.fc1"));
