@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/experiment_config.hpp"
+#include "data/loader.hpp"
 #include "experiment/setup.hpp"
 #include "results/run_journal.hpp"
 
