@@ -169,6 +169,20 @@ Composition compose(const YamlNode& document, const std::vector<fs::path>& folde
     return composer.take();
 }
 
+YamlNode nested_document(std::string_view key, const YamlPosition& position, YamlNode value) {
+    // Innermost section first.
+    while (true) {
+        const std::size_t dot = key.rfind('.');
+        YamlNode map;
+        map.kind = YamlNode::Kind::map;
+        map.position = position;
+        map.entries.push_back({std::string(key.substr(dot + 1)), position, std::move(value)});
+        if (dot == std::string_view::npos) return map;
+        value = std::move(map);
+        key = key.substr(0, dot);
+    }
+}
+
 YamlNode parse_override(std::string_view text, ConfigProblems& problems) {
     const std::string source = "command line: " + excerpt(text);
     const YamlPosition position(source);
@@ -190,18 +204,7 @@ YamlNode parse_override(std::string_view text, ConfigProblems& problems) {
     auto value = parse_yaml(text.substr(equals + 1), source, problems, false);
     if (!value) return document;
 
-    // Wrap the value into its sections, innermost first.
-    std::string_view rest = key;
-    while (true) {
-        const std::size_t dot = rest.rfind('.');
-        YamlNode map;
-        map.kind = YamlNode::Kind::map;
-        map.position = position;
-        map.entries.push_back({std::string(rest.substr(dot + 1)), position, std::move(*value)});
-        if (dot == std::string_view::npos) return map;
-        value = std::move(map);
-        rest = rest.substr(0, dot);
-    }
+    return nested_document(key, position, std::move(*value));
 }
 
 }  // namespace comq

@@ -64,8 +64,14 @@ std::string annotated_text(const LoadedConfig& loaded) {
 }
 
 std::string identity_text(const ExperimentConfig& config) {
-    return any_names().print(
-        config, [](const KeyInfo& info) { return info.key_class == KeyClass::result; });
+    return identity_text(config, [](const std::string&) { return true; });
+}
+
+std::string identity_text(const ExperimentConfig& config,
+                          const std::function<bool(const std::string&)>& wanted) {
+    return any_names().print(config, [&](const KeyInfo& info) {
+        return info.key_class == KeyClass::result && wanted(info.key);
+    });
 }
 
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {

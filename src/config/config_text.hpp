@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ std::string annotated_text(const LoadedConfig& loaded);
  * content of the files its paths name.
  */
 std::string identity_text(const ExperimentConfig& config);
+/** The same for those keys of it that `wanted` accepts. */
+std::string identity_text(const ExperimentConfig& config,
+                          const std::function<bool(const std::string& key)>& wanted);
 
 /** Dotted names of the keys whose values differ or that only one text has, in order. */
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);

@@ -93,7 +93,7 @@ struct EvaluationConfig {
 struct ResourcesConfig {
     int threads = 0;  ///< 0: every available core
     int64_t memory_bytes = 8'000'000'000;
-    std::filesystem::path cache;  ///< full-precision predictions; empty: no cache
+    std::filesystem::path cache;  ///< what later runs can use again; empty: no cache
     int64_t cache_limit_bytes = 20'000'000'000;
 };
 

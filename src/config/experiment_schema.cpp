@@ -281,11 +281,12 @@ void add_evaluation_and_rest(Schema<Config>& schema) {
                 .key_class = resource,
                 .meaning = "Memory the run may plan with."},
                resources(&ResourcesConfig::memory_bytes), byte_size(64'000'000));
-    schema.add({.key = "resources.cache",
-                .key_class = location,
-                .meaning = "Folder of what later runs can use again, like full-precision "
-                           "predictions; null: nothing is kept."},
-               resources(&ResourcesConfig::cache), path());
+    schema.add(
+        {.key = "resources.cache",
+         .key_class = location,
+         .meaning = "Folder of what later runs can use again: full-precision predictions and "
+                    "the statistics of layers; null: nothing is kept."},
+        resources(&ResourcesConfig::cache), path());
     schema.add({.key = "resources.cache_limit",
                 .key_class = resource,
                 .meaning = "Size of the cache beyond which its oldest files are removed."},

@@ -47,12 +47,17 @@ void check_combinations(const LoadedConfig& loaded, const YamlPosition& whole,
     }
 }
 
+std::vector<YamlNode> parse_overrides(const std::vector<std::string>& texts,
+                                      ConfigProblems& problems) {
+    std::vector<YamlNode> documents;
+    for (const auto& text : texts) documents.push_back(parse_override(text, problems));
+    return documents;
+}
+
 LoadedConfig resolve(Composition composition, const std::string& source,
-                     const std::vector<std::string>& overrides, const LoadOptions& options,
+                     const std::vector<YamlNode>& overrides, const LoadOptions& options,
                      ConfigProblems& problems) {
-    for (const auto& text : overrides) {
-        composition.documents.push_back(parse_override(text, problems));
-    }
+    composition.documents.insert(composition.documents.end(), overrides.begin(), overrides.end());
     const auto schema = experiment_schema(options.known);
     composition.documents.insert(composition.documents.begin(),
                                  preset_document(schema, composition.documents));
@@ -77,6 +82,14 @@ LoadedConfig resolve(Composition composition, const std::string& source,
     return loaded;
 }
 
+LoadedConfig load_file(const fs::path& file, const std::vector<YamlNode>& overrides,
+                       const LoadOptions& options, ConfigProblems& problems) {
+    auto composition = compose(file, options.fragment_folders, problems);
+    // Without the file itself nothing else that could be said would help.
+    if (composition.documents.empty()) problems.throw_if_any();
+    return resolve(std::move(composition), file.string(), overrides, options, problems);
+}
+
 }  // namespace
 
 std::string LoadedConfig::origin(const std::string& key) const {
@@ -87,10 +100,14 @@ std::string LoadedConfig::origin(const std::string& key) const {
 LoadedConfig load_config(const fs::path& file, const std::vector<std::string>& overrides,
                          const LoadOptions& options) {
     ConfigProblems problems;
-    auto composition = compose(file, options.fragment_folders, problems);
-    // Without the file itself nothing else that could be said would help.
-    if (composition.documents.empty()) problems.throw_if_any();
-    return resolve(std::move(composition), file.string(), overrides, options, problems);
+    const auto documents = parse_overrides(overrides, problems);
+    return load_file(file, documents, options, problems);
+}
+
+LoadedConfig load_config_documents(const fs::path& file, const std::vector<YamlNode>& overrides,
+                                   const LoadOptions& options) {
+    ConfigProblems problems;
+    return load_file(file, overrides, options, problems);
 }
 
 LoadedConfig load_config_text(const std::string& text, const std::string& source,
@@ -103,7 +120,8 @@ LoadedConfig load_config_text(const std::string& text, const std::string& source
                      "expected 'key: value' lines, not " + document->describe());
     }
     if (!document || document->kind != YamlNode::Kind::map) problems.throw_if_any();
-    return resolve(compose(*document, options.fragment_folders, problems), source, overrides,
+    const auto documents = parse_overrides(overrides, problems);
+    return resolve(compose(*document, options.fragment_folders, problems), source, documents,
                    options, problems);
 }
 

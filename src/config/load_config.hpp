@@ -36,6 +36,11 @@ LoadedConfig load_config(const std::filesystem::path& file,
                          const std::vector<std::string>& overrides = {},
                          const LoadOptions& options = {});
 
+/** The same with overrides as parsed documents, whose positions messages then name. */
+LoadedConfig load_config_documents(const std::filesystem::path& file,
+                                   const std::vector<YamlNode>& overrides,
+                                   const LoadOptions& options);
+
 /**
  * The same for a text, like the config a result file stores; `source` is its name in messages, and
  * its stem that of the default output.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 #include <vector>
 
@@ -45,8 +46,16 @@ void CacheFolder::evict(const fs::path& keep) const {
     // Other processes add and remove entries at the same time: whatever vanished is skipped.
     for (const auto& item : fs::directory_iterator(folder_, ignored)) {
         std::error_code gone;
-        if (item.path().extension() != ".safetensors") continue;
+        const auto extension = item.path().extension();
+        if (extension != ".safetensors" && extension != ".tmp") continue;
         const auto used = item.last_write_time(gone);
+        if (extension == ".tmp") {
+            // What a killed writer left; a living one is through sooner.
+            if (!gone && fs::file_time_type::clock::now() - used > std::chrono::hours(24)) {
+                fs::remove(item.path(), gone);
+            }
+            continue;
+        }
         const auto bytes = item.file_size(gone);
         if (gone) continue;
         entries.push_back({item.path(), used, static_cast<int64_t>(bytes)});

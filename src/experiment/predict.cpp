@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <unordered_set>
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "storage/file_lock.hpp"
 
 namespace comq {
 
@@ -26,6 +28,23 @@ std::vector<int64_t> missing(const std::vector<int64_t>& wanted, const Predictio
     std::ranges::copy_if(wanted, std::back_inserter(rest),
                          [&](int64_t image) { return !known.contains(image); });
     return rest;
+}
+
+std::optional<Predictions> cached_predictions(const CacheFolder& cache,
+                                              const std::filesystem::path& file) {
+    if (!cache.enabled() || !std::filesystem::exists(file)) return std::nullopt;
+    try {
+        auto cached = predictions_from(read_journal_part(file), file);
+        cache.touch(file);
+        spdlog::info("full-precision predictions of {} images come from the cache ({})",
+                     cached.predictions.size(), file.string());
+        return std::move(cached.predictions);
+    } catch (const Error& error) {
+        spdlog::warn("{}; computing the predictions again", error.what());
+        std::error_code ignored;
+        std::filesystem::remove(file, ignored);
+        return std::nullopt;
+    }
 }
 
 }  // namespace
@@ -53,24 +72,17 @@ Predictions predict_full_precision(const Network& network, const EvaluationImage
                                    torch::Device device, BadImages& bad, RunJournal& journal,
                                    const CacheFolder& cache, const std::string& key,
                                    const std::atomic<bool>& stop) {
+    const auto compute = [&] {
+        return predict(network, full_precision_network, images, device, bad, journal, stop);
+    };
+    if (!cache.enabled()) return compute();
     const auto file = cache.file("predictions", key);
-    if (cache.enabled() && std::filesystem::exists(file)) {
-        try {
-            auto cached = predictions_from(read_journal_part(file), file);
-            cache.touch(file);
-            spdlog::info("full-precision predictions of {} images come from the cache ({})",
-                         cached.predictions.size(), file.string());
-            return std::move(cached.predictions);
-        } catch (const Error& error) {
-            spdlog::warn("{}; computing the predictions again", error.what());
-        }
-    }
-    Predictions predictions =
-        predict(network, full_precision_network, images, device, bad, journal, stop);
-    if (cache.enabled()) {
-        write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
-        cache.evict(file);
-    }
+    if (auto cached = cached_predictions(cache, file)) return std::move(*cached);
+    const auto lock = FileLock::wait(file, stop);
+    if (auto cached = cached_predictions(cache, file)) return std::move(*cached);
+    Predictions predictions = compute();
+    write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
+    cache.evict(file);
     return predictions;
 }
 

@@ -24,8 +24,8 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
 
 /**
  * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours
- * and are the same for every run that differs in quantization only. A damaged cache entry is
- * computed again, said in one line.
+ * and are the same for every run that differs in quantization only. Of several runs that start at
+ * once one computes them. A damaged cache entry is computed again, said in one line.
  */
 Predictions predict_full_precision(const Network& network, const EvaluationImages& images,
                                    torch::Device device, BadImages& bad, RunJournal& journal,

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <opencv2/core/version.hpp>
 #include <utility>
 
 #include "calibration/collect.hpp"
+#include "calibration/gram_collector.hpp"
 #include "config/config_paths.hpp"
 #include "config/config_text.hpp"
 #include "core/errors.hpp"
@@ -21,6 +23,7 @@
 #include "experiment/quantize_layer.hpp"
 #include "experiment/repair_stage.hpp"
 #include "experiment/setup.hpp"
+#include "experiment/statistics_cache.hpp"
 #include "experiment/workload.hpp"
 #include "results/run_file.hpp"
 #include "tensor/runtime.hpp"
@@ -80,6 +83,7 @@ class Run {
                     : plan_layers(*model_.network, config_.quantization)),
           repair_(config_, model_, images_, device_),
           cache_(config_.resources.cache, config_.resources.cache_limit_bytes),
+          statistics_cache_(shared_statistics()),
           bad_calibration_(config_.data.max_bad_images),
           bad_evaluation_(config_.data.max_bad_images),
           record_(first_record(options)) {
@@ -130,6 +134,22 @@ class Run {
             "data.evaluation: the images have {} classes, {} has {}; name the list of "
             "all classes with data.synsets, or choose another model",
             classes, model_.description->name, model_.description->classes);
+    }
+
+    /** Off where the statistics depend on the solver, or would push one another out. */
+    StatisticsCache shared_statistics() const {
+        int64_t bytes = 0;
+        for (const auto& planned : plan_.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
+        if (config_.calibration.holdout > 0) bytes *= 2;
+        const bool fits = bytes <= config_.resources.cache_limit_bytes;
+        if (cache_.enabled() && !fits) {
+            spdlog::info("the statistics of all layers take {}, so they are not cached: {}",
+                         format_bytes(static_cast<double>(bytes)),
+                         "raise resources.cache_limit to share them between runs");
+        }
+        const bool shareable =
+            fits && config_.calibration.inputs == CalibrationInputs::full_precision;
+        return {cache_, keys_.statistics, shareable};
     }
 
     RunRecord first_record(const RunOptions& options) const {
@@ -207,20 +227,34 @@ class Run {
     }
 
     void quantize() {
-        const auto rest = unfinished_layers();
+        auto rest = unfinished_layers();
         if (rest.size() < plan_.layers.size()) {
             spdlog::info("{} of {} layers were finished before", plan_.layers.size() - rest.size(),
                          plan_.layers.size());
         }
-        std::size_t next = 0;
-        for (const auto& group :
-             group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
-                             config_.calibration.holdout > 0)) {
+        make_methods();
+        while (!rest.empty()) {
+            if (const auto solved = solve_cached(rest); solved > 0) {
+                spdlog::info("statistics of {} layers came from the cache ({})", solved,
+                             config_.resources.cache.string());
+                continue;
+            }
+            auto lock = statistics_cache_.lock(interrupt_requested());
+            // Whoever had the lock may have collected some meanwhile.
+            if (lock && statistics_cache_.holds(rest.front().entry.layer->name())) continue;
+            const auto group =
+                group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
+                                config_.calibration.holdout > 0)
+                    .front();
             auto statistics = timed("calibrate", [&] { return collect(group); });
+            lock.reset();
             timed("solve", [&] {
-                solve({rest.begin() + static_cast<std::ptrdiff_t>(next), group.size()}, statistics);
+                Progress progress("quantization", "layers", static_cast<int64_t>(group.size()));
+                for (std::size_t i = 0; i < group.size(); ++i) {
+                    solve(rest[i], std::exchange(statistics[i], {}), progress);
+                }
             });
-            next += group.size();
+            rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(group.size()));
         }
         for (const auto& planned : plan_.layers) {
             auto finished = journal_->layer(planned.entry.layer->name());
@@ -239,29 +273,58 @@ class Run {
         if (const auto rows = config_.calibration.rows_per_image) {
             pass.row_sample.emplace(config_.seed, *rows);
         }
-        return collect_statistics(*model_.network, layers, pass, device_, bad_calibration_,
-                                  interrupt_requested());
+        auto statistics = collect_statistics(*model_.network, layers, pass, device_,
+                                             bad_calibration_, interrupt_requested());
+        // Another run may not allow images to be left out.
+        if (bad_calibration_.count() == 0) {
+            for (std::size_t i = 0; i < layers.size(); ++i) {
+                statistics_cache_.store(layers[i].layer->name(), statistics[i]);
+            }
+            statistics_cache_.trim();
+        }
+        return statistics;
     }
 
-    void solve(std::span<const PlannedLayer> layers, std::vector<LayerStatistics>& statistics) {
-        const auto method = make_method(config_.quantization);
+    /** Solves and removes the layers of `rest` whose statistics are cached; returns how many. */
+    std::size_t solve_cached(std::vector<PlannedLayer>& rest) {
+        const auto held = std::ranges::count_if(rest, [&](const PlannedLayer& planned) {
+            return statistics_cache_.holds(planned.entry.layer->name());
+        });
+        if (held == 0) return 0;
+        return timed("solve", [&] {
+            Progress progress("quantization", "layers", held);
+            std::vector<PlannedLayer> missing;
+            for (const auto& planned : rest) {
+                if (auto statistics = statistics_cache_.load(planned.entry.layer->name())) {
+                    solve(planned, *statistics, progress);
+                } else {
+                    missing.push_back(planned);
+                }
+            }
+            const auto solved = rest.size() - missing.size();
+            rest = std::move(missing);
+            return solved;
+        });
+    }
+
+    void solve(const PlannedLayer& planned, const LayerStatistics& statistics, Progress& progress) {
+        if (interrupt_requested()) {
+            throw Interrupted("interrupted; {} layers are kept",
+                              journal_->finished_layers().size());
+        }
+        FinishedLayer finished;
+        finished.record = quantize_layer(planned, statistics, *method_, *round_to_nearest_);
+        journal_->store_layer(finished);
+        progress.advance(1, finished.record.name);
+    }
+
+    void make_methods() {
+        method_ = make_method(config_.quantization);
         auto rtn_config = config_.quantization;
         rtn_config.method = "rtn";
         rtn_config.grid = GridChoice::minmax;
         rtn_config.scalar = 1.0;
-        const auto round_to_nearest = make_method(rtn_config);
-        Progress progress("quantization", "layers", static_cast<int64_t>(layers.size()));
-        for (std::size_t i = 0; i < layers.size(); ++i) {
-            if (interrupt_requested()) {
-                throw Interrupted("interrupted; {} layers are kept",
-                                  journal_->finished_layers().size());
-            }
-            FinishedLayer finished;
-            finished.record = quantize_layer(layers[i], statistics[i], *method, *round_to_nearest);
-            statistics[i] = {};
-            journal_->store_layer(finished);
-            progress.advance(1, finished.record.name);
-        }
+        round_to_nearest_ = make_method(rtn_config);
     }
 
     void repair() {
@@ -287,6 +350,9 @@ class Run {
     LayerPlan plan_;
     RepairStage repair_;
     CacheFolder cache_;
+    StatisticsCache statistics_cache_;
+    std::unique_ptr<Method> method_;
+    std::unique_ptr<Method> round_to_nearest_;
     BadImages bad_calibration_;
     BadImages bad_evaluation_;
     RunRecord record_;

@@ -6,6 +6,7 @@
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
+#include "experiment/statistics_cache.hpp"
 #include "models/load.hpp"
 #include "tensor/runtime.hpp"
 #include "weights/checkpoint.hpp"
@@ -31,6 +32,28 @@ std::string digest_of(std::initializer_list<std::string> parts) {
     Sha256 hash;
     for (const auto& part : parts) hash.update(part).update(std::string_view("\0", 1));
     return hash.hex_digest();
+}
+
+/**
+ * What the statistics of layers depend on. Keys that are not known to change solving or evaluation
+ * only are part of it, those that choose images being replaced by the images themselves.
+ */
+std::string statistics_origin(const ExperimentConfig& config, const LoadedModel& model,
+                              const std::map<std::string, std::string>& content) {
+    std::string text = fmt::format("layer statistics {}\n", statistics_version);
+    text += identity_text(config, [](const std::string& key) {
+        return !key.starts_with("quantization.") && !key.starts_with("evaluation.") &&
+               key != "seed" && key != "calibration.images" && key != "calibration.selection" &&
+               key != "calibration.holdout";
+    });
+    if (config.calibration.transform == CalibrationTransform::train) {
+        text += fmt::format("augmentation seed: {}\n", config.seed);
+    }
+    text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
+    for (const auto& [name, digest] : content) {
+        if (name != "evaluation images") text += fmt::format("{}: {}\n", name, digest);
+    }
+    return text;
 }
 
 }  // namespace
@@ -103,6 +126,7 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
                    keys.evaluation_images, model.description->preprocessing.describe(),
                    fmt::format("{}", config.evaluation.batch_size),
                    content.at("LibTorch and instruction set")});
+    keys.statistics = statistics_origin(config, model, content);
     return keys;
 }
 

@@ -49,6 +49,7 @@ struct RunKeys {
     std::string evaluation_images;  ///< source_identity of the evaluation images
     std::size_t evaluation_count = 0;
     std::string full_precision;  ///< key of the cached predictions of the float network
+    std::string statistics;      ///< what the statistics of layers depend on, a line each
 };
 
 RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images);

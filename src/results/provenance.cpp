@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <hdf5.h>
-#include <stdio.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 
 #include "core/hash.hpp"
 #include "core/paths.hpp"
+#include "core/run_shell.hpp"
 #include "core/shell_words.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
@@ -31,17 +31,10 @@ namespace {
 
 /** Output of `git arguments` in `folder`, or none when it fails. */
 std::optional<std::string> git(const fs::path& folder, std::string_view arguments) {
-    const std::string command = fmt::format("git --no-optional-locks -C {} {} 2>/dev/null",
-                                            shell_quoted(folder.string()), arguments);
-    FILE* pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return std::nullopt;
-    std::string output;
-    std::array<char, 65536> buffer{};
-    while (const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe)) {
-        output.append(buffer.data(), count);
-    }
-    if (pclose(pipe) != 0) return std::nullopt;
-    return output;
+    auto result = run_shell(fmt::format("git --no-optional-locks -C {} {} 2>/dev/null",
+                                        shell_quoted(folder.string()), arguments));
+    if (result.exit_code != 0) return std::nullopt;
+    return std::move(result.output);
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }

@@ -72,8 +72,7 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
                       {"identity", identity.digest},
                       {"config", identity.config},
                       {"content", identity.content}};
-    const std::string text = header.dump(2) + "\n";
-    write_file_atomically(file, std::as_bytes(std::span(text)));
+    write_text_atomically(file, header.dump(2) + "\n");
 }
 
 RunIdentity read_header(const fs::path& file) {

@@ -91,4 +91,8 @@ void write_file_atomically(const std::filesystem::path& file, std::span<const st
     out.commit();
 }
 
+void write_text_atomically(const std::filesystem::path& file, std::string_view text) {
+    write_file_atomically(file, std::as_bytes(std::span(text)));
+}
+
 }  // namespace comq

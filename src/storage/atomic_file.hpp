@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string_view>
 
 #include "storage/file_descriptor.hpp"
 
@@ -38,5 +39,6 @@ class AtomicFile {
 };
 
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes);
+void write_text_atomically(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace comq

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "storage/file_descriptor.hpp"
 
@@ -19,9 +23,18 @@ class FileLock {
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
 
+    /** Waits until nobody else has the lock; null when `stop` becomes true before. */
+    static std::unique_ptr<FileLock> wait(const std::filesystem::path& file,
+                                          const std::atomic<bool>& stop);
+
   private:
+    FileLock(std::filesystem::path lock_file, FileDescriptor fd);
+
     std::filesystem::path lock_file_;
     FileDescriptor fd_;
 };
+
+/** Who has the lock of `file` ("process 12 on host a"); none when nobody has. */
+std::optional<std::string> lock_holder(const std::filesystem::path& file);
 
 }  // namespace comq

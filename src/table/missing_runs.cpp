@@ -42,7 +42,7 @@ std::vector<fs::path> write_sweeps(const std::vector<MissingRun>& missing, const
             "config: {}\nfolder: {}\npoints:\n{}",
             print_yaml_text(fs::absolute(config).string()),
             print_yaml_text(fs::absolute(name).string()), points);
-        write_file_atomically(file, std::as_bytes(std::span(text)));
+        write_text_atomically(file, text);
         files.push_back(file);
     }
     return files;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/random.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "support/assets.hpp"
@@ -104,6 +106,35 @@ TEST_CASE("a run killed at any stage is resumed to the result of an undisturbed 
     CHECK(demo.interrupt(SIGKILL, "predictions.quantized", 1, {"--resume"}) == killed);
     CHECK(demo.run() == 2);
     CHECK_THAT(test::text_of(demo.log), ContainsSubstring("--resume"));
+    CHECK(demo.run({"--resume"}) == 0);
+    check_as_undisturbed(demo);
+}
+
+TEST_CASE("a run killed at random moments is resumed to the result of an undisturbed one") {
+    const auto begun = std::chrono::steady_clock::now();
+    const DemoRun whole;
+    REQUIRE(whole.run() == 0);
+    const auto whole_time = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - begun);
+    undisturbed();
+
+    // $COMQ_KILLS: more of them than every build needs.
+    const char* wanted = std::getenv("COMQ_KILLS");
+    const int kills = wanted != nullptr ? std::atoi(wanted) : 3;
+    const RandomStream moments(static_cast<uint64_t>(begun.time_since_epoch().count()), "kills");
+    const DemoRun demo;
+    int done = 0;
+    for (uint64_t attempt = 0; done < kills; ++attempt) {
+        test::ChildProcess child(demo.arguments({"--resume"}), demo.log);
+        std::this_thread::sleep_for(std::chrono::milliseconds(
+            moments.below(attempt, static_cast<uint64_t>(whole_time.count()))));
+        child.signal(SIGKILL);
+        if (child.wait() == killed) {
+            ++done;
+        } else {
+            fs::remove(demo.result);  // it was through before: start over
+        }
+    }
     CHECK(demo.run({"--resume"}) == 0);
     check_as_undisturbed(demo);
 }

@@ -42,6 +42,17 @@ TEST_CASE("the entry just written stays even when it alone exceeds the limit") {
     CHECK(fs::exists(file));
 }
 
+TEST_CASE("what a killed writer left is removed once it is old") {
+    const auto folder = test::temporary_folder();
+    const CacheFolder cache(folder, 1000);
+    for (const char* name : {".old.tmp", ".new.tmp"}) std::ofstream(folder / name) << "x";
+    fs::last_write_time(folder / ".old.tmp",
+                        fs::file_time_type::clock::now() - std::chrono::hours(25));
+    cache.evict({});
+    CHECK_FALSE(fs::exists(folder / ".old.tmp"));
+    CHECK(fs::exists(folder / ".new.tmp"));
+}
+
 TEST_CASE("a folder that can't be made names the key") {
     const auto file = test::temporary_folder() / "file";
     std::ofstream(file) << "not a folder";

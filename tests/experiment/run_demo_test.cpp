@@ -104,23 +104,3 @@ TEST_CASE("a result of another run is not overwritten by accident") {
     CHECK_NOTHROW(test::run_shipped("demo_vit_4bit", folder, with({"quantization.bits=3"}),
                                     Leftover::restart));
 }
-
-TEST_CASE("cached full-precision predictions are used, and recomputed when damaged") {
-    const auto folder = test::temporary_folder();
-    const auto run = [&](const std::string& name) {
-        auto config = test::shipped_config("demo_cnn_4bit", folder, with({}));
-        config.config.resources.cache = folder / "cache";
-        config.config.output.file = folder / name;
-        return run_experiment(config, {});
-    };
-    const auto first = run("first.h5");
-    std::vector<fs::path> entries;
-    for (const auto& entry : fs::directory_iterator(folder / "cache")) entries.push_back(entry);
-    REQUIRE(entries.size() == 1);
-    const auto second = run("second.h5");
-    CHECK(second.full_precision->prediction == first.full_precision->prediction);
-    fs::resize_file(entries[0], fs::file_size(entries[0]) / 2);
-    const auto third = run("third.h5");
-    CHECK(third.full_precision->prediction == first.full_precision->prediction);
-    check_same_numbers(first, third);
-}

@@ -4,8 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <optional>
+#include <thread>
 
 #include "core/errors.hpp"
 #include "support/assets.hpp"
@@ -51,4 +54,32 @@ TEST_CASE("a killed holder's lock is free") {
     CHECK_NOTHROW(FileLock(file));
     ::close(ready[0]);
     ::close(ready[1]);
+}
+
+TEST_CASE("the holder of a lock can be asked for and is not disturbed") {
+    const fs::path file = test::temporary_folder() / "run.h5";
+    CHECK_FALSE(lock_holder(file));
+    {
+        const FileLock lock(file);
+        CHECK_THAT(lock_holder(file).value_or(""),
+                   ContainsSubstring(fmt::format("process {} on", ::getpid())));
+        CHECK_THROWS(FileLock(file));
+    }
+    CHECK_FALSE(lock_holder(file));
+}
+
+TEST_CASE("a waiter gets the lock once it is free, or gives up when told to") {
+    const fs::path file = test::temporary_folder() / "run.h5";
+    std::optional<FileLock> first(std::in_place, file);
+    const std::atomic<bool> stopped{true};
+    CHECK(FileLock::wait(file, stopped) == nullptr);
+
+    const std::atomic<bool> go_on{false};
+    std::atomic<bool> got{false};
+    std::thread waiter([&] { got = FileLock::wait(file, go_on) != nullptr; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    CHECK_FALSE(got);
+    first.reset();
+    waiter.join();
+    CHECK(got);
 }

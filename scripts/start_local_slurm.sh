@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# A private Slurm of one node on this machine, for whoever has no cluster.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: scripts/start_local_slurm.sh [--cpus N] [FOLDER]
+       scripts/start_local_slurm.sh --stop [FOLDER]
+
+Starts munged, slurmctld and slurmd of the packages slurm-wlm and munge with their own sockets,
+ports and state in FOLDER (default: ~/.cache/comq/slurm), so that no other Slurm is touched, and
+prints how to use them:
+
+    eval "$(scripts/start_local_slurm.sh)"
+    run_sweep experiments/order_bits.yaml --launcher slurm
+
+--cpus N   cores the node has (default: all)
+--stop     stops what was started in FOLDER; its jobs are lost
+END
+}
+
+fail() {
+    printf 'start_local_slurm.sh: error: %s\n' "$*" >&2
+    exit 1
+}
+
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/comq/slurm cpus=$(nproc) stop=false
+while [ $# -gt 0 ]; do
+    case $1 in
+        --cpus)
+            [ $# -ge 2 ] || fail "--cpus needs a number"
+            cpus=$2 && shift
+            ;;
+        --stop) stop=true ;;
+        -h | --help) usage && exit ;;
+        -*) fail "unknown option $1 (see --help)" ;;
+        *) folder=$1 ;;
+    esac
+    shift
+done
+folder=$(realpath -m "$folder")
+
+# Ends the process of a pid file when it is still the daemon that was started.
+end() {
+    local pid
+    pid=$(cat "$folder/$1.pid" 2>/dev/null) || return 0
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$1" ]; then
+        kill "$pid"
+        for _ in $(seq 100); do
+            [ -d "/proc/$pid" ] || break
+            sleep 0.1
+        done
+        [ ! -d "/proc/$pid" ] || kill -9 "$pid"
+    fi
+    rm -f "$folder/$1.pid"
+}
+
+if $stop; then
+    for daemon in slurmd slurmctld munged; do end $daemon; done
+    exit
+fi
+
+# Debian keeps daemons where only root looks.
+PATH=$PATH:/usr/sbin:/sbin
+for program in munged slurmctld slurmd sbatch; do
+    command -v $program >/dev/null || fail "there is no $program; install slurm-wlm and munge"
+done
+for daemon in munged slurmctld slurmd; do
+    [ ! -e "$folder/$daemon.pid" ] || fail "$folder is in use; stop it first with --stop"
+done
+
+# A free port of the 6000 from $1 on.
+free_port() {
+    local port
+    while :; do
+        port=$(($1 + RANDOM % 6000))
+        # A refused connection means that nobody listens.
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo $port
+}
+
+mkdir -p "$folder"/{state,spool}
+chmod 755 "$folder"
+user=$(id -un)
+host=$(hostname -s)
+head -c 64 /dev/urandom >"$folder/munge.key"
+chmod 600 "$folder/munge.key"
+memory=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
+
+cat >"$folder/slurm.conf" <<END
+ClusterName=comq
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=$(free_port 20000)
+SlurmdPort=$(free_port 26000)
+AuthType=auth/munge
+AuthInfo=socket=$folder/munge.socket,cred_expire=10
+CredType=cred/munge
+SlurmUser=$user
+SlurmdUser=$user
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+ReturnToService=2
+MpiDefault=none
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool
+SlurmctldPidFile=$folder/slurmctld.pid
+SlurmdPidFile=$folder/slurmd.pid
+SlurmctldLogFile=$folder/slurmctld.log
+SlurmdLogFile=$folder/slurmd.log
+KillWait=5
+MinJobAge=300
+SchedulerParameters=sched_interval=2,batch_sched_delay=0,bf_interval=2
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory State=UNKNOWN
+PartitionName=local Nodes=$host Default=YES MaxTime=INFINITE State=UP
+END
+
+munged --force --socket="$folder/munge.socket" --key-file="$folder/munge.key" \
+    --pid-file="$folder/munged.pid" --log-file="$folder/munged.log" \
+    --seed-file="$folder/munged.seed" || fail "munged did not start; see $folder/munged.log"
+slurmctld -f "$folder/slurm.conf" || fail "slurmctld did not start; see $folder/slurmctld.log"
+slurmd -f "$folder/slurm.conf" || fail "slurmd did not start; see $folder/slurmd.log"
+
+export SLURM_CONF=$folder/slurm.conf
+for _ in $(seq 300); do
+    if [ "$(sinfo --noheader --format=%T 2>/dev/null)" = idle ]; then
+        echo "export SLURM_CONF=$(printf %q "$SLURM_CONF")"
+        exit
+    fi
+    sleep 0.1
+done
+"$0" --stop "$folder"
+fail "the node did not come up; see $folder/slurmd.log and $folder/slurmctld.log"

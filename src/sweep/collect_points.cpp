@@ -1,0 +1,250 @@
+#include "sweep/collect_points.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <type_traits>
+#include <utility>
+
+#include "config/config_text.hpp"
+#include "config/experiment_schema.hpp"
+#include "config/value_types.hpp"
+#include "report/config_values.hpp"
+#include "report/csv.hpp"
+#include "results/layer_columns.hpp"
+#include "results/run_file.hpp"
+#include "storage/atomic_file.hpp"
+#include "storage/hdf5.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* table_schema_version = "1.0";
+
+struct FinishedPoint {
+    const SweepPoint* point;
+    std::map<std::string, std::string> config;
+    RunRecord run;
+};
+
+using ConfigValues = std::map<std::string, std::string>;
+
+/** Keys whose values differ between points, in the order of the schema. */
+std::vector<KeyInfo> varying_keys(const Sweep& sweep, const std::vector<ConfigValues>& configs) {
+    std::vector<KeyInfo> varying;
+    for (const auto& info : experiment_schema().keys()) {
+        if (info.key == "output.file") continue;
+        const bool differs = std::ranges::any_of(configs, [&](const ConfigValues& values) {
+            return values.at(info.key) != configs.front().at(info.key);
+        });
+        const bool named = std::ranges::find(sweep.varied, info.key) != sweep.varied.end();
+        if (differs || named) varying.push_back(info);
+    }
+    return varying;
+}
+
+/** Integers where all are, else numbers (null: NaN), else texts. */
+TableColumn::Values typed(const std::vector<std::string>& texts) {
+    std::vector<int64_t> integers;
+    std::vector<double> reals;
+    for (const auto& text : texts) {
+        if (const auto integer = parse_number<int64_t>(text)) integers.push_back(*integer);
+        if (const auto real = parse_number<double>(text)) {
+            reals.push_back(*real);
+        } else if (text == "null") {
+            reals.push_back(not_measured);
+        }
+    }
+    if (integers.size() == texts.size()) return integers;
+    const bool any_number =
+        std::ranges::any_of(reals, [](double value) { return !std::isnan(value); });
+    if (reals.size() == texts.size() && any_number) return reals;
+    return texts;
+}
+
+double total_seconds(const RunRecord& run, const std::string& stage) {
+    double seconds = 0.0;
+    for (const auto& record : run.stages) {
+        if (stage.empty() || record.name == stage) seconds += record.seconds;
+    }
+    return seconds;
+}
+
+/** What is told of each run, whatever varies. */
+struct Measure {
+    const char* name;
+    const char* units;
+    const char* description;
+    double (*value)(const RunRecord&);
+};
+
+double top1_of(const std::optional<EvaluationRecord>& evaluation) {
+    return evaluation ? evaluation->top1 : not_measured;
+}
+
+const std::vector<Measure>& measures() {
+    static const std::vector<Measure> list{
+        {"full_precision_top1", "percent", "Top-1 of the full-precision network",
+         [](const RunRecord& run) { return top1_of(run.full_precision); }},
+        {"top1", "percent", "Top-1 of the quantized network",
+         [](const RunRecord& run) { return top1_of(run.quantized); }},
+        {"top1_standard_error", "percent", "binomial standard error of top1",
+         [](const RunRecord& run) {
+             return run.quantized ? run.quantized->top1_standard_error : not_measured;
+         }},
+        {"top5", "percent", "Top-5 of the quantized network",
+         [](const RunRecord& run) { return run.quantized ? run.quantized->top5 : not_measured; }},
+        {"agreement", "percent", "images on which both networks predict the same class",
+         [](const RunRecord& run) { return run.agreement.value_or(not_measured); }},
+        {"mean_squared_relative_error", "1", "mean over layers of (||X(W-Wq)||_F / ||XW||_F)^2",
+         [](const RunRecord& run) { return mean_squared_relative_error(run.layers); }},
+        {"average_bits_with_scales", "bit", "bits of a quantized weight, its share of scales in",
+         [](const RunRecord& run) { return run.model_size.average_bits_with_scales; }},
+        {"solve_seconds", "s", "wall-clock time of quantizing all layers",
+         [](const RunRecord& run) { return total_seconds(run, "solve"); }},
+        {"seconds", "s", "wall-clock time of all stages",
+         [](const RunRecord& run) { return total_seconds(run, ""); }},
+    };
+    return list;
+}
+
+std::vector<std::string> ids_of(const std::vector<FinishedPoint>& finished) {
+    std::vector<std::string> ids;
+    for (const auto& row : finished) ids.push_back(row.point->id);
+    return ids;
+}
+
+std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finished,
+                                       const std::vector<KeyInfo>& varying) {
+    std::vector<TableColumn> columns;
+    columns.push_back({"point", "", "identity of the point, name of its file", ids_of(finished)});
+    for (const auto& info : varying) {
+        std::vector<std::string> texts;
+        for (const auto& row : finished) texts.push_back(row.config.at(info.key));
+        columns.push_back({info.key, info.unit, info.meaning, typed(texts)});
+    }
+    for (const auto& measure : measures()) {
+        std::vector<double> values;
+        for (const auto& row : finished) values.push_back(measure.value(row.run));
+        columns.push_back({measure.name, measure.units, measure.description, std::move(values)});
+    }
+    return columns;
+}
+
+std::vector<TableColumn> layer_table(const std::vector<FinishedPoint>& finished) {
+    std::vector<std::string> ids;
+    for (const auto& row : finished) ids.insert(ids.end(), row.run.layers.size(), row.point->id);
+    std::vector<TableColumn> columns{{"point", "", "identity of the point", std::move(ids)}};
+    for (const auto& column : layer_columns()) {
+        std::visit(
+            [&](auto field) {
+                using Value = std::remove_cvref_t<decltype(std::declval<LayerRecord>().*field)>;
+                std::vector<Value> values;
+                for (const auto& row : finished) {
+                    for (const auto& layer : row.run.layers) values.push_back(layer.*field);
+                }
+                columns.push_back(
+                    {column.name, column.units, column.description, std::move(values)});
+            },
+            column.field);
+    }
+    return columns;
+}
+
+void describe(Hdf5Dataset& dataset, const TableColumn& column) {
+    if (!column.units.empty()) dataset.write_attribute("units", column.units);
+    dataset.write_attribute("long_name", column.description);
+}
+
+Hdf5Dataset write_values(Hdf5Group& group, const TableColumn& column) {
+    Hdf5Dataset dataset = std::visit(
+        [&](const auto& values) { return group.write_column(column.name, values); }, column.values);
+    describe(dataset, column);
+    return dataset;
+}
+
+void write_group(Hdf5Group& group, const std::vector<TableColumn>& columns, Hdf5Dataset& scale) {
+    for (const auto& column : columns) {
+        if (column.name != "point" || !group.contains("point")) {
+            write_values(group, column).attach_scale(0, scale);
+        }
+    }
+}
+
+std::string csv_value(const TableColumn& column, std::size_t row) {
+    return std::visit(
+        [&](const auto& values) -> std::string {
+            using Value = typename std::remove_cvref_t<decltype(values)>::value_type;
+            if constexpr (std::is_same_v<Value, std::string>) {
+                return csv_field(values[row]);
+            } else if constexpr (std::is_same_v<Value, double>) {
+                return std::isnan(values[row]) ? "" : fmt::format("{}", values[row]);
+            } else {
+                return fmt::format("{}", values[row]);
+            }
+        },
+        column.values);
+}
+
+}  // namespace
+
+SweepTable collect_points(const Sweep& sweep) {
+    std::vector<ConfigValues> configs;
+    std::vector<FinishedPoint> finished;
+    for (const auto& point : sweep.points) {
+        configs.push_back(
+            config_values(resolved_text(point.config.config), point.result().string()));
+        if (!fs::exists(point.result())) continue;
+        finished.push_back(
+            {&point, configs.back(), read_run_file(point.result(), ReadScope::summary)});
+    }
+    SweepTable table;
+    table.rows = finished.size();
+    table.points = point_columns(finished, varying_keys(sweep, configs));
+    table.layers = layer_table(finished);
+    return table;
+}
+
+std::string table_csv(const SweepTable& table) {
+    std::string text;
+    for (const auto& column : table.points) {
+        text += (text.empty() ? "" : ",") + csv_field(column.name);
+    }
+    text += '\n';
+    for (std::size_t row = 0; row < table.rows; ++row) {
+        for (std::size_t i = 0; i < table.points.size(); ++i) {
+            text += (i > 0 ? "," : "") + csv_value(table.points[i], row);
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+void write_table(const fs::path& file, const SweepTable& table, const Sweep& sweep) {
+    auto hdf5 = Hdf5File::create_in_memory(file.string());
+    auto root = hdf5.root();
+    root.write_attribute("schema_version", std::string(table_schema_version));
+    root.write_attribute("sweep", sweep.spec.name);
+    root.write_attribute("points_in_sweep", sweep.points.size());
+
+    auto points = root.create_group("points");
+    Hdf5Dataset id = write_values(points, table.points.front());
+    id.make_scale("point");
+    write_group(points, table.points, id);
+
+    auto layers = root.create_group("layers");
+    std::vector<int64_t> numbers(
+        std::visit([](const auto& values) { return values.size(); }, table.layers.front().values));
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<int64_t>(i);
+    Hdf5Dataset row = write_values(layers, {"row", "1", "number of the row", std::move(numbers)});
+    row.make_scale("row");
+    write_group(layers, table.layers, row);
+    write_file_atomically(file, hdf5.image());
+}
+
+}  // namespace comq

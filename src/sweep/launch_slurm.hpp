@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sweep/point_status.hpp"
+
+namespace comq {
+
+/**
+ * Submits `chosen` points as one job array, or as several, each after the one before, where Slurm's
+ * MaxArraySize demands it. Returns their job ids. Throws Failure with sbatch's own words.
+ */
+std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std::size_t>& chosen,
+                                      const std::filesystem::path& program);
+
+/** Splits `chosen` into runs of at most `limit` points. */
+std::vector<std::vector<std::size_t>> split_array(const std::vector<std::size_t>& chosen,
+                                                  std::size_t limit);
+/** The same by the MaxArraySize that Slurm tells, or its default of 1001 where there is no Slurm.
+ */
+std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen);
+
+/**
+ * The last submission of every point that was ever submitted, with the state squeue reports. Where
+ * squeue can't be asked, that is said in one line and tasks count as ended.
+ */
+SlurmTasks slurm_tasks(const Sweep& sweep);
+
+}  // namespace comq

@@ -1,0 +1,228 @@
+#include "sweep/point_status.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "config/config_text.hpp"
+#include "core/errors.hpp"
+#include "results/run_file.hpp"
+#include "results/run_journal.hpp"
+#include "storage/atomic_file.hpp"
+#include "storage/file_lock.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::streamoff log_tail_bytes = 16'384;
+
+std::vector<std::string> tail_lines(const fs::path& log) {
+    std::ifstream stream(log, std::ios::binary | std::ios::ate);
+    const std::streamoff size = stream ? static_cast<std::streamoff>(stream.tellg()) : 0;
+    if (size <= 0) return {};
+    stream.seekg(std::max<std::streamoff>(0, size - log_tail_bytes));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) {
+        std::istringstream words(line);
+        std::string squeezed;
+        for (std::string word; words >> word;) squeezed += (squeezed.empty() ? "" : " ") + word;
+        if (!squeezed.empty()) lines.push_back(std::move(squeezed));
+    }
+    return lines;
+}
+
+void create_folder(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) {
+        throw Failure("{}: cannot be created: {} (set 'folder' to one you may write to)",
+                      folder.string(), error.message());
+    }
+}
+
+/** Whether an interrupted run left finished work. */
+bool has_parts(const SweepPoint& point) {
+    std::error_code none;
+    return fs::exists(RunJournal::folder_of(point.result()), none);
+}
+
+/** What Slurm itself wrote at the end of a log about a task that it stopped. */
+std::optional<std::string> slurm_reason(const fs::path& log) {
+    const auto lines = tail_lines(log);
+    const auto last = std::find_if(lines.rbegin(), lines.rend(), [](const std::string& line) {
+        return line.starts_with("slurmstepd");
+    });
+    const auto says = [&](const char* text) {
+        return last != lines.rend() && last->find(text) != std::string::npos;
+    };
+    if (says("oom")) return "out of memory; raise slurm.memory or lower resources.memory";
+    if (says("TIME LIMIT")) return "time limit; raise slurm.time or slurm.lead_time";
+    if (says("NODE FAIL")) return "node failure";
+    if (says("PREEMPTION")) return "preempted";
+    if (says("CANCELLED")) return "cancelled";
+    return std::nullopt;
+}
+
+std::string describe_end(const Outcome& outcome) {
+    if (outcome.exit_code <= 128) {
+        return fmt::format("exit {}: {}", outcome.exit_code, error_line(outcome.log));
+    }
+    const int signal = outcome.exit_code - 128;
+    return fmt::format("ended by signal {}: {}; see {}", signal,
+                       slurm_reason(outcome.log)
+                           .value_or(signal == 9 ? "out of memory, or killed by hand"
+                                                 : "a crash, or stopped by hand"),
+                       outcome.log.string());
+}
+
+/** Why a task that Slurm no longer has wrote no outcome. */
+std::string describe_loss(const SlurmTask& task) {
+    return fmt::format(
+        "task {}: {}; see {}", task.job,
+        slurm_reason(task.log).value_or("ended without a word: killed, or its node failed"),
+        task.log.string());
+}
+
+PointStatus finished_status(const SweepPoint& point) {
+    PointStatus status;
+    try {
+        const RunRecord run = read_run_file(point.result(), ReadScope::summary);
+        const auto& accuracy = run.quantized ? run.quantized : run.full_precision;
+        status.state = PointState::finished;
+        if (accuracy) {
+            status.top1 = accuracy->top1;
+            status.top1_standard_error = accuracy->top1_standard_error;
+        }
+        status.seconds = 0.0;
+        for (const auto& stage : run.stages) status.seconds += stage.seconds;
+    } catch (const InputError& error) {
+        status.state = PointState::failed;
+        status.detail = std::string(error.what()) + "; delete the file to compute it again";
+    }
+    return status;
+}
+
+}  // namespace
+
+std::string_view name_of(PointState state) {
+    switch (state) {
+        case PointState::waiting:
+            return "waiting";
+        case PointState::queued:
+            return "queued";
+        case PointState::running:
+            return "running";
+        case PointState::finished:
+            return "finished";
+        case PointState::interrupted:
+            return "interrupted";
+        case PointState::failed:
+            return "failed";
+    }
+    return "";
+}
+
+namespace sweep_files {
+fs::path config(const Sweep& sweep, const SweepPoint& point) {
+    return sweep.spec.folder / "points" / (point.id + ".yaml");
+}
+fs::path outcome(const Sweep& sweep, const SweepPoint& point) {
+    return sweep.spec.folder / "points" / (point.id + ".exit");
+}
+fs::path logs(const Sweep& sweep) { return sweep.spec.folder / "logs"; }
+fs::path submissions(const Sweep& sweep) { return sweep.spec.folder / "slurm"; }
+}  // namespace sweep_files
+
+void write_outcome(const Sweep& sweep, const SweepPoint& point, const Outcome& outcome) {
+    write_text_atomically(sweep_files::outcome(sweep, point),
+                          fmt::format("{}\n{}\n", outcome.exit_code, outcome.log.string()));
+}
+
+std::optional<Outcome> read_outcome(const Sweep& sweep, const SweepPoint& point) {
+    std::ifstream stream(sweep_files::outcome(sweep, point));
+    Outcome outcome;
+    std::string log;
+    if (!(stream >> outcome.exit_code >> std::ws) || !std::getline(stream, log)) {
+        return std::nullopt;
+    }
+    outcome.log = log;
+    return outcome;
+}
+
+PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks) {
+    if (fs::exists(point.result())) return finished_status(point);
+    PointStatus status;
+    const auto found = tasks.find(point.id);
+    const SlurmTask* task = found == tasks.end() ? nullptr : &found->second;
+    const auto holder = lock_holder(point.result());
+    if (holder || (task != nullptr && task->state == "RUNNING")) {
+        status.state = PointState::running;
+        const auto log =
+            task != nullptr ? task->log : sweep_files::logs(sweep) / (point.id + ".log");
+        status.detail =
+            fmt::format("{} ({})", last_line(log), task != nullptr ? "task " + task->job : *holder);
+        return status;
+    }
+    if (task != nullptr && !task->state.empty()) {
+        status.state = PointState::queued;
+        status.detail = fmt::format("task {}: {}", task->job, task->reason);
+        return status;
+    }
+    if (const auto outcome = read_outcome(sweep, point)) {
+        const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
+        status.state = stopped ? PointState::interrupted : PointState::failed;
+        status.detail = stopped ? error_line(outcome->log) : describe_end(*outcome);
+    } else if (task != nullptr) {
+        status.state = PointState::failed;
+        status.detail = describe_loss(*task);
+    } else if (has_parts(point)) {
+        status.state = PointState::interrupted;
+        status.detail = "what is finished is kept";
+    }
+    return status;
+}
+
+std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks) {
+    std::vector<PointStatus> all;
+    for (const auto& point : sweep.points) all.push_back(status_of(sweep, point, tasks));
+    return all;
+}
+
+bool to_be_run(PointState state, bool only_failed) {
+    if (state == PointState::interrupted || state == PointState::failed) return true;
+    return state == PointState::waiting && !only_failed;
+}
+
+std::string error_line(const fs::path& log) {
+    constexpr std::string_view mark = "error: ";
+    const auto lines = tail_lines(log);
+    const auto found = std::find_if(lines.rbegin(), lines.rend(), [&](const std::string& line) {
+        return line.starts_with(mark);
+    });
+    if (found != lines.rend()) return found->substr(mark.size());
+    return lines.empty() ? "" : lines.back();
+}
+
+std::string last_line(const fs::path& log) {
+    const auto lines = tail_lines(log);
+    return lines.empty() ? "starting" : lines.back();
+}
+
+void prepare_folder(const Sweep& sweep, const std::vector<std::size_t>& chosen) {
+    create_folder(sweep.spec.folder / "points");
+    create_folder(sweep_files::logs(sweep));
+    for (const auto i : chosen) {
+        const SweepPoint& point = sweep.points[i];
+        std::error_code none;
+        fs::remove(sweep_files::outcome(sweep, point), none);
+        write_text_atomically(sweep_files::config(sweep, point),
+                              resolved_text(point.config.config));
+    }
+}
+
+}  // namespace comq

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/run_record.hpp"
+#include "sweep/expand.hpp"
+
+namespace comq {
+
+enum class PointState {
+    waiting,      ///< never begun
+    queued,       ///< submitted to Slurm, not begun or requeued
+    running,      ///< some process, here or elsewhere, has its lock
+    finished,     ///< its result is there
+    interrupted,  ///< stopped or killed, with or without finished layers to continue from
+    failed,       ///< ended with an error
+};
+
+std::string_view name_of(PointState state);
+
+struct PointStatus {
+    PointState state = PointState::waiting;
+    std::string detail;  ///< what it is at, why it failed, where it waits; one line
+    double top1 = not_measured;
+    double top1_standard_error = not_measured;
+    double seconds = not_measured;  ///< of a finished point
+};
+
+/** Files of a sweep's folder beside the results themselves. */
+namespace sweep_files {
+std::filesystem::path config(const Sweep& sweep, const SweepPoint& point);   ///< resolved YAML
+std::filesystem::path outcome(const Sweep& sweep, const SweepPoint& point);  ///< see Outcome
+std::filesystem::path logs(const Sweep& sweep);
+std::filesystem::path submissions(const Sweep& sweep);  ///< scripts and point lists of Slurm
+}  // namespace sweep_files
+
+/** How the last attempt at a point ended, as whoever started it wrote down. */
+struct Outcome {
+    int exit_code = 0;  ///< 128 + n: ended by signal n
+    std::filesystem::path log;
+};
+
+void write_outcome(const Sweep& sweep, const SweepPoint& point, const Outcome& outcome);
+std::optional<Outcome> read_outcome(const Sweep& sweep, const SweepPoint& point);
+
+/** Where a point stands in Slurm. */
+struct SlurmTask {
+    std::string job;     ///< "12_3": array and index
+    std::string state;   ///< "PENDING", "RUNNING", ...; empty: Slurm has it no longer
+    std::string reason;  ///< why it waits
+    std::filesystem::path log;
+};
+using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last submission of each
+
+/** Reads the result, the lock, the outcome and the journal of one point. */
+PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks = {});
+std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks = {});
+
+/** Whether a launcher starts a point of this state; `only_failed` leaves out those never begun. */
+bool to_be_run(PointState state, bool only_failed);
+
+/** The last line of a log that begins with "error: ", without that; else its last line. */
+std::string error_line(const std::filesystem::path& log);
+/** The last line of a log, its spaces squeezed: what a run is at. */
+std::string last_line(const std::filesystem::path& log);
+
+/** Writes each point's resolved config and makes the folders; clears the outcome of `chosen`. */
+void prepare_folder(const Sweep& sweep, const std::vector<std::size_t>& chosen);
+
+}  // namespace comq

@@ -1,0 +1,257 @@
+#include "sweep/sweep_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "config/composition.hpp"
+#include "config/config_paths.hpp"
+#include "config/schema.hpp"
+#include "core/errors.hpp"
+#include "core/paths.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Spec = SweepSpec;
+
+void add_leaves(const YamlNode& map, const std::string& prefix,
+                std::vector<YamlNode::Entry>& leaves) {
+    for (const auto& entry : map.entries) {
+        if (entry.value.kind == YamlNode::Kind::map) {
+            add_leaves(entry.value, prefix + entry.key + ".", leaves);
+        } else {
+            leaves.push_back({prefix + entry.key, entry.position, entry.value});
+        }
+    }
+}
+
+/** Lays `more` over `map`, key by key, with dotted keys. */
+void merge(YamlNode& map, const YamlNode& more) {
+    map.kind = YamlNode::Kind::map;
+    map.position = more.position;
+    for (auto& leaf : dotted_keys(more)) {
+        const auto found = std::ranges::find(map.entries, leaf.key, &YamlNode::Entry::key);
+        if (found == map.entries.end()) {
+            map.entries.push_back(std::move(leaf));
+        } else {
+            *found = std::move(leaf);
+        }
+    }
+}
+
+/** YAML that is understood later, when it is known what its keys mean. */
+ValueType<YamlNode> tree(YamlNode::Kind kind, std::string description) {
+    ValueType<YamlNode> result;
+    result.description = std::move(description);
+    result.read = [kind, text = result.description](const YamlNode& node, const std::string& key,
+                                                    YamlNode& value, ConfigProblems& problems) {
+        if (node.kind == YamlNode::Kind::null) {
+            value = node;
+        } else if (node.kind != kind) {
+            problems.add(node.position, key,
+                         fmt::format("expected a {}, not {}", text, node.describe()));
+        } else if (kind == YamlNode::Kind::map) {
+            merge(value, node);
+        } else {
+            value = node;
+        }
+    };
+    result.print = [](const YamlNode&) { return std::string("null"); };
+    return result;
+}
+
+ValueType<std::vector<std::string>> texts(std::string description,
+                                          std::function<bool(const std::string&)> allowed) {
+    const auto item = text_where(description, std::move(allowed));
+    ValueType<std::vector<std::string>> result;
+    result.description = "list, each " + description;
+    result.read = [item, text = result.description](const YamlNode& node, const std::string& key,
+                                                    std::vector<std::string>& value,
+                                                    ConfigProblems& problems) {
+        if (node.kind != YamlNode::Kind::list) {
+            problems.add(node.position, key,
+                         fmt::format("expected a {}, not {}", text, node.describe()));
+            return;
+        }
+        std::vector<std::string> read;
+        for (const auto& element : node.items) {
+            const std::string name = fmt::format("{}[{}]", key, read.size());
+            item.read(element, name, read.emplace_back(), problems);
+        }
+        value = std::move(read);
+    };
+    result.print = [](const std::vector<std::string>& value) {
+        std::string list;
+        for (const auto& element : value) {
+            list += (list.empty() ? "" : ", ") + print_yaml_text(element);
+        }
+        return "[" + list + "]";
+    };
+    return result;
+}
+
+bool is_file_name(const std::string& name) {
+    constexpr const char* allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    return !name.empty() && name.front() != '.' && name.front() != '-' &&
+           name.find_first_not_of(allowed) == std::string::npos;
+}
+
+bool is_one_line(const std::string& value) {
+    return !value.empty() && value.find('\n') == std::string::npos;
+}
+
+void add_slurm(Schema<Spec>& schema) {
+    const auto slurm = [](auto member) { return field(&Spec::slurm, member); };
+    const auto word = optional(text_where("a text", is_one_line));
+    schema.add({.key = "slurm.concurrent",
+                .key_class = KeyClass::resource,
+                .meaning = "Tasks of the array that run at a time."},
+               slurm(&SlurmSettings::concurrent), count_or_all<int>());
+    schema.add({.key = "slurm.cpus",
+                .key_class = KeyClass::resource,
+                .meaning = "Cores and threads of a task."},
+               slurm(&SlurmSettings::cpus), integer<int>(1, 4096));
+    schema.add({.key = "slurm.lead_time",
+                .key_class = KeyClass::resource,
+                .meaning = "How long before its time limit a task is told to finish the layer it "
+                           "is at and to requeue itself.",
+                .unit = "seconds"},
+               slurm(&SlurmSettings::lead_time), integer<int>(1, 65'535));
+    schema.add({.key = "slurm.partition",
+                .key_class = KeyClass::resource,
+                .meaning = "sbatch --partition."},
+               slurm(&SlurmSettings::partition), word);
+    schema.add(
+        {.key = "slurm.account", .key_class = KeyClass::resource, .meaning = "sbatch --account."},
+        slurm(&SlurmSettings::account), word);
+    schema.add({.key = "slurm.time",
+                .key_class = KeyClass::resource,
+                .meaning = "sbatch --time, of a task, like 1:30:00."},
+               slurm(&SlurmSettings::time), word);
+    schema.add({.key = "slurm.memory",
+                .key_class = KeyClass::resource,
+                .meaning = "sbatch --mem, of a task."},
+               slurm(&SlurmSettings::memory), word);
+    schema.add({.key = "slurm.gres",
+                .key_class = KeyClass::resource,
+                .meaning = "sbatch --gres, like gpu:1."},
+               slurm(&SlurmSettings::gres), word);
+    schema.add({.key = "slurm.options",
+                .key_class = KeyClass::resource,
+                .meaning = "Further options of sbatch."},
+               slurm(&SlurmSettings::options),
+               texts("an option like --qos=long", [](const std::string& option) {
+                   return option.starts_with("-") && is_one_line(option);
+               }));
+    schema.add({.key = "slurm.setup",
+                .key_class = KeyClass::resource,
+                .meaning = "Shell lines a task runs first, like module load or conda activate."},
+               slurm(&SlurmSettings::setup), texts("a shell command", is_one_line));
+}
+
+Schema<Spec> sweep_schema() {
+    Schema<Spec> schema;
+    schema.add({.key = "name",
+                .key_class = KeyClass::location,
+                .meaning = "Name of the sweep; null: that of its file."},
+               field(&Spec::name),
+               text_where("null or letters, digits and _-.",
+                          [](const std::string& name) { return is_file_name(name); }));
+    schema.add({.key = "config",
+                .key_class = KeyClass::location,
+                .meaning = "Experiment that every point starts from: a path from the working "
+                           "directory, from the sweep's file, or of a config that comes with comq.",
+                .required = true},
+               field(&Spec::config), path());
+    schema.add({.key = "folder",
+                .key_class = KeyClass::location,
+                .meaning = "Where results land; null: results/NAME."},
+               field(&Spec::folder), path());
+    schema.add({.key = "overrides", .meaning = "Keys of the experiment that all points share."},
+               field(&Spec::overrides), tree(YamlNode::Kind::map, "map of keys"));
+    schema.add({.key = "grid", .meaning = "Keys with a list of values each: every combination."},
+               field(&Spec::grid), tree(YamlNode::Kind::map, "map of keys to lists"));
+    schema.add({.key = "zip",
+                .meaning = "Keys with a list of values each, all of one length: the first values "
+                           "together, the second ones, and so on."},
+               field(&Spec::zip), tree(YamlNode::Kind::map, "map of keys to lists"));
+    schema.add({.key = "points",
+                .meaning = "Variants, each a map of keys. With several of points, zip and grid, "
+                           "each combination of theirs is a point."},
+               field(&Spec::points), tree(YamlNode::Kind::list, "list of maps of keys"));
+    schema.add({.key = "local.jobs",
+                .key_class = KeyClass::resource,
+                .meaning = "Points that run at a time on this machine."},
+               field(&Spec::local, &LocalSettings::jobs), integer<int>(1, 4096));
+    schema.add({.key = "local.threads",
+                .key_class = KeyClass::resource,
+                .meaning = "Threads of each; all: the cores shared out among the jobs."},
+               field(&Spec::local, &LocalSettings::threads), count_or_all<int>());
+    add_slurm(schema);
+    return schema;
+}
+
+/** Whether the override "a.b=c" is one of the sweep and not of the experiment. */
+bool is_sweep_key(const std::string& argument, const Schema<Spec>& schema) {
+    const auto first = argument.substr(0, argument.find_first_of(".="));
+    return std::ranges::any_of(schema.keys(), [&](const KeyInfo& info) {
+        return info.key.substr(0, info.key.find('.')) == first;
+    });
+}
+
+/** From the working directory, beside the sweep, or among the files that come with comq. */
+fs::path find_config(const fs::path& named, const fs::path& sweep_file) {
+    for (const auto& folder : {fs::path(), sweep_file.parent_path(), data_folder()}) {
+        if (fs::exists(folder / named)) return folder / named;
+    }
+    return named;
+}
+
+}  // namespace
+
+SweepSpec load_sweep(const fs::path& file, const std::vector<std::string>& arguments) {
+    ConfigProblems problems;
+    const fs::path shipped = data_folder() / file;
+    const fs::path found = !fs::exists(file) && fs::exists(shipped) ? shipped : file;
+    const auto document = read_yaml_file(found, problems);
+    if (!document) problems.throw_if_any();
+
+    const auto schema = sweep_schema();
+    SweepSpec spec;
+    spec.file = file.string();
+    spec.name = file.stem().string();
+    GivenKeys given;
+    schema.read(*document, spec, given, problems);
+    for (const auto& argument : arguments) {
+        auto override = parse_override(argument, problems);
+        if (is_sweep_key(argument, schema)) {
+            schema.read(override, spec, given, problems);
+        } else if (!override.entries.empty()) {
+            spec.experiment_overrides.push_back(std::move(override));
+        }
+    }
+    if (problems.empty()) schema.require(given, YamlPosition(spec.file, 1, 1), problems);
+    spec.config = expand_path(spec.config, "config", given["config"], problems);
+    spec.folder = expand_path(spec.folder, "folder", given["folder"], problems);
+    if (spec.folder.empty()) spec.folder = fs::path("results") / spec.name;
+    spec.folder = fs::absolute(spec.folder).lexically_normal();
+    spec.config = find_config(spec.config, found);
+    problems.throw_if_any();
+    return spec;
+}
+
+std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map) {
+    std::vector<YamlNode::Entry> leaves;
+    add_leaves(map, "", leaves);
+    return leaves;
+}
+
+std::vector<KeyInfo> sweep_keys() { return sweep_schema().keys(); }
+
+}  // namespace comq

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "core/random.hpp"
+#include "experiment/runs.hpp"
+#include "experiment/statistics_cache.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+LayerStatistics sample_statistics(int64_t in_features, int64_t groups) {
+    const RandomStream stream(0, "statistics");
+    LayerStatistics statistics{in_features, groups, {}, {}};
+    for (const char* name : {statistic::gram, statistic::heldout_gram}) {
+        statistics.rows[name] = 100;
+        for (int64_t group = 0; group < groups; ++group) {
+            PackedTriangle triangle(in_features);
+            uint64_t counter = 0;
+            for (auto& value : triangle.values()) value = stream.normal(counter++);
+            statistics.grams[name].push_back(std::move(triangle));
+        }
+    }
+    return statistics;
+}
+
+std::vector<fs::path> entries(const fs::path& folder, const std::string& kind) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        if (entry.path().filename().string().starts_with(kind)) files.push_back(entry);
+    }
+    return files;
+}
+
+/** Runs of the demo transformer in one folder with one cache. */
+class Runs {
+  public:
+    RunRecord run(const std::string& name, std::vector<std::string> overrides = {}) const {
+        overrides.insert(overrides.end(), {"calibration.images=64", "evaluation.images=100"});
+        auto config = test::shipped_config("demo_vit_4bit", folder_, overrides);
+        config.config.resources.cache = cache();
+        config.config.output.file = folder_ / name;
+        return run_experiment(config, {});
+    }
+    fs::path cache() const { return folder_ / "cache"; }
+
+  private:
+    fs::path folder_ = test::temporary_folder();
+};
+
+bool collected(const RunRecord& run) {
+    return std::ranges::any_of(run.stages,
+                               [](const auto& stage) { return stage.name == "calibrate"; });
+}
+
+void check_same_codes(const RunRecord& a, const RunRecord& b) {
+    REQUIRE(a.layers.size() == b.layers.size());
+    for (std::size_t i = 0; i < a.layers.size(); ++i) {
+        CHECK(std::ranges::equal(a.layers[i].bit_code.bytes(), b.layers[i].bit_code.bytes()));
+        CHECK(std::ranges::equal(a.layers[i].scale.bytes(), b.layers[i].scale.bytes()));
+        CHECK(a.layers[i].error == b.layers[i].error);
+    }
+}
+
+void flip_last_byte(const fs::path& file) {
+    FILE* stream = std::fopen(file.c_str(), "r+b");
+    REQUIRE(stream != nullptr);
+    std::fseek(stream, -1, SEEK_END);
+    const int byte = std::fgetc(stream);
+    std::fseek(stream, -1, SEEK_END);
+    std::fputc(byte ^ 1, stream);
+    std::fclose(stream);
+}
+
+}  // namespace
+
+TEST_CASE("statistics come back from the cache bit for bit") {
+    const CacheFolder folder(test::temporary_folder(), 1'000'000);
+    const StatisticsCache cache(folder, "origin\n");
+    const auto stored = sample_statistics(7, 3);
+    CHECK_FALSE(cache.holds("layer"));
+    cache.store("layer", stored);
+    const auto loaded = cache.load("layer");
+    REQUIRE(loaded);
+    CHECK(loaded->in_features == 7);
+    CHECK(loaded->groups == 3);
+    CHECK(loaded->rows == stored.rows);
+    for (const auto& [name, triangles] : stored.grams) {
+        for (std::size_t group = 0; group < triangles.size(); ++group) {
+            CHECK(loaded->grams.at(name)[group].values() == triangles[group].values());
+        }
+    }
+}
+
+TEST_CASE("cached statistics of another layer, network or recipe are not taken") {
+    const CacheFolder folder(test::temporary_folder(), 1'000'000);
+    const StatisticsCache cache(folder, "origin\n");
+    cache.store("layer", sample_statistics(4, 1));
+    CHECK_FALSE(cache.load("other layer"));
+    CHECK_FALSE(StatisticsCache(folder, "other origin\n").load("layer"));
+
+    cache.store("other layer", sample_statistics(5, 1));
+    const auto files = entries(folder.file("statistics", "").parent_path(), "statistics-");
+    REQUIRE(files.size() == 2);
+    fs::copy_file(files[0], files[1], fs::copy_options::overwrite_existing);
+    CHECK(cache.load("layer").has_value() != cache.load("other layer").has_value());
+    CHECK(cache.holds("layer") != cache.holds("other layer"));
+}
+
+TEST_CASE("a cache that is switched off neither holds nor waits") {
+    const CacheFolder off({}, 1);
+    const StatisticsCache cache(off, "origin\n");
+    const std::atomic<bool> stop{false};
+    cache.store("layer", sample_statistics(4, 1));
+    CHECK_FALSE(cache.load("layer"));
+    CHECK(cache.lock(stop) == nullptr);
+}
+
+TEST_CASE("runs that differ in their solver share the statistics and keep their codes") {
+    const Runs runs;
+    const auto first = runs.run("first.h5");
+    CHECK(collected(first));
+    const auto again = runs.run("again.h5");
+    CHECK_FALSE(collected(again));
+    check_same_codes(first, again);
+    CHECK_FALSE(collected(runs.run("bits.h5", {"quantization.bits=3", "quantization.sweeps=2"})));
+    CHECK_FALSE(
+        collected(runs.run("rule.h5", {"quantization.layers=[{match: '*.0.*', bits: 8}]"})));
+    CHECK(collected(runs.run("seed.h5", {"seed=1"})));
+    CHECK(collected(runs.run("augmented.h5", {"calibration.transform=train"})));
+    CHECK(collected(runs.run("holdout.h5", {"calibration.holdout=8"})));
+}
+
+TEST_CASE("damaged statistics and predictions in the cache are computed again") {
+    const Runs runs;
+    const auto first = runs.run("first.h5");
+    const auto statistics = entries(runs.cache(), "statistics-");
+    const auto predictions = entries(runs.cache(), "predictions-");
+    REQUIRE(statistics.size() == first.layers.size());
+    REQUIRE(predictions.size() == 1);
+    flip_last_byte(statistics[1]);
+    fs::resize_file(statistics[0], fs::file_size(statistics[0]) / 2);
+    fs::resize_file(predictions[0], fs::file_size(predictions[0]) / 2);
+    const auto second = runs.run("second.h5");
+    CHECK(collected(second));
+    check_same_codes(first, second);
+    CHECK(second.full_precision->prediction == first.full_precision->prediction);
+    CHECK_FALSE(collected(runs.run("third.h5")));
+}
+
+TEST_CASE("a cache too small for all layers keeps none of them") {
+    const Runs runs;
+    CHECK(collected(runs.run("first.h5", {"resources.cache_limit=100kB"})));
+    CHECK(entries(runs.cache(), "statistics-").empty());
+}

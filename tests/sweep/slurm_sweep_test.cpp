@@ -1,0 +1,92 @@
+#include <signal.h>
+
+#include <cstdio>
+
+#include "storage/file_lock.hpp"
+#include "sweep/open_sweep.hpp"
+#include "sweep/programs.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+/** A private Slurm of this test (scripts/start_local_slurm.sh), stopped at the end. */
+class LocalSlurm {
+  public:
+    LocalSlurm() {
+        const auto started = run_shell(script() + " --cpus 4 " + folder_.string() + " 2>&1");
+        INFO(started.output);
+        REQUIRE(started.exit_code == 0);
+    }
+    ~LocalSlurm() { run_shell(script() + " --stop " + folder_.string()); }
+
+    static bool possible() {
+        return run_shell("PATH=$PATH:/usr/sbin; command -v munged slurmctld slurmd sbatch")
+                   .exit_code == 0;
+    }
+    std::string environment() const { return "SLURM_CONF=" + (folder_ / "slurm.conf").string(); }
+    std::string ask(const std::string& command) const {
+        return run_shell(environment() + " " + command + " 2>&1").output;
+    }
+
+  private:
+    static std::string script() {
+        return (test::source_dir() / "scripts" / "start_local_slurm.sh").string();
+    }
+    fs::path folder_ = test::temporary_folder() / "slurm";
+};
+
+/** The process that computes a point, 0 when none does. */
+pid_t process_of(const SweepPoint& point) {
+    pid_t process = 0;
+    const auto holder = lock_holder(point.result());
+    if (holder) std::sscanf(holder->c_str(), "process %d", &process);
+    return process;
+}
+
+}  // namespace
+
+TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued task") {
+    if (!LocalSlurm::possible()) {
+        test::skip("assets", "Slurm (packages slurm-wlm and munge)");
+        return;
+    }
+    const LocalSlurm slurm;
+    // Long enough to be caught: 0 is killed, 1 is warned as at a time limit, 2 is cancelled.
+    const test::DemoSweep sweep(
+        "grid: {quantization.bits: [2, 3, 4, 8]}\n"
+        "slurm: {concurrent: 3, cpus: 1, options: [--oversubscribe]}\n",
+        "evaluation.images: 1000");
+    const auto points = open_sweep(sweep.file(), {}).points;
+    const auto run = [&](const std::string& arguments) {
+        return sweep.run("--launcher slurm " + arguments, slurm.environment());
+    };
+    const auto queue_is_empty = [&] { return slurm.ask("squeue --noheader").empty(); };
+
+    const auto submitted = run("");
+    INFO(submitted.output);
+    REQUIRE(submitted.exit_code == 0);
+    CHECK_THAT(submitted.output, ContainsSubstring("4 points submitted as job 1"));
+    CHECK_THAT(run("").output, ContainsSubstring("nothing to run"));
+
+    REQUIRE(test::wait_until([&] { return process_of(points[0]) > 0; }, 60));
+    CHECK(::kill(process_of(points[0]), SIGKILL) == 0);
+    REQUIRE(test::wait_until([&] { return sweep.logged("info: full-precision") >= 2; }, 120));
+    slurm.ask("scancel --signal=USR1 --batch 1_1");
+    slurm.ask("scancel 1_2");
+    REQUIRE(test::wait_until(queue_is_empty, 120));
+    const auto before = sweep.status(slurm.environment()).output;
+    INFO(before);
+    CHECK(sweep.logged("requeued to continue") == 1);
+    CHECK_THAT(before, ContainsSubstring("2 finished") && ContainsSubstring("ended by signal 9"));
+    const auto results = sweep.results();
+    CHECK(results.size() == 2);
+
+    CHECK_THAT(run("--only-failed").output, ContainsSubstring("2 points submitted as job "));
+    REQUIRE(test::wait_until(queue_is_empty, 120));
+    CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("4 points: 4 finished"));
+    for (const auto& [name, written] : results) CHECK(sweep.results().at(name) == written);
+    CHECK(sweep.logged("comq-result") == 4);
+    CHECK_THAT(sweep.run("--collect").output, ContainsSubstring("4 of 4 points"));
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config_files.hpp"
+#include "sweep/open_sweep.hpp"
+
+namespace comq::test {
+
+/** A folder with a small experiment, base.yaml, and sweeps of it. */
+class SweepFolder {
+  public:
+    SweepFolder() { files_.write("base.yaml", complete_config); }
+
+    const std::filesystem::path& path() const { return files_.path(); }
+    std::filesystem::path write(const std::string& text) const {
+        return files_.write("some_sweep.yaml", "config: base.yaml\n" + text);
+    }
+    /** Results land in the folder `out`. */
+    Sweep open(const std::string& text, std::vector<std::string> arguments = {}) const {
+        arguments.push_back("folder=" + (path() / "out").string());
+        return open_sweep(write(text), arguments);
+    }
+    /** The message of the UsageError that opening must end in. */
+    std::string error_of(const std::string& text, std::vector<std::string> arguments = {}) const {
+        try {
+            open(text, std::move(arguments));
+        } catch (const UsageError& error) {
+            return error.what();
+        }
+        FAIL("no error for:\n" << text);
+        return {};
+    }
+
+  private:
+    ConfigFolder files_;
+};
+
+}  // namespace comq::test

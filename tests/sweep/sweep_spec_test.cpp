@@ -1,0 +1,45 @@
+#include "sweep/sweep_spec.hpp"
+
+#include "sweep/sweep_files.hpp"
+
+using namespace comq;
+
+TEST_CASE("a sweep is named after its file and lands in results") {
+    const test::SweepFolder folder;
+    const auto spec = load_sweep(folder.write("grid: {seed: [0, 1]}\n"));
+    CHECK(spec.name == "some_sweep");
+    CHECK(spec.folder == std::filesystem::absolute("results/some_sweep"));
+    CHECK(spec.config == folder.path() / "base.yaml");
+    CHECK(spec.local.jobs == 1);
+    CHECK(spec.slurm.lead_time == 120);
+}
+
+TEST_CASE("keys of a sweep on the command line change the sweep, others the experiment") {
+    const test::SweepFolder folder;
+    const auto spec =
+        load_sweep(folder.write("grid: {seed: [0, 1]}\nslurm: {time: \"10:00\"}\n"),
+                   {"slurm.time='1:30:00'", "slurm.options=[--qos=long, --nice]", "local.jobs=3",
+                    "quantization.bits=3", "grid.quantization.order=[greedy]"});
+    CHECK(spec.slurm.time == "1:30:00");
+    CHECK(spec.slurm.options == std::vector<std::string>{"--qos=long", "--nice"});
+    CHECK(spec.local.jobs == 3);
+    CHECK(spec.experiment_overrides.size() == 1);
+    CHECK(spec.grid.find("seed") != nullptr);
+    CHECK(spec.grid.find("quantization.order") != nullptr);
+}
+
+TEST_CASE("errors in a sweep name file, line and the nearest key") {
+    const test::SweepFolder folder;
+    CHECK_THAT(folder.error_of("gird: {seed: [0]}\n"),
+               ContainsSubstring("some_sweep.yaml:2: key 'gird'") &&
+                   ContainsSubstring("nearest known: 'grid'"));
+    CHECK_THAT(folder.error_of("slurm:\n  patrition: short\n"),
+               ContainsSubstring("some_sweep.yaml:3") &&
+                   ContainsSubstring("nearest known: 'slurm.partition'"));
+    CHECK_THAT(folder.error_of("slurm: {options: [qos=long]}\n"),
+               ContainsSubstring("slurm.options[0]") && ContainsSubstring("--qos=long"));
+    CHECK_THAT(folder.error_of("local: {jobs: 0}\n"), ContainsSubstring("integer, 1 to 4096"));
+    CHECK_THAT(folder.error_of("name: a/b\n"), ContainsSubstring("letters, digits"));
+    CHECK_THAT(folder.error_of("grid: [1]\n"), ContainsSubstring("map of keys to lists"));
+    CHECK_THROWS_WITH(load_sweep(folder.path() / "none.yaml"), ContainsSubstring("no such file"));
+}
