@@ -9,6 +9,7 @@
 
 #include "apps/run_program.hpp"
 #include "config/config_text.hpp"
+#include "core/communicator.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
 #include "core/progress.hpp"
@@ -16,6 +17,7 @@
 #include "experiment/run_experiment.hpp"
 #include "experiment/setup.hpp"
 #include "models/registry.hpp"
+#include "ranks/start_ranks.hpp"
 #include "report/closing_summary.hpp"
 
 using namespace comq;
@@ -97,11 +99,17 @@ void run(const Arguments& arguments, int argc, const char* const* argv) {
         return;
     }
     catch_interrupts();
+    const bool speaks = communicator().root();
+    if (!speaks) {
+        spdlog::set_level(spdlog::level::warn);
+        Progress::set_quiet(true);
+    }
     RunOptions options;
     options.arguments = {argv, static_cast<std::size_t>(argc)};
     if (arguments.resume) options.leftover = Leftover::resume;
     if (arguments.restart) options.leftover = Leftover::restart;
     const RunRecord record = run_experiment(loaded, options);
+    if (!speaks) return;
     const std::string file = loaded.config.output.file.string();
     if (!arguments.quiet) fmt::print("{}", closing_summary(record, file));
     fmt::print("{}\n", closing_line(record, file));
@@ -134,5 +142,11 @@ int main(int argc, char** argv) {
     app.add_flag("--list-models", arguments.list_models, "print the networks comq knows");
     app.set_version_flag("--version", fmt::format("run_experiment {}", version_line()));
     app.footer(examples);
-    return run_program(app, argc, argv, [&] { run(arguments, argc, argv); });
+    const int code = run_program(app, argc, argv, [&] {
+        start_ranks();
+        run(arguments, argc, argv);
+    });
+    if (code != 0) abort_ranks(static_cast<ExitCode>(code));
+    finish_ranks();
+    return code;
 }

@@ -1,6 +1,7 @@
 #include "calibration/collect.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
@@ -61,13 +62,20 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
                                                 BadImages& bad, const std::atomic<bool>& stop) {
     const TappedForward forward(network, layers);
     std::vector<LayerStatistics> statistics(layers.size());
+    Communicator& ranks = communicator();
+    const auto owners = owners_of(layers, ranks.size());
 
     const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
                              const std::string& name) {
         GramCollector collector(layers, pass.row_sample);
-        run_pass(forward, collector, title, pass, indices, device, bad, stop);
+        run_pass(forward, collector, title, pass,
+                 every_nth_batch(indices, pass.batch_size, ranks.rank(), ranks.size()), device, bad,
+                 stop);
         for (std::size_t i = 0; i < layers.size(); ++i) {
-            collector.take(*layers[i].layer, name, statistics[i]);
+            collector.sum_at(*layers[i].layer, ranks, owners[i]);
+            if (owners[i] == ranks.rank()) {
+                collector.take(*layers[i].layer, name, statistics[i]);
+            }
         }
     };
     collect(pass.images.fitted, "calibration", statistic::gram);
@@ -75,6 +83,25 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
         collect(pass.images.held_out, "calibration (held out)", statistic::heldout_gram);
     }
     return statistics;
+}
+
+std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int ranks) {
+    std::vector<double> cost;
+    for (const auto& entry : layers) {
+        const auto m = static_cast<double>(entry.layer->in_features());
+        cost.push_back(m * m * static_cast<double>(entry.layer->out_features()));
+    }
+    std::vector<std::size_t> order(layers.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::size_t i) { return cost[i]; });
+    std::vector<double> load(static_cast<std::size_t>(ranks), 0.0);
+    std::vector<int> owners(layers.size());
+    for (const std::size_t i : order) {
+        const auto idlest = std::ranges::min_element(load);
+        *idlest += cost[i];
+        owners[i] = static_cast<int>(idlest - load.begin());
+    }
+    return owners;
 }
 
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(

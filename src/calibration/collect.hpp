@@ -31,6 +31,10 @@ struct CalibrationPass {
  * after the last block that holds one. Memory does not grow with the number of images.
  * Returns the statistics in the order of `layers`.
  *
+ * The ranks of communicator() read a share of the micro-batches each; the statistics of a layer
+ * end up, with the bits that one rank alone would have, at the rank that owners_of names, and are
+ * empty at the others.
+ *
  * Throws Interrupted when `stop` is set, InputError on unreadable images beyond the limit of `bad`
  * and on non-finite inputs.
  */
@@ -38,6 +42,9 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
                                                 const CalibrationPass& pass, torch::Device device,
                                                 BadImages& bad, const std::atomic<bool>& stop);
+
+/** The rank that is to solve each layer: equal shares of the cost m²·n, the largest first. */
+std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int ranks);
 
 /**
  * Splits `layers`, in order, into runs whose Grams fit in `budget_bytes` together; a layer larger

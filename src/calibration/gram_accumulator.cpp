@@ -64,6 +64,13 @@ void GramAccumulator::add_triangles(int64_t first_group, int64_t count, const fl
     }
 }
 
+void GramAccumulator::sum_at(Communicator& ranks, int owner) {
+    for (std::size_t g = 0; g < coarse_.size(); ++g) {
+        ranks.sum_at(owner, coarse_[g].values());
+        ranks.sum_at(owner, fine_[g].values());
+    }
+}
+
 bool GramAccumulator::finite() const {
     for (std::size_t g = 0; g < coarse_.size(); ++g) {
         for (int64_t i = 0; i < in_features_; ++i) {

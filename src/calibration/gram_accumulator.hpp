@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "calibration/statistics.hpp"
+#include "core/communicator.hpp"
 
 namespace comq {
 
@@ -44,6 +45,9 @@ class GramAccumulator {
 
     /** Adds a packed triangle to each of the groups from `first_group` on. */
     void add_triangles(int64_t first_group, int64_t count, const float* triangles);
+
+    /** Leaves the sum over all ranks with `owner`; the others' is spent. Every rank calls it. */
+    void sum_at(Communicator& ranks, int owner);
 
     /** True when every diagonal entry is finite. */
     bool finite() const;

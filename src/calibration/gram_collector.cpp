@@ -191,6 +191,12 @@ void GramCollector::add_rows(const torch::Tensor& rows, LayerSums& sums) const {
     }
 }
 
+void GramCollector::sum_at(const QuantizableLayer& layer, Communicator& ranks, int owner) {
+    LayerSums& sums = *sums_.at(&layer);
+    sums.gram.sum_at(ranks, owner);
+    sums.rows = ranks.sum(sums.rows);
+}
+
 void GramCollector::take(const QuantizableLayer& layer, const std::string& name,
                          LayerStatistics& statistics) {
     LayerSums& sums = *sums_.at(&layer);

@@ -34,6 +34,9 @@ class GramCollector {
     void add(const QuantizableLayer& layer, const torch::Tensor& input,
              const std::vector<std::string>& images);
 
+    /** Adds up the sums of `layer` over all ranks, at `owner`; every rank calls it. */
+    void sum_at(const QuantizableLayer& layer, Communicator& ranks, int owner);
+
     /**
      * Moves the sums of `layer` into `statistics` under `name`. Throws InputError naming the layer
      * when an input was NaN or infinite.

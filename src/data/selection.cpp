@@ -57,4 +57,14 @@ std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConf
                          "evaluation.images");
 }
 
+std::vector<int64_t> every_nth_batch(const std::vector<int64_t>& indices, int64_t batch_size,
+                                     int first, int n) {
+    std::vector<int64_t> share;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        const auto batch = static_cast<int64_t>(i) / batch_size;
+        if (batch % n == first) share.push_back(indices[i]);
+    }
+    return share;
+}
+
 }  // namespace comq

@@ -7,8 +7,10 @@
 #include <optional>
 #include <unordered_set>
 
+#include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "data/selection.hpp"
 #include "storage/file_lock.hpp"
 
 namespace comq {
@@ -52,7 +54,9 @@ std::optional<Predictions> cached_predictions(const CacheFolder& cache,
 Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
                     const std::atomic<bool>& stop) {
-    const auto rest = missing(images.indices, journal.predictions(name));
+    const auto rest =
+        every_nth_batch(missing(images.indices, journal.predictions(name)), images.batch_size,
+                        communicator().rank(), communicator().size());
     if (!rest.empty()) {
         Progress progress(title_of(name), "images", static_cast<int64_t>(rest.size()));
         const auto block =
@@ -64,6 +68,10 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
                                 rest.begin() + static_cast<std::ptrdiff_t>(last));
             journal.store_predictions({name, evaluate(network, part, device, progress, bad, stop)});
         }
+    }
+    if (communicator().size() > 1) {
+        communicator().wait_for_all();
+        journal.refresh();
     }
     return journal.predictions(name);
 }
@@ -77,12 +85,22 @@ Predictions predict_full_precision(const Network& network, const EvaluationImage
     };
     if (!cache.enabled()) return compute();
     const auto file = cache.file("predictions", key);
-    if (auto cached = cached_predictions(cache, file)) return std::move(*cached);
-    const auto lock = FileLock::wait(file, stop);
-    if (auto cached = cached_predictions(cache, file)) return std::move(*cached);
+    Communicator& ranks = communicator();
+    std::optional<Predictions> cached;
+    std::unique_ptr<FileLock> lock;
+    if (ranks.root()) {
+        cached = cached_predictions(cache, file);
+        if (!cached) {
+            lock = FileLock::wait(file, stop);
+            cached = cached_predictions(cache, file);
+        }
+    }
+    if (ranks.broadcast(cached ? "cached" : "") == "cached") return cached.value_or(Predictions{});
     Predictions predictions = compute();
-    write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
-    cache.evict(file);
+    if (ranks.root()) {
+        write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
+        cache.evict(file);
+    }
     return predictions;
 }
 

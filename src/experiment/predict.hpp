@@ -16,7 +16,8 @@ inline constexpr const char* quantized_network = "quantized";
 
 /**
  * Predictions of one network of a run for all evaluation images: those that `journal` already
- * holds are taken from there, the others are computed block by block and each block is stored.
+ * holds are taken from there, the others are computed block by block and each block is stored. The
+ * ranks of communicator() compute a share each.
  */
 Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
@@ -25,7 +26,8 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
 /**
  * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours
  * and are the same for every run that differs in quantization only. Of several runs that start at
- * once one computes them. A damaged cache entry is computed again, said in one line.
+ * once one computes them. A damaged cache entry is computed again, said in one line. What comes
+ * from the cache is at the root only.
  */
 Predictions predict_full_precision(const Network& network, const EvaluationImages& images,
                                    torch::Device device, BadImages& bad, RunJournal& journal,

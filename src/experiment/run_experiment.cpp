@@ -12,6 +12,7 @@
 #include "calibration/gram_collector.hpp"
 #include "config/config_paths.hpp"
 #include "config/config_text.hpp"
+#include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
@@ -88,9 +89,7 @@ class Run {
           bad_evaluation_(config_.data.max_bad_images),
           record_(first_record(options)) {
         check_classes();
-        check_output(config_.output.file, keys_.identity, options.leftover);
-        journal_ = std::make_unique<RunJournal>(config_.output.file, keys_.identity,
-                                                options.leftover, differing_keys);
+        open_journal(options.leftover);
     }
 
     RunRecord execute() {
@@ -99,9 +98,11 @@ class Run {
                                           bad_evaluation_, *journal_, cache_, keys_.full_precision,
                                           interrupt_requested());
         });
-        warn_of_labels(full_precision);
-        pass_gate(accuracy_of(full_precision));
-        record_.full_precision = evaluation_record(full_precision);
+        if (ranks_.root()) {
+            warn_of_labels(full_precision);
+            pass_gate(accuracy_of(full_precision));
+            record_.full_precision = evaluation_record(full_precision);
+        }
         if (config_.quantization.method != "none") {
             repair_.before_calibration();
             quantize();
@@ -110,23 +111,39 @@ class Run {
                 return predict(*model_.network, quantized_network, evaluation_images(), device_,
                                bad_evaluation_, *journal_, interrupt_requested());
             });
-            record_.quantized = evaluation_record(quantized);
-            if (quantized.image != full_precision.image) {
+            if (ranks_.root()) record_.quantized = evaluation_record(quantized);
+            if (ranks_.root() && quantized.image != full_precision.image) {
                 throw InputError(
                     "the images that can be read changed while the run went on; start "
                     "it again with --restart");
             }
-            record_.agreement = agreement(full_precision, quantized);
+            if (ranks_.root()) record_.agreement = agreement(full_precision, quantized);
         }
-        record_.model_size = measure_size(*model_.network, record_.layers);
         report_bad_images();
-        record_.provenance.finished_utc = utc_now();
-        write_run_file(config_.output.file, record_);
-        journal_->remove();
+        ranks_.wait_for_all();
+        if (ranks_.root()) finish();
         return std::move(record_);
     }
 
   private:
+    /** The root opens it for all ranks. */
+    void open_journal(Leftover leftover) {
+        if (ranks_.root()) {
+            check_output(config_.output.file, keys_.identity, leftover);
+            journal_ = std::make_unique<RunJournal>(config_.output.file, keys_.identity, leftover,
+                                                    differing_keys);
+        }
+        ranks_.wait_for_all();
+        if (!ranks_.root()) journal_ = RunJournal::join(config_.output.file);
+    }
+
+    void finish() {
+        record_.model_size = measure_size(*model_.network, record_.layers);
+        record_.provenance.finished_utc = utc_now();
+        write_run_file(config_.output.file, record_);
+        journal_->remove();
+    }
+
     void check_classes() const {
         const auto classes = images_.evaluation_source->classes();
         if (classes == model_.description->classes) return;
@@ -147,8 +164,8 @@ class Run {
                          format_bytes(static_cast<double>(bytes)),
                          "raise resources.cache_limit to share them between runs");
         }
-        const bool shareable =
-            fits && config_.calibration.inputs == CalibrationInputs::full_precision;
+        const bool shareable = fits && ranks_.size() == 1 &&
+                               config_.calibration.inputs == CalibrationInputs::full_precision;
         return {cache_, keys_.statistics, shareable};
     }
 
@@ -250,12 +267,15 @@ class Run {
             lock.reset();
             timed("solve", [&] {
                 Progress progress("quantization", "layers", static_cast<int64_t>(group.size()));
+                const auto owners = owners_of(group, ranks_.size());
                 for (std::size_t i = 0; i < group.size(); ++i) {
+                    if (owners[i] != ranks_.rank()) continue;
                     solve(rest[i], std::exchange(statistics[i], {}), progress);
                 }
             });
             rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(group.size()));
         }
+        share_finished_work();
         for (const auto& planned : plan_.layers) {
             auto finished = journal_->layer(planned.entry.layer->name());
             install_weight(*planned.entry.layer, finished->record);
@@ -318,6 +338,12 @@ class Run {
         progress.advance(1, finished.record.name);
     }
 
+    void share_finished_work() {
+        if (ranks_.size() == 1) return;
+        ranks_.wait_for_all();
+        journal_->refresh();
+    }
+
     void make_methods() {
         method_ = make_method(config_.quantization);
         auto rtn_config = config_.quantization;
@@ -327,9 +353,15 @@ class Run {
         round_to_nearest_ = make_method(rtn_config);
     }
 
+    /** One rank repairs, the others take what it has stored. */
     void repair() {
         timed("repair", [&] {
-            repair_.after_quantization(*journal_, bad_calibration_, interrupt_requested());
+            const auto repair = [&] {
+                repair_.after_quantization(*journal_, bad_calibration_, interrupt_requested());
+            };
+            if (ranks_.root()) repair();
+            share_finished_work();
+            if (!ranks_.root()) repair();
         });
         record_.parameters = repair_.changed_parameters(record_.layers);
         record_.uses_labels = repair_.uses_labels();
@@ -343,6 +375,7 @@ class Run {
     }
 
     const ExperimentConfig& config_;
+    Communicator& ranks_ = communicator();
     torch::Device device_;
     LoadedModel model_;
     RunImages images_;

@@ -57,3 +57,12 @@ TEST_CASE("evaluation takes every image unless told otherwise") {
     config.images = 2;
     CHECK(select_evaluation_images(3, config, 0).size() == 2);
 }
+
+TEST_CASE("ranks share the batches that one rank alone would read") {
+    const std::vector<int64_t> images{10, 11, 12, 13, 14, 15, 16};
+    CHECK(every_nth_batch(images, 2, 0, 1) == images);
+    CHECK(every_nth_batch(images, 2, 0, 3) == std::vector<int64_t>{10, 11, 16});
+    CHECK(every_nth_batch(images, 2, 1, 3) == std::vector<int64_t>{12, 13});
+    CHECK(every_nth_batch(images, 2, 2, 3) == std::vector<int64_t>{14, 15});
+    CHECK(every_nth_batch(images, 8, 1, 2).empty());
+}

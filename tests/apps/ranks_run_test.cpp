@@ -1,0 +1,98 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "results/run_file.hpp"
+#include "support/assets.hpp"
+#include "support/catch.hpp"
+#include "support/child_process.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+/** run_experiment on a demo network, alone or as several ranks. */
+struct RanksRun {
+    fs::path folder = test::temporary_folder();
+    fs::path result = folder / "run.h5";
+    fs::path log = folder / "log";
+
+    int run(int ranks, const std::string& config, const std::vector<std::string>& more = {}) const {
+        std::vector<std::string> command;
+        if (ranks > 1) command = {COMQ_MPIRUN, "-n", std::to_string(ranks)};
+        command.insert(command.end(), {std::string(COMQ_PROGRAMS) + "/run_experiment",
+                                       (test::source_dir() / "configs" / config).string(),
+                                       "calibration.images=100", "evaluation.images=300",
+                                       "resources.cache=" + (folder / "cache").string(),
+                                       "resources.threads=1", "--output=" + result.string()});
+        command.insert(command.end(), more.begin(), more.end());
+        // Open MPI refuses to run as root, and to start more processes than there are cores,
+        // unasked.
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+        setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
+        return test::ChildProcess(command, log).wait();
+    }
+};
+
+bool have_mpirun() {
+    if (fs::exists(COMQ_MPIRUN)) return true;
+    test::skip("mpi", "mpirun");
+    return false;
+}
+
+void check_equal_results(const fs::path& a, const fs::path& b) {
+    const RunRecord one = read_run_file(a, ReadScope::everything);
+    const RunRecord other = read_run_file(b, ReadScope::everything);
+    CHECK(one.identity == other.identity);
+    CHECK(one.full_precision->prediction == other.full_precision->prediction);
+    CHECK(one.quantized->prediction == other.quantized->prediction);
+    CHECK(one.calibration_images == other.calibration_images);
+    REQUIRE(one.layers.size() == other.layers.size());
+    for (std::size_t i = 0; i < one.layers.size(); ++i) {
+        INFO(one.layers[i].name);
+        CHECK(std::ranges::equal(one.layers[i].bit_code.bytes(), other.layers[i].bit_code.bytes()));
+        CHECK(one.layers[i].relative_error == other.layers[i].relative_error);
+        CHECK(one.layers[i].heldout_relative_error == other.layers[i].heldout_relative_error);
+    }
+    CHECK(one.parameters.size() == other.parameters.size());
+    for (const auto& [name, tensor] : one.parameters) {
+        INFO(name);
+        CHECK(std::ranges::equal(tensor.bytes(), other.parameters.at(name).bytes()));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a run over several ranks has the codes and predictions of one") {
+    if (!have_mpirun()) return;
+    const std::string config = GENERATE("demo_vit_4bit.yaml", "demo_cnn_4bit.yaml");
+    const std::vector<std::string> more{"calibration.holdout=20", "repair.bias_correction=true"};
+    const RanksRun alone;
+    REQUIRE(alone.run(1, config, more) == 0);
+    const RanksRun together;
+    const int code = together.run(3, config, more);
+    INFO(test::text_of(together.log));
+    REQUIRE(code == 0);
+    check_equal_results(alone.result, together.result);
+    // Only the root speaks.
+    const std::string text = test::text_of(together.log);
+    CHECK(text.find("comq-result") != std::string::npos);
+    CHECK(text.find("comq-result") == text.rfind("comq-result"));
+}
+
+TEST_CASE("a rank that fails ends all with its reason and exit code") {
+    if (!have_mpirun()) return;
+    const RanksRun demo;
+    CHECK(demo.run(2, "demo_cnn_4bit.yaml", {"evaluation.expected_top1=20"}) == 4);
+    CHECK_THAT(test::text_of(demo.log), ContainsSubstring("error: "));
+    const std::vector<std::string> more{"calibration.holdout=20"};
+    REQUIRE(demo.run(2, "demo_cnn_4bit.yaml", more) == 0);
+    const RanksRun alone;
+    REQUIRE(alone.run(1, "demo_cnn_4bit.yaml", more) == 0);
+    check_equal_results(alone.result, demo.result);
+}
