@@ -21,6 +21,7 @@ import yaml
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import LogLocator  # noqa: E402
 
 # Okabe and Ito (2008): told apart with every kind of colour blindness; markers and dashes also
 # tell the lines apart in black and white.
@@ -141,21 +142,22 @@ def plot_layers(arguments):
     count = len(run.layers)
     figure, axes = plt.subplots(figsize=(max(6.0, 0.17 * count + 1.5), 4.2))
     positions = range(count)
-    axes.plot(positions, run.rtn_error, color=COLOURS[1], marker=MARKERS[1], linestyle="--",
-              markersize=4, linewidth=1.2, label="round to nearest")
-    axes.plot(positions, run.error, color=COLOURS[0], marker=MARKERS[0], markersize=4,
-              linewidth=1.2, label=run.method())
+    axes.vlines(positions, run.error, run.rtn_error, color="0.8", linewidth=1.2, zorder=1)
+    axes.plot(positions, run.rtn_error, color=COLOURS[1], marker=MARKERS[1], linestyle="none",
+              markersize=4.5, label="round to nearest")
+    axes.plot(positions, run.error, color=COLOURS[0], marker=MARKERS[0], linestyle="none",
+              markersize=4.5, label=run.method())
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(axis="y", which="minor", labelsize=7)
+    axes.yaxis.set_minor_formatter("")
     axes.set_xticks(positions, run.layers, rotation=90, fontsize=7)
     axes.set_xlim(-0.7, count - 0.3)
-    axes.set_ylabel("relative layer error ‖X(W − Wq)‖ / ‖XW‖")
+    axes.set_ylabel("‖X(W − Wq)‖ / ‖XW‖")
+    axes.grid(axis="y", color="0.92")
     axes.set_title(f"{run.config['model.name']}, {run.config['quantization.bits']} bits",
-                   fontsize=11)
-    axes.grid(axis="y", which="both", color="0.9")
-    axes.legend(frameon=False)
+                   fontsize=11, pad=26)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=2)
     return figure
 
 

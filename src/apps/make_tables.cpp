@@ -23,11 +23,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* default_folder = "results";
+
 struct Arguments {
     std::string spec;
     TableFormat format = TableFormat::markdown;
     std::string output;
-    std::vector<std::string> results{"results"};
+    std::vector<std::string> results{default_folder};
     bool skip_unreadable = false;
     bool run_missing = false;
     std::string launcher = "local";
@@ -38,6 +40,13 @@ fs::path spec_file(const std::string& name) {
     if (fs::exists(name)) return name;
     const auto shipped = data_folder() / name;
     return fs::exists(shipped) ? shipped : fs::path(name);
+}
+
+void check_folders(const std::vector<std::string>& folders) {
+    for (const std::string& folder : folders) {
+        if (fs::is_directory(folder) || folder == default_folder) continue;
+        throw UsageError("--results {}: there is no such folder", folder);
+    }
 }
 
 std::vector<ResultFile> read_results(const Arguments& arguments) {
@@ -53,8 +62,9 @@ void run_missing(const Arguments& arguments, const TableSpec& spec, const Table&
     const auto program = fs::read_symlink("/proc/self/exe").parent_path() / "run_sweep";
     const auto folder = fs::path(arguments.results.front()) / spec.file.stem();
     for (const auto& sweep : write_sweeps(table.missing(), folder)) {
+        // The terminal's output is for the table.
         const std::string command =
-            fmt::format("{} {} --launcher {}", shell_quoted(program.string()),
+            fmt::format("{} {} --launcher {} 1>&2", shell_quoted(program.string()),
                         shell_quoted(sweep.string()), arguments.launcher);
         fmt::print(stderr, "{}\n", command);
         const int status = std::system(command.c_str());
@@ -71,6 +81,7 @@ void run_missing(const Arguments& arguments, const TableSpec& spec, const Table&
 void run(const Arguments& arguments) {
     const FillOptions options{known_names(), arguments.results.front()};
     const TableSpec spec = read_table_spec(spec_file(arguments.spec), options.known);
+    if (!arguments.run_missing) check_folders(arguments.results);
     Table table = fill_table(spec, read_results(arguments), options);
     if (arguments.run_missing && !table.missing().empty()) {
         run_missing(arguments, spec, table);

@@ -49,17 +49,34 @@ std::string note_mark(std::size_t position) {
 }
 
 std::string explain_cells(const Table& table) {
-    std::string text;
-    if (table.has_published()) {
-        text = "A cell: published / ours / ours less published, where the two are comparable. ";
+    bool several = false;
+    bool single = false;
+    bool best = false;
+    for (const TableRow& row : table.rows) {
+        for (const TableCell& cell : row.cells) {
+            for (const auto& value : {cell.published, cell.ours}) {
+                if (!value) continue;
+                best = best || value->best;
+                several = several || value->runs > 1;
+                single = single || (value->runs == 1 && !std::isnan(value->standard_error));
+            }
+        }
     }
-    text += table.seeds.size() > 1
-                ? fmt::format(
-                      "± is one standard error over {} seeds; of a single run, of Top-1 "
-                      "over the images.",
-                      table.seeds.size())
-                : "± is one standard error of a run over its evaluation images.";
-    return text + " Bold: the best of the comparable numbers, those without a mark.";
+    std::vector<std::string> sentences;
+    if (table.has_published()) {
+        sentences.emplace_back(
+            "A cell: published / ours / ours less published, where the two are comparable.");
+    }
+    if (several) sentences.emplace_back("± is one standard error of the mean over several runs.");
+    if (single) {
+        sentences.push_back(fmt::format("{}± is one standard error over the evaluation images.",
+                                        several ? "Of a single run " : ""));
+    }
+    if (best) {
+        sentences.push_back(fmt::format("Bold: the best of its block and column{}.",
+                                        table.notes.empty() ? "" : ", marked numbers apart"));
+    }
+    return fmt::format("{}", fmt::join(sentences, " "));
 }
 
 }  // namespace comq

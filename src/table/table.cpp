@@ -29,7 +29,6 @@ class Filler {
     Table fill() {
         table_.title = spec_.title;
         table_.caption = spec_.caption;
-        table_.seeds = spec_.seeds;
         for (const ColumnSpec& column : spec_.columns) {
             table_.column_ids.push_back(column.id.id);
             table_.columns.push_back(column.label);

@@ -50,7 +50,6 @@ struct Table {
     std::vector<TableRow> rows;
     std::vector<std::string> notes;
     std::vector<std::string> citations;  ///< of the sources that the cells name
-    std::vector<uint64_t> seeds;
 
     bool has_published() const;
     std::vector<MissingRun> missing() const;

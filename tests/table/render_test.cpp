@@ -19,7 +19,6 @@ Table sample_table() {
     table.columns = {"DeiT-S", "Swin_T"};
     table.notes = {"evaluated on 500 images, not 50000", "non-uniform <codes>"};
     table.citations = {"A paper (arXiv 1, #2)"};
-    table.seeds = {0, 1, 2};
     TableCell both;
     both.published = TableValue{.value = 78.98};
     both.source = "paper";
@@ -57,6 +56,23 @@ TEST_CASE("Markdown shows published, ours, difference, marks and missing runs") 
     CHECK_THAT(text, ContainsSubstring("Missing runs (1):") &&
                          ContainsSubstring("run_experiment configs/x.yaml seed=1 'a=[1, 2]' "
                                            "--output results/t/x.h5\n"));
+}
+
+TEST_CASE("the foot of a table explains what its cells have, and no more") {
+    const std::string all = explain_cells(sample_table());
+    CHECK_THAT(
+        all,
+        ContainsSubstring("A cell: published / ours / ours less published") &&
+            ContainsSubstring("± is one standard error of the mean over several runs.") &&
+            ContainsSubstring("Of a single run ± is one standard error over the "
+                              "evaluation images.") &&
+            ContainsSubstring("Bold: the best of its block and column, marked numbers apart."));
+    Table plain;
+    plain.rows = {{"fp", "FP", "", {{}}}};
+    plain.rows[0].cells[0].ours = TableValue{.value = 1, .standard_error = 0.5, .runs = 1};
+    CHECK(explain_cells(plain) == "± is one standard error over the evaluation images.");
+    plain.rows[0].cells[0].ours->standard_error = not_measured;
+    CHECK(explain_cells(plain).empty());
 }
 
 TEST_CASE("a table without published numbers shows ours alone") {

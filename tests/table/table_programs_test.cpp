@@ -82,6 +82,11 @@ TEST_CASE("make_tables fails in one clear line with the documented exit code") {
                      .string()});
     CHECK_THAT(name.output, ContainsSubstring("(nearest known: 'demo_vit')"));
 
+    const auto nowhere =
+        make_tables(folder, {"experiments/table_demo.yaml", "--results", "reslts"});
+    CHECK(nowhere.exit_code == 2);
+    CHECK_THAT(nowhere.output, ContainsSubstring("--results reslts: there is no such folder"));
+
     fs::create_directory(folder / "results");
     std::ofstream(folder / "results" / "broken.h5") << "half";
     const auto broken = make_tables(folder, {"experiments/table_demo.yaml"});
