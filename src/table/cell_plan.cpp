@@ -24,24 +24,28 @@ bool is_result_key(const std::vector<KeyInfo>& keys, const std::string& key) {
     return found != keys.end() && found->key_class == KeyClass::result;
 }
 
-bool is_quantization(const std::string& key) { return key.starts_with("quantization."); }
+/** Whether runs that differ in this key are different experiments even if no `set` names it. */
+bool always_decides(const std::string& key) {
+    if (key == "model.name") return true;
+    return !describes_full_precision(key) && !key.starts_with("calibration.") && key != "seed";
+}
 
 Values expected_values(const Values& resolved, const Values& set, Measure measure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
-    const bool float_network = measure == Measure::full_precision;
     Values expected;
     for (const auto& [key, value] : resolved) {
         if (!is_result_key(keys, key)) continue;
-        const bool decides =
-            key == "model.name" || (!float_network && is_quantization(key)) ||
-            (set.contains(key) &&
-             !(float_network && (is_quantization(key) || key.starts_with("calibration."))));
-        if (decides) expected[key] = value;
+        if (measure == Measure::full_precision && !describes_full_precision(key)) continue;
+        if (set.contains(key) || always_decides(key)) expected[key] = value;
     }
     return expected;
 }
 
 }  // namespace
+
+bool describes_full_precision(const std::string& key) {
+    return key.starts_with("model.") || key.starts_with("data.") || key.starts_with("evaluation.");
+}
 
 std::string MissingRun::command() const {
     std::string text = "run_experiment " + shell_quoted(config.string());

@@ -21,6 +21,12 @@ struct MissingRun {
     std::string command() const;
 };
 
+/**
+ * Whether a key says on which images which network is evaluated; the others that change numbers
+ * say what is done to the network, which its full-precision accuracy does not depend on.
+ */
+bool describes_full_precision(const std::string& key);
+
 /** What the runs of one cell have to be. */
 struct CellPlan {
     Measure measure = Measure::top1;
@@ -28,9 +34,8 @@ struct CellPlan {
     std::filesystem::path config_file;
     std::vector<std::string> overrides;  ///< without the seed
     /**
-     * Keys of the resolved config that decide whether a run belongs here: the model, all of
-     * `quantization`, and what the spec sets besides. The full-precision network is the same
-     * whatever is done to it afterwards.
+     * Keys of the resolved config that decide whether a run belongs here: the model, all that is
+     * done to it, and what the spec sets of data, calibration and evaluation.
      */
     std::map<std::string, std::string> expected;
     std::string name;  ///< "w4/comq/deit_small": for messages and file names

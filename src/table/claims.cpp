@@ -16,8 +16,7 @@ namespace {
 /** Whether another value of the key makes it another experiment for this measure. */
 bool matters(const KeyInfo& key, Measure measure) {
     if (key.key_class != KeyClass::result || key.key == "seed") return false;
-    if (measure != Measure::full_precision) return true;
-    return !key.key.starts_with("quantization.") && !key.key.starts_with("calibration.");
+    return measure != Measure::full_precision || describes_full_precision(key.key);
 }
 
 std::string value_of(const ResultFile& file, const std::string& key) {

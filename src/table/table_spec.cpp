@@ -99,7 +99,7 @@ void check_configs(const TableSpec& spec, ConfigProblems& problems) {
     const bool some_measured = std::ranges::any_of(spec.rows, &RowSpec::measured);
     if (!some_measured || !spec.config.empty()) return;
     for (const ColumnSpec& column : spec.columns) {
-        if (!column.config.empty()) continue;
+        if (!column.config.empty() || !column.measured) continue;
         problems.add(column.id.position, "columns.config",
                      fmt::format("is required: neither the table nor the column '{}' names the "
                                  "config that its runs start from",

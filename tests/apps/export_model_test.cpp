@@ -53,9 +53,10 @@ std::optional<std::string> python_with_torch() {
 
 TEST_CASE("an exported network evaluates to what its run measured") {
     const Workplace place;
-    REQUIRE(place.experiment(
-                "demo_cnn_4bit.yaml", "run.h5",
-                {"evaluation.images=300", "calibration.images=32", "quantization.bits=3"}) == 0);
+    REQUIRE(
+        place.experiment("demo_cnn_4bit.yaml", "run.h5",
+                         {"evaluation.images=300", "calibration.images=32", "quantization.bits=3",
+                          "repair.fold_batch_norm=true", "repair.bias_correction=true"}) == 0);
     INFO(place.log());
     REQUIRE(place.run("export_model",
                       {place.file("run.h5"), "-o", place.file("model.safetensors")}) == 0);
@@ -63,6 +64,7 @@ TEST_CASE("an exported network evaluates to what its run measured") {
     const auto exported = read_safetensors(place.folder / "model.safetensors");
     CHECK(exported.metadata.at("model") == "demo_cnn");
     CHECK(exported.metadata.at("identity") == run.identity);
+    CHECK_FALSE(run.parameters.empty());
 
     // W = scale · (bit_code + zero_point), for the first weight of each output channel.
     for (const LayerRecord& layer : run.layers) {

@@ -61,22 +61,18 @@ std::string source_of(const ListedNumber& number) {
 
 /** Published cells of a table as "model group/row source number". */
 std::multiset<std::string> cells_of(const TableSpec& spec) {
-    static const std::set<std::string> own_names{"mobilenetv2_100", "regnetx_006"};
-    std::map<std::string, std::string> models{{"vit_b_32", "vit_base_patch32_224"}};
-    for (const ColumnSpec& column : spec.columns) {
-        const auto model = column.set.values.find("model.name");
-        if (own_names.contains(column.id.id)) {
-            models[column.id.id] = column.id.id;
-        } else if (model != column.set.values.end()) {
-            models[column.id.id] = model->second;
-        }
-    }
+    static const std::map<std::string, std::string> models{
+        {"deit_s", "deit_small_patch16_224"},       {"deit_b", "deit_base_patch16_224"},
+        {"swin_t", "swin_tiny_patch4_window7_224"}, {"swin_s", "swin_small_patch4_window7_224"},
+        {"vit_s", "vit_small_patch16_224"},         {"vit_b", "vit_base_patch16_224"},
+        {"vit_b_32", "vit_base_patch32_224"}};
     std::multiset<std::string> cells;
     for (const PublishedSpec& published : spec.published) {
         for (const PublishedValue& value : published.values) {
-            cells.insert(fmt::format("{} {}/{} {} {:.3f}", models.at(value.column.id),
-                                     published.group.id, published.row.id, published.source.id,
-                                     value.value));
+            const auto model = models.find(value.column.id);
+            cells.insert(fmt::format(
+                "{} {}/{} {} {:.3f}", model == models.end() ? value.column.id : model->second,
+                published.group.id, published.row.id, published.source.id, value.value));
         }
     }
     return cells;

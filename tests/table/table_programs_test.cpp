@@ -67,6 +67,23 @@ TEST_CASE("a result turns up in its table, and -o writes a file") {
     CHECK_THAT(text, ContainsSubstring("4 bits,comq_paper,COMQ (paper),demo_vit,top1,,,,90,3,1,"));
 }
 
+TEST_CASE("--run-missing fills a table from nothing by one command") {
+    const auto folder = test::temporary_folder();
+    const auto spec = test::spec_with(
+        "seeds: [0, 1]\n"
+        "set: {model: {name: demo_cnn}, calibration: {images: 8}, evaluation: {images: 60}}\n"
+        "columns: [{id: cnn, label: CNN}]\n"
+        "rows:\n"
+        "  - {id: fp, label: FP, measure: full_precision}\n"
+        "  - {id: rtn, label: RTN, set: {quantization: {method: rtn}}}\n");
+    const auto outcome = make_tables(folder, {spec.string(), "--run-missing", "-o", "table.md"});
+    INFO(outcome.output);
+    CHECK(outcome.exit_code == 0);
+    const std::string table = test::text_of(folder / "table.md");
+    CHECK_THAT(table, ContainsSubstring("± is one standard error of the mean over several runs.") &&
+                          !ContainsSubstring("Missing runs"));
+}
+
 TEST_CASE("make_tables fails in one clear line with the documented exit code") {
     const auto folder = test::temporary_folder();
     const auto typo =
