@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "apps/run_program.hpp"
-#include "core/paths.hpp"
+#include "config/shipped_file.hpp"
 #include "core/shell_words.hpp"
 #include "core/version.hpp"
 #include "experiment/setup.hpp"
@@ -34,13 +34,6 @@ struct Arguments {
     bool run_missing = false;
     std::string launcher = "local";
 };
-
-/** A shipped table can be named from any folder: "experiments/table_demo.yaml". */
-fs::path spec_file(const std::string& name) {
-    if (fs::exists(name)) return name;
-    const auto shipped = data_folder() / name;
-    return fs::exists(shipped) ? shipped : fs::path(name);
-}
 
 void check_folders(const std::vector<std::string>& folders) {
     for (const std::string& folder : folders) {
@@ -80,7 +73,7 @@ void run_missing(const Arguments& arguments, const TableSpec& spec, const Table&
 
 void run(const Arguments& arguments) {
     const FillOptions options{known_names(), arguments.results.front()};
-    const TableSpec spec = read_table_spec(spec_file(arguments.spec), options.known);
+    const TableSpec spec = read_table_spec(find_shipped(arguments.spec), options.known);
     if (!arguments.run_missing) check_folders(arguments.results);
     Table table = fill_table(spec, read_results(arguments), options);
     if (arguments.run_missing && !table.missing().empty()) {

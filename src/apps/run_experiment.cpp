@@ -9,6 +9,7 @@
 
 #include "apps/run_program.hpp"
 #include "config/config_text.hpp"
+#include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
@@ -48,20 +49,13 @@ struct Arguments {
     bool list_models = false;
 };
 
-/** A shipped config can be named from any folder: "configs/demo_vit_4bit.yaml". */
-std::filesystem::path config_file(const std::string& name) {
-    if (std::filesystem::exists(name)) return name;
-    const auto shipped = data_folder() / name;
-    return std::filesystem::exists(shipped) ? shipped : std::filesystem::path(name);
-}
-
 LoadedConfig load(const Arguments& arguments) {
     auto overrides = arguments.overrides;
     if (!arguments.output.empty()) overrides.push_back("output.file=" + arguments.output);
     if (arguments.threads > 0) {
         overrides.push_back(fmt::format("resources.threads={}", arguments.threads));
     }
-    return load_config(config_file(arguments.config), overrides,
+    return load_config(find_shipped(arguments.config), overrides,
                        {known_names(), {data_folder() / "configs"}});
 }
 

@@ -8,6 +8,7 @@
 #include "config/composition.hpp"
 #include "config/config_paths.hpp"
 #include "config/schema.hpp"
+#include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 
@@ -217,8 +218,7 @@ fs::path find_config(const fs::path& named, const fs::path& sweep_file) {
 
 SweepSpec load_sweep(const fs::path& file, const std::vector<std::string>& arguments) {
     ConfigProblems problems;
-    const fs::path shipped = data_folder() / file;
-    const fs::path found = !fs::exists(file) && fs::exists(shipped) ? shipped : file;
+    const fs::path found = find_shipped(file);
     const auto document = read_yaml_file(found, problems);
     if (!document) problems.throw_if_any();
 

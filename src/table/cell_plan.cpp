@@ -7,6 +7,7 @@
 
 #include "config/config_text.hpp"
 #include "config/load_config.hpp"
+#include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "core/shell_words.hpp"
@@ -89,8 +90,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     }
     for (const auto& [key, value] : set) plan.overrides.push_back(fmt::format("{}={}", key, value));
 
-    const bool here = std::filesystem::exists(plan.config);
-    plan.config_file = here ? plan.config : data_folder() / plan.config;
+    plan.config_file = find_shipped(plan.config);
     try {
         const LoadedConfig loaded =
             load_config(plan.config_file, plan.overrides, {known, {data_folder() / "configs"}});
