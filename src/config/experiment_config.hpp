@@ -17,12 +17,13 @@ enum class Selection { first, random };
 enum class CalibrationTransform { eval, train };
 enum class CalibrationInputs { full_precision, quantized };
 enum class Preset { authors_code, paper };
-enum class Granularity { per_channel, per_layer };
-enum class Order { cyclic, greedy };
+enum class Granularity { per_channel, per_layer, per_group };
+enum class Order { cyclic, greedy, greedy_dynamic, shared };
 enum class ScaleUpdate { none, closed_form };
-enum class GridChoice { minmax, searched };
+enum class ZeroPoint { whole, half };
+enum class GridChoice { automatic, minmax, searched, look_ahead };
 enum class NormTuning { none, labels, full_precision_logits };
-enum class StartChoice { weights, rtn, look_ahead };
+enum class StartChoice { automatic, weights, rtn, look_ahead };
 
 struct ModelConfig {
     std::string name;               ///< a name of the model registry
@@ -62,8 +63,11 @@ struct QuantizationConfig {
     Preset preset = Preset::paper;
     int bits = 4;
     Granularity granularity = Granularity::per_channel;
-    GridChoice grid = GridChoice::minmax;
-    StartChoice start = StartChoice::weights;
+    int64_t group_size = 64;  ///< most inputs that share a scale when granularity is per_group
+    bool symmetric = false;
+    ZeroPoint zero_point = ZeroPoint::whole;
+    GridChoice grid = GridChoice::automatic;
+    StartChoice start = StartChoice::automatic;
     Order order = Order::greedy;
     int sweeps = 4;
     ScaleUpdate scale_update = ScaleUpdate::closed_form;  ///< after each sweep

@@ -207,29 +207,56 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                 .unit = "bit"},
                quantization(&QuantizationConfig::bits), integer<int>(2, 8));
     schema.add({.key = "quantization.granularity",
-                .meaning = "What shares one scale: an output channel, or a whole layer."},
+                .meaning = "What shares one scale: an output channel, a whole layer, or a group of "
+                           "a channel's inputs."},
                quantization(&QuantizationConfig::granularity),
                choice<Granularity>({{"per_channel", Granularity::per_channel},
-                                    {"per_layer", Granularity::per_layer}}));
-    schema.add(
-        {.key = "quantization.grid",
-         .meaning = "Allowed levels of a channel: from its smallest to its largest weight, "
-                    "or searched from there for the least output error after rounding."},
-        quantization(&QuantizationConfig::grid),
-        choice<GridChoice>({{"minmax", GridChoice::minmax}, {"searched", GridChoice::searched}}));
+                                    {"per_layer", Granularity::per_layer},
+                                    {"per_group", Granularity::per_group}}));
+    schema.add({.key = "quantization.group_size",
+                .meaning = "Inputs of a group when the granularity is per_group; the largest "
+                           "divisor of the layer's inputs that is not above it.",
+                .unit = "inputs"},
+               quantization(&QuantizationConfig::group_size), integer<int64_t>(1));
+    schema.add({.key = "quantization.symmetric",
+                .meaning = "Whether the zero point is fixed at -2^(bits-1) and the scale follows "
+                           "from the largest magnitude, instead of both from the range."},
+               quantization(&QuantizationConfig::symmetric), boolean());
+    schema.add({.key = "quantization.zero_point",
+                .meaning = "Values a zero point may have: whole numbers, or also the halves "
+                           "between them, which suit few levels better."},
+               quantization(&QuantizationConfig::zero_point),
+               choice<ZeroPoint>({{"whole", ZeroPoint::whole}, {"half", ZeroPoint::half}}));
+    schema.add({.key = "quantization.grid",
+                .meaning = "Allowed levels of a channel: from its smallest to its largest weight "
+                           "(minmax), or searched from there for the least output error after "
+                           "rounding (searched) or after GPTQ's look-ahead (look_ahead; by group "
+                           "as searched). auto: look_ahead for comq_plus, minmax for the others."},
+               quantization(&QuantizationConfig::grid),
+               choice<GridChoice>({{"auto", GridChoice::automatic},
+                                   {"minmax", GridChoice::minmax},
+                                   {"searched", GridChoice::searched},
+                                   {"look_ahead", GridChoice::look_ahead}}));
     schema.add({.key = "quantization.start",
-                .meaning = "Where COMQ's descent begins: the float weights, the weights rounded to "
-                           "nearest, or the look-ahead of GPTQ."},
+                .meaning = "Where coordinate descent begins: the float weights, the weights "
+                           "rounded to nearest, or the look-ahead of GPTQ. auto: the best of all "
+                           "for comq_plus, the float weights for comq."},
                quantization(&QuantizationConfig::start),
-               choice<StartChoice>({{"weights", StartChoice::weights},
+               choice<StartChoice>({{"auto", StartChoice::automatic},
+                                    {"weights", StartChoice::weights},
                                     {"rtn", StartChoice::rtn},
                                     {"look_ahead", StartChoice::look_ahead}}));
     schema.add({.key = "quantization.order",
-                .meaning = "Order in which a sweep visits a channel's weights: as stored, or "
-                           "largest contribution |w_i| * ||x_i|| first." +
+                .meaning = "Order in which a sweep visits a channel's weights: as stored (cyclic), "
+                           "largest contribution |w_i| * ||x_i|| first (greedy), from the second "
+                           "sweep on what gains most first (greedy_dynamic), or one order for all "
+                           "channels by their joint contribution (shared)." +
                            preset_note("quantization.order")},
                quantization(&QuantizationConfig::order),
-               choice<Order>({{"cyclic", Order::cyclic}, {"greedy", Order::greedy}}));
+               choice<Order>({{"cyclic", Order::cyclic},
+                              {"greedy", Order::greedy},
+                              {"greedy_dynamic", Order::greedy_dynamic},
+                              {"shared", Order::shared}}));
     schema.add({.key = "quantization.sweeps",
                 .meaning = "Passes of the descent over all weights of a layer." +
                            preset_note("quantization.sweeps")},

@@ -37,7 +37,8 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
 
     const auto& grams = statistics.grams.at(statistic::gram);
-    const LayerError error = measure_error(grams, weight, solution.weight);
+    const double signal = signal_energy(grams, weight);
+    const LayerError error = measure_error(grams, weight, solution.weight, signal);
     const Solution rounded =
         solve_layer(round_to_nearest, layer.name(), weight, statistics, planned.bits);
 
@@ -52,7 +53,7 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
     record.error = error.error;
     record.relative_error = error.relative_error;
     record.sqnr_db = error.sqnr_db;
-    record.rtn_relative_error = measure_error(grams, weight, rounded.weight).relative_error;
+    record.rtn_relative_error = measure_error(grams, weight, rounded.weight, signal).relative_error;
     if (statistics.grams.contains(statistic::heldout_gram)) {
         record.heldout_relative_error =
             measure_error(statistics.grams.at(statistic::heldout_gram), weight, solution.weight)

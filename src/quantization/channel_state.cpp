@@ -15,6 +15,16 @@ COMQ_VECTOR_CLONES void subtract_row(const double* row, double step, int64_t m, 
     for (int64_t j = 0; j < m; ++j) residual[j] -= step * row[j];
 }
 
+/** The next sweep visits first what its move would gain most. */
+void order_by_gain(const DescentContext& context, ChannelState& channel) {
+    std::vector<float> gain(channel.order.size());
+    for (std::size_t i = 0; i < gain.size(); ++i) {
+        gain[i] = static_cast<float>(std::fabs(channel.residual[i]) *
+                                     std::sqrt(context.inverse_diagonal[i]));
+    }
+    greedy_order(gain, std::vector<float>(gain.size(), 1.0F), channel.order);
+}
+
 }  // namespace
 
 DescentContext::DescentContext(const GroupProblem& problem_, const DescentOptions& options_)
@@ -29,26 +39,46 @@ DescentContext::DescentContext(const GroupProblem& problem_, const DescentOption
         inverse_diagonal.push_back(diagonal > 0 ? 1.0 / diagonal : 0.0);
         still.push_back(almost_half * diagonal);
     }
+    if (options.order == Order::cyclic || options.order == Order::shared) {
+        common_order.resize(still.size());
+        if (options.order == Order::cyclic) {
+            cyclic_order(common_order);
+        } else {
+            shared_order(order_norm, problem.weight, common_order);
+        }
+    }
 }
 
-ChannelState::ChannelState(const float* weight_, const ChannelLevels& levels_,
+ScaleGroup::ScaleGroup(const ChannelLevels& levels_, double unit) : levels(levels_) {
+    set_scale(levels.scale(), unit);
+}
+
+void ScaleGroup::set_scale(float scale, double unit) {
+    levels.set_scale(scale);
+    ratio = static_cast<double>(scale) / unit;
+    inverse_ratio = unit / static_cast<double>(scale);
+}
+
+ChannelState::ChannelState(const float* weight_, const Grid& grid, int64_t channel,
                            std::vector<int32_t> order_)
     : weight(weight_),
-      levels(levels_),
-      first_scale(levels_.scale()),
+      unit(grid.levels(channel).scale()),
+      inverse_unit(1.0 / unit),
+      group_width(std::ssize(order_) / grid.groups),
       order(std::move(order_)),
       code(order.size()),
-      residual(order.size()) {}
+      residual(order.size()) {
+    for (int64_t g = 0; g < grid.groups; ++g) groups.emplace_back(grid.levels(channel, g), unit);
+}
 
 ChannelState make_channel(const DescentContext& context, const Grid& grid, int64_t channel) {
     const float* weight = context.problem.weight.row(channel);
-    std::vector<int32_t> order(static_cast<std::size_t>(context.in_features()));
-    if (context.options.order == Order::cyclic) {
-        cyclic_order(order);
-    } else {
+    std::vector<int32_t> order = context.common_order;
+    if (order.empty()) {
+        order.resize(context.still.size());
         greedy_order(context.order_norm, {weight, order.size()}, order);
     }
-    return {weight, grid.levels(channel), std::move(order)};
+    return {weight, grid, channel, std::move(order)};
 }
 
 void prepare_channels(const DescentContext& context, const Start& start, int64_t first_channel,
@@ -67,7 +97,8 @@ void prepare_channels(const DescentContext& context, const Start& start, int64_t
             (channels[c].*target).assign(products.row(c), products.row(c) + m);
         }
     };
-    if (context.options.scale_update == ScaleUpdate::closed_form) {
+    if (context.options.scale_update == ScaleUpdate::closed_form &&
+        channels.front().groups.size() == 1) {
         products_into(&ChannelState::weight_gradient, [](const ChannelState& channel, int64_t i) {
             return channel.scaled_weight(i);
         });
@@ -77,58 +108,40 @@ void prepare_channels(const DescentContext& context, const Start& start, int64_t
         std::copy_n(start.bit_code.row(first_channel + c), m, channels[c].code.begin());
     }
     products_into(&ChannelState::residual, [](const ChannelState& channel, int64_t i) {
-        return channel.scaled_weight(i) - channel.multiple(i);
+        return channel.scaled_weight(i) - channel.value(i);
     });
 }
 
+void move_coordinate(const DescentContext& context, ChannelState& channel, int64_t i, int code) {
+    const int old_code = std::exchange(channel.code[i], static_cast<uint8_t>(code));
+    const double step = (code - old_code) * channel.group_of(i).ratio / context.panels.unit();
+    subtract_row(context.problem.gram.row(i), step, context.in_features(), channel.residual.data());
+}
+
 int64_t sweep_channel(const DescentContext& context, ChannelState& channel) {
-    const int64_t m = context.in_features();
-    const double inverse_unit = 1.0 / context.panels.unit();
-    double* residual = channel.residual.data();
+    if (context.options.order == Order::greedy_dynamic) order_by_gain(context, channel);
+    const double* residual = channel.residual.data();
     int64_t moves = 0;
     for (const int32_t i : channel.order) {
-        if (std::fabs(residual[i]) <= context.still[i]) continue;
+        const ScaleGroup& group = channel.group_of(i);
+        if (std::fabs(residual[i]) <= context.still[i] * group.ratio) continue;
         const int old_code = channel.code[i];
-        const int code = channel.levels.nearest_to_multiple(
-            channel.multiple(i) + residual[i] * context.inverse_diagonal[i]);
+        const double target = group.levels.multiple(old_code) +
+                              residual[i] * context.inverse_diagonal[i] * group.inverse_ratio;
+        const int code = group.levels.nearest_to_multiple(target);
         if (code == old_code) continue;
-        channel.code[i] = static_cast<uint8_t>(code);
-        subtract_row(context.problem.gram.row(i), (code - old_code) * inverse_unit, m, residual);
+        move_coordinate(context, channel, i, code);
         ++moves;
     }
     return moves;
 }
 
 double squared_error(const DescentContext& context, const ChannelState& channel) {
-    const double scale = channel.levels.scale();
     double sum = 0;
     for (int64_t i = 0; i < context.in_features(); ++i) {
-        const double weight = static_cast<double>(channel.weight[i]);
-        sum += (weight - scale * channel.multiple(i)) * channel.residual[i];
+        sum += (channel.scaled_weight(i) - channel.value(i)) * channel.residual[i];
     }
-    return std::max(sum, 0.0) * scale * context.panels.unit();
-}
-
-ScaleSums scale_sums(const ChannelState& channel) {
-    double weight_sum = 0;
-    double residual_sum = 0;
-    for (std::size_t i = 0; i < channel.code.size(); ++i) {
-        const double multiple = channel.multiple(static_cast<int64_t>(i));
-        weight_sum += multiple * channel.weight_gradient[i];
-        residual_sum += multiple * channel.residual[i];
-    }
-    // Hc = Hw/δ − r.
-    const double numerator = channel.first_scale * weight_sum;
-    return {numerator, numerator * channel.levels.inverse_scale() - residual_sum};
-}
-
-void rescale(ChannelState& channel, float scale) {
-    const double before = channel.levels.inverse_scale();
-    channel.levels.set_scale(scale);
-    const double change = channel.first_scale * (channel.levels.inverse_scale() - before);
-    for (std::size_t i = 0; i < channel.residual.size(); ++i) {
-        channel.residual[i] += change * channel.weight_gradient[i];
-    }
+    return std::max(sum, 0.0) * channel.unit * channel.unit * context.panels.unit();
 }
 
 }  // namespace comq

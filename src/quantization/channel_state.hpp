@@ -23,34 +23,53 @@ struct DescentContext {
     const DescentOptions& options;
     GramPanels panels;
     std::vector<double> inverse_diagonal;  ///< 1/H_ii, 0 for a dead input, [m]
-    /** A coordinate on the grid whose |r_i| is at most this stays where it is, [m]. */
+    /** A coordinate on the grid stays where it is when |r_i| is at most this many of its δ, [m]. */
     std::vector<double> still;
-    std::vector<float> order_norm;  ///< key of the greedy order, [m]
+    std::vector<float> order_norm;      ///< key of the greedy order, [m]
+    std::vector<int32_t> common_order;  ///< the order of all channels where they share one, [m]
 
     DescentContext(const GroupProblem& problem, const DescentOptions& options);
     int64_t in_features() const { return problem.in_features(); }
-    SweepMatrix sweep_matrix() const {
-        return {panels, inverse_diagonal, options.order == Order::cyclic};
-    }
+    SweepMatrix sweep_matrix() const { return {panels, inverse_diagonal, !common_order.empty()}; }
 };
 
-/** One output channel during descent, in units of its δ: r = H(w/δ − q − z). */
+/** The levels of the inputs that share a scale, in units of the channel. */
+struct ScaleGroup {
+    ChannelLevels levels;
+    double ratio;  ///< δ of the group in units of the channel
+    double inverse_ratio;
+
+    ScaleGroup(const ChannelLevels& levels, double unit);
+    void set_scale(float scale, double unit);
+};
+
+/**
+ * One output channel during descent. Its values are in units of the δ with which its first group
+ * began, so that those of a channel with one fixed scale are whole numbers: r = H(w − wq).
+ */
 struct ChannelState {
     const float* weight;  ///< [m]
-    ChannelLevels levels;
-    double first_scale;                   ///< δ₀, the scale it begins with
+    double unit;
+    double inverse_unit;
+    std::vector<ScaleGroup> groups;
+    int64_t group_width;                  ///< inputs that share a scale
     std::vector<int32_t> order;           ///< coordinates in the order of their visits
     std::vector<uint8_t> code;            ///< q
     std::vector<double> residual;         ///< r
-    std::vector<double> weight_gradient;  ///< Hw/δ₀, only where scales are updated
+    std::vector<double> weight_gradient;  ///< Hw, only where one scale is updated
 
-    ChannelState(const float* weight, const ChannelLevels& levels, std::vector<int32_t> order);
-    /** w/δ of coordinate i. */
-    double scaled_weight(int64_t i) const {
-        return static_cast<double>(weight[i]) * levels.inverse_scale();
+    ChannelState(const float* weight, const Grid& grid, int64_t channel,
+                 std::vector<int32_t> order);
+    const ScaleGroup& group_of(int64_t i) const {
+        return groups.size() == 1 ? groups.front()
+                                  : groups[static_cast<std::size_t>(i / group_width)];
     }
-    /** q + z of coordinate i. */
-    double multiple(int64_t i) const { return levels.multiple(code[static_cast<std::size_t>(i)]); }
+    double scaled_weight(int64_t i) const { return static_cast<double>(weight[i]) * inverse_unit; }
+    /** δ(q + z) of coordinate i. */
+    double value(int64_t i) const {
+        const ScaleGroup& group = group_of(i);
+        return group.ratio * group.levels.multiple(code[static_cast<std::size_t>(i)]);
+    }
 };
 
 /** Row `channel` of the problem as descent with these options begins it. */
@@ -66,17 +85,10 @@ void prepare_channels(const DescentContext& context, const Start& start, int64_t
 /** One sweep of a channel that is on the grid; returns how many coordinates moved. */
 int64_t sweep_channel(const DescentContext& context, ChannelState& channel);
 
+/** Moves coordinate i to `code` and updates r. */
+void move_coordinate(const DescentContext& context, ChannelState& channel, int64_t i, int code);
+
 /** eᵀHe in the units of the problem. */
 double squared_error(const DescentContext& context, const ChannelState& channel);
-
-/** The scale minimiser is numerator / denominator. */
-struct ScaleSums {
-    double numerator = 0;    ///< cᵀHw with c = q + z
-    double denominator = 0;  ///< cᵀHc
-};
-ScaleSums scale_sums(const ChannelState& channel);
-
-/** Gives the channel another δ, its codes unchanged. */
-void rescale(ChannelState& channel, float scale);
 
 }  // namespace comq

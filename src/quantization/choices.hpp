@@ -2,15 +2,22 @@
 
 #include "config/experiment_config.hpp"
 #include "quantization/grid.hpp"
+#include "quantization/grid_search.hpp"
 #include "quantization/problem.hpp"
 #include "quantization/start.hpp"
 
 namespace comq {
 
-/** The grid a config names: min-max with its granularity and scalar, or searched from there. */
+/** The min-max grid of a config's granularity, symmetry and scalar. */
+Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& problem);
+
+/** The grid a config names: `unsearched`, or searched from there. */
+Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
+                 const Grid& unsearched);
+/** The same from unsearched_grid. */
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem);
-/** The same with `grid` in the place of the min-max grid. */
-Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem, const Grid& grid);
+
+GridSearchOptions grid_search_options(const QuantizationConfig& config);
 
 /** The start a config names. */
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem, const Grid& grid);

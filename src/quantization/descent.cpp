@@ -2,21 +2,16 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "quantization/channel_state.hpp"
 #include "quantization/first_sweep.hpp"
+#include "quantization/pair_moves.hpp"
+#include "quantization/scale_update.hpp"
 
 namespace comq {
 namespace {
-
-/** The minimiser of the sums, or the old δ where it is not a positive number. */
-float minimising_scale(float scale, const ScaleSums& sums) {
-    const auto minimiser = static_cast<float>(sums.numerator / sums.denominator);
-    return minimiser > 0 && std::isfinite(minimiser) ? minimiser : scale;
-}
 
 /** The channels of one batch, on the grid when the start had codes. */
 std::vector<ChannelState> make_channels(const DescentContext& context, const Grid& grid,
@@ -95,13 +90,17 @@ class Descent {
         const DescentOptions& options = context_.options;
         double error = 0;
         int sweeps = 0;
+        int pair_sweeps = 0;
         for (bool done = false; sweeps < options.sweeps && !done; ++sweeps) {
             const bool is_first = sweeps == 0;
             const bool settled = is_first && start_.is_float();
-            const int64_t moves =
-                settled ? context_.in_features() : sweep_channel(context_, channel);
+            int64_t moves = settled ? context_.in_features() : sweep_channel(context_, channel);
+            if (moves == 0 && pair_sweeps < options.pair_sweeps) {
+                moves = sweep_pairs(context_, channel);
+                ++pair_sweeps;
+            }
             if (options.scale_update == ScaleUpdate::closed_form && (moves > 0 || is_first)) {
-                rescale(channel, minimising_scale(channel.levels.scale(), scale_sums(channel)));
+                minimise_scales(context_, channel);
             }
             const double new_error = squared_error(context_, channel);
             done = moves == 0;
@@ -136,7 +135,8 @@ class Descent {
             total.numerator += part.numerator;
             total.denominator += part.denominator;
         }
-        const float scale = minimising_scale(batches.front().front().levels.scale(), total);
+        const float scale =
+            minimising_scale(batches.front().front().groups.front().levels.scale(), total);
         batches_.run([&](int64_t batch) {
             for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
                 ChannelState& channel = batches[batch][c];
@@ -151,11 +151,13 @@ class Descent {
 
     /** Makes the present state of channel j its result; a sweep that is undone is never kept. */
     void keep(int64_t j, const ChannelState& channel) {
-        final_grid_.scale[j] = channel.levels.scale();
+        for (int64_t g = 0; g < grid_.groups; ++g) {
+            final_grid_.scale[j * grid_.groups + g] = channel.groups[g].levels.scale();
+        }
         for (int64_t i = 0; i < context_.in_features(); ++i) {
             const bool alive = context_.inverse_diagonal[i] > 0;
             bit_code_(j, i) = alive ? channel.code[i]
-                                    : static_cast<uint8_t>(channel.levels.nearest(
+                                    : static_cast<uint8_t>(channel.group_of(i).levels.nearest(
                                           static_cast<double>(channel.weight[i])));
         }
     }
@@ -179,7 +181,7 @@ class Descent {
 DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                       const DescentOptions& options) {
     assert(options.sweeps >= 1);
-    assert(std::ssize(grid.scale) == problem.out_features());
+    assert(std::ssize(grid.scale) == problem.out_features() * grid.groups);
     const DescentContext context(problem, options);
     Descent descent(context, grid, start);
     return options.scale_update == ScaleUpdate::closed_form &&

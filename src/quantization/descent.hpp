@@ -14,12 +14,15 @@ namespace comq {
 struct DescentOptions {
     Order order = Order::greedy;
     int sweeps = 1;  ///< at most; a channel that no longer moves is left alone
-    /** closed_form: δ = (q+z)ᵀHw / (q+z)ᵀH(q+z) after each sweep. */
+    /** closed_form: δ = (q+z)ᵀHw / (q+z)ᵀH(q+z) after each sweep, group by group. */
     ScaleUpdate scale_update = ScaleUpdate::none;
     /** per_layer: the channels share δ, and its numerator and denominator are summed over them. */
     Granularity granularity = Granularity::per_channel;
     /** From the second sweep on, undo a sweep that raised the error and stop there. */
     bool undo_worse_sweeps = false;
+    /** Sweeps over pairs (pair_moves.hpp), at most, where no single coordinate moves any more; none
+     *  where the channels share δ. */
+    int pair_sweeps = 0;
 };
 
 struct DescentResult {

@@ -39,11 +39,11 @@ void settle_block(const SweepMatrix& matrix, const PanelVectors& residuals, int6
     for (int64_t s = 0; s < count; ++s) {
         const int32_t i = order[s];
         const double value = channel.scaled_weight(i);
-        const int code =
-            channel.levels.nearest_to_multiple(value + residual[s] * matrix.inverse_diagonal[i]);
-        channel.code[i] = static_cast<uint8_t>(code);
+        const ScaleGroup& group = channel.group_of(i);
+        channel.code[i] = static_cast<uint8_t>(group.levels.nearest_to_multiple(
+            (value + residual[s] * matrix.inverse_diagonal[i]) * group.inverse_ratio));
         row[s] = i;
-        factor[s] = static_cast<float>(channel.levels.multiple(code) - value);
+        factor[s] = static_cast<float>(channel.value(i) - value);
         const auto step = static_cast<double>(factor[s]);
         const int64_t offset = i * GramPanels::width;
         for (int64_t t = s + 1; t < count; ++t) {

@@ -19,6 +19,19 @@ constexpr int64_t prefetched_panel_bytes = 256 * 1024;
 
 using FloatVector = float __attribute__((vector_size(lanes * sizeof(float))));
 
+/** Inlined, so that it is compiled for the instruction set of each clone that calls it. */
+[[gnu::always_inline]] inline void subtract_sums(const FloatVector* sum0, const FloatVector* sum1,
+                                                 double* residual) {
+    alignas(64) float sums[2 * width];
+    auto* stored = reinterpret_cast<FloatVector*>(sums);
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < vectors_per_row; ++v) {
+        stored[v] = sum0[v];
+        stored[vectors_per_row + v] = sum1[v];
+    }
+    for (int64_t k = 0; k < 2 * width; ++k) residual[k] -= static_cast<double>(sums[k]);
+}
+
 /**
  * Two channels at a time: their sums fill half the vector registers, and two chains of additions
  * hide each other's latency.
@@ -39,14 +52,7 @@ COMQ_VECTOR_CLONES void subtract_rows_of_two(const float* panel, const int32_t* 
 #pragma GCC unroll 4
         for (int64_t v = 0; v < vectors_per_row; ++v) sum1[v] += gram1[v] * step1;
     }
-    alignas(64) float sums[2 * width];
-    auto* stored = reinterpret_cast<FloatVector*>(sums);
-#pragma GCC unroll 4
-    for (int64_t v = 0; v < vectors_per_row; ++v) {
-        stored[v] = sum0[v];
-        stored[vectors_per_row + v] = sum1[v];
-    }
-    for (int64_t k = 0; k < 2 * width; ++k) residual[k] -= static_cast<double>(sums[k]);
+    subtract_sums(sum0, sum1, residual);
 }
 
 /** The same where both channels use the same rows, each loaded once. */
@@ -66,14 +72,7 @@ COMQ_VECTOR_CLONES void subtract_shared_rows_of_two(const float* panel, const in
             sum1[v] += values * step1;
         }
     }
-    alignas(64) float sums[2 * width];
-    auto* stored = reinterpret_cast<FloatVector*>(sums);
-#pragma GCC unroll 4
-    for (int64_t v = 0; v < vectors_per_row; ++v) {
-        stored[v] = sum0[v];
-        stored[vectors_per_row + v] = sum1[v];
-    }
-    for (int64_t k = 0; k < 2 * width; ++k) residual[k] -= static_cast<double>(sums[k]);
+    subtract_sums(sum0, sum1, residual);
 }
 
 void prefetch(const float* data, int64_t floats) {

@@ -17,12 +17,23 @@ ScaleAndZero constant_levels(float value) {
     return {std::fabs(value), value < 0 ? -1.0F : 1.0F};
 }
 
-ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar) {
-    const float scale = (highest - lowest) / static_cast<float>((1 << bits) - 1);
+ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar,
+                           const LevelRule& rule) {
+    const int top_code = (1 << bits) - 1;
+    if (rule.symmetric) {
+        const float largest = std::max(std::fabs(lowest), std::fabs(highest));
+        const auto scaled =
+            static_cast<float>(scalar * 2 * static_cast<double>(largest) / top_code);
+        const double middle = 0.5 * top_code;
+        return {scaled > 0 ? scaled : 1.0F,
+                static_cast<float>(-std::ceil(middle / rule.zero_step) * rule.zero_step)};
+    }
+    const float scale = (highest - lowest) / static_cast<float>(top_code);
     const auto scaled = static_cast<float>(scalar * static_cast<double>(scale));
     // A range that underflows in fp32 leaves no δ to divide by, just as a constant channel does.
     if (!(scaled > 0) || !std::isfinite(lowest / scale)) return constant_levels(lowest);
-    return {scaled, static_cast<float>(round_half_even(static_cast<double>(lowest / scale)))};
+    const double zero_steps = static_cast<double>(lowest / scale) / rule.zero_step;
+    return {scaled, static_cast<float>(round_half_even(zero_steps) * rule.zero_step)};
 }
 
 Grid uniform_grid(int64_t channels, int bits, ScaleAndZero levels) {
@@ -32,19 +43,36 @@ Grid uniform_grid(int64_t channels, int bits, ScaleAndZero levels) {
 
 }  // namespace
 
-Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar) {
-    Grid grid{bits, {}, {}};
+int64_t scale_groups(int64_t in_features, int64_t most) {
+    int64_t width = std::min(most, in_features);
+    while (in_features % width != 0) --width;
+    return in_features / width;
+}
+
+Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar,
+                             const LevelRule& rule) {
+    return minmax_grid_per_group(weight, bits, scalar, 1, rule);
+}
+
+Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scalar, int64_t groups,
+                           const LevelRule& rule) {
+    assert(weight.cols % groups == 0);
+    const int64_t width = weight.cols / groups;
+    Grid grid{bits, {}, {}, groups};
     for (int64_t j = 0; j < weight.rows; ++j) {
-        const auto [lowest, highest] =
-            std::minmax_element(weight.row(j), weight.row(j) + weight.cols);
-        const ScaleAndZero levels = minmax_levels(*lowest, *highest, bits, scalar);
-        grid.scale.push_back(levels.scale);
-        grid.zero_point.push_back(levels.zero_point);
+        for (int64_t g = 0; g < groups; ++g) {
+            const float* first = weight.row(j) + g * width;
+            const auto [lowest, highest] = std::minmax_element(first, first + width);
+            const ScaleAndZero found = minmax_levels(*lowest, *highest, bits, scalar, rule);
+            grid.scale.push_back(found.scale);
+            grid.zero_point.push_back(found.zero_point);
+        }
     }
     return grid;
 }
 
-Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar) {
+Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar,
+                           const LevelRule& rule) {
     assert(weight.rows > 0 && weight.cols > 0);
     float lowest = weight(0, 0);
     float highest = weight(0, 0);
@@ -53,12 +81,20 @@ Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scal
         lowest = std::min(lowest, *low);
         highest = std::max(highest, *high);
     }
-    return uniform_grid(weight.rows, bits, minmax_levels(lowest, highest, bits, scalar));
+    return uniform_grid(weight.rows, bits, minmax_levels(lowest, highest, bits, scalar, rule));
 }
 
-Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar) {
-    return granularity == Granularity::per_layer ? minmax_grid_per_layer(weight, bits, scalar)
-                                                 : minmax_grid_per_channel(weight, bits, scalar);
+Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar,
+                 int64_t groups, const LevelRule& rule) {
+    switch (granularity) {
+        case Granularity::per_layer:
+            return minmax_grid_per_layer(weight, bits, scalar, rule);
+        case Granularity::per_group:
+            return minmax_grid_per_group(weight, bits, scalar, groups, rule);
+        case Granularity::per_channel:
+            break;
+    }
+    return minmax_grid_per_channel(weight, bits, scalar, rule);
 }
 
 Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double scalar) {
@@ -78,8 +114,9 @@ Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double s
 
 QuantizedWeight on_grid(Matrix<uint8_t> bit_code, const Grid& grid) {
     const int64_t n = bit_code.rows();
-    assert(std::ssize(grid.scale) == n);
-    QuantizedWeight weight{std::move(bit_code), Matrix<float>(n, 1), Matrix<float>(n, 1)};
+    assert(grid.channels() == n);
+    QuantizedWeight weight{std::move(bit_code), Matrix<float>(n, grid.groups),
+                           Matrix<float>(n, grid.groups)};
     std::copy(grid.scale.begin(), grid.scale.end(), weight.scale.data());
     std::copy(grid.zero_point.begin(), grid.zero_point.end(), weight.zero_point.data());
     return weight;

@@ -56,18 +56,34 @@ class ChannelLevels {
 };
 
 /**
- * The allowed levels of every channel, one scale each. Scales are floats, so that what is stored
- * is what was optimised. A grid per layer repeats one scale and zero point.
+ * The allowed levels of every channel: one scale each, or one for each of `groups` equal runs of
+ * its inputs. Scales are floats, so that what is stored is what was optimised. A grid per layer
+ * repeats one scale and zero point.
  */
 struct Grid {
     int bits = 4;
-    std::vector<float> scale;       ///< δ > 0, any scalar inside, [n]
-    std::vector<float> zero_point;  ///< z, [n]
+    std::vector<float> scale;       ///< δ > 0, any scalar inside, [n, groups]
+    std::vector<float> zero_point;  ///< z, [n, groups]
+    int64_t groups = 1;
 
     int top_code() const { return (1 << bits) - 1; }
-    ChannelLevels levels(int64_t channel) const {
-        return {scale[channel], zero_point[channel], top_code()};
+    int64_t channels() const { return std::ssize(scale) / groups; }
+    ChannelLevels levels(int64_t channel, int64_t group = 0) const {
+        const int64_t index = channel * groups + group;
+        return {scale[index], zero_point[index], top_code()};
     }
+};
+
+/** Scale groups of a channel of m inputs: of equal size, the largest that is at most `most`. */
+int64_t scale_groups(int64_t in_features, int64_t most);
+
+/** How the levels follow from the smallest and the largest weight that share a scale. */
+struct LevelRule {
+    /** δ = 2·max|w|/(2^b − 1) with z = −2^(b−1), as in GPTQ's code, instead of both by the range.
+     */
+    bool symmetric = false;
+    /** z is a multiple of it: 1, or ½. Then symmetric levels are ±δ/2, ±3δ/2, …, as Beacon's. */
+    double zero_step = 1;
 };
 
 /**
@@ -75,13 +91,20 @@ struct Grid {
  * fp32 as theirs; levels scalar·δ·(z + q). A constant channel w gets δ = |w|, or 1 for w = 0, and
  * no scalar, so that it is represented exactly.
  */
-Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar);
+Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar,
+                             const LevelRule& rule = {});
 
 /** The same with one δ and z from the extremes of the whole layer. */
-Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar);
+Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar,
+                           const LevelRule& rule = {});
 
-/** One of the two. */
-Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar);
+/** The same for each of `groups` equal runs of a channel's inputs. */
+Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scalar, int64_t groups,
+                           const LevelRule& rule = {});
+
+/** The one of the three that `granularity` names. */
+Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar,
+                 int64_t groups = 1, const LevelRule& rule = {});
 
 /**
  * Start of the paper's Algorithm 1 (one δ a layer; symmetric codes −2^(b−1)…2^(b−1)−1, so

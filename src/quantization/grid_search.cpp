@@ -1,41 +1,45 @@
 #include "quantization/grid_search.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <numeric>
-#include <vector>
 
 #include "quantization/layer_error.hpp"
 
 namespace comq {
 namespace {
 
-/** A factor on the scale and a shift of the zero point for every channel. */
+/** A factor on each scale and a shift of its zero point. */
 struct Candidates {
     std::vector<double> factor;
-    std::vector<int> shift;
+    std::vector<double> shift;
 };
 
 class GridSearch {
   public:
-    GridSearch(const GroupProblem& problem, const Grid& grid, Granularity granularity)
-        : problem_(problem),
-          grid_(grid),
-          granularity_(granularity),
+    GridSearch(const Grid& grid, const GridSearchOptions& options, const GridErrors& errors)
+        : grid_(grid),
+          options_(options),
+          judge_(errors),
           best_{std::vector<double>(grid.scale.size(), 1.0),
-                std::vector<int>(grid.scale.size(), 0)},
-          best_error_(errors(best_)) {}
+                std::vector<double>(grid.scale.size(), 0)},
+          best_error_(errors_of(best_)) {}
 
     Grid run() {
-        for (int step = 0; step <= 7; ++step) {
-            for (const int shift : {0, -1, 1}) {
-                Candidates candidates = best_;
-                std::fill(candidates.factor.begin(), candidates.factor.end(), 1.0 - 0.1 * step);
-                std::fill(candidates.shift.begin(), candidates.shift.end(), shift);
-                consider(candidates);
-            }
+        const std::vector<double> factors =
+            options_.thorough ? std::vector<double>{1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3}
+                              : std::vector<double>{1.0, 0.85, 0.7, 0.55, 0.4};
+        const double spacing = factors[0] - factors[1];
+        for (const double factor : factors) {
+            Candidates candidates = best_;
+            std::fill(candidates.factor.begin(), candidates.factor.end(), factor);
+            std::fill(candidates.shift.begin(), candidates.shift.end(), 0.0);
+            consider(candidates);
+            if (options_.thorough) consider_shifts(candidates);
         }
-        for (const double distance : {0.05, 0.025}) {
+        if (!options_.thorough) consider_shifts(Candidates(best_));
+        for (const double distance : {spacing / 2, spacing / 4}) {
             const Candidates centre = best_;
             for (const double change : {-distance, distance}) {
                 Candidates candidates = centre;
@@ -57,29 +61,30 @@ class GridSearch {
         return grid;
     }
 
-    /** eᵀHe of the rounded weights; of the whole layer in each entry when it has one grid. */
-    std::vector<double> errors(const Candidates& candidates) const {
-        const Grid grid = scaled(candidates);
-        Matrix<float> difference(problem_.out_features(), problem_.in_features());
-        for (int64_t j = 0; j < difference.rows(); ++j) {
-            const ChannelLevels levels = grid.levels(j);
-            const auto scale = static_cast<double>(levels.scale());
-            for (int64_t i = 0; i < difference.cols(); ++i) {
-                const auto weight = static_cast<double>(problem_.weight(j, i));
-                difference(j, i) =
-                    static_cast<float>(weight - scale * levels.multiple(levels.nearest(weight)));
+    /** Of the whole layer in each entry when it has one grid. */
+    std::vector<double> errors_of(const Candidates& candidates) const {
+        std::vector<double> errors = judge_(scaled(candidates));
+        if (options_.granularity == Granularity::per_layer) {
+            const double sum = std::accumulate(errors.begin(), errors.end(), 0.0);
+            std::fill(errors.begin(), errors.end(), sum);
+        }
+        return errors;
+    }
+
+    /** `centre` with its zero points up to one level lower and higher. */
+    void consider_shifts(const Candidates& centre) {
+        if (options_.zero_step == 0) return;
+        for (double shift = options_.zero_step; shift <= 1; shift += options_.zero_step) {
+            for (const double change : {-shift, shift}) {
+                Candidates candidates = centre;
+                for (double& value : candidates.shift) value += change;
+                consider(candidates);
             }
         }
-        std::vector<double> energies = channel_energies(problem_.gram, difference.view());
-        if (granularity_ == Granularity::per_layer) {
-            const double sum = std::accumulate(energies.begin(), energies.end(), 0.0);
-            std::fill(energies.begin(), energies.end(), sum);
-        }
-        return energies;
     }
 
     void consider(const Candidates& candidates) {
-        const std::vector<double> error = errors(candidates);
+        const std::vector<double> error = errors_of(candidates);
         for (std::size_t j = 0; j < error.size(); ++j) {
             // A factor so small that δ vanishes in fp32 has NaN for its error and never wins.
             if (error[j] < best_error_[j]) {
@@ -90,17 +95,54 @@ class GridSearch {
         }
     }
 
-    const GroupProblem& problem_;
     const Grid& grid_;
-    Granularity granularity_;
+    const GridSearchOptions& options_;
+    const GridErrors& judge_;
     Candidates best_;
     std::vector<double> best_error_;
 };
 
 }  // namespace
 
-Grid search_grid(const GroupProblem& problem, const Grid& grid, Granularity granularity) {
-    return GridSearch(problem, grid, granularity).run();
+Grid search_grid(const Grid& grid, const GridSearchOptions& options, const GridErrors& errors) {
+    return GridSearch(grid, options, errors).run();
+}
+
+std::vector<double> rounding_errors(const GroupProblem& problem, const Grid& grid) {
+    const int64_t n = problem.out_features();
+    const int64_t width = problem.in_features() / grid.groups;
+    std::vector<double> errors(grid.scale.size());
+    Matrix<float> difference(n, width);
+    for (int64_t g = 0; g < grid.groups; ++g) {
+        const int64_t first = g * width;
+        for (int64_t j = 0; j < n; ++j) {
+            const ChannelLevels levels = grid.levels(j, g);
+            const auto scale = static_cast<double>(levels.scale());
+            for (int64_t i = 0; i < width; ++i) {
+                const auto weight = static_cast<double>(problem.weight(j, first + i));
+                difference(j, i) =
+                    static_cast<float>(weight - scale * levels.multiple(levels.nearest(weight)));
+            }
+        }
+        const std::vector<double> energies =
+            channel_energies({problem.gram.row(first) + first, width, width, problem.gram.stride},
+                             difference.view());
+        for (int64_t j = 0; j < n; ++j) errors[j * grid.groups + g] = energies[j];
+    }
+    return errors;
+}
+
+Grid search_grid(const GroupProblem& problem, const Grid& grid, const GridSearchOptions& options) {
+    return search_grid(grid, options,
+                       [&](const Grid& tried) { return rounding_errors(problem, tried); });
+}
+
+Grid search_grid(const LookAhead& look_ahead, const Grid& grid, const GridSearchOptions& options) {
+    assert(grid.groups == 1);
+    GridSearchOptions fewer = options;
+    fewer.thorough = false;
+    return search_grid(grid, fewer,
+                       [&](const Grid& tried) { return look_ahead.run(tried).squared_error; });
 }
 
 }  // namespace comq

@@ -15,6 +15,8 @@ std::vector<int32_t> visiting_order(const GroupProblem& problem, Order order) {
     std::vector<int32_t> visits(static_cast<std::size_t>(problem.in_features()));
     if (order == Order::cyclic) {
         cyclic_order(visits);
+    } else if (order == Order::shared) {
+        shared_order(order_norms(problem), problem.weight, visits);
     } else {
         const std::vector<float> equal_weights(visits.size(), 1.0F);
         greedy_order(order_norms(problem), equal_weights, visits);
@@ -46,38 +48,55 @@ Matrix<double> reversed_factor(const GroupProblem& problem, const std::vector<in
 
 }  // namespace
 
-Start look_ahead_start(const GroupProblem& problem, const Grid& grid,
-                       const LookAheadOptions& options) {
+LookAhead::LookAhead(const GroupProblem& problem, const LookAheadOptions& options)
+    : problem_(problem), visits_(visiting_order(problem, options.order)) {
     const int64_t m = problem.in_features();
-    const std::vector<int32_t> visits = visiting_order(problem, options.order);
-    const Matrix<double> factor = reversed_factor(problem, visits, options.damping);
-    // Row visits[a] says how an error of that coordinate moves the targets of later ones, which is
-    // what H does in a sweep of coordinate descent.
+    const Matrix<double> factor = reversed_factor(problem, visits_, options.damping);
+    pivot_.resize(visits_.size());
     Matrix<double> influence(m, m);
     for (int64_t a = 0; a < m; ++a) {
         for (int64_t b = a; b < m; ++b) {
-            influence(visits[a], visits[b]) =
+            influence(visits_[a], visits_[b]) =
                 factor(m - 1 - a, m - 1 - b) / factor(m - 1 - b, m - 1 - b);
         }
+        const double diagonal = factor(m - 1 - a, m - 1 - a);
+        const bool alive = problem.gram(visits_[a], visits_[a]) > 0;
+        pivot_[visits_[a]] = alive ? diagonal * diagonal : 0.0;
     }
-    const GramPanels panels(influence.view());
-    const std::vector<double> unit_diagonal(static_cast<std::size_t>(m), 1.0);
-    const SweepMatrix matrix{panels, unit_diagonal, true};
+    influence_.emplace(influence.view());
+}
 
-    Start start{Matrix<uint8_t>(problem.out_features(), m)};
-    const ChannelBatches batches(problem.out_features(), m);
+LookAhead::Result LookAhead::run(const Grid& grid) const {
+    const int64_t m = problem_.in_features();
+    const int64_t n = problem_.out_features();
+    const std::vector<double> unit_diagonal(static_cast<std::size_t>(m), 1.0);
+    const SweepMatrix matrix{*influence_, unit_diagonal, true};
+    Result result{{Matrix<uint8_t>(n, m)}, std::vector<double>(static_cast<std::size_t>(n))};
+    const ChannelBatches batches(n, m);
     batches.run([&](int64_t batch) {
         std::vector<ChannelState> channels;
         for (int64_t j = batches.first(batch); j < batches.end(batch); ++j) {
-            channels.emplace_back(problem.weight.row(j), grid.levels(j), visits);
+            channels.emplace_back(problem_.weight.row(j), grid, j, visits_);
         }
         first_sweep(matrix, channels);
         for (int64_t c = 0; c < std::ssize(channels); ++c) {
-            std::copy(channels[c].code.begin(), channels[c].code.end(),
-                      start.bit_code.row(batches.first(batch) + c));
+            const ChannelState& channel = channels[c];
+            const int64_t j = batches.first(batch) + c;
+            std::copy(channel.code.begin(), channel.code.end(), result.start.bit_code.row(j));
+            // What is left at a coordinate is its target less its level: no later row reaches it.
+            double sum = 0;
+            for (int64_t i = 0; i < m; ++i) {
+                sum += pivot_[i] * channel.residual[i] * channel.residual[i];
+            }
+            result.squared_error[j] = sum * channel.unit * channel.unit;
         }
     });
-    return start;
+    return result;
+}
+
+Start look_ahead_start(const GroupProblem& problem, const Grid& grid,
+                       const LookAheadOptions& options) {
+    return LookAhead(problem, options).run(grid).start;
 }
 
 }  // namespace comq

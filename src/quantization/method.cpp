@@ -20,6 +20,9 @@ struct MethodEntry {
 
 constexpr std::array methods{
     MethodEntry{"comq", "coordinate descent on the layer output (arXiv 2403.07134)", &make_comq},
+    MethodEntry{"comq_plus",
+                "coordinate descent from the best of several starts, grid and scales fitted",
+                &make_comq_plus},
     MethodEntry{"gpfq", "greedy path following (arXiv 2201.11113)", &make_gpfq},
     MethodEntry{"gptq", "rounding with look-ahead through the Cholesky factor (arXiv 2210.17323)",
                 &make_gptq},

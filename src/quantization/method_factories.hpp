@@ -11,5 +11,6 @@ std::unique_ptr<Method> make_gpfq(const QuantizationConfig& config);
 std::unique_ptr<Method> make_gptq(const QuantizationConfig& config);
 std::unique_ptr<Method> make_rtn(const QuantizationConfig& config);
 std::unique_ptr<Method> make_comq(const QuantizationConfig& config);
+std::unique_ptr<Method> make_comq_plus(const QuantizationConfig& config);
 
 }  // namespace comq

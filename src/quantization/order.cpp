@@ -51,4 +51,19 @@ void greedy_order(std::span<const float> norm, std::span<const float> weight,
                    [](const Entry& entry) { return entry.index; });
 }
 
+void shared_order(std::span<const float> norm, MatrixView<const float> weight,
+                  std::span<int32_t> order) {
+    std::vector<double> squares(order.size(), 0.0);
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        const float* row = weight.row(j);
+        for (std::size_t i = 0; i < squares.size(); ++i) {
+            squares[i] += static_cast<double>(row[i]) * static_cast<double>(row[i]);
+        }
+    }
+    std::vector<float> weight_norm;
+    for (const double square : squares)
+        weight_norm.push_back(static_cast<float>(std::sqrt(square)));
+    greedy_order(norm, weight_norm, order);
+}
+
 }  // namespace comq

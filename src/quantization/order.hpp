@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/experiment_config.hpp"
+#include "core/matrix.hpp"
 
 namespace comq {
 
@@ -22,6 +23,13 @@ void cyclic_order(std::span<int32_t> order);
  * Spans of length m.
  */
 void greedy_order(std::span<const float> norm, std::span<const float> weight,
+                  std::span<int32_t> order);
+
+/**
+ * One order for all channels of `weight` [n, m]: ‖x_i‖·‖w_·i‖ descending, what an input
+ * contributes to the whole layer; ties keep the lower index first.
+ */
+void shared_order(std::span<const float> norm, MatrixView<const float> weight,
                   std::span<int32_t> order);
 
 }  // namespace comq

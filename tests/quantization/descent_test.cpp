@@ -32,8 +32,9 @@ TEST_CASE("descent is monotone from the second sweep on") {
     const ExplicitLayer layer = random_layer(21, 150, 40, 20);
     const auto granularity = GENERATE(Granularity::per_channel, Granularity::per_layer);
     const auto update = GENERATE(ScaleUpdate::none, ScaleUpdate::closed_form);
+    const auto order = GENERATE(Order::greedy, Order::greedy_dynamic, Order::shared);
     for (const int bits : {2, 3, 4}) {
-        DescentOptions options = fixed_scale(Order::greedy, 8);
+        DescentOptions options = fixed_scale(order, 8);
         options.granularity = granularity;
         options.scale_update = update;
         options.undo_worse_sweeps = update == ScaleUpdate::closed_form;

@@ -27,7 +27,7 @@ TEST_CASE("a searched grid never rounds worse than the grid it began from") {
         const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
         const LayerError before = rounding_error(layer, grid);
         const LayerError after =
-            rounding_error(layer, search_grid(problem, grid, Granularity::per_channel));
+            rounding_error(layer, search_grid(problem, grid, {Granularity::per_channel}));
         for (int64_t j = 0; j < 20; ++j) {
             CHECK(after.channel_error[j] <= before.channel_error[j] * (1 + 1e-6));
         }
@@ -39,7 +39,7 @@ TEST_CASE("a searched grid never rounds worse than the grid it began from") {
 TEST_CASE("a searched grid of a layer stays one grid") {
     const ExplicitLayer layer = random_layer(96, 120, 60, 20);
     const Grid grid = minmax_grid_per_layer(layer.weight.view(), 2, 1.0);
-    const Grid searched = search_grid(layer.problem(2), grid, Granularity::per_layer);
+    const Grid searched = search_grid(layer.problem(2), grid, {Granularity::per_layer});
     for (std::size_t j = 1; j < 20; ++j) {
         CHECK(searched.scale[j] == searched.scale[0]);
         CHECK(searched.zero_point[j] == searched.zero_point[0]);
@@ -58,7 +58,7 @@ TEST_CASE("the search finds the scale that made the weights") {
     layer.gram = gram_of(layer.inputs);
     const Grid grid = minmax_grid_per_channel(layer.weight.view(), 2, 1.0);
     CHECK(grid.scale[0] == Approx(0.5 / 3));
-    const Grid searched = search_grid(layer.problem(2), grid, Granularity::per_channel);
+    const Grid searched = search_grid(layer.problem(2), grid, {Granularity::per_channel});
     CHECK(searched.scale[0] == Approx(0.1).epsilon(0.05));
 }
 

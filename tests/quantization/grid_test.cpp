@@ -63,6 +63,25 @@ TEST_CASE("the symmetric grid of a layer takes the mean of the channels' largest
     CHECK(symmetric_grid_per_layer(Matrix<float>(2, 3).view(), 2, 1.0).scale.front() == 1.0F);
 }
 
+TEST_CASE("symmetric levels have one zero point for all") {
+    const Matrix<float> weight = matrix(2, {-0.75F, 0.5F, 0.0F, 0.1F, 1.0F, 6.0F, 2.5F, 1.1F});
+    const Grid grid = minmax_grid_per_channel(weight.view(), 2, 1.0, {true, 1.0});
+    CHECK(grid.scale == std::vector<float>{0.5F, 4.0F});
+    CHECK(grid.zero_point == std::vector<float>{-2.0F, -2.0F});
+    const Grid between = minmax_grid_per_channel(weight.view(), 2, 1.0, {true, 0.5});
+    CHECK(between.scale == grid.scale);
+    CHECK(between.zero_point == std::vector<float>{-1.5F, -1.5F});
+    CHECK(minmax_grid_per_channel(Matrix<float>(1, 3).view(), 2, 1.0, {true, 1.0}).scale ==
+          std::vector<float>{1.0F});
+}
+
+TEST_CASE("zero points between whole numbers") {
+    const Matrix<float> weight = matrix(1, {-0.8F, 0.7F});
+    // min/δ = −1.6.
+    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0).zero_point.front() == -2.0F);
+    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {false, 0.5}).zero_point.front() == -1.5F);
+}
+
 TEST_CASE("constant channels keep a scale to divide by") {
     const Matrix<float> weight = matrix(3, {0.3F, 0.3F, -0.3F, -0.3F, 0.0F, 0.0F});
     const Grid grid = minmax_grid_per_channel(weight.view(), 4, 0.7);

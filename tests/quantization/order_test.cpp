@@ -29,6 +29,16 @@ TEST_CASE("ties of the greedy order keep the lower index first") {
     for (int32_t t = 1; t < 300; ++t) CHECK(order[t] == t - 1);
 }
 
+TEST_CASE("one order for all channels goes by what an input contributes to all") {
+    Matrix<float> weight(2, 3);
+    for (int64_t k = 0; k < 6; ++k) weight.data()[k] = std::vector<float>{1, -3, 2, 2, 0, 2}[k];
+    const std::vector<float> norm{2, 1, 1};
+    std::vector<int32_t> order(3);
+    // 2·√5, 3 and √8.
+    shared_order(norm, weight.view(), order);
+    CHECK(order == std::vector<int32_t>{0, 1, 2});
+}
+
 TEST_CASE("given column norms replace those of the Gram") {
     Matrix<double> gram(2, 2);
     gram(0, 0) = 9;

@@ -1,0 +1,168 @@
+#include <tbb/global_control.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "quantization/explicit_reference.hpp"
+#include "quantization/grid_search.hpp"
+#include "quantization/layer_error.hpp"
+#include "quantization/look_ahead.hpp"
+#include "quantization/method.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+using namespace comq::test;
+
+namespace {
+
+QuantizationConfig plus() {
+    QuantizationConfig config;
+    config.method = "comq_plus";
+    return config;
+}
+
+std::vector<double> channel_errors(const GroupProblem& problem, const QuantizedWeight& weight) {
+    return measure_error(problem.gram, problem.weight, weight).channel_error;
+}
+
+double least_error_over_scales(const ExplicitLayer& layer, const std::vector<int>& codes,
+                               double zero_point) {
+    const int64_t m = layer.weight.cols();
+    double weight_energy = 0;
+    double numerator = 0;
+    double denominator = 0;
+    for (int64_t i = 0; i < m; ++i) {
+        for (int64_t k = 0; k < m; ++k) {
+            const double h = layer.gram(i, k);
+            weight_energy += layer.weight(0, i) * h * layer.weight(0, k);
+            numerator += (codes[i] + zero_point) * h * layer.weight(0, k);
+            denominator += (codes[i] + zero_point) * h * (codes[k] + zero_point);
+        }
+    }
+    return numerator > 0 ? weight_energy - numerator * numerator / denominator : weight_energy;
+}
+
+}  // namespace
+
+TEST_CASE("comq_plus is never worse than the best of its starts") {
+    for (const int bits : {2, 3, 4, 8}) {
+        for (const uint64_t seed : {201, 202, 203}) {
+            const ExplicitLayer layer = random_layer(seed, 30 * (seed % 5), 48, 12);
+            const GroupProblem problem = layer.problem(bits);
+            const Grid unsearched = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+            const LookAhead look_ahead(problem, {});
+            const Grid grid = search_grid(look_ahead, unsearched, {Granularity::per_channel});
+            const std::vector<double> errors =
+                channel_errors(problem, make_method(plus())->solve(problem).weight);
+            QuantizationConfig greedy;
+            greedy.method = "gpfq";
+            greedy.grid = GridChoice::look_ahead;
+            const QuantizedWeight starts[] = {
+                on_grid(rtn_start(layer.weight.view(), unsearched).bit_code, unsearched),
+                on_grid(rtn_start(layer.weight.view(), grid).bit_code, grid),
+                on_grid(look_ahead.run(grid).start.bit_code, grid),
+                make_method(greedy)->solve(problem).weight};
+            for (const QuantizedWeight& start : starts) {
+                const std::vector<double> before = channel_errors(problem, start);
+                for (std::size_t j = 0; j < before.size(); ++j) {
+                    CHECK(errors[j] <= before[j] * (1 + 1e-6));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("comq_plus with one grid a layer is never worse than rounding") {
+    const ExplicitLayer layer = random_layer(205, 100, 40, 16);
+    for (const int bits : {2, 4}) {
+        QuantizationConfig config = plus();
+        config.granularity = Granularity::per_layer;
+        const GroupProblem problem = layer.problem(bits);
+        const QuantizedWeight weight = make_method(config)->solve(problem).weight;
+        config.method = "rtn";
+        const QuantizedWeight rounded = make_method(config)->solve(problem).weight;
+        CHECK(measure_error(problem.gram, problem.weight, weight).error <
+              measure_error(problem.gram, problem.weight, rounded).error);
+        for (int64_t j = 1; j < 16; ++j) CHECK(weight.scale(j, 0) == weight.scale(0, 0));
+    }
+}
+
+TEST_CASE("comq_plus leaves less error than the other methods on their own grids") {
+    const ExplicitLayer layer = random_layer(206, 300, 64, 32);
+    for (const int bits : {2, 3, 4}) {
+        const GroupProblem problem = layer.problem(bits);
+        const auto error_of = [&](const std::string& method) {
+            QuantizationConfig config;
+            config.method = method;
+            return measure_error(problem.gram, problem.weight,
+                                 make_method(config)->solve(problem).weight)
+                .error;
+        };
+        const double ours = error_of("comq_plus");
+        for (const std::string& method : method_names()) {
+            CAPTURE(method, bits);
+            if (method != "comq_plus") CHECK(ours < error_of(method));
+        }
+    }
+}
+
+TEST_CASE("comq_plus against all codes of six inputs") {
+    constexpr int64_t m = 6;
+    int global_optima = 0;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+        const ExplicitLayer layer = random_layer(300 + seed, 24, m, 1);
+        const QuantizedWeight weight = make_method(plus())->solve(layer.problem(2)).weight;
+        const double reached = explicit_squared_error(layer, dequantize(weight)).front();
+        std::vector<int> codes(weight.bit_code.data(), weight.bit_code.data() + m);
+        const double zero_point = weight.zero_point(0, 0);
+        CHECK(reached == Approx(least_error_over_scales(layer, codes, zero_point)).epsilon(1e-4));
+
+        // With its scale fixed, no coordinate has a better code.
+        for (int64_t i = 0; i < m; ++i) {
+            for (uint8_t code = 0; code < 4; ++code) {
+                QuantizedWeight other = weight;
+                other.bit_code(0, i) = code;
+                CHECK(explicit_squared_error(layer, dequantize(other)).front() >=
+                      reached * (1 - 1e-5));
+            }
+        }
+        double best = INFINITY;
+        for (int combination = 0; combination < 4096; ++combination) {
+            for (int64_t i = 0; i < m; ++i) codes[i] = (combination >> (2 * i)) & 3;
+            best = std::min(best, least_error_over_scales(layer, codes, zero_point));
+        }
+        CHECK(reached >= best * (1 - 1e-5));
+        global_optima += reached <= best * 1.001;
+    }
+    CHECK(global_optima >= 15);
+}
+
+TEST_CASE("comq_plus gives the same bits on any number of threads") {
+    const ExplicitLayer layer = random_layer(207, 150, 70, 41);
+    std::vector<QuantizedWeight> weights;
+    for (const std::size_t threads : {1, 2, 5}) {
+        const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+        weights.push_back(make_method(plus())->solve(layer.problem(2)).weight);
+    }
+    for (const QuantizedWeight& weight : weights) {
+        CHECK(std::equal(weight.bit_code.data(), weight.bit_code.data() + 70 * 41,
+                         weights.front().bit_code.data()));
+        CHECK(std::equal(weight.scale.data(), weight.scale.data() + 41,
+                         weights.front().scale.data()));
+    }
+}
+
+TEST_CASE("what look-ahead says it leaves is the error of its codes, if undamped") {
+    const ExplicitLayer layer = random_layer(208, 200, 45, 9);
+    const GroupProblem problem = layer.problem(3);
+    const Grid grid = minmax_grid_per_channel(layer.weight.view(), 3, 0.8);
+    LookAheadOptions undamped;
+    undamped.damping = 0;
+    const LookAhead::Result result = LookAhead(problem, undamped).run(grid);
+    const std::vector<double> expected =
+        explicit_squared_error(layer, dequantize(on_grid(result.start.bit_code, grid)));
+    for (int64_t j = 0; j < 9; ++j) {
+        CHECK(result.squared_error[j] == Approx(expected[j]).epsilon(1e-3));
+    }
+}
