@@ -228,7 +228,7 @@ class BatchedDescent {
 }  // namespace
 
 bool can_batch(const Grid& grid, const DescentOptions& options) {
-    return grid.zero_point.size() == grid.scale.size() &&
+    return grid.groups == 1 && options.pair_sweeps == 0 &&
            (options.order == Order::cyclic || options.order == Order::greedy);
 }
 

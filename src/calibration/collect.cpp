@@ -1,6 +1,7 @@
 #include "calibration/collect.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "calibration/gram_collector.hpp"
@@ -31,23 +32,24 @@ class TappedForward {
     std::vector<Block> blocks_;
 };
 
-void run_pass(const TappedForward& forward, GramCollector& collector, const std::string& title,
-              const CalibrationPass& pass, const std::vector<int64_t>& indices,
-              torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
-    Progress progress(title, "images", static_cast<int64_t>(indices.size()));
+/** Calls `consume` with the pixels of this rank's share of the batches of `indices`. */
+void run_pass(const std::string& title, const CalibrationPass& pass,
+              const std::vector<int64_t>& indices, torch::Device device, BadImages& bad,
+              const std::atomic<bool>& stop,
+              const std::function<void(const torch::Tensor&, const ImageBatch&)>& consume) {
+    const auto share =
+        every_nth_batch(indices, pass.batch_size, communicator().rank(), communicator().size());
+    Progress progress(title, "images", static_cast<int64_t>(share.size()));
     LoaderOptions options(device.is_cpu() ? Consume::parallel : Consume::serial);
     options.stop = &stop;
     options.augmentation_seed = pass.augmentation_seed;
     const bool whole = for_each_batch(
-        *pass.source, indices, pass.preprocessing, pass.batch_size, bad,
+        *pass.source, share, pass.preprocessing, pass.batch_size, bad,
         [&](ImageBatch&& batch) {
             const auto count = static_cast<int64_t>(batch.indices.size());
             const auto pixels =
                 torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
-            std::vector<std::string> ids;
-            for (const auto index : batch.indices) ids.push_back(pass.source->info(index).id);
-            GramTap tap(collector, std::move(ids));
-            forward.run(pixels.to(device), tap);
+            consume(pixels.to(device), batch);
             progress.advance(count);
         },
         options);
@@ -68,9 +70,15 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
     const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
                              const std::string& name) {
         GramCollector collector(layers, pass.row_sample);
-        run_pass(forward, collector, title, pass,
-                 every_nth_batch(indices, pass.batch_size, ranks.rank(), ranks.size()), device, bad,
-                 stop);
+        run_pass(title, pass, indices, device, bad, stop,
+                 [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                     std::vector<std::string> ids;
+                     for (const auto index : batch.indices) {
+                         ids.push_back(pass.source->info(index).id);
+                     }
+                     GramTap tap(collector, std::move(ids));
+                     forward.run(pixels, tap);
+                 });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);
             if (owners[i] == ranks.rank()) {
@@ -79,6 +87,17 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
         }
     };
     collect(pass.images.fitted, "calibration", statistic::gram);
+    if (pass.weighting) {
+        FisherCollector collector(layers, *pass.weighting);
+        run_pass("calibration (gradients)", pass, pass.images.fitted, device, bad, stop,
+                 [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                     collector.add(network, pixels, batch.indices);
+                 });
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            collector.sum_at(*layers[i].layer, ranks, owners[i]);
+            if (owners[i] == ranks.rank()) collector.take(*layers[i].layer, statistics[i]);
+        }
+    }
     if (!pass.images.held_out.empty()) {
         collect(pass.images.held_out, "calibration (held out)", statistic::heldout_gram);
     }
@@ -105,12 +124,12 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
 }
 
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
-    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool heldout) {
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool further_pass) {
     std::vector<std::vector<Network::LayerEntry>> groups;
     int64_t used = 0;
     for (const auto& entry : layers) {
-        // While held-out rows are summed, the finished Gram (half as large) stands beside them.
-        const int64_t bytes = gram_bytes(*entry.layer) * (heldout ? 3 : 2) / 2;
+        // While further rows are summed, the finished Gram (half as large) stands beside them.
+        const int64_t bytes = gram_bytes(*entry.layer) * (further_pass ? 3 : 2) / 2;
         if (groups.empty() || used + bytes > budget_bytes) {
             groups.emplace_back();
             used = 0;

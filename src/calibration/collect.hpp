@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "calibration/fisher_gram.hpp"
 #include "calibration/row_sample.hpp"
 #include "calibration/statistics.hpp"
 #include "data/image_source.hpp"
@@ -24,6 +25,8 @@ struct CalibrationPass {
     /** Set: the training transform under this seed instead of resize and crop. */
     std::optional<uint64_t> augmentation_seed = std::nullopt;
     std::optional<RowSample> row_sample = std::nullopt;  ///< none: every row counts
+    /** Set: `statistic::weighted_gram` too, from a forward and backward pass of its own. */
+    std::optional<FisherWeighting> weighting = std::nullopt;
 };
 
 /**
@@ -48,9 +51,10 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
 
 /**
  * Splits `layers`, in order, into runs whose Grams fit in `budget_bytes` together; a layer larger
- * than the budget has a run of its own. Each run costs one forward pass.
+ * than the budget has a run of its own. Each run costs one forward pass. `further_pass`: held-out
+ * or weighted rows are summed as well.
  */
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
-    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool heldout);
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool further_pass);
 
 }  // namespace comq

@@ -33,6 +33,8 @@ class PackedTriangle {
 namespace statistic {
 inline constexpr const char* gram = "gram";                  ///< H = XᵀX, full-precision rows
 inline constexpr const char* heldout_gram = "heldout_gram";  ///< the same over held-out images
+/// rows weighted by their importance (fisher_gram.hpp); where it is there, methods fit to it
+inline constexpr const char* weighted_gram = "weighted_gram";
 }  // namespace statistic
 
 /**

@@ -16,6 +16,7 @@ enum class DataLayout { imagefolder, imagenet_flat, imagenet_tar, cifar10, cifar
 enum class Selection { first, random };
 enum class CalibrationTransform { eval, train };
 enum class CalibrationInputs { full_precision, quantized };
+enum class Weighting { none, fisher };
 enum class Preset { authors_code, paper };
 enum class Granularity { per_channel, per_layer, per_group };
 enum class Order { cyclic, greedy, greedy_dynamic, shared };
@@ -49,6 +50,9 @@ struct CalibrationConfig {
     CalibrationTransform transform = CalibrationTransform::eval;
     CalibrationInputs inputs = CalibrationInputs::full_precision;
     std::optional<int64_t> rows_per_image;  ///< of each layer, drawn by the seed; none: all
+    Weighting weighting = Weighting::none;
+    double weighting_power = 0.5;
+    double weighting_share = 0.9;  ///< of the weighted Gram in its mixture with the plain one
 };
 
 /** A rule of `quantization.layers`; the first whose glob matches a layer's name decides. */

@@ -186,6 +186,19 @@ void add_calibration(Schema<Config>& schema) {
                            "image, drawn by 'seed', layer and image; null: all.",
                 .unit = "rows"},
                calibration(&CalibrationConfig::rows_per_image), optional(integer<int64_t>(1)));
+    schema.add({.key = "calibration.weighting",
+                .meaning = "Weight of a row of layer inputs: equal, or its importance to the "
+                           "network, from the gradient of the cross-entropy to a label drawn from "
+                           "the network's own prediction (uses gradients but no labels)."},
+               calibration(&CalibrationConfig::weighting),
+               choice<Weighting>({{"none", Weighting::none}, {"fisher", Weighting::fisher}}));
+    schema.add({.key = "calibration.weighting_power",
+                .meaning = "A row's weight is the mean squared gradient at its outputs to this "
+                           "power, scaled to a mean of 1 in each layer."},
+               calibration(&CalibrationConfig::weighting_power), number(0.01, 2.0));
+    schema.add({.key = "calibration.weighting_share",
+                .meaning = "Share of the weighted Gram in its mixture with the plain one."},
+               calibration(&CalibrationConfig::weighting_share), number(0.0, 1.0));
 }
 
 void add_quantization(Schema<Config>& schema, const KnownNames& known) {

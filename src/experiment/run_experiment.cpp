@@ -173,6 +173,8 @@ class Run {
         RunRecord record;
         record.config = resolved_text(config_);
         record.identity = keys_.identity.digest;
+        record.uses_gradients = config_.quantization.method != "none" &&
+                                config_.calibration.weighting != Weighting::none;
         record.provenance = collect_provenance(options.arguments);
         record.provenance.libtorch_version = torch_version();
         record.provenance.opencv_version = CV_VERSION;
@@ -261,7 +263,7 @@ class Run {
             if (lock && statistics_cache_.holds(rest.front().entry.layer->name())) continue;
             const auto group =
                 group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
-                                config_.calibration.holdout > 0)
+                                sums_further_rows(config_.calibration))
                     .front();
             auto statistics = timed("calibrate", [&] { return collect(group); });
             lock.reset();
@@ -292,6 +294,10 @@ class Run {
         }
         if (const auto rows = config_.calibration.rows_per_image) {
             pass.row_sample.emplace(config_.seed, *rows);
+        }
+        if (config_.calibration.weighting == Weighting::fisher) {
+            pass.weighting = FisherWeighting{config_.calibration.weighting_power,
+                                             config_.calibration.weighting_share, config_.seed};
         }
         auto statistics = collect_statistics(*model_.network, layers, pass, device_,
                                              bad_calibration_, interrupt_requested());

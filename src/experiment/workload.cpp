@@ -66,6 +66,10 @@ std::string shape_of(const QuantizableLayer& layer) {
 
 }  // namespace
 
+bool sums_further_rows(const CalibrationConfig& config) {
+    return config.holdout > 0 || config.weighting != Weighting::none;
+}
+
 Workload measure_workload(const Network& network, const LayerPlan& plan,
                           const Preprocessing& preprocessing, const ExperimentConfig& config,
                           int threads) {
@@ -104,7 +108,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         workload.layers.push_back(cost);
     }
     const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
-                                        config.calibration.holdout > 0);
+                                        sums_further_rows(config.calibration));
     workload.forward_passes = static_cast<int64_t>(groups.size());
     workload.peak_bytes = parameter_bytes(network) * 2 +
                           std::min(workload.gram_bytes, config.resources.memory_bytes) +

@@ -30,6 +30,9 @@ struct Workload {
     int64_t forward_passes = 1;  ///< calibration passes that the memory budget makes
 };
 
+/** Whether calibration makes a second pass over rows while the plain Grams are held. */
+bool sums_further_rows(const CalibrationConfig& config);
+
 Workload measure_workload(const Network& network, const LayerPlan& plan,
                           const Preprocessing& preprocessing, const ExperimentConfig& config,
                           int threads);

@@ -4,16 +4,11 @@
 #include <cmath>
 #include <utility>
 
+#include "quantization/add_row.hpp"
 #include "quantization/order.hpp"
-#include "quantization/vector_clones.hpp"
 
 namespace comq {
 namespace {
-
-/** residual −= step·row. */
-COMQ_VECTOR_CLONES void subtract_row(const double* row, double step, int64_t m, double* residual) {
-    for (int64_t j = 0; j < m; ++j) residual[j] -= step * row[j];
-}
 
 /** The next sweep visits first what its move would gain most. */
 void order_by_gain(const DescentContext& context, ChannelState& channel) {
@@ -40,12 +35,7 @@ DescentContext::DescentContext(const GroupProblem& problem_, const DescentOption
         still.push_back(almost_half * diagonal);
     }
     if (options.order == Order::cyclic || options.order == Order::shared) {
-        common_order.resize(still.size());
-        if (options.order == Order::cyclic) {
-            cyclic_order(common_order);
-        } else {
-            shared_order(order_norm, problem.weight, common_order);
-        }
+        common_order = channel_order(options.order, problem, order_norm, 0);
     }
 }
 
@@ -73,11 +63,10 @@ ChannelState::ChannelState(const float* weight_, const Grid& grid, int64_t chann
 
 ChannelState make_channel(const DescentContext& context, const Grid& grid, int64_t channel) {
     const float* weight = context.problem.weight.row(channel);
-    std::vector<int32_t> order = context.common_order;
-    if (order.empty()) {
-        order.resize(context.still.size());
-        greedy_order(context.order_norm, {weight, order.size()}, order);
-    }
+    std::vector<int32_t> order =
+        context.common_order.empty()
+            ? channel_order(context.options.order, context.problem, context.order_norm, channel)
+            : context.common_order;
     return {weight, grid, channel, std::move(order)};
 }
 
@@ -115,7 +104,7 @@ void prepare_channels(const DescentContext& context, const Start& start, int64_t
 void move_coordinate(const DescentContext& context, ChannelState& channel, int64_t i, int code) {
     const int old_code = std::exchange(channel.code[i], static_cast<uint8_t>(code));
     const double step = (code - old_code) * channel.group_of(i).ratio / context.panels.unit();
-    subtract_row(context.problem.gram.row(i), step, context.in_features(), channel.residual.data());
+    add_row(context.problem.gram.row(i), -step, context.in_features(), channel.residual.data());
 }
 
 int64_t sweep_channel(const DescentContext& context, ChannelState& channel) {

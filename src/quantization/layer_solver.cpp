@@ -9,6 +9,15 @@
 #include <vector>
 
 namespace comq {
+namespace {
+
+std::string fitted_name(const LayerStatistics& statistics, const std::string& name) {
+    const bool weighted =
+        name == statistic::gram && statistics.grams.contains(statistic::weighted_gram);
+    return weighted ? statistic::weighted_gram : name;
+}
+
+}  // namespace
 
 Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
                      const LayerStatistics& statistics, int bits) {
@@ -22,7 +31,8 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
         std::map<std::string, Matrix<double>> grams;
         for (const std::string& name : names) {
-            grams.emplace(name, statistics.grams.at(name).at(g).unpacked());
+            grams.emplace(name,
+                          statistics.grams.at(fitted_name(statistics, name)).at(g).unpacked());
         }
         GroupProblem problem;
         problem.layer = layer;

@@ -19,6 +19,8 @@ struct MethodEntry {
 };
 
 constexpr std::array methods{
+    MethodEntry{"beacon", "least angle between outputs, scale at the end (arXiv 2508.20293)",
+                &make_beacon},
     MethodEntry{"comq", "coordinate descent on the layer output (arXiv 2403.07134)", &make_comq},
     MethodEntry{"comq_plus",
                 "coordinate descent from the best of several starts, grid and scales fitted",

@@ -66,4 +66,22 @@ void shared_order(std::span<const float> norm, MatrixView<const float> weight,
     greedy_order(norm, weight_norm, order);
 }
 
+std::vector<int32_t> channel_order(Order order, const GroupProblem& problem,
+                                   std::span<const float> norm, int64_t channel) {
+    std::vector<int32_t> visits(norm.size());
+    switch (order) {
+        case Order::cyclic:
+            cyclic_order(visits);
+            break;
+        case Order::shared:
+            shared_order(norm, problem.weight, visits);
+            break;
+        case Order::greedy:
+        case Order::greedy_dynamic:
+            greedy_order(norm, {problem.weight.row(channel), norm.size()}, visits);
+            break;
+    }
+    return visits;
+}
+
 }  // namespace comq

@@ -32,4 +32,8 @@ void greedy_order(std::span<const float> norm, std::span<const float> weight,
 void shared_order(std::span<const float> norm, MatrixView<const float> weight,
                   std::span<int32_t> order);
 
+/** Order of the first visits to one channel of the problem, `norm` being its order_norms. */
+std::vector<int32_t> channel_order(Order order, const GroupProblem& problem,
+                                   std::span<const float> norm, int64_t channel);
+
 }  // namespace comq

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/matrix.hpp"
-#include "quantization/vector_clones.hpp"
+#include "core/vector_clones.hpp"
 
 namespace comq {
 namespace {

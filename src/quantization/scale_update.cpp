@@ -3,15 +3,10 @@
 #include <cmath>
 #include <vector>
 
-#include "quantization/vector_clones.hpp"
+#include "quantization/add_row.hpp"
 
 namespace comq {
 namespace {
-
-/** sum += factor·row. */
-COMQ_VECTOR_CLONES void add_row(const double* row, double factor, int64_t m, double* sum) {
-    for (int64_t j = 0; j < m; ++j) sum[j] += factor * row[j];
-}
 
 /** With p = Hc over the inputs of group g alone, its ratio ρ changes by cᵀr / cᵀp. */
 void minimise_group(const DescentContext& context, ChannelState& channel, int64_t g) {

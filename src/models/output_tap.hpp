@@ -1,0 +1,29 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "models/layers.hpp"
+
+namespace comq {
+
+/** What listens at the outputs of layers while a network runs on the calling thread. */
+class OutputTap {
+  public:
+    virtual ~OutputTap() = default;
+    /** Sees the output of `layer` just after the product, before anything else is done with it. */
+    virtual void on_output(const QuantizableLayer& layer, const torch::Tensor& output) = 0;
+};
+
+/** Installs `tap` (null: none) for the calling thread while it lives; scopes nest. */
+class OutputTapScope {
+  public:
+    explicit OutputTapScope(OutputTap* tap);
+    ~OutputTapScope();
+    OutputTapScope(const OutputTapScope&) = delete;
+    OutputTapScope& operator=(const OutputTapScope&) = delete;
+
+  private:
+    OutputTap* previous_;
+};
+
+}  // namespace comq

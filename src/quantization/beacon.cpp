@@ -1,0 +1,175 @@
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "calibration/statistics.hpp"
+#include "core/errors.hpp"
+#include "quantization/add_row.hpp"
+#include "quantization/grid.hpp"
+#include "quantization/method_factories.hpp"
+#include "quantization/order.hpp"
+
+namespace comq {
+namespace {
+
+/**
+ * One channel of Beacon. Levels p ∈ {±½, ±3/2, …} have no scale: the cosine of the angle between
+ * the outputs Xw and Xp is wᵀHp / (‖Xw‖·√(pᵀHp)).
+ */
+class BeaconChannel {
+  public:
+    BeaconChannel(const GroupProblem& problem, int64_t channel)
+        : problem_(problem),
+          weight_(problem.weight.row(channel)),
+          code_(static_cast<std::size_t>(problem.in_features())),
+          level_product_(code_.size()),
+          weight_product_(code_.size()) {}
+
+    /** The first pass: each coordinate joins both vectors, the angle between the parts decides. */
+    void begin(const std::vector<int32_t>& order) {
+        for (const int32_t i : order) {
+            const auto weight = static_cast<double>(weight_[i]);
+            add_row(problem_.gram.row(i), weight, problem_.in_features(), weight_product_.data());
+            dot_ += weight * level_product_[i];
+            const Rest rest{dot_, energy_, level_product_[i]};
+            place(i, best_code(i, rest), rest, 0.0);
+        }
+    }
+
+    /** One sweep against the whole Xw; returns the number of coordinates that changed. */
+    int64_t sweep(const std::vector<int32_t>& order) {
+        int64_t moves = 0;
+        for (const int32_t i : order) {
+            const double old_level = level(code_[i]);
+            const double product = level_product_[i] - old_level * problem_.gram(i, i);
+            const Rest rest{dot_ - old_level * weight_product_[i],
+                            energy_ - old_level * (level_product_[i] + product), product};
+            const int code = best_code(i, rest);
+            // Leaving a code that is as good as the best would go round in circles.
+            const double present = cosine(i, code_[i], rest);
+            if (!(cosine(i, code, rest) > present + 1e-12 * std::fabs(present))) continue;
+            place(i, code, rest, old_level);
+            ++moves;
+        }
+        return moves;
+    }
+
+    int code(int64_t i) const { return code_[static_cast<std::size_t>(i)]; }
+    /** The scale that fits the levels to the weights; not positive where the output is 0. */
+    float scale() const { return energy_ > 0 ? static_cast<float>(dot_ / energy_) : 0.0F; }
+
+  private:
+    /** The vectors without coordinate i. */
+    struct Rest {
+        double dot;      ///< wᵀHp
+        double energy;   ///< pᵀHp
+        double product;  ///< (Hp)_i
+    };
+
+    double level(int code) const { return code - 0.5 * (problem_.levels() - 1); }
+    double dot_with(int32_t i, int code, const Rest& rest) const {
+        return rest.dot + level(code) * weight_product_[i];
+    }
+    double energy_with(int32_t i, int code, const Rest& rest) const {
+        return rest.energy + level(code) * (2 * rest.product + level(code) * problem_.gram(i, i));
+    }
+    double cosine(int32_t i, int code, const Rest& rest) const {
+        const double energy = energy_with(i, code, rest);
+        return energy > 0 ? dot_with(i, code, rest) / std::sqrt(energy) : 0;
+    }
+    int best_code(int32_t i, const Rest& rest) const {
+        int best = 0;
+        double largest = cosine(i, 0, rest);
+        for (int code = 1; code < problem_.levels(); ++code) {
+            const double tried = cosine(i, code, rest);
+            // Of levels that are equally good but for rounding, the lowest.
+            if (tried > largest + 1e-12 * std::fabs(largest)) {
+                largest = tried;
+                best = code;
+            }
+        }
+        return best;
+    }
+
+    void place(int32_t i, int code, const Rest& rest, double old_level) {
+        dot_ = dot_with(i, code, rest);
+        energy_ = energy_with(i, code, rest);
+        code_[i] = static_cast<uint8_t>(code);
+        add_row(problem_.gram.row(i), level(code) - old_level, problem_.in_features(),
+                level_product_.data());
+    }
+
+    const GroupProblem& problem_;
+    const float* weight_;
+    std::vector<uint8_t> code_;
+    std::vector<double> level_product_;   ///< Hp of the levels placed so far
+    std::vector<double> weight_product_;  ///< Hw of the weights seen so far
+    double dot_ = 0;                      ///< wᵀHp
+    double energy_ = 0;                   ///< pᵀHp
+};
+
+/**
+ * Beacon, arXiv 2508.20293, on full-precision inputs: the codes of a channel minimise the angle
+ * between its output and the quantized one, whatever the scale, which follows at the end. The grid
+ * is its own, {±½, ±3/2, …}·δ by channel, so that `grid`, `scalar`, `symmetric` and `zero_point`
+ * change nothing; a channel without output is rounded on its min-max grid. `sweeps` counts its
+ * passes after the first; the paper's order is cyclic.
+ */
+class Beacon final : public Method {
+  public:
+    explicit Beacon(const QuantizationConfig& config) : config_(config) {
+        if (config.granularity != Granularity::per_channel) {
+            throw UsageError(
+                "quantization.granularity: beacon fits one scale a channel; set per_channel, or "
+                "choose another quantization.method");
+        }
+    }
+
+    std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
+
+    Solution solve(const GroupProblem& problem) const override {
+        check_problem(problem);
+        const int64_t n = problem.out_features();
+        const int64_t m = problem.in_features();
+        const std::vector<float> norm = order_norms(problem);
+        Grid grid = minmax_grid_per_channel(problem.weight, problem.bits, 1.0);
+        Matrix<uint8_t> codes(n, m);
+        std::vector<int> sweeps(static_cast<std::size_t>(n));
+        tbb::parallel_for(int64_t{0}, n, [&](int64_t j) {
+            const std::vector<int32_t> order = channel_order(config_.order, problem, norm, j);
+            BeaconChannel channel(problem, j);
+            channel.begin(order);
+            bool moved = true;
+            for (; sweeps[j] < config_.sweeps && moved; ++sweeps[j]) {
+                moved = channel.sweep(order) > 0;
+            }
+            const bool fitted = channel.scale() > 0 && std::isfinite(channel.scale());
+            if (fitted) {
+                grid.scale[j] = channel.scale();
+                grid.zero_point[j] = -0.5F * static_cast<float>(problem.levels() - 1);
+            }
+            for (int64_t i = 0; i < m; ++i) {
+                const int nearest =
+                    grid.levels(j).nearest(static_cast<double>(problem.weight(j, i)));
+                codes(j, i) = static_cast<uint8_t>(
+                    fitted && problem.gram(i, i) > 0 ? channel.code(i) : nearest);
+            }
+        });
+        return {on_grid(std::move(codes), grid),
+                1 + *std::max_element(sweeps.begin(), sweeps.end())};
+    }
+
+  private:
+    QuantizationConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<Method> make_beacon(const QuantizationConfig& config) {
+    return std::make_unique<Beacon>(config);
+}
+
+}  // namespace comq

@@ -1,0 +1,149 @@
+#include "calibration/fisher_gram.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "calibration/collect.hpp"
+#include "calibration/gram_collector.hpp"
+#include "models/hash_weights.hpp"
+#include "models/registry.hpp"
+#include "support/catch.hpp"
+#include "support/memory_source.hpp"
+#include "tensor/runtime.hpp"
+
+using namespace comq;
+
+namespace {
+
+const std::atomic<bool> never_stop{false};
+
+/** A grouped convolution and a Linear layer, so small that its gradients can be written out. */
+class SmallNetwork : public Network {
+  public:
+    SmallNetwork() {
+        Conv2dOptions options;
+        options.kernel = 3;
+        options.padding = 1;
+        options.groups = 3;
+        convolution = register_module("convolution", Conv2d(3, 6, options));
+        head = register_module("head", Linear(6, 5));
+        add_block("features", {convolution.ptr()}, Scope::quantized, [this](torch::Tensor pixels) {
+            return torch::relu(convolution->forward(pixels)).mean({2, 3});
+        });
+        add_block("head", {head.ptr()}, Scope::quantized,
+                  [this](torch::Tensor features) { return head->forward(features); });
+        const torch::NoGradGuard no_grad;
+        for (auto& parameter : parameters()) parameter.normal_();
+    }
+    Conv2d convolution{nullptr};
+    Linear head{nullptr};
+};
+
+/** The plain and the weighted statistics of one batch. */
+LayerStatistics statistics_of(const Network& network, const Network::LayerEntry& entry,
+                              const FisherWeighting& weighting, const torch::Tensor& pixels,
+                              const std::vector<int64_t>& images) {
+    LayerStatistics statistics;
+    GramCollector plain({entry});
+    {
+        const torch::InferenceMode inference;
+        GramTap tap(plain, {});
+        const TapScope scope(&tap);
+        network.forward(pixels);
+    }
+    plain.take(*entry.layer, statistic::gram, statistics);
+    FisherCollector weighted({entry}, weighting);
+    weighted.add(network, pixels, images);
+    weighted.take(*entry.layer, statistics);
+    return statistics;
+}
+
+torch::Tensor triangle(const PackedTriangle& packed) {
+    const Matrix<double> full = packed.unpacked();
+    return torch::from_blob(const_cast<double*>(full.data()), {full.rows(), full.cols()},
+                            torch::kDouble)
+        .clone();
+}
+
+}  // namespace
+
+TEST_CASE("rows are weighted by the gradients at their outputs") {
+    torch::manual_seed(3);
+    const SmallNetwork network;
+    const auto pixels = torch::randn({4, 3, 7, 6});
+    const std::vector<int64_t> images{8, 2, 5, 11};
+    FisherWeighting weighting;
+    weighting.power = GENERATE(1.0, 0.5);
+    weighting.share = 0.7;
+    weighting.seed = 9;
+
+    // The same network written out, cut at the outputs of its layers.
+    const auto features = network.convolution->forward(pixels).detach().requires_grad_(true);
+    const auto pooled = torch::relu(features).mean({2, 3});
+    const auto logits = torch::linear(pooled, network.head->weight(), network.head->bias());
+    const auto probability = torch::softmax(logits.detach().to(torch::kDouble), 1);
+    const RandomStream random(9, "labels drawn from predictions");
+    auto labels = torch::zeros({4, 1}, torch::kInt64);
+    for (int64_t i = 0; i < 4; ++i) {
+        const double drawn = random.uniform(static_cast<uint64_t>(images[i]));
+        labels[i][0] = (probability[i].cumsum(0) <= drawn).sum();
+    }
+    const auto loss = -torch::log_softmax(logits, 1).gather(1, labels).sum();
+    const auto gradients = torch::autograd::grad({loss}, {features, logits});
+
+    for (const auto& entry : network.layers()) {
+        const bool is_head = entry.layer->name() == "head";
+        const auto rows = entry.layer->rows(is_head ? pooled.detach() : pixels).to(torch::kDouble);
+        const int64_t groups = rows.size(0);
+        auto squared = gradients[is_head ? 1 : 0].square().to(torch::kDouble);
+        if (!is_head) squared = squared.permute({1, 0, 2, 3}).reshape({groups, 2, -1}).mean(1);
+        const auto weight = (is_head ? squared.mean(1).unsqueeze(0) : squared).pow(weighting.power);
+        const auto statistics = statistics_of(network, entry, weighting, pixels, images);
+        for (int64_t g = 0; g < groups; ++g) {
+            const auto scaled = (weight[g] / weight.mean()).unsqueeze(1) * rows[g];
+            const auto expected = 0.7 * rows[g].t().mm(scaled) + 0.3 * rows[g].t().mm(rows[g]);
+            const auto found = triangle(statistics.grams.at(statistic::weighted_gram).at(g));
+            CAPTURE(entry.layer->name(), g);
+            CHECK((found - expected).norm().item<double>() < 1e-5 * expected.norm().item<double>());
+        }
+    }
+}
+
+TEST_CASE(
+    "weighted Grams have the same bits for any number of threads, and no parameter a "
+    "gradient") {
+    const test::MemorySource source(14, 32);
+    const auto network = find_model(GENERATE("demo_vit", "demo_cnn")).make();
+    test::set_hash_weights(*network);
+    const auto& layers = network->layers();
+    std::vector<std::vector<LayerStatistics>> runs;
+    for (const int threads : {1, 2, 4}) {
+        set_torch_threads(threads);
+        CalibrationPass pass{&source, {}, find_model("demo_vit").preprocessing, 3};
+        for (int64_t i = 0; i < 14; ++i) pass.images.fitted.push_back(i);
+        pass.weighting.emplace();
+        BadImages bad(0);
+        runs.push_back(collect_statistics(*network, layers, pass, torch::kCPU, bad, never_stop));
+    }
+    int64_t different = 0;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const auto& first = runs[0][i].grams.at(statistic::weighted_gram)[0].values();
+        for (const auto& run : runs) {
+            CHECK(std::ranges::equal(first, run[i].grams.at(statistic::weighted_gram)[0].values()));
+        }
+        different += !std::ranges::equal(first, runs[0][i].grams.at(statistic::gram)[0].values());
+    }
+    CHECK(different == std::ssize(layers));
+    for (const auto& parameter : network->parameters()) CHECK_FALSE(parameter.grad().defined());
+}
+
+TEST_CASE("a share of nothing leaves the plain Gram") {
+    torch::manual_seed(4);
+    const SmallNetwork network;
+    FisherWeighting weighting;
+    weighting.share = 0;
+    const auto statistics = statistics_of(network, network.layers().back(), weighting,
+                                          torch::randn({5, 3, 4, 4}), {0, 1, 2, 3, 4});
+    CHECK(std::ranges::equal(statistics.grams.at(statistic::gram)[0].values(),
+                             statistics.grams.at(statistic::weighted_gram)[0].values()));
+}
