@@ -371,7 +371,7 @@ class Run {
         });
         record_.parameters = repair_.changed_parameters(record_.layers);
         record_.uses_labels = repair_.uses_labels();
-        record_.uses_gradients = repair_.uses_gradients();
+        record_.uses_gradients |= repair_.uses_gradients();
     }
 
     void report_bad_images() const {
