@@ -117,7 +117,7 @@ class ComqPlus final : public Method {
     }
 
   private:
-    /** Descent ended by itself within 40 sweeps wherever it was tried; this only bounds it. */
+    /** Descent ended by itself within 50 sweeps wherever it was tried; this only bounds it. */
     static constexpr int most_sweeps = 100;
     /** With more levels a pair gains next to nothing that single coordinates do not. */
     static constexpr int most_bits_with_pairs = 3;

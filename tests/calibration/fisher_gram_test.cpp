@@ -69,7 +69,7 @@ torch::Tensor triangle(const PackedTriangle& packed) {
 
 TEST_CASE("rows are weighted by the gradients at their outputs") {
     torch::manual_seed(3);
-    const SmallNetwork network;
+    SmallNetwork network;
     const auto pixels = torch::randn({4, 3, 7, 6});
     const std::vector<int64_t> images{8, 2, 5, 11};
     FisherWeighting weighting;
@@ -139,7 +139,7 @@ TEST_CASE(
 
 TEST_CASE("a share of nothing leaves the plain Gram") {
     torch::manual_seed(4);
-    const SmallNetwork network;
+    SmallNetwork network;
     FisherWeighting weighting;
     weighting.share = 0;
     const auto statistics = statistics_of(network, network.layers().back(), weighting,
