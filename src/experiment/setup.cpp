@@ -42,6 +42,7 @@ std::string statistics_origin(const ExperimentConfig& config, const LoadedModel&
                               const std::map<std::string, std::string>& content) {
     std::string text = fmt::format("layer statistics {}\n", statistics_version);
     text += identity_text(config, [](const std::string& key) {
+        if (key.starts_with("repair.")) return key == "repair.fold_batch_norm";
         return !key.starts_with("quantization.") && !key.starts_with("evaluation.") &&
                key != "seed" && key != "calibration.images" && key != "calibration.selection" &&
                key != "calibration.holdout";
@@ -49,6 +50,7 @@ std::string statistics_origin(const ExperimentConfig& config, const LoadedModel&
     if (config.calibration.transform == CalibrationTransform::train) {
         text += fmt::format("augmentation seed: {}\n", config.seed);
     }
+    if (config.calibration.rows_per_image) text += fmt::format("rows seed: {}\n", config.seed);
     text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
     for (const auto& [name, digest] : content) {
         if (name != "evaluation images") text += fmt::format("{}: {}\n", name, digest);
