@@ -16,7 +16,7 @@ void add_repair(Schema<ExperimentConfig>& schema) {
                repair(&RepairConfig::bias_correction), boolean());
     schema.add({.key = "repair.reestimate_batch_norm",
                 .meaning = "After quantization: whether means and variances of BatchNorms are "
-                           "estimated again on repair.images."},
+                           "estimated again on repair.images. Not together with fold_batch_norm."},
                repair(&RepairConfig::reestimate_batch_norm), boolean());
     schema.add({.key = "repair.norm_tuning",
                 .meaning = "After quantization: loss by which norm weights and all biases are "

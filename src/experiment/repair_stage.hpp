@@ -17,6 +17,7 @@ namespace comq {
  */
 class RepairStage {
   public:
+    /** Throws UsageError for repairs that exclude each other. */
     RepairStage(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
                 torch::Device device);
 

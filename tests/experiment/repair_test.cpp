@@ -25,9 +25,12 @@ RunRecord repaired(const std::string& name, std::vector<std::string> repairs,
     return test::run_shipped(name, folder, small_run(std::move(repairs)));
 }
 
-const std::vector<std::string> all_repairs{
-    "repair.fold_batch_norm=true", "repair.bias_correction=true",
-    "repair.reestimate_batch_norm=true", "repair.norm_tuning=full_precision_logits"};
+const std::vector<std::string> folded_repairs{"repair.fold_batch_norm=true",
+                                              "repair.bias_correction=true",
+                                              "repair.norm_tuning=full_precision_logits"};
+const std::vector<std::string> all_repairs{"repair.reestimate_batch_norm=true",
+                                           "repair.bias_correction=true",
+                                           "repair.norm_tuning=full_precision_logits"};
 
 bool same_parameters(const TensorMap& a, const TensorMap& b) {
     return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
@@ -45,7 +48,7 @@ TEST_CASE("without repairs a run records no other tensors") {
 }
 
 TEST_CASE("each repair records what it changed and what it used") {
-    const auto fold = repaired("demo_cnn_4bit", {all_repairs[0]});
+    const auto fold = repaired("demo_cnn_4bit", {folded_repairs[0]});
     CHECK_FALSE(fold.parameters.empty());
     CHECK_FALSE(fold.uses_gradients);
     const auto tuned = repaired("demo_vit_4bit", {"repair.norm_tuning=labels"});
@@ -55,14 +58,27 @@ TEST_CASE("each repair records what it changed and what it used") {
         INFO(name);
         CHECK(tensor.shape.size() == 1);
     }
-    const auto aligned = repaired("demo_vit_4bit", {all_repairs[3]});
+    const auto aligned = repaired("demo_vit_4bit", {all_repairs[2]});
     CHECK_FALSE(aligned.uses_labels);
     CHECK(aligned.uses_gradients);
 }
 
+TEST_CASE("repairs together keep what the network knows") {
+    for (auto repairs : {folded_repairs, all_repairs}) {
+        repairs.insert(repairs.end(), {"calibration.images=128", "evaluation.images=300"});
+        const auto run = test::run_shipped("demo_cnn_4bit", test::temporary_folder(), repairs);
+        CHECK(*run.agreement >= 95.0);
+    }
+}
+
+TEST_CASE("a folded norm has no statistics to estimate") {
+    CHECK_THROWS_WITH(repaired("demo_cnn_4bit", {folded_repairs[0], all_repairs[0]}),
+                      ContainsSubstring("repair.reestimate_batch_norm"));
+}
+
 TEST_CASE("a result file with repairs holds the whole quantized network") {
     const auto folder = test::temporary_folder();
-    const auto run = repaired("demo_cnn_4bit", all_repairs, folder);
+    const auto run = repaired("demo_cnn_4bit", GENERATE(folded_repairs, all_repairs), folder);
     const auto read = read_run_file(folder / "demo_cnn_4bit.h5", ReadScope::everything);
     CHECK(same_parameters(run.parameters, read.parameters));
 
