@@ -35,22 +35,19 @@ std::string digest_of(std::initializer_list<std::string> parts) {
 }
 
 /**
- * What the statistics of layers depend on. Keys that are not known to change solving or evaluation
- * only are part of it, those that choose images being replaced by the images themselves.
+ * What the statistics of layers depend on. Keys that are not known to change only what comes later
+ * are part of it, the seed of augmentation and sampled rows too; those that choose images are
+ * replaced by the images themselves.
  */
 std::string statistics_origin(const ExperimentConfig& config, const LoadedModel& model,
                               const std::map<std::string, std::string>& content) {
     std::string text = fmt::format("layer statistics {}\n", statistics_version);
     text += identity_text(config, [](const std::string& key) {
-        if (key.starts_with("repair.")) return key == "repair.fold_batch_norm";
-        return !key.starts_with("quantization.") && !key.starts_with("evaluation.") &&
-               key != "seed" && key != "calibration.images" && key != "calibration.selection" &&
+        const bool later = key.starts_with("quantization.") || key.starts_with("evaluation.") ||
+                           (key.starts_with("repair.") && key != "repair.fold_batch_norm");
+        return !later && key != "calibration.images" && key != "calibration.selection" &&
                key != "calibration.holdout";
     });
-    if (config.calibration.transform == CalibrationTransform::train) {
-        text += fmt::format("augmentation seed: {}\n", config.seed);
-    }
-    if (config.calibration.rows_per_image) text += fmt::format("rows seed: {}\n", config.seed);
     text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
     for (const auto& [name, digest] : content) {
         if (name != "evaluation images") text += fmt::format("{}: {}\n", name, digest);

@@ -132,6 +132,13 @@ TEST_CASE("runs that differ in their solver share the statistics and keep their 
     CHECK(collected(runs.run("seed.h5", {"seed=1"})));
     CHECK(collected(runs.run("augmented.h5", {"calibration.transform=train"})));
     CHECK(collected(runs.run("holdout.h5", {"calibration.holdout=8"})));
+
+    const std::vector<std::string> rows{"calibration.selection=first",
+                                        "calibration.rows_per_image=4", "seed=0"};
+    CHECK(collected(runs.run("rows.h5", rows)));
+    CHECK_FALSE(
+        collected(runs.run("same_rows.h5", {rows[0], rows[1], rows[2], "quantization.bits=3"})));
+    CHECK(collected(runs.run("other_rows.h5", {rows[0], rows[1], "seed=1"})));
 }
 
 TEST_CASE("damaged statistics and predictions in the cache are computed again") {
