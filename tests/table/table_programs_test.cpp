@@ -67,7 +67,7 @@ TEST_CASE("a result turns up in its table, and -o writes a file") {
     CHECK_THAT(text, ContainsSubstring("4 bits,comq_paper,COMQ (paper),demo_vit,top1,,,,90,3,1,"));
 }
 
-TEST_CASE("--run-missing fills a table from nothing by one command") {
+TEST_CASE("missing runs of a table fill it from nothing by one command") {
     const auto folder = test::temporary_folder();
     const auto spec = test::spec_with(
         "seeds: [0, 1]\n"
