@@ -14,13 +14,18 @@ constexpr int64_t gathered_floats = 64 << 10;
 // Maps are copied in so many floats at most, for products of all their shifts.
 constexpr int64_t shifted_floats = 1 << 20;
 
+// Some LibTorch adds up the rows of a small batched product one by one, which rounds more: 2e-7 in
+// 189 rows of six channels.
+constexpr int64_t rows_per_batched_product = 64;
+
 /** Rows of the triangle computed by one matrix product: narrow bands waste little above it. */
 int64_t band_height(int64_t in_features) {
     return std::clamp<int64_t>((in_features / 6 + 31) / 32 * 32, 64, 384);
 }
 
 /** Columns of a gathered operand of `rows` rows. */
-int64_t columns_at_once(int64_t rows) {
+int64_t columns_at_once(int64_t rows, int64_t groups) {
+    if (groups > 1) return rows_per_batched_product;
     return std::clamp<int64_t>(gathered_floats / rows, 256, rows_per_product);
 }
 
@@ -164,7 +169,7 @@ void add_product(const torch::Tensor& transposed_rows, GramAccumulator& sums) {
 void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
                           std::span<const OutputRun> runs, GramAccumulator& sums) {
     const int64_t rows = geometry.channels * geometry.positions();
-    const int64_t limit = std::max(columns_at_once(rows), geometry.x.outputs);
+    const int64_t limit = std::max(columns_at_once(rows, geometry.groups), geometry.x.outputs);
     const auto patches = torch::empty({rows * limit});
     in_portions(runs, limit, [&](std::span<const OutputRun> part, int64_t columns) {
         gather_patches(geometry, maps, part, patches.data_ptr<float>());
