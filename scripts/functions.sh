@@ -30,6 +30,23 @@ parse_build_option() {
     case $preset in release | dev | asan) ;; *) fail "no preset $preset: release, dev or asan" ;; esac
 }
 
+# Reads the options that run_demo.sh and run_tests.sh begin with, into $choice and $preset; $rest is
+# what follows them. --help prints usage().
+parse_leading_options() {
+    choice='' preset=release
+    while [ $# -gt 0 ]; do
+        if parse_build_option "$@"; then
+            shift "$consumed"
+            continue
+        fi
+        case $1 in
+            -h | --help) usage && exit ;;
+            *) break ;;
+        esac
+    done
+    rest=("$@")
+}
+
 # Sets $libtorch from --libtorch's value ($1, may be empty), $COMQ_LIBTORCH, the choice of the
 # last setup.sh, or the default; $build is the folder of that choice under the preset ($2). The
 # working directory is the source tree from here on.

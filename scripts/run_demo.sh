@@ -12,17 +12,8 @@ Examples: scripts/run_demo.sh quantization.bits=2
 END
 }
 
-choice='' preset=release
-while [ $# -gt 0 ]; do
-    if parse_build_option "$@"; then
-        shift "$consumed"
-        continue
-    fi
-    case $1 in
-        -h | --help) usage && exit ;;
-        *) break ;;
-    esac
-done
+parse_leading_options "$@"
+set -- "${rest[@]}"
 [ "$preset" = release ] || fail "the demo runs the preset release"
 
 choose_libtorch "$choice" "$preset"

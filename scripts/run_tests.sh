@@ -15,17 +15,8 @@ Tests on real weights and images read $COMQ_ASSETS and $COMQ_GOLDEN (default: ..
 END
 }
 
-choice='' preset=release
-while [ $# -gt 0 ]; do
-    if parse_build_option "$@"; then
-        shift "$consumed"
-        continue
-    fi
-    case $1 in
-        -h | --help) usage && exit ;;
-        *) break ;;
-    esac
-done
+parse_leading_options "$@"
+set -- "${rest[@]}"
 
 choose_libtorch "$choice" "$preset"
 set_up

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "quantization/vector_clones.hpp"
+#include "core/vector_clones.hpp"
 
 namespace comq {
 namespace {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "quantization/vector_clones.hpp"
+#include "core/vector_clones.hpp"
 
 namespace comq {
 namespace {

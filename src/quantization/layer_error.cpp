@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "quantization/vector_clones.hpp"
+#include "core/vector_clones.hpp"
 
 namespace comq {
 namespace {
