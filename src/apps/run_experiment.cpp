@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/logging.hpp"
 #include "apps/run_program.hpp"
 #include "config/config_text.hpp"
 #include "config/shipped_file.hpp"
@@ -60,10 +60,8 @@ LoadedConfig load(const Arguments& arguments) {
 }
 
 void set_up_logging(bool quiet) {
-    auto logger = spdlog::stderr_color_mt("comq");
-    logger->set_pattern("%^%l%$: %v");
-    logger->set_level(quiet ? spdlog::level::warn : spdlog::level::info);
-    spdlog::set_default_logger(logger);
+    log_to_stderr();
+    spdlog::set_level(quiet ? spdlog::level::warn : spdlog::level::info);
     Progress::set_quiet(quiet);
 }
 

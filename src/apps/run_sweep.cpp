@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "apps/logging.hpp"
 #include "apps/run_program.hpp"
 #include "config/config_paths.hpp"
 #include "core/interrupt.hpp"
@@ -146,7 +145,6 @@ int main(int argc, char** argv) {
     app.add_flag("--explain", arguments.explain, "print the keys of a sweep file");
     app.set_version_flag("--version", fmt::format("run_sweep {}", version_line()));
     app.footer(examples);
-    spdlog::set_default_logger(spdlog::stderr_color_mt("comq"));
-    spdlog::set_pattern("%^%l%$: %v");
+    log_to_stderr();
     return run_program(app, argc, argv, [&] { run(arguments); });
 }

@@ -1,11 +1,10 @@
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "apps/logging.hpp"
 #include "apps/run_program.hpp"
 #include "core/version.hpp"
 #include "sweep/launch_slurm.hpp"
@@ -25,8 +24,7 @@ int main(int argc, char** argv) {
     app.add_option("key=value", overrides, "the same as run_sweep was given");
     app.set_version_flag("--version", fmt::format("sweep_status {}", version_line()));
     app.footer("Example:\n  sweep_status experiments/order_bits.yaml");
-    spdlog::set_default_logger(spdlog::stderr_color_mt("comq"));
-    spdlog::set_pattern("%^%l%$: %v");
+    log_to_stderr();
     return run_program(app, argc, argv, [&] {
         const Sweep sweep = open_sweep(file, overrides);
         fmt::print("{}", status_table(sweep, status_of(sweep, slurm_tasks(sweep))));
