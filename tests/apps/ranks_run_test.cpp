@@ -1,14 +1,14 @@
-#include <signal.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
+#include "support/mpirun.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -22,28 +22,18 @@ struct RanksRun {
     fs::path log = folder / "log";
 
     int run(int ranks, const std::string& config, const std::vector<std::string>& more = {}) const {
-        std::vector<std::string> command;
-        if (ranks > 1) command = {COMQ_MPIRUN, "-n", std::to_string(ranks)};
-        command.insert(command.end(), {std::string(COMQ_PROGRAMS) + "/run_experiment",
-                                       (test::source_dir() / "configs" / config).string(),
-                                       "calibration.images=100", "evaluation.images=300",
-                                       "resources.cache=" + (folder / "cache").string(),
-                                       "resources.threads=1", "--output=" + result.string()});
+        std::vector<std::string> command{std::string(COMQ_PROGRAMS) + "/run_experiment",
+                                         (test::source_dir() / "configs" / config).string(),
+                                         "calibration.images=100",
+                                         "evaluation.images=300",
+                                         "resources.cache=" + (folder / "cache").string(),
+                                         "resources.threads=1",
+                                         "--output=" + result.string()};
         command.insert(command.end(), more.begin(), more.end());
-        // Open MPI refuses to run as root, and to start more processes than there are cores,
-        // unasked.
-        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-        setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
+        if (ranks > 1) command = test::as_ranks(ranks, std::move(command));
         return test::ChildProcess(command, log).wait();
     }
 };
-
-bool have_mpirun() {
-    if (fs::exists(COMQ_MPIRUN)) return true;
-    test::skip("mpi", "mpirun");
-    return false;
-}
 
 void check_equal_results(const fs::path& a, const fs::path& b) {
     const RunRecord one = read_run_file(a, ReadScope::everything);
@@ -69,7 +59,7 @@ void check_equal_results(const fs::path& a, const fs::path& b) {
 }  // namespace
 
 TEST_CASE("a run over several ranks has the codes and predictions of one") {
-    if (!have_mpirun()) return;
+    if (!test::have_mpirun()) return;
     const std::string config = GENERATE("demo_vit_4bit.yaml", "demo_cnn_4bit.yaml");
     const std::vector<std::string> more{"calibration.holdout=20", "repair.bias_correction=true"};
     const RanksRun alone;
@@ -86,7 +76,7 @@ TEST_CASE("a run over several ranks has the codes and predictions of one") {
 }
 
 TEST_CASE("a rank that fails ends all with its reason and exit code") {
-    if (!have_mpirun()) return;
+    if (!test::have_mpirun()) return;
     const RanksRun demo;
     CHECK(demo.run(2, "demo_cnn_4bit.yaml", {"evaluation.expected_top1=20"}) == 4);
     CHECK_THAT(test::text_of(demo.log), ContainsSubstring("error: "));

@@ -1,5 +1,4 @@
 #include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "core/communicator.hpp"
@@ -7,17 +6,11 @@
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
+#include "support/mpirun.hpp"
 
 using namespace comq;
 
 namespace {
-
-/** Leaves the test case, skipped, without an mpirun that may start `count` processes here. */
-bool have_mpirun() {
-    if (std::filesystem::exists(COMQ_MPIRUN)) return true;
-    test::skip("mpi", "mpirun");
-    return false;
-}
 
 struct Outcome {
     int exit_code;
@@ -25,13 +18,8 @@ struct Outcome {
 };
 
 Outcome under_mpirun(int count, const std::string& argument) {
-    // Open MPI refuses to run as root, and to start more processes than there are cores, unasked.
-    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-    setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
     const auto log = test::temporary_folder() / "log";
-    test::ChildProcess child({COMQ_MPIRUN, "-n", std::to_string(count), COMQ_RANKS_CHECK, argument},
-                             log);
+    test::ChildProcess child(test::as_ranks(count, {COMQ_RANKS_CHECK, argument}), log);
     const int exit_code = child.wait();
     return {exit_code, test::text_of(log)};
 }
@@ -70,7 +58,7 @@ TEST_CASE("ranks are announced by mpirun and srun, not by a job that holds one p
 }
 
 TEST_CASE("ranks add up, share text and wait for each other") {
-    if (!have_mpirun()) return;
+    if (!test::have_mpirun()) return;
     const int count = GENERATE(2, 3);
     const Outcome outcome = under_mpirun(count, "operations");
     INFO(outcome.output);
@@ -82,6 +70,6 @@ TEST_CASE("ranks add up, share text and wait for each other") {
 }
 
 TEST_CASE("one rank that gives up ends all with its exit code") {
-    if (!have_mpirun()) return;
+    if (!test::have_mpirun()) return;
     CHECK(under_mpirun(2, "abort").exit_code == 75);
 }
