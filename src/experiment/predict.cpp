@@ -69,10 +69,7 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
             journal.store_predictions({name, evaluate(network, part, device, progress, bad, stop)});
         }
     }
-    if (communicator().size() > 1) {
-        communicator().wait_for_all();
-        journal.refresh();
-    }
+    journal.exchange(communicator());
     return journal.predictions(name);
 }
 

@@ -3,28 +3,24 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <chrono>
 #include <opencv2/core/version.hpp>
 #include <utility>
 
-#include "calibration/collect.hpp"
-#include "calibration/gram_collector.hpp"
 #include "config/config_paths.hpp"
 #include "config/config_text.hpp"
 #include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
-#include "core/progress.hpp"
 #include "core/threads.hpp"
 #include "data/label_check.hpp"
 #include "experiment/full_precision_gate.hpp"
+#include "experiment/layer_stage.hpp"
 #include "experiment/predict.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/repair_stage.hpp"
 #include "experiment/setup.hpp"
-#include "experiment/statistics_cache.hpp"
+#include "experiment/stage_times.hpp"
 #include "experiment/workload.hpp"
 #include "results/run_file.hpp"
 #include "tensor/runtime.hpp"
@@ -56,22 +52,6 @@ void check_output(const fs::path& file, const RunIdentity& identity, Leftover le
 
 /** One run from its loaded parts to its record. */
 class Run {
-    /** Runs `stage` and records its wall-clock time. */
-    template <typename Stage>
-    auto timed(const std::string& name, Stage&& stage) {
-        struct Timer {
-            RunRecord& record;
-            const std::string& name;
-            std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-            ~Timer() {
-                const std::chrono::duration<double> elapsed =
-                    std::chrono::steady_clock::now() - start;
-                record.stages.push_back({name, elapsed.count()});
-            }
-        } timer{record_, name};
-        return stage();
-    }
-
   public:
     Run(const LoadedConfig& loaded, const RunOptions& options)
         : config_(loaded.config),
@@ -84,7 +64,6 @@ class Run {
                     : plan_layers(*model_.network, config_.quantization)),
           repair_(config_, model_, images_, device_),
           cache_(config_.resources.cache, config_.resources.cache_limit_bytes),
-          statistics_cache_(shared_statistics()),
           bad_calibration_(config_.data.max_bad_images),
           bad_evaluation_(config_.data.max_bad_images),
           record_(first_record(options)) {
@@ -93,7 +72,7 @@ class Run {
     }
 
     RunRecord execute() {
-        const auto full_precision = timed("evaluate full precision", [&] {
+        const auto full_precision = times_.timed("evaluate full precision", [&] {
             return predict_full_precision(*model_.network, evaluation_images(), device_,
                                           bad_evaluation_, *journal_, cache_, keys_.full_precision,
                                           interrupt_requested());
@@ -107,7 +86,7 @@ class Run {
             repair_.before_calibration();
             quantize();
             repair();
-            const auto quantized = timed("evaluate quantized", [&] {
+            const auto quantized = times_.timed("evaluate quantized", [&] {
                 return predict(*model_.network, quantized_network, evaluation_images(), device_,
                                bad_evaluation_, *journal_, interrupt_requested());
             });
@@ -138,6 +117,7 @@ class Run {
     }
 
     void finish() {
+        record_.stages = times_.stages();
         record_.model_size = measure_size(*model_.network, record_.layers);
         record_.provenance.finished_utc = utc_now();
         write_run_file(config_.output.file, record_);
@@ -151,22 +131,6 @@ class Run {
             "data.evaluation: the images have {} classes, {} has {}; name the list of "
             "all classes with data.synsets, or choose another model",
             classes, model_.description->name, model_.description->classes);
-    }
-
-    /** Off where the statistics depend on the solver, or would push one another out. */
-    StatisticsCache shared_statistics() const {
-        int64_t bytes = 0;
-        for (const auto& planned : plan_.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
-        if (config_.calibration.holdout > 0) bytes *= 2;
-        const bool fits = bytes <= config_.resources.cache_limit_bytes;
-        if (cache_.enabled() && !fits) {
-            spdlog::info("the statistics of all layers take {}, so they are not cached: {}",
-                         format_bytes(static_cast<double>(bytes)),
-                         "raise resources.cache_limit to share them between runs");
-        }
-        const bool shareable = fits && ranks_.size() == 1 &&
-                               config_.calibration.inputs == CalibrationInputs::full_precision;
-        return {cache_, keys_.statistics, shareable};
     }
 
     RunRecord first_record(const RunOptions& options) const {
@@ -237,47 +201,9 @@ class Run {
                      accuracy.top1, accuracy.top1_standard_error, expected->top1);
     }
 
-    std::vector<PlannedLayer> unfinished_layers() const {
-        std::vector<PlannedLayer> rest;
-        for (const auto& planned : plan_.layers) {
-            if (!journal_->layer(planned.entry.layer->name())) rest.push_back(planned);
-        }
-        return rest;
-    }
-
     void quantize() {
-        auto rest = unfinished_layers();
-        if (rest.size() < plan_.layers.size()) {
-            spdlog::info("{} of {} layers were finished before", plan_.layers.size() - rest.size(),
-                         plan_.layers.size());
-        }
-        make_methods();
-        while (!rest.empty()) {
-            if (const auto solved = solve_cached(rest); solved > 0) {
-                spdlog::info("statistics of {} layers came from the cache ({})", solved,
-                             config_.resources.cache.string());
-                continue;
-            }
-            auto lock = statistics_cache_.lock(interrupt_requested());
-            // Whoever had the lock may have collected some meanwhile.
-            if (lock && statistics_cache_.holds(rest.front().entry.layer->name())) continue;
-            const auto group =
-                group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
-                                sums_further_rows(config_.calibration))
-                    .front();
-            auto statistics = timed("calibrate", [&] { return collect(group); });
-            lock.reset();
-            timed("solve", [&] {
-                Progress progress("quantization", "layers", static_cast<int64_t>(group.size()));
-                const auto owners = owners_of(group, ranks_.size());
-                for (std::size_t i = 0; i < group.size(); ++i) {
-                    if (owners[i] != ranks_.rank()) continue;
-                    solve(rest[i], std::exchange(statistics[i], {}), progress);
-                }
-            });
-            rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(group.size()));
-        }
-        share_finished_work();
+        LayerStage stage(config_, model_, images_, keys_, cache_, device_);
+        stage.run(plan_, *journal_, bad_calibration_, times_, interrupt_requested());
         for (const auto& planned : plan_.layers) {
             auto finished = journal_->layer(planned.entry.layer->name());
             install_weight(*planned.entry.layer, finished->record);
@@ -285,88 +211,14 @@ class Run {
         }
     }
 
-    std::vector<LayerStatistics> collect(const std::vector<Network::LayerEntry>& layers) {
-        CalibrationPass pass{images_.calibration_source.get(), images_.calibration,
-                             model_.description->preprocessing, config_.calibration.batch_size,
-                             std::nullopt};
-        if (config_.calibration.transform == CalibrationTransform::train) {
-            pass.augmentation_seed = config_.seed;
-        }
-        if (const auto rows = config_.calibration.rows_per_image) {
-            pass.row_sample.emplace(config_.seed, *rows);
-        }
-        if (config_.calibration.weighting == Weighting::fisher) {
-            pass.weighting = FisherWeighting{config_.calibration.weighting_power,
-                                             config_.calibration.weighting_share, config_.seed};
-        }
-        auto statistics = collect_statistics(*model_.network, layers, pass, device_,
-                                             bad_calibration_, interrupt_requested());
-        // Another run may not allow images to be left out.
-        if (bad_calibration_.count() == 0) {
-            for (std::size_t i = 0; i < layers.size(); ++i) {
-                statistics_cache_.store(layers[i].layer->name(), statistics[i]);
-            }
-            statistics_cache_.trim();
-        }
-        return statistics;
-    }
-
-    /** Solves and removes the layers of `rest` whose statistics are cached; returns how many. */
-    std::size_t solve_cached(std::vector<PlannedLayer>& rest) {
-        const auto held = std::ranges::count_if(rest, [&](const PlannedLayer& planned) {
-            return statistics_cache_.holds(planned.entry.layer->name());
-        });
-        if (held == 0) return 0;
-        return timed("solve", [&] {
-            Progress progress("quantization", "layers", held);
-            std::vector<PlannedLayer> missing;
-            for (const auto& planned : rest) {
-                if (auto statistics = statistics_cache_.load(planned.entry.layer->name())) {
-                    solve(planned, *statistics, progress);
-                } else {
-                    missing.push_back(planned);
-                }
-            }
-            const auto solved = rest.size() - missing.size();
-            rest = std::move(missing);
-            return solved;
-        });
-    }
-
-    void solve(const PlannedLayer& planned, const LayerStatistics& statistics, Progress& progress) {
-        if (interrupt_requested()) {
-            throw Interrupted("interrupted; {} layers are kept",
-                              journal_->finished_layers().size());
-        }
-        FinishedLayer finished;
-        finished.record = quantize_layer(planned, statistics, *method_, *round_to_nearest_);
-        journal_->store_layer(finished);
-        progress.advance(1, finished.record.name);
-    }
-
-    void share_finished_work() {
-        if (ranks_.size() == 1) return;
-        ranks_.wait_for_all();
-        journal_->refresh();
-    }
-
-    void make_methods() {
-        method_ = make_method(config_.quantization);
-        auto rtn_config = config_.quantization;
-        rtn_config.method = "rtn";
-        rtn_config.grid = GridChoice::minmax;
-        rtn_config.scalar = 1.0;
-        round_to_nearest_ = make_method(rtn_config);
-    }
-
     /** One rank repairs, the others take what it has stored. */
     void repair() {
-        timed("repair", [&] {
+        times_.timed("repair", [&] {
             const auto repair = [&] {
                 repair_.after_quantization(*journal_, bad_calibration_, interrupt_requested());
             };
             if (ranks_.root()) repair();
-            share_finished_work();
+            journal_->exchange(ranks_);
             if (!ranks_.root()) repair();
         });
         record_.parameters = repair_.changed_parameters(record_.layers);
@@ -389,11 +241,9 @@ class Run {
     LayerPlan plan_;
     RepairStage repair_;
     CacheFolder cache_;
-    StatisticsCache statistics_cache_;
-    std::unique_ptr<Method> method_;
-    std::unique_ptr<Method> round_to_nearest_;
     BadImages bad_calibration_;
     BadImages bad_evaluation_;
+    StageTimes times_;
     RunRecord record_;
     std::unique_ptr<RunJournal> journal_;
 };

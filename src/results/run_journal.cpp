@@ -188,6 +188,12 @@ void RunJournal::refresh() {
     read_parts();
 }
 
+void RunJournal::exchange(Communicator& ranks) {
+    if (ranks.size() == 1) return;
+    ranks.wait_for_all();
+    refresh();
+}
+
 void RunJournal::read_parts() {
     for (const fs::path& file : parts_in(folder_)) {
         try {

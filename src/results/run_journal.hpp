@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/communicator.hpp"
 #include "evaluation/accuracy.hpp"
 #include "results/journal_part.hpp"
 #include "results/run_record.hpp"
@@ -58,6 +59,8 @@ class RunJournal {
     static std::unique_ptr<RunJournal> join(const std::filesystem::path& result_file);
     /** Reads the parts that other ranks have stored. */
     void refresh();
+    /** Waits until every rank has come here, then refreshes; does nothing for a process alone. */
+    void exchange(Communicator& ranks);
 
     static std::filesystem::path folder_of(const std::filesystem::path& result_file);
     const std::filesystem::path& folder() const { return folder_; }
