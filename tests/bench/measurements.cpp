@@ -1,11 +1,6 @@
 #include "bench/measurements.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <tbb/parallel_for.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -13,6 +8,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "support/child_process.hpp"
 
 namespace comq::bench {
 
@@ -64,21 +60,9 @@ torch::Tensor random_rows(int64_t rows, int64_t m, uint64_t seed) {
 }
 
 int64_t peak_memory_of(const std::vector<std::string>& arguments) {
-    std::vector<char*> argv;
-    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    pid_t pid = 0;
-    const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    int status = 0;
-    struct rusage usage {};
-    if (error != 0 || ::wait4(pid, &status, 0, &usage) != pid || status != 0) {
-        throw Failure("{}: failed", arguments[0]);
-    }
-    return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+    test::ChildProcess child(arguments, "/dev/null");
+    if (child.wait() != 0) throw Failure("{}: failed", arguments[0]);
+    return child.peak_memory();
 }
 
 }  // namespace comq::bench

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,8 +34,15 @@ ChildProcess::~ChildProcess() {
     wait();
 }
 
+void ChildProcess::collect(int options) {
+    struct rusage usage {};
+    if (ended_ || ::wait4(pid_, &status_, options, &usage) != pid_) return;
+    ended_ = true;
+    peak_memory_ = static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
 bool ChildProcess::running() {
-    if (!ended_) ended_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;
+    collect(WNOHANG);
     return !ended_;
 }
 
@@ -43,7 +51,7 @@ void ChildProcess::signal(int number) const {
 }
 
 int ChildProcess::wait() {
-    if (!ended_) ended_ = ::waitpid(pid_, &status_, 0) == pid_;
+    collect(0);
     return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
 }
 

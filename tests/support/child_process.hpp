@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -21,11 +22,16 @@ class ChildProcess {
     void signal(int number) const;
     /** The exit code, or 128 + the number of the signal that ended it. */
     int wait();
+    /** Most resident memory that it had, in bytes; once it has ended. */
+    int64_t peak_memory() const { return peak_memory_; }
 
   private:
+    void collect(int options);
+
     pid_t pid_ = -1;
     int status_ = 0;
     bool ended_ = false;
+    int64_t peak_memory_ = 0;
 };
 
 std::string text_of(const std::filesystem::path& file);
