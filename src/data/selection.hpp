@@ -4,7 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/calibration_config.hpp"
+#include "config/evaluation_config.hpp"
 
 namespace comq {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "models/network.hpp"
 
 namespace comq {

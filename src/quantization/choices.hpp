@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/grid_search.hpp"
 #include "quantization/problem.hpp"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
 #include "quantization/quantized_weight.hpp"
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/look_ahead.hpp"
 #include "quantization/problem.hpp"

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "quantization/gram_panels.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/problem.hpp"

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
 
 namespace comq {

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "config/experiment_config.hpp"
+#include "config/repair_config.hpp"
 #include "models/network.hpp"
 #include "repair/repair_images.hpp"
 

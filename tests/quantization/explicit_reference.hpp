@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/problem.hpp"

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace comq {
+
+struct EvaluationConfig {
+    std::optional<int64_t> images;        ///< none: all
+    int64_t batch_size = 8;               ///< images of one micro-batch
+    std::optional<double> expected_top1;  ///< percent; overrides the data set's descriptor
+};
+
+}  // namespace comq

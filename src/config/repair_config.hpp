@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace comq {
+
+enum class NormTuning { none, labels, full_precision_logits };
+
+/** What is mended beside the weights; all of it is off by default. */
+struct RepairConfig {
+    bool fold_batch_norm = false;
+    bool bias_correction = false;
+    bool reestimate_batch_norm = false;
+    NormTuning norm_tuning = NormTuning::none;
+    std::optional<int64_t> images;  ///< none: the calibration images
+    int64_t batch_size = 25;        ///< images of a step of tuning, or of a batch of statistics
+    int64_t epochs = 6;
+    double learning_rate = 2e-3;
+    bool flips = true;
+};
+
+}  // namespace comq
