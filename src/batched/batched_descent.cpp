@@ -14,6 +14,10 @@ namespace {
 // its coordinates take n·block² numbers.
 constexpr int64_t block_size = 64;
 
+// Each coordinate costs a few launches, whatever the number of channels: the groups of a depthwise
+// convolution are settled on the CPU before the first of them returns.
+constexpr int64_t least_batched_weights = 64 * 64;
+
 torch::Tensor on_device(const torch::Tensor& values, torch::Device device) {
     return values.to(device, torch::kDouble);
 }
@@ -237,6 +241,17 @@ DescentResult batched_descend(const GroupProblem& problem, const Grid& grid, con
     assert(can_batch(grid, options));
     const torch::InferenceMode inference;
     return BatchedDescent(problem, grid, options, device).run(grid, start);
+}
+
+DescentFunction descent_on(torch::Device device) {
+    if (device.is_cpu()) return descend;
+    return [device](const GroupProblem& problem, const Grid& grid, const Start& start,
+                    const DescentOptions& options) {
+        const bool large = problem.out_features() * problem.in_features() >= least_batched_weights;
+        return large && can_batch(grid, options)
+                   ? batched_descend(problem, grid, start, options, device)
+                   : descend(problem, grid, start, options);
+    };
 }
 
 }  // namespace comq

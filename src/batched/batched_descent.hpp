@@ -22,4 +22,10 @@ bool can_batch(const Grid& grid, const DescentOptions& options);
 DescentResult batched_descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                               const DescentOptions& options, torch::Device device);
 
+/**
+ * The descent for a device: `descend` on the CPU; elsewhere batched_descend where it can and the
+ * problem is large enough to fill a device, `descend` for the rest.
+ */
+DescentFunction descent_on(torch::Device device);
+
 }  // namespace comq

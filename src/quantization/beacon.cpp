@@ -168,7 +168,8 @@ class Beacon final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> make_beacon(const QuantizationConfig& config) {
+std::unique_ptr<Method> make_beacon(const QuantizationConfig& config,
+                                    const DescentFunction& /*descent*/) {
     return std::make_unique<Beacon>(config);
 }
 

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "calibration/statistics.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
@@ -21,7 +23,8 @@ namespace {
  */
 class Comq final : public Method {
   public:
-    explicit Comq(const QuantizationConfig& config) : config_(config) {
+    Comq(const QuantizationConfig& config, DescentFunction descent)
+        : config_(config), descend_(std::move(descent)) {
         options_.order = config.order;
         options_.sweeps = config.sweeps;
         options_.scale_update = config.scale_update;
@@ -35,7 +38,7 @@ class Comq final : public Method {
         check_problem(problem);
         const Grid grid = starting_grid(problem);
         DescentResult result =
-            descend(problem, grid, choose_start(config_, problem, grid), options_);
+            descend_(problem, grid, choose_start(config_, problem, grid), options_);
         return {std::move(result.weight), result.sweeps};
     }
 
@@ -50,13 +53,15 @@ class Comq final : public Method {
     }
 
     QuantizationConfig config_;
+    DescentFunction descend_;
     DescentOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Method> make_comq(const QuantizationConfig& config) {
-    return std::make_unique<Comq>(config);
+std::unique_ptr<Method> make_comq(const QuantizationConfig& config,
+                                  const DescentFunction& descent) {
+    return std::make_unique<Comq>(config, descent);
 }
 
 }  // namespace comq

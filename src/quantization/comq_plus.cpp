@@ -50,7 +50,8 @@ double total(const Candidate& candidate) {
  */
 class ComqPlus final : public Method {
   public:
-    explicit ComqPlus(const QuantizationConfig& config) : config_(config) {
+    ComqPlus(const QuantizationConfig& config, DescentFunction descent)
+        : config_(config), descend_(std::move(descent)) {
         if (config_.grid == GridChoice::automatic) config_.grid = GridChoice::look_ahead;
         options_.order = config.order;
         options_.sweeps = most_sweeps;
@@ -84,7 +85,7 @@ class ComqPlus final : public Method {
         };
         const auto descend_from = [&](const Grid& from, const Start& start,
                                       const DescentOptions& options) {
-            DescentResult result = descend(problem, from, start, options);
+            DescentResult result = descend_(problem, from, start, options);
             sweeps = std::max(sweeps, result.sweeps);
             Grid fitted = from;
             fitted.scale.assign(result.weight.scale.data(),
@@ -125,13 +126,15 @@ class ComqPlus final : public Method {
     static constexpr int pair_sweeps = 2;
 
     QuantizationConfig config_;
+    DescentFunction descend_;
     DescentOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Method> make_comq_plus(const QuantizationConfig& config) {
-    return std::make_unique<ComqPlus>(config);
+std::unique_ptr<Method> make_comq_plus(const QuantizationConfig& config,
+                                       const DescentFunction& descent) {
+    return std::make_unique<ComqPlus>(config, descent);
 }
 
 }  // namespace comq

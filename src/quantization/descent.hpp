@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/problem.hpp"
@@ -44,5 +45,9 @@ struct DescentResult {
  */
 DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                       const DescentOptions& options);
+
+/** `descend`, or what does its work elsewhere (batched/batched_descent.hpp). */
+using DescentFunction = std::function<DescentResult(const GroupProblem&, const Grid&, const Start&,
+                                                    const DescentOptions&)>;
 
 }  // namespace comq

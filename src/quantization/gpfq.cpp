@@ -35,7 +35,8 @@ class Gpfq final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> make_gpfq(const QuantizationConfig& config) {
+std::unique_ptr<Method> make_gpfq(const QuantizationConfig& config,
+                                  const DescentFunction& /*descent*/) {
     return std::make_unique<Gpfq>(config);
 }
 

@@ -30,7 +30,8 @@ class Gptq final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> make_gptq(const QuantizationConfig& config) {
+std::unique_ptr<Method> make_gptq(const QuantizationConfig& config,
+                                  const DescentFunction& /*descent*/) {
     return std::make_unique<Gptq>(config);
 }
 

@@ -15,7 +15,7 @@ namespace {
 struct MethodEntry {
     std::string_view name;
     std::string_view summary;
-    std::unique_ptr<Method> (*make)(const QuantizationConfig&);
+    std::unique_ptr<Method> (*make)(const QuantizationConfig&, const DescentFunction&);
 };
 
 constexpr std::array methods{
@@ -44,8 +44,9 @@ const MethodEntry& find_method(const std::string& name) {
 
 }  // namespace
 
-std::unique_ptr<Method> make_method(const QuantizationConfig& config) {
-    return find_method(config.method).make(config);
+std::unique_ptr<Method> make_method(const QuantizationConfig& config,
+                                    const DescentFunction& descent) {
+    return find_method(config.method).make(config, descent);
 }
 
 std::vector<std::string> method_names() {

@@ -5,7 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "config/quantization_config.hpp"
+#include "quantization/descent.hpp"
 #include "quantization/problem.hpp"
 #include "quantization/quantized_weight.hpp"
 
@@ -30,8 +31,12 @@ class Method {
     virtual Solution solve(const GroupProblem& problem) const = 0;
 };
 
-/** Throws UsageError with the nearest name for an unknown method. */
-std::unique_ptr<Method> make_method(const QuantizationConfig& config);
+/**
+ * `descent` is how the methods that descend do it. Throws UsageError with the nearest name for an
+ * unknown method.
+ */
+std::unique_ptr<Method> make_method(const QuantizationConfig& config,
+                                    const DescentFunction& descent = descend);
 
 /** Names of the registered methods, sorted. */
 std::vector<std::string> method_names();

@@ -25,7 +25,8 @@ class RoundToNearest final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> make_rtn(const QuantizationConfig& config) {
+std::unique_ptr<Method> make_rtn(const QuantizationConfig& config,
+                                 const DescentFunction& /*descent*/) {
     return std::make_unique<RoundToNearest>(config);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "quantization/explicit_reference.hpp"
+#include "quantization/method.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -48,6 +49,32 @@ TEST_CASE("all channels at once get the codes that descent channel by channel gi
         CHECK(total_error(batched, sweep) == Approx(total_error(expected, sweep)).epsilon(2e-3));
     }
     CHECK(batched.sweeps <= options.sweeps);
+}
+
+TEST_CASE("a method descends with the descent it is given") {
+    const auto layer = test::random_layer(14, 400, 96, 48);
+    QuantizationConfig config;
+    config.method = GENERATE("comq", "comq_plus");
+    config.bits = 4;
+    int batches = 0;
+    const auto batched = [&](const GroupProblem& problem, const Grid& grid, const Start& start,
+                             const DescentOptions& options) {
+        REQUIRE(can_batch(grid, options));
+        ++batches;
+        return batched_descend(problem, grid, start, options, torch::kCPU);
+    };
+    const auto found = make_method(config, batched)->solve(layer.problem(4)).weight;
+    CHECK(batches > 0);
+    CHECK(share_of_equal_codes(found, make_method(config)->solve(layer.problem(4)).weight) >= 0.99);
+}
+
+TEST_CASE("the CPU descends channel by channel") {
+    const auto layer = test::random_layer(15, 300, 64, 64);
+    const auto problem = layer.problem(3);
+    const Grid grid = minmax_grid(Granularity::per_channel, problem.weight, 3, 1.0);
+    const auto found = descent_on(torch::kCPU)(problem, grid, float_start(), {});
+    CHECK(share_of_equal_codes(found.weight, descend(problem, grid, float_start(), {}).weight) ==
+          1.0);
 }
 
 TEST_CASE("dead inputs get the level nearest to their weight on every device") {

@@ -50,7 +50,7 @@ TEST_CASE("the code of src/README.md is what is compiled here") {
 
 TEST_CASE("example: stochastic rounding keeps codes on the grid and is no better than nearest") {
     const test::ExplicitLayer layer = test::random_layer(7, 200, 30, 40);
-    const auto method = make_stochastic_rounding({});
+    const auto method = make_stochastic_rounding({}, descend);
     const auto weight = dequantize(method->solve(layer.problem(4)).weight);
     QuantizationConfig nearest_config;
     nearest_config.method = "rtn";

@@ -44,7 +44,8 @@ class StochasticRounding final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> make_stochastic_rounding(const QuantizationConfig& config) {
+std::unique_ptr<Method> make_stochastic_rounding(const QuantizationConfig& config,
+                                                 const DescentFunction& /*descent*/) {
     return std::make_unique<StochasticRounding>(config);
 }
 

@@ -6,6 +6,7 @@
 
 namespace comq {
 
-std::unique_ptr<Method> make_stochastic_rounding(const QuantizationConfig& config);
+std::unique_ptr<Method> make_stochastic_rounding(const QuantizationConfig& config,
+                                                 const DescentFunction& descent);
 
 }  // namespace comq
