@@ -4,6 +4,7 @@
 #include <functional>
 #include <numeric>
 
+#include "calibration/bfloat16_scope.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
@@ -58,7 +59,7 @@ void run_pass(const std::string& title, const CalibrationPass& pass,
 
 }  // namespace
 
-std::vector<LayerStatistics> collect_statistics(const Network& network,
+std::vector<LayerStatistics> collect_statistics(Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
                                                 const CalibrationPass& pass, torch::Device device,
                                                 BadImages& bad, const std::atomic<bool>& stop) {
@@ -70,6 +71,8 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
     const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
                              const std::string& name) {
         GramCollector collector(layers, pass.row_sample);
+        std::optional<BFloat16Scope> in_bfloat16;
+        if (pass.bfloat16) in_bfloat16.emplace(network);
         run_pass(title, pass, indices, device, bad, stop,
                  [&](const torch::Tensor& pixels, const ImageBatch& batch) {
                      std::vector<std::string> ids;
@@ -77,7 +80,7 @@ std::vector<LayerStatistics> collect_statistics(const Network& network,
                          ids.push_back(pass.source->info(index).id);
                      }
                      GramTap tap(collector, std::move(ids));
-                     forward.run(pixels, tap);
+                     forward.run(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, tap);
                  });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);

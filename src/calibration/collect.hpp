@@ -25,6 +25,7 @@ struct CalibrationPass {
     /** Set: the training transform under this seed instead of resize and crop. */
     std::optional<uint64_t> augmentation_seed = std::nullopt;
     std::optional<RowSample> row_sample = std::nullopt;  ///< none: every row counts
+    bool bfloat16 = false;  ///< what the network computes its activations in; gradients are fp32
     /** Set: `statistic::weighted_gram` too, from a forward and backward pass of its own. */
     std::optional<FisherWeighting> weighting = std::nullopt;
 };
@@ -32,7 +33,7 @@ struct CalibrationPass {
 /**
  * One forward pass of `network` over the images; sums the Grams of all `layers` at once and stops
  * after the last block that holds one. Memory does not grow with the number of images.
- * Returns the statistics in the order of `layers`.
+ * Returns the statistics in the order of `layers`; the network is as before.
  *
  * The ranks of communicator() read a share of the micro-batches each; the statistics of a layer
  * end up, with the bits that one rank alone would have, at the rank that owners_of names, and are
@@ -41,7 +42,7 @@ struct CalibrationPass {
  * Throws Interrupted when `stop` is set, InputError on unreadable images beyond the limit of `bad`
  * and on non-finite inputs.
  */
-std::vector<LayerStatistics> collect_statistics(const Network& network,
+std::vector<LayerStatistics> collect_statistics(Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
                                                 const CalibrationPass& pass, torch::Device device,
                                                 BadImages& bad, const std::atomic<bool>& stop);

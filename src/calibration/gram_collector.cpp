@@ -5,7 +5,6 @@
 
 #include "calibration/conv_gram.hpp"
 #include "calibration/depthwise_gram.hpp"
-#include "core/errors.hpp"
 #include "models/padding.hpp"
 
 namespace comq {
@@ -200,12 +199,7 @@ void GramCollector::sum_at(const QuantizableLayer& layer, Communicator& ranks, i
 void GramCollector::take(const QuantizableLayer& layer, const std::string& name,
                          LayerStatistics& statistics) {
     LayerSums& sums = *sums_.at(&layer);
-    if (!sums.gram.finite()) {
-        throw InputError(
-            "layer '{}': its inputs contain NaN or infinite values; check the checkpoint and the "
-            "images",
-            layer.name());
-    }
+    if (!sums.gram.finite()) throw non_finite_inputs(layer);
     statistics.in_features = layer.in_features();
     statistics.groups = layer.groups();
     statistics.rows[name] = sums.rows;
@@ -215,6 +209,13 @@ void GramCollector::take(const QuantizableLayer& layer, const std::string& name,
         for (auto& gram : grams) gram = channels_outermost(gram, sums.outer_positions);
     }
     statistics.grams[name] = std::move(grams);
+}
+
+InputError non_finite_inputs(const QuantizableLayer& layer) {
+    return InputError(
+        "layer '{}': its inputs contain NaN or infinite values; check the checkpoint and the "
+        "images",
+        layer.name());
 }
 
 int64_t gram_bytes(const QuantizableLayer& layer) {

@@ -14,6 +14,7 @@
 #include "calibration/gram_accumulator.hpp"
 #include "calibration/row_sample.hpp"
 #include "calibration/statistics.hpp"
+#include "core/errors.hpp"
 #include "models/network.hpp"
 
 namespace comq {
@@ -69,7 +70,7 @@ class GramTap : public Tap {
         : collector_(collector), images_(std::move(images)) {}
 
     torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        collector_.add(layer, input, images_);
+        collector_.add(layer, input.to(torch::kFloat), images_);
         return input;
     }
 
@@ -77,6 +78,9 @@ class GramTap : public Tap {
     GramCollector& collector_;
     std::vector<std::string> images_;
 };
+
+/** What to throw when an input of `layer` was NaN or infinite. */
+InputError non_finite_inputs(const QuantizableLayer& layer);
 
 /** Bytes that a GramCollector holds for one layer. */
 int64_t gram_bytes(const QuantizableLayer& layer);

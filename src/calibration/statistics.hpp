@@ -35,6 +35,9 @@ inline constexpr const char* gram = "gram";                  ///< H = XᵀX, ful
 inline constexpr const char* heldout_gram = "heldout_gram";  ///< the same over held-out images
 /// rows weighted by their importance (fisher_gram.hpp); where it is there, methods fit to it
 inline constexpr const char* weighted_gram = "weighted_gram";
+/// of the rows [x̃ x], order 2m: H̃ = X̃ᵀX̃, G = X̃ᵀX and H (paired_gram.hpp)
+inline constexpr const char* paired_gram = "paired_gram";
+inline constexpr const char* heldout_paired_gram = "heldout_paired_gram";
 }  // namespace statistic
 
 /**

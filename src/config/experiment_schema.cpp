@@ -177,10 +177,26 @@ void add_calibration(Schema<Config>& schema) {
                choice<CalibrationTransform>(
                    {{"eval", CalibrationTransform::eval}, {"train", CalibrationTransform::train}}));
     schema.add({.key = "calibration.inputs",
-                .meaning = "Network whose layer inputs are collected." +
+                .meaning = "Network whose layer inputs a method is fitted to: the full-precision "
+                           "one, or the one whose earlier layers are quantized already, layer "
+                           "after layer, each made to give the outputs of the full-precision one. "
+                           "Errors are reported on full-precision rows all the same." +
                            preset_note("calibration.inputs")},
                calibration(&CalibrationConfig::inputs),
-               choice<CalibrationInputs>({{"full_precision", CalibrationInputs::full_precision}}));
+               choice<CalibrationInputs>({{"full_precision", CalibrationInputs::full_precision},
+                                          {"quantized", CalibrationInputs::quantized}}));
+    schema.add({.key = "calibration.propagation",
+                .meaning = "With quantized inputs, the share of the error of earlier layers that a "
+                           "layer makes up for; null: for each layer the best of 0, 0.25, 0.5 and "
+                           "1 on held-out images."},
+               calibration(&CalibrationConfig::propagation), optional(number(0.0, 1.0)));
+    schema.add(
+        {.key = "calibration.precision",
+         .meaning = "Numbers that the network computes layer inputs in; their products are "
+                    "summed as ever. bfloat16 is faster where the CPU multiplies it, and "
+                    "errors are then measured on rounded inputs."},
+        calibration(&CalibrationConfig::precision),
+        choice<Precision>({{"float32", Precision::float32}, {"bfloat16", Precision::bfloat16}}));
     schema.add({.key = "calibration.rows_per_image",
                 .meaning = "Rows (tokens, patches of a convolution) that each layer takes of each "
                            "image, drawn by 'seed', layer and image; null: all.",

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "batched/batched_descent.hpp"
+#include "calibration/bfloat16_scope.hpp"
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
@@ -14,13 +16,6 @@
 namespace comq {
 
 namespace {
-
-std::unique_ptr<Method> make_round_to_nearest(QuantizationConfig config) {
-    config.method = "rtn";
-    config.grid = GridChoice::minmax;
-    config.scalar = 1.0;
-    return make_method(config);
-}
 
 std::vector<PlannedLayer> unfinished_layers(const LayerPlan& plan, const RunJournal& journal) {
     std::vector<PlannedLayer> rest;
@@ -50,7 +45,7 @@ LayerStage::LayerStage(const ExperimentConfig& config, const LoadedModel& model,
       keys_(keys),
       cache_(cache),
       device_(device),
-      method_(make_method(config.quantization)),
+      method_(make_method(config.quantization, descent_on(device))),
       round_to_nearest_(make_round_to_nearest(config.quantization)) {}
 
 void LayerStage::run(const LayerPlan& plan, RunJournal& journal, BadImages& bad, StageTimes& times,
@@ -118,6 +113,14 @@ std::vector<LayerStatistics> LayerStage::collect(const std::vector<Network::Laye
     if (config_.calibration.weighting == Weighting::fisher) {
         pass.weighting = FisherWeighting{config_.calibration.weighting_power,
                                          config_.calibration.weighting_share, config_.seed};
+    }
+    if (config_.calibration.precision == Precision::bfloat16) {
+        pass.bfloat16 = true;
+        if (device_.is_cpu() && !cpu_has_bfloat16()) {
+            spdlog::warn(
+                "calibration.precision: this CPU does not multiply bfloat16, so it is slower than "
+                "float32 here");
+        }
     }
     auto statistics =
         collect_statistics(*model_.network, layers, pass, device_, work.bad, work.stop);

@@ -26,14 +26,29 @@ int64_t grid_bytes(const LayerRecord& record) {
 
 }  // namespace
 
+std::unique_ptr<Method> make_round_to_nearest(QuantizationConfig config) {
+    config.method = "rtn";
+    config.grid = GridChoice::minmax;
+    config.scalar = 1.0;
+    return make_method(config);
+}
+
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
                            const Method& method, const Method& round_to_nearest) {
+    const auto solve = [&](MatrixView<const float> weight) {
+        return solve_layer(method, planned.entry.layer->name(), weight, statistics, planned.bits);
+    };
+    return quantize_layer(planned, statistics, solve, round_to_nearest);
+}
+
+LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
+                           const LayerSolver& solve, const Method& round_to_nearest) {
     const QuantizableLayer& layer = *planned.entry.layer;
     const auto weight_tensor = layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
     const MatrixView<const float> weight(weight_tensor.data_ptr<float>(), layer.out_features(),
                                          layer.in_features());
     const auto start = std::chrono::steady_clock::now();
-    const Solution solution = solve_layer(method, layer.name(), weight, statistics, planned.bits);
+    const Solution solution = solve(weight);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
 
     const auto& grams = statistics.grams.at(statistic::gram);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+
 #include "calibration/statistics.hpp"
 #include "experiment/layer_plan.hpp"
 #include "quantization/method.hpp"
@@ -7,10 +10,20 @@
 
 namespace comq {
 
+/** What quantizes a layer whose float weight is `weight` [out, m]. */
+using LayerSolver = std::function<Solution(MatrixView<const float> weight)>;
+
 /**
- * Quantizes one layer from its statistics and measures it. `round_to_nearest` gives the error that
- * is reported beside the method's own. All errors are on plain full-precision rows.
+ * Quantizes one layer with `solve` and measures it. `round_to_nearest` gives the error that is
+ * reported beside the method's own. All errors are on plain full-precision rows.
  */
+LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
+                           const LayerSolver& solve, const Method& round_to_nearest);
+
+/** Rounding to nearest on the grid of `config` as it is before any search or clipping. */
+std::unique_ptr<Method> make_round_to_nearest(QuantizationConfig config);
+
+/** The same with a method that solves from `statistics`. */
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
                            const Method& method, const Method& round_to_nearest);
 

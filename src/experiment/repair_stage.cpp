@@ -43,6 +43,14 @@ void RepairStage::before_calibration() {
            "BatchNorms folded", "fold_batch_norm");
 }
 
+std::shared_ptr<Network> RepairStage::original() const {
+    auto network = load_model(experiment_.model, device_).network;
+    if (config_.fold_batch_norm) {
+        fold_batch_norm(*network, model_.description->preprocessing.crop);
+    }
+    return network;
+}
+
 bool RepairStage::repairs_after_quantization() const {
     return config_.bias_correction || config_.reestimate_batch_norm || uses_gradients();
 }
@@ -71,10 +79,7 @@ void RepairStage::after_quantization(RunJournal& journal, BadImages& bad,
 
 void RepairStage::repair(BadImages& bad, const std::atomic<bool>& stop) {
     Network& network = *model_.network;
-    const auto original = load_model(experiment_.model, device_).network;
-    if (config_.fold_batch_norm) {
-        fold_batch_norm(*original, model_.description->preprocessing.crop);
-    }
+    const auto original = this->original();
     const RepairImages images{images_.calibration_source.get(),
                               select_repair_images(experiment_, images_),
                               model_.description->preprocessing, config_.batch_size};

@@ -24,6 +24,9 @@ class RepairStage {
     /** `repair.fold_batch_norm`, on the network as loaded. */
     void before_calibration();
 
+    /** A second copy of the network as calibration sees it: float weights, folded or not. */
+    std::shared_ptr<Network> original() const;
+
     /**
      * The others, on the network with its quantized weights installed. What they change is stored
      * in `journal`, and taken from there where an earlier run stored it.

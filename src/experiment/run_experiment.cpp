@@ -17,6 +17,7 @@
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/layer_stage.hpp"
 #include "experiment/predict.hpp"
+#include "experiment/propagation_stage.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/repair_stage.hpp"
 #include "experiment/setup.hpp"
@@ -202,8 +203,13 @@ class Run {
     }
 
     void quantize() {
-        LayerStage stage(config_, model_, images_, keys_, cache_, device_);
-        stage.run(plan_, *journal_, bad_calibration_, times_, interrupt_requested());
+        if (config_.calibration.inputs == CalibrationInputs::quantized) {
+            PropagationStage stage(config_, model_, repair_.original(), images_, device_);
+            stage.run(plan_, *journal_, bad_calibration_, times_, interrupt_requested());
+        } else {
+            LayerStage stage(config_, model_, images_, keys_, cache_, device_);
+            stage.run(plan_, *journal_, bad_calibration_, times_, interrupt_requested());
+        }
         for (const auto& planned : plan_.layers) {
             auto finished = journal_->layer(planned.entry.layer->name());
             install_weight(*planned.entry.layer, finished->record);
@@ -252,6 +258,7 @@ class Run {
 
 RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) {
     check_paths(loaded);
+    check_propagation(loaded.config);
     set_torch_threads(resolved_threads(loaded.config.resources));
     try {
         return Run(loaded, options).execute();

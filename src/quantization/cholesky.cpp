@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t block = 64;
 using DoubleVector = double __attribute__((vector_size(32)));
 constexpr int64_t lanes = 4;
+constexpr int64_t vectors = 4;  ///< side by side
 
 /** Columns [first, end) of the rows [first, end), whose earlier columns are accounted for. */
 bool factor_diagonal(Matrix<double>& a, int64_t first, int64_t end) {
@@ -42,7 +43,6 @@ void solve_row(Matrix<double>& a, int64_t i, int64_t first, int64_t end) {
 /** row[j] −= Σ_k left[k]·panel[k, j] for `count` columns; `panel` is [block, stride]. */
 COMQ_VECTOR_CLONES void subtract_products(const double* left, const double* panel, int64_t stride,
                                           int64_t count, double* row) {
-    constexpr int64_t vectors = 4;
     int64_t j = 0;
     for (; j + vectors * lanes <= count; j += vectors * lanes) {
         DoubleVector sum[vectors] = {};
@@ -68,6 +68,34 @@ COMQ_VECTOR_CLONES void subtract_products(const double* left, const double* pane
     }
 }
 
+/** y ← L⁻¹y, then y ← L⁻ᵀy of lanes·vectors right sides: each L_ij loaded serves them all. `y` is
+ *  [m, vectors]. */
+COMQ_VECTOR_CLONES void substitute(const Matrix<double>& lower, DoubleVector* y) {
+    const int64_t m = lower.rows();
+    for (int64_t i = 0; i < m; ++i) {
+        const double* row = lower.row(i);
+        DoubleVector sum[vectors];
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < vectors; ++v) sum[v] = y[i * vectors + v];
+        for (int64_t j = 0; j < i; ++j) {
+#pragma GCC unroll 4
+            for (int64_t v = 0; v < vectors; ++v) sum[v] -= y[j * vectors + v] * row[j];
+        }
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < vectors; ++v) y[i * vectors + v] = sum[v] / row[i];
+    }
+    for (int64_t i = m - 1; i >= 0; --i) {
+        const double* row = lower.row(i);
+        DoubleVector own[vectors];
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < vectors; ++v) own[v] = y[i * vectors + v] /= row[i];
+        for (int64_t j = 0; j < i; ++j) {
+#pragma GCC unroll 4
+            for (int64_t v = 0; v < vectors; ++v) y[j * vectors + v] -= own[v] * row[j];
+        }
+    }
+}
+
 }  // namespace
 
 bool factor_cholesky(Matrix<double>& a) {
@@ -89,6 +117,26 @@ bool factor_cholesky(Matrix<double>& a) {
     }
     for (int64_t i = 0; i < m; ++i) std::fill(a.row(i) + i + 1, a.row(i) + m, 0.0);
     return true;
+}
+
+void solve_cholesky(const Matrix<double>& lower, Matrix<double>& right_sides) {
+    const int64_t m = lower.rows();
+    constexpr int64_t at_once = lanes * vectors;
+    const int64_t blocks = (right_sides.rows() + at_once - 1) / at_once;
+    tbb::parallel_for(int64_t{0}, blocks, [&](int64_t b) {
+        const int64_t first = b * at_once;
+        const int64_t count = std::min(at_once, right_sides.rows() - first);
+        AlignedVector<DoubleVector> y(static_cast<std::size_t>(m * vectors), DoubleVector{});
+        for (int64_t l = 0; l < count; ++l) {
+            const double* row = right_sides.row(first + l);
+            for (int64_t i = 0; i < m; ++i) y[i * vectors + l / lanes][l % lanes] = row[i];
+        }
+        substitute(lower, y.data());
+        for (int64_t l = 0; l < count; ++l) {
+            double* row = right_sides.row(first + l);
+            for (int64_t i = 0; i < m; ++i) row[i] = y[i * vectors + l / lanes][l % lanes];
+        }
+    });
 }
 
 }  // namespace comq

@@ -11,4 +11,7 @@ namespace comq {
  */
 bool factor_cholesky(Matrix<double>& a);
 
+/** Replaces each row b of `right_sides` [n, m] by the x with L·Lᵀ·x = b. Rows in parallel. */
+void solve_cholesky(const Matrix<double>& lower, Matrix<double>& right_sides);
+
 }  // namespace comq

@@ -25,6 +25,8 @@ const std::vector<LayerColumn>& layer_columns() {
         {"weight_error", &Layer::weight_error, "1", "||W-Wq||_F / ||W||_F"},
         {"sweeps", &Layer::sweeps, "1", "sweeps over the codes"},
         {"seconds", &Layer::seconds, "s", "time of solving, without calibration"},
+        {"propagation", &Layer::propagation, "1",
+         "strength a of error propagation; NaN where inputs are those of the float network", 1},
     };
     return columns;
 }

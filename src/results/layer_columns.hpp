@@ -18,9 +18,10 @@ struct LayerColumn {
     Field field;
     std::string units;        ///< "1": a pure number; empty: text
     std::string description;  ///< one line
+    int minor = 0;            ///< minor version of the schema that added it
 };
 
-/** Schema 1, in the order of results/README.md; `name` comes first. */
+/** Schema 1.1, in the order of results/README.md; `name` comes first. */
 const std::vector<LayerColumn>& layer_columns();
 
 /** The column `name`, or null. */

@@ -169,6 +169,7 @@ void read_layers(const Reader& reader, const Hdf5Group& group, std::vector<Layer
     reader.column(group, "name", names);
     layers.resize(names.size());
     for (const LayerColumn& column : layer_columns()) {
+        if (column.minor > 0 && !group.contains(column.name)) continue;
         std::visit(
             [&](auto field) {
                 std::vector<std::decay_t<decltype(layers.front().*field)>> values;

@@ -40,6 +40,7 @@ struct LayerRecord {
     double weight_error = not_measured;            ///< ‖W − Wq‖_F / ‖W‖_F
     int64_t sweeps = 0;                            ///< sweeps over the codes that were done
     double seconds = 0;                            ///< of solving, without calibration
+    double propagation = not_measured;             ///< strength of error propagation; NaN: none
 
     HostTensor bit_code;    ///< [out, m] u8
     HostTensor scale;       ///< [out, scale groups] f32

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <atomic>
+#include <string>
+
+#include "calibration/gram_accumulator.hpp"
+#include "calibration/statistics.hpp"
+#include "models/layers.hpp"
+
+namespace comq {
+
+/**
+ * Sums the rows of one layer in two networks side by side: the Gram of the rows [x̃ x], x̃ being
+ * the input in the partly quantized network and x that in the full-precision one. One triangle of
+ * order 2m holds H̃ = X̃ᵀX̃, G = X̃ᵀX and H = XᵀX, and costs no more than the three apart.
+ */
+class PairedGramCollector {
+  public:
+    explicit PairedGramCollector(const QuantizableLayer& layer);
+
+    /** Adds the inputs of one batch. Thread-safe; the sum does not depend on the order. */
+    void add(const torch::Tensor& quantized_input, const torch::Tensor& full_precision_input);
+
+    /**
+     * Moves the sum into `statistics` as `paired_name`, and H again as `plain_name`. Throws
+     * InputError naming the layer when an input was NaN or infinite.
+     */
+    void take(const std::string& paired_name, const std::string& plain_name,
+              LayerStatistics& statistics);
+
+  private:
+    const QuantizableLayer& layer_;
+    GramAccumulator gram_;
+    std::atomic<int64_t> rows_ = 0;
+};
+
+}  // namespace comq

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/statistics.hpp"
+#include "data/loader.hpp"
+#include "experiment/activation_spool.hpp"
+#include "experiment/layer_plan.hpp"
+#include "experiment/setup.hpp"
+#include "experiment/stage_times.hpp"
+#include "quantization/method.hpp"
+#include "results/run_journal.hpp"
+
+namespace comq {
+
+/** Throws UsageError for choices that do not go with `calibration.inputs: quantized`. */
+void check_propagation(const ExperimentConfig& config);
+
+/**
+ * Quantizes the layers of a plan one after the other in the order in which they run, each fitted to
+ * the inputs that it sees once the layers before it are quantized (quantization/propagation.hpp).
+ * The full-precision and the quantized network go side by side through one block at a time; what
+ * they hand to the next block is spooled to disk.
+ */
+class PropagationStage {
+  public:
+    /**
+     * `original` is a second copy of `model.network`, whose weights are quantized as the run goes.
+     * `config` has passed check_propagation.
+     */
+    PropagationStage(const ExperimentConfig& config, const LoadedModel& model,
+                     std::shared_ptr<Network> original, const RunImages& images,
+                     torch::Device device);
+
+    /**
+     * On return `journal` has all layers of `plan`, and the network their weights. Throws
+     * Interrupted when `stop` is set; what is stored then stays.
+     */
+    void run(const LayerPlan& plan, RunJournal& journal, BadImages& bad, StageTimes& times,
+             const std::atomic<bool>& stop);
+
+  private:
+    struct Work;
+
+    void spool_images(Work& work) const;
+    std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size_t block,
+                                                    const Work& work) const;
+    LayerStatistics collect(const PlannedLayer& planned, Work& work) const;
+    LayerRecord solve(const PlannedLayer& planned, const LayerStatistics& statistics) const;
+    void advance(std::size_t block, Work& work) const;
+
+    const ExperimentConfig& config_;
+    const LoadedModel& model_;
+    std::shared_ptr<Network> original_;
+    const RunImages& images_;
+    torch::Device device_;
+    std::unique_ptr<Method> method_;
+    std::unique_ptr<Method> round_to_nearest_;
+};
+
+}  // namespace comq

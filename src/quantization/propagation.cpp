@@ -1,0 +1,156 @@
+#include "quantization/propagation.hpp"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "quantization/cholesky.hpp"
+#include "quantization/layer_error.hpp"
+#include "quantization/layer_solver.hpp"
+
+namespace comq {
+namespace {
+
+constexpr double damping = 0.01;
+
+/** H̃, the Gram of the first m of the 2m coordinates. */
+PackedTriangle quantized_part(const PackedTriangle& paired) {
+    PackedTriangle gram(paired.order() / 2);
+    std::copy_n(paired.values().begin(), gram.values().size(), gram.values().begin());
+    return gram;
+}
+
+/** H̃ + λI in Cholesky factors; more damping where that is not positive definite. */
+Matrix<double> damped_factor(const PackedTriangle& gram) {
+    const int64_t m = gram.order();
+    double mean = 0.0;
+    for (int64_t i = 0; i < m; ++i) mean += gram.row(i)[i] / static_cast<double>(m);
+    if (mean <= 0.0) mean = 1.0;  // nothing was ever active: any target is as good
+    for (double share = damping;; share *= 10) {
+        Matrix<double> factor = gram.unpacked();
+        for (int64_t i = 0; i < m; ++i) factor(i, i) += share * mean;
+        if (factor_cholesky(factor)) return factor;
+    }
+}
+
+/** (G − H̃)w of each channel, [n, m]. */
+Matrix<double> input_change(const PackedTriangle& paired, MatrixView<const float> weight) {
+    const int64_t m = weight.cols;
+    const Matrix<double> whole = paired.unpacked();
+    Matrix<double> change(weight.rows, m);
+    tbb::parallel_for(int64_t{0}, weight.rows, [&](int64_t j) {
+        for (int64_t i = 0; i < m; ++i) {
+            const auto w = static_cast<double>(weight(j, i));
+            // Row m + i holds x_i·x̃, which is column i of G.
+            const double* cross = whole.row(m + i);
+            const double* own = whole.row(i);
+            double* sums = change.row(j);
+            for (int64_t k = 0; k < m; ++k) sums[k] += w * (cross[k] - own[k]);
+        }
+    });
+    return change;
+}
+
+/** The part of a whole layer's `values` that belongs to group g. */
+template <typename T>
+MatrixView<T> group_of(MatrixView<T> values, int64_t g, int64_t groups) {
+    const int64_t channels = values.rows / groups;
+    return {values.row(g * channels), channels, values.cols, values.stride};
+}
+
+Matrix<float> layer_target(const std::vector<PackedTriangle>& paired,
+                           MatrixView<const float> weight, double strength) {
+    const auto groups = std::ssize(paired);
+    Matrix<float> target(weight.rows, weight.cols);
+    tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
+        const Matrix<float> part =
+            propagated_target(paired[g], group_of(weight, g, groups), strength);
+        std::copy_n(part.data(), part.rows() * part.cols(), target.row(g * part.rows()));
+    });
+    return target;
+}
+
+double layer_error(const std::vector<PackedTriangle>& paired, MatrixView<const float> weight,
+                   const QuantizedWeight& quantized) {
+    const Matrix<float> levels = dequantize(quantized);
+    const auto groups = std::ssize(paired);
+    double error = 0.0;
+    for (int64_t g = 0; g < groups; ++g) {
+        error += propagated_error(paired[g], group_of(weight, g, groups),
+                                  group_of(levels.view(), g, groups));
+    }
+    return error;
+}
+
+}  // namespace
+
+Matrix<float> propagated_target(const PackedTriangle& paired, MatrixView<const float> weight,
+                                double strength) {
+    assert(paired.order() == 2 * weight.cols);
+    Matrix<float> target(weight.rows, weight.cols);
+    Matrix<double> shift(weight.rows, weight.cols);
+    if (strength != 0.0) {
+        shift = input_change(paired, weight);
+        solve_cholesky(damped_factor(quantized_part(paired)), shift);
+    }
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        for (int64_t i = 0; i < weight.cols; ++i) {
+            target(j, i) =
+                static_cast<float>(static_cast<double>(weight(j, i)) + strength * shift(j, i));
+        }
+    }
+    return target;
+}
+
+double propagated_error(const PackedTriangle& paired, MatrixView<const float> weight,
+                        MatrixView<const float> quantized) {
+    // The rows [x̃ x] times (−wq, w).
+    const int64_t m = weight.cols;
+    Matrix<float> both(weight.rows, 2 * m);
+    for (int64_t j = 0; j < weight.rows; ++j) {
+        for (int64_t i = 0; i < m; ++i) {
+            both(j, i) = -quantized(j, i);
+            both(j, m + i) = weight(j, i);
+        }
+    }
+    double error = 0.0;
+    for (const double energy : channel_energies(paired, both.view())) error += energy;
+    return error;
+}
+
+PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
+                                    MatrixView<const float> weight,
+                                    const LayerStatistics& statistics, int bits,
+                                    std::optional<double> strength) {
+    const auto& paired = statistics.grams.at(statistic::paired_gram);
+    LayerStatistics seen;
+    seen.in_features = statistics.in_features;
+    seen.groups = statistics.groups;
+    for (const auto& triangle : paired) {
+        seen.grams[statistic::gram].push_back(quantized_part(triangle));
+    }
+    const auto solve = [&](double a) {
+        const Matrix<float> target = layer_target(paired, weight, a);
+        return PropagatedSolution{solve_layer(method, layer, target.view(), seen, bits), a};
+    };
+    if (strength) return solve(*strength);
+
+    const auto& held_out = statistics.grams.at(statistic::heldout_paired_gram);
+    PropagatedSolution best;
+    double least = std::numeric_limits<double>::infinity();
+    for (const double a : propagation_strengths) {
+        PropagatedSolution candidate = solve(a);
+        const double error = layer_error(held_out, weight, candidate.solution.weight);
+        if (error < least) {
+            least = error;
+            best = std::move(candidate);
+        }
+    }
+    return best;
+}
+
+}  // namespace comq

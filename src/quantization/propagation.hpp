@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "calibration/statistics.hpp"
+#include "core/matrix.hpp"
+#include "quantization/method.hpp"
+#include "quantization/quantized_weight.hpp"
+
+namespace comq {
+
+/**
+ * Error propagation: a layer of a partly quantized network sees inputs X̃ that already carry the
+ * errors of earlier layers, and can make up for them. ‖XW − X̃Wq‖² is least, over float weights, at
+ * w' = H̃⁻¹Gw; a method is then given H̃ as its Gram and the target
+ *
+ *     w + a·(w' − w),  w' − w = (H̃ + λI)⁻¹(G − H̃)w,  λ = 1% of the mean of H̃'s diagonal,
+ *
+ * as its weight. a = 1 is the correction of Qronos (arXiv 2505.11695) and GPTAQ (arXiv 2504.02692);
+ * a = 0 fits the float weight on the rows that the quantized network sees. Full strength fits the
+ * calibration images better than others, so `a` can be chosen on held-out rows.
+ */
+struct PropagatedSolution {
+    Solution solution;
+    double strength = 0.0;  ///< a
+};
+
+/** Strengths among which held-out rows choose. */
+inline constexpr double propagation_strengths[] = {0.0, 0.25, 0.5, 1.0};
+
+/**
+ * Quantizes a whole layer from statistic::paired_gram, as solve_layer does from the plain Gram.
+ * Without a `strength` the one of propagation_strengths is taken whose ‖XW − X̃Wq‖ on
+ * statistic::heldout_paired_gram is least. Throws what Method::solve throws.
+ */
+PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
+                                    MatrixView<const float> weight,
+                                    const LayerStatistics& statistics, int bits,
+                                    std::optional<double> strength);
+
+/** w + a·(w' − w) of every channel of one group; `paired` is of order 2m. */
+Matrix<float> propagated_target(const PackedTriangle& paired, MatrixView<const float> weight,
+                                double strength);
+
+/** ‖XW − X̃Wq‖² of one group, as wᵀHw − 2·wqᵀGw + wqᵀH̃wq summed over its channels. */
+double propagated_error(const PackedTriangle& paired, MatrixView<const float> weight,
+                        MatrixView<const float> quantized);
+
+}  // namespace comq

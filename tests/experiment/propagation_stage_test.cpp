@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.hpp"
+#include "experiment/activation_spool.hpp"
+#include "experiment/runs.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+RunRecord propagated_run(const std::string& network, std::vector<std::string> overrides) {
+    overrides.insert(overrides.end(), {"calibration.inputs=quantized", "calibration.images=64",
+                                       "calibration.holdout=24", "evaluation.images=100"});
+    return test::run_shipped("demo_" + network + "_4bit", test::temporary_folder(), overrides);
+}
+
+}  // namespace
+
+TEST_CASE("the first layer of a propagated run is that of a plain one, later ones differ") {
+    const std::string network = GENERATE("vit", "cnn");
+    const auto plain = test::run_shipped("demo_" + network + "_4bit", test::temporary_folder(),
+                                         {"calibration.images=64", "calibration.holdout=24",
+                                          "evaluation.images=100", "quantization.bits=3"});
+    const auto propagated =
+        propagated_run(network, {"quantization.bits=3", "calibration.propagation=0.5"});
+    REQUIRE(propagated.layers.size() == plain.layers.size());
+    const auto same_codes = [&](std::size_t i) {
+        return std::ranges::equal(plain.layers[i].bit_code.bytes(),
+                                  propagated.layers[i].bit_code.bytes());
+    };
+    CHECK(same_codes(0));
+    CHECK_FALSE(same_codes(plain.layers.size() - 1));
+    for (const auto& layer : propagated.layers) {
+        CHECK(layer.propagation == 0.5);
+        CHECK(layer.relative_error < 1.0);
+        CHECK(layer.heldout_relative_error < 1.0);
+    }
+    CHECK(std::isnan(plain.layers.front().propagation));
+    // Errors are those on full-precision rows in both.
+    CHECK(propagated.layers.front().rtn_relative_error ==
+          Approx(plain.layers.front().rtn_relative_error).epsilon(1e-6));
+}
+
+TEST_CASE("without a strength each layer has one of the offered ones") {
+    const auto run = propagated_run("vit", {"quantization.bits=2"});
+    for (const auto& layer : run.layers) {
+        CHECK((layer.propagation == 0.0 || layer.propagation == 0.25 || layer.propagation == 0.5 ||
+               layer.propagation == 1.0));
+    }
+}
+
+TEST_CASE("what does not go with quantized inputs is refused before anything is read") {
+    const auto folder = test::temporary_folder();
+    const auto refuse = [&](const std::vector<std::string>& overrides, const std::string& why) {
+        auto all = overrides;
+        all.emplace_back("calibration.inputs=quantized");
+        CHECK_THROWS_WITH(test::run_shipped("demo_vit_4bit", folder, all), ContainsSubstring(why));
+    };
+    refuse({}, "set calibration.holdout");
+    refuse({"calibration.holdout=8", "calibration.weighting=fisher"}, "calibration.weighting");
+    refuse({"calibration.holdout=8", "calibration.rows_per_image=4"}, "calibration.rows_per_image");
+    refuse({"calibration.holdout=8", "calibration.precision=bfloat16"}, "calibration.precision");
+}
+
+TEST_CASE("a spool gives back what was stored and leaves nothing behind") {
+    const auto folder = test::temporary_folder() / "spool";
+    fs::create_directories(folder);
+    std::FILE* stale = std::fopen((folder / "full_precision-0").c_str(), "w");
+    REQUIRE(stale != nullptr);
+    std::fclose(stale);
+    {
+        ActivationSpool spool(folder);
+        CHECK_FALSE(spool.contains("full_precision", 0));
+        const auto activation = torch::randn({2, 3, 4}).transpose(0, 1);
+        spool.store("full_precision", 0, torch::zeros({5}));
+        spool.store("full_precision", 0, activation);
+        CHECK(spool.contains("full_precision", 0));
+        CHECK(torch::equal(spool.load("full_precision", 0), activation));
+        fs::resize_file(folder / "full_precision-0", 4);
+        CHECK_THROWS_AS(spool.load("full_precision", 0), Failure);
+    }
+    CHECK_FALSE(fs::exists(folder));
+}
