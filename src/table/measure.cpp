@@ -14,6 +14,15 @@ Measurement percentage(double percent, int64_t images) {
     return {percent, 100 * std::sqrt(share * (1 - share) / static_cast<double>(images))};
 }
 
+/** Mean over layers; NaN where no images were held out. */
+double heldout_squared_error(const std::vector<LayerRecord>& layers) {
+    double sum = 0;
+    for (const auto& layer : layers) {
+        sum += layer.heldout_relative_error * layer.heldout_relative_error;
+    }
+    return sum / static_cast<double>(layers.size());
+}
+
 /** Of the stages named `name`, or of all when it is empty; a stage may have several parts. */
 double seconds_of(const RunRecord& run, std::string_view name) {
     double sum = 0;
@@ -32,6 +41,7 @@ const std::vector<MeasureInfo>& measures() {
         {Measure::agreement, "agreement", true, false, 2},
         {Measure::full_precision, "full_precision", true, false, 2},
         {Measure::squared_error, "mean_squared_relative_error", false, false, 5},
+        {Measure::heldout_squared_error, "mean_squared_heldout_error", false, false, 4},
         {Measure::average_bits, "average_bits", false, false, 2},
         {Measure::calibration_seconds, "calibration_seconds", false, true, 2},
         {Measure::solve_seconds, "solve_seconds", false, true, 2},
@@ -66,6 +76,8 @@ std::optional<Measurement> measured(Measure measure, const RunRecord& run) {
             return percentage(*run.agreement, run.quantized->images);
         case Measure::squared_error:
             return of(mean_squared_relative_error(run.layers));
+        case Measure::heldout_squared_error:
+            return of(heldout_squared_error(run.layers));
         case Measure::average_bits:
             if (run.layers.empty()) return std::nullopt;
             return of(run.model_size.average_bits_with_scales);

@@ -15,7 +15,8 @@ enum class Measure {
     top5,
     agreement,
     full_precision,
-    squared_error,  ///< mean_squared_relative_error
+    squared_error,          ///< mean_squared_relative_error
+    heldout_squared_error,  ///< the same on held-out images
     average_bits,
     calibration_seconds,
     solve_seconds,

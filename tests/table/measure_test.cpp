@@ -19,6 +19,14 @@ TEST_CASE("measures of a run") {
     CHECK(measured(Measure::total_seconds, run)->value == 2.25);
 }
 
+TEST_CASE("the error on held-out images is a measure where there were some") {
+    RunRecord run = test::record_of({});
+    for (auto& layer : run.layers) layer.heldout_relative_error = not_measured;
+    CHECK_FALSE(measured(Measure::heldout_squared_error, run).has_value());
+    for (auto& layer : run.layers) layer.heldout_relative_error = 0.5;
+    CHECK(measured(Measure::heldout_squared_error, run)->value == 0.25);
+}
+
 TEST_CASE("a run without quantization has only the float network's accuracy") {
     const RunRecord run = test::record_of({.overrides = {"quantization.method=none"}});
     CHECK(measured(Measure::full_precision, run).has_value());
