@@ -97,8 +97,8 @@ double decoding_seconds(const ExperimentConfig& config, int64_t images) {
     });
 }
 
-void against_floor(bool quick, const fs::path& folder, nlohmann::ordered_json& figures) {
-    const int threads = thread_count();
+void against_floor(bool quick, int threads, const fs::path& folder,
+                   nlohmann::ordered_json& figures) {
     const auto config = deit_tiny(64, 8, threads, folder / "run.h5").config;
     const Cost cost = cost_of_an_image(config);
     const double product_rate = layer_product_rate(192, 768, threads);
@@ -147,9 +147,9 @@ void memory_growth(const fs::path& programs, const fs::path& folder,
     figures["memory_growth_64_to_448_images"] = many / few;
 }
 
-void evaluation_rate(const fs::path& folder, nlohmann::ordered_json& figures) {
+void evaluation_rate(int threads, const fs::path& folder, nlohmann::ordered_json& figures) {
     constexpr int64_t images = 500;
-    auto config = deit_tiny(64, images, thread_count(), folder / "evaluation.h5");
+    auto config = deit_tiny(64, images, threads, folder / "evaluation.h5");
     config.config.quantization.method = "none";
     double seconds = 1e9;
     for (int i = 0; i < 2; ++i) {
@@ -167,8 +167,9 @@ void measure_pipeline(bool quick, const fs::path& programs, nlohmann::ordered_js
     Progress::set_quiet(true);
     const fs::path folder = fs::temp_directory_path() / fmt::format("comq-bench-{}", ::getpid());
     fs::create_directories(folder);
-    against_floor(quick, folder, figures);
-    evaluation_rate(folder, figures);
+    const int threads = thread_count();  // a run changes it
+    against_floor(quick, threads, folder, figures);
+    evaluation_rate(threads, folder, figures);
     memory_growth(programs, folder, figures);
     fs::remove_all(folder);
 }
