@@ -1,10 +1,14 @@
 #include "bench/measurements.hpp"
 
+#include <fmt/format.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <chrono>
+#include <fstream>
 #include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/errors.hpp"
@@ -22,6 +26,15 @@ double rate_of_products(const torch::Tensor& a, const torch::Tensor& b, int thre
     const double seconds =
         best_seconds(repeats, [&] { tbb::parallel_for(0, tasks, [&](int) { torch::mm(a, b); }); });
     return 2.0 * tasks * static_cast<double>(a.size(0) * a.size(1) * b.size(1)) / seconds;
+}
+
+/** Most memory that a living process has held at once, in bytes; 0 once it has ended. */
+int64_t high_water_mark(pid_t process) {
+    std::ifstream status(fmt::format("/proc/{}/status", process));
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -60,9 +73,15 @@ torch::Tensor random_rows(int64_t rows, int64_t m, uint64_t seed) {
 }
 
 int64_t peak_memory_of(const std::vector<std::string>& arguments) {
+    // Not wait4's ru_maxrss: what the parent held when the child began counts in it.
     test::ChildProcess child(arguments, "/dev/null");
+    int64_t peak = 0;
+    while (child.running()) {
+        peak = std::max(peak, high_water_mark(child.pid()));
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     if (child.wait() != 0) throw Failure("{}: failed", arguments[0]);
-    return child.peak_memory();
+    return peak;
 }
 
 }  // namespace comq::bench

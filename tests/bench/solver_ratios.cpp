@@ -83,7 +83,7 @@ void against_explicit(bool quick, nlohmann::ordered_json& figures) {
     const auto config = authors_config();
     const auto method = make_method(config);
     Solution solution;
-    const double ours = best_seconds(3, [&] {
+    const double ours = best_seconds(10, [&] {
         solution = solve_layer(*method, "benchmark", layer.weight(), layer.collect(), config.bits);
     });
     // The authors' program lets LibTorch use every core in each operation.
@@ -112,10 +112,10 @@ void gram_rates(bool quick, nlohmann::ordered_json& figures) {
     fmt::print("\n{:>6}{:>18}{:>18}{:>12}\n", "m", "Gram, GFLOP/s", "SGEMM, GFLOP/s", "fraction");
     for (const int64_t m : {192, 384, 768, 1024, 3072}) {
         if (quick && m > 768) break;
-        BenchLayer layer(m, 8, micro_batch_rows * 4 * threads);
+        BenchLayer layer(m, 8, micro_batch_rows * 16 * threads);
         const double operations =
             static_cast<double>(layer.inputs.size(0)) * static_cast<double>(m * (m + 1));
-        const double gram = operations / best_seconds(3, [&] { layer.collect(); });
+        const double gram = operations / best_seconds(5, [&] { layer.collect(); });
         const double sgemm = sgemm_rate(m, threads);
         fmt::print("{:>6}{:>18.1f}{:>18.1f}{:>12.2f}\n", m, gram * 1e-9, sgemm * 1e-9,
                    gram / sgemm);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,15 +33,8 @@ ChildProcess::~ChildProcess() {
     wait();
 }
 
-void ChildProcess::collect(int options) {
-    struct rusage usage {};
-    if (ended_ || ::wait4(pid_, &status_, options, &usage) != pid_) return;
-    ended_ = true;
-    peak_memory_ = static_cast<int64_t>(usage.ru_maxrss) * 1024;
-}
-
 bool ChildProcess::running() {
-    collect(WNOHANG);
+    if (!ended_) ended_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;
     return !ended_;
 }
 
@@ -51,7 +43,7 @@ void ChildProcess::signal(int number) const {
 }
 
 int ChildProcess::wait() {
-    collect(0);
+    if (!ended_) ended_ = ::waitpid(pid_, &status_, 0) == pid_;
     return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
 }
 

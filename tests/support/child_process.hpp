@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -18,20 +17,16 @@ class ChildProcess {
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
 
+    pid_t pid() const { return pid_; }
     bool running();
     void signal(int number) const;
     /** The exit code, or 128 + the number of the signal that ended it. */
     int wait();
-    /** Most resident memory that it had, in bytes; once it has ended. */
-    int64_t peak_memory() const { return peak_memory_; }
 
   private:
-    void collect(int options);
-
     pid_t pid_ = -1;
     int status_ = 0;
     bool ended_ = false;
-    int64_t peak_memory_ = 0;
 };
 
 std::string text_of(const std::filesystem::path& file);
