@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/errors.hpp"
 #include "core/threads.hpp"
@@ -96,8 +98,8 @@ bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indic
     const Loader loader{source, indices, preprocessing, batch_size, bad_images, options};
     const int64_t batches = loader.batches();
     int64_t next = 0;
-    // A filter's output is copied inside TBB, hence the pointer.
-    using BatchPointer = std::shared_ptr<ImageBatch>;
+    // Filters hand on numbers, since TBB loses what they hand on when an exception ends the loop.
+    std::vector<std::optional<ImageBatch>> loaded(static_cast<std::size_t>(batches));
 
     const auto number_batches = [&](tbb::flow_control& control) -> int64_t {
         const bool stopped = options.stop != nullptr && options.stop->load();
@@ -108,10 +110,12 @@ bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indic
         return next++;
     };
     const auto load_batch = [&](int64_t number) {
-        return std::make_shared<ImageBatch>(loader.load(number));
+        loaded[static_cast<std::size_t>(number)] = loader.load(number);
+        return number;
     };
-    const auto consume_batch = [&](const BatchPointer& batch) {
-        if (!batch->indices.empty()) consume(std::move(*batch));
+    const auto consume_batch = [&](int64_t number) {
+        ImageBatch batch = *std::exchange(loaded[static_cast<std::size_t>(number)], std::nullopt);
+        if (!batch.indices.empty()) consume(std::move(batch));
     };
     const auto consume_mode = options.consume == Consume::parallel
                                   ? tbb::filter_mode::parallel
@@ -119,8 +123,8 @@ bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indic
     tbb::parallel_pipeline(
         static_cast<std::size_t>(thread_count()) + 1,
         tbb::make_filter<void, int64_t>(tbb::filter_mode::serial_in_order, number_batches) &
-            tbb::make_filter<int64_t, BatchPointer>(tbb::filter_mode::parallel, load_batch) &
-            tbb::make_filter<BatchPointer, void>(consume_mode, consume_batch));
+            tbb::make_filter<int64_t, int64_t>(tbb::filter_mode::parallel, load_batch) &
+            tbb::make_filter<int64_t, void>(consume_mode, consume_batch));
     return next == batches;
 }
 
