@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
     app.add_option("SPEC", arguments.spec, "table (.yaml), described in experiments/README.md")
         ->required();
     app.add_option("--format", arguments.format, "md, latex, csv or html")
-        ->transform(CLI::CheckedTransformer(formats))
+        ->transform(CLI::CheckedTransformer(formats).description("{md,latex,csv,html}"))
         ->default_str("md");
     app.add_option("-o,--output", arguments.output, "file to write instead of the terminal");
     app.add_option("--results", arguments.results,
