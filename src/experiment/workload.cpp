@@ -64,6 +64,35 @@ std::string shape_of(const QuantizableLayer& layer) {
     return format_shape(layer.weight().sizes().vec());
 }
 
+int64_t peak_bytes(const Network& network, const Workload& workload, const ExperimentConfig& config,
+                   int64_t activation_bytes, int threads) {
+    return parameter_bytes(network) * 2 +
+           std::min(workload.gram_bytes, config.resources.memory_bytes) +
+           4 * activation_bytes * config.calibration.batch_size * threads;
+}
+
+/** Forward and backward pass, in forward passes. */
+constexpr double gradient_pass = 3.0;
+
+/**
+ * Both networks go through a block once for each of its layers and once more to leave it; blocks
+ * count as equally long.
+ */
+double propagation_forwards(const Network& network, const LayerPlan& plan) {
+    const auto blocks = static_cast<double>(network.blocks().size());
+    return 2.0 * (static_cast<double>(plan.layers.size()) + blocks) / blocks;
+}
+
+/** Floats of the largest input of a block, for one image. */
+int64_t largest_block_input(const Network& network, torch::Tensor activation) {
+    int64_t largest = 0;
+    for (const auto& block : network.blocks()) {
+        largest = std::max(largest, activation.numel());
+        activation = block.forward(activation);
+    }
+    return largest;
+}
+
 }  // namespace
 
 bool sums_further_rows(const CalibrationConfig& config) {
@@ -107,12 +136,28 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
                                     layer.groups() * cost.rows_per_image * layer.in_features() * 4);
         workload.layers.push_back(cost);
     }
+    const auto& calibration = config.calibration;
+    if (calibration.inputs == CalibrationInputs::quantized) {
+        workload.calibration_forwards = propagation_forwards(network, plan);
+        workload.gram_seconds_per_image *= 4.0;  // of rows twice as long
+        workload.gram_bytes = 0;                 // of one layer at a time
+        for (const auto& planned : plan.layers) {
+            workload.gram_bytes =
+                std::max(workload.gram_bytes, 4 * gram_bytes(*planned.entry.layer));
+        }
+        workload.disk_bytes += 2 * static_cast<int64_t>(sizeof(float)) *
+                               largest_block_input(network, image) *
+                               (calibration.images + calibration.holdout);
+        workload.peak_bytes = peak_bytes(network, workload, config, activation_bytes, threads);
+        return workload;
+    }
     const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
                                         sums_further_rows(config.calibration));
     workload.forward_passes = static_cast<int64_t>(groups.size());
-    workload.peak_bytes = parameter_bytes(network) * 2 +
-                          std::min(workload.gram_bytes, config.resources.memory_bytes) +
-                          4 * activation_bytes * config.calibration.batch_size * threads;
+    workload.calibration_forwards =
+        static_cast<double>(workload.forward_passes) *
+        (calibration.weighting == Weighting::none ? 1.0 : 1.0 + gradient_pass);
+    workload.peak_bytes = peak_bytes(network, workload, config, activation_bytes, threads);
     return workload;
 }
 
@@ -137,11 +182,10 @@ std::string plan_text(const LayerPlan& plan, const Workload& workload,
         plan.left_out.empty() ? "none" : fmt::format("{}", fmt::join(plan.left_out, ", ")));
 
     const auto images = static_cast<double>(config.calibration.images + config.calibration.holdout);
-    const double calibration =
-        images *
-        (workload.forward_seconds_per_image * static_cast<double>(workload.forward_passes) +
-         workload.gram_seconds_per_image) /
-        threads;
+    const double calibration = images *
+                               (workload.forward_seconds_per_image * workload.calibration_forwards +
+                                workload.gram_seconds_per_image) /
+                               threads;
     const double evaluation =
         2.0 * static_cast<double>(evaluation_images) * workload.forward_seconds_per_image / threads;
     text += fmt::format("memory: about {} (Grams {}, {} forward pass{})\n",

@@ -25,9 +25,11 @@ struct Workload {
     double gram_seconds_per_image = 0.0;     ///< from the products' rate, measured on one thread
     double solve_seconds = 0.0;              ///< of all layers on one thread, by an assumed rate
     int64_t gram_bytes = 0;                  ///< of all planned layers while they are summed
-    int64_t peak_bytes = 0;      ///< estimate: weights, Grams within budget, activations
-    int64_t disk_bytes = 0;      ///< of the result file and the journal beside it
-    int64_t forward_passes = 1;  ///< calibration passes that the memory budget makes
+    int64_t peak_bytes = 0;             ///< estimate: weights, Grams within budget, activations
+    int64_t disk_bytes = 0;             ///< of the result file, the journal and spooled activations
+    int64_t forward_passes = 1;         ///< calibration passes that the memory budget makes
+    double calibration_forwards = 1.0;  ///< what an image costs in calibration beside its Grams, in
+                                        ///< forward passes: gradients, and error propagation
 };
 
 /** Whether calibration makes a second pass over rows while the plain Grams are held. */

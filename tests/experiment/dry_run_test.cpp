@@ -2,6 +2,7 @@
 
 #include "experiment/layer_plan.hpp"
 #include "experiment/runs.hpp"
+#include "experiment/workload.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -28,4 +29,23 @@ TEST_CASE("every shipped config can be planned without its weights and images") 
         }
     }
     CHECK(planned.size() >= 18);
+}
+
+TEST_CASE("a plan counts what gradients and error propagation cost") {
+    const auto workload = [](const std::vector<std::string>& overrides) {
+        const auto loaded =
+            test::shipped_config("demo_vit_4bit", test::temporary_folder(), overrides);
+        const auto& model = find_model(loaded.config.model.name);
+        const auto network = model.make();
+        return measure_workload(*network, plan_layers(*network, loaded.config.quantization),
+                                model.preprocessing, loaded.config, 1);
+    };
+    const auto plain = workload({});
+    CHECK(plain.calibration_forwards == 1.0);
+    CHECK(workload({"calibration.weighting=fisher"}).calibration_forwards == 4.0);
+    const auto propagated = workload({"calibration.inputs=quantized"});
+    // Four layers in each block but stem and head: five passes of two networks there.
+    CHECK(propagated.calibration_forwards > 4.0);
+    CHECK(propagated.calibration_forwards < 10.0);
+    CHECK(propagated.disk_bytes > plain.disk_bytes);
 }
