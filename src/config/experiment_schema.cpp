@@ -236,8 +236,8 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                 .unit = "bit"},
                quantization(&QuantizationConfig::bits), integer<int>(2, 8));
     schema.add({.key = "quantization.granularity",
-                .meaning = "What shares one scale: an output channel, a whole layer, or a group of "
-                           "a channel's inputs."},
+                .meaning = "What shares one scale: an output channel, a whole layer (of a grouped "
+                           "convolution, each group), or a group of a channel's inputs."},
                quantization(&QuantizationConfig::granularity),
                choice<Granularity>({{"per_channel", Granularity::per_channel},
                                     {"per_layer", Granularity::per_layer},

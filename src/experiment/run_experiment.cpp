@@ -78,6 +78,7 @@ class Run {
                                           bad_evaluation_, *journal_, cache_, keys_.full_precision,
                                           interrupt_requested());
         });
+        check_bad_images(bad_evaluation_);
         if (ranks_.root()) {
             warn_of_labels(full_precision);
             pass_gate(accuracy_of(full_precision));
@@ -86,6 +87,7 @@ class Run {
         if (config_.quantization.method != "none") {
             repair_.before_calibration();
             quantize();
+            check_bad_images(bad_calibration_);
             repair();
             const auto quantized = times_.timed("evaluate quantized", [&] {
                 return predict(*model_.network, quantized_network, evaluation_images(), device_,
@@ -230,6 +232,15 @@ class Run {
         record_.parameters = repair_.changed_parameters(record_.layers);
         record_.uses_labels = repair_.uses_labels();
         record_.uses_gradients |= repair_.uses_gradients();
+    }
+
+    /** A rank only knows of its own share of the images. */
+    void check_bad_images(const BadImages& bad) {
+        const auto all = ranks_.sum(bad.count());
+        if (all <= config_.data.max_bad_images) return;
+        throw InputError(
+            "{} images could not be read by all ranks together; data.max_bad_images allows {}", all,
+            config_.data.max_bad_images);
     }
 
     void report_bad_images() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -8,10 +9,10 @@
 
 namespace comq {
 
-/** Wall-clock times of the stages of a run, in the order in which they ended. */
+/** Wall-clock times of the stages of a run, in the order in which they first ended. */
 class StageTimes {
   public:
-    /** Runs `stage` and records its time, also when it throws. */
+    /** Runs `stage` and adds its time to that of the stages of its name, also when it throws. */
     template <typename Stage>
     auto timed(const std::string& name, Stage&& stage) {
         struct Timer {
@@ -21,7 +22,12 @@ class StageTimes {
             ~Timer() {
                 const std::chrono::duration<double> elapsed =
                     std::chrono::steady_clock::now() - start;
-                stages.push_back({name, elapsed.count()});
+                const auto known = std::ranges::find(stages, name, &StageRecord::name);
+                if (known == stages.end()) {
+                    stages.push_back({name, elapsed.count()});
+                } else {
+                    known->seconds += elapsed.count();
+                }
             }
         } timer{stages_, name};
         return stage();

@@ -74,8 +74,7 @@ const RunRecord& undisturbed() {
     return record;
 }
 
-void check_as_undisturbed(const DemoRun& demo) {
-    const RunRecord& expected = undisturbed();
+void check_as(const RunRecord& expected, const DemoRun& demo) {
     const RunRecord record = read_run_file(demo.result, ReadScope::everything);
     CHECK(record.identity == expected.identity);
     CHECK(record.full_precision->prediction == expected.full_precision->prediction);
@@ -92,6 +91,8 @@ void check_as_undisturbed(const DemoRun& demo) {
     // The result and the log: no lock, no temporary file.
     CHECK(std::distance(fs::directory_iterator(demo.folder), {}) == 2);
 }
+
+void check_as_undisturbed(const DemoRun& demo) { check_as(undisturbed(), demo); }
 
 }  // namespace
 
@@ -149,6 +150,21 @@ TEST_CASE("a signal ends a run in order, to be resumed") {
     CHECK(demo.parts("layer.") >= 2);
     CHECK(demo.run({"--resume"}) == 0);
     check_as_undisturbed(demo);
+}
+
+TEST_CASE(
+    "a run with error propagation is killed and resumed to the result of an undisturbed one") {
+    const std::vector<std::string> settings{"calibration.inputs=quantized",
+                                            "calibration.propagation=0.5"};
+    const DemoRun whole;
+    REQUIRE(whole.run(settings) == 0);
+    const DemoRun demo;
+    auto resumed = settings;
+    resumed.emplace_back("--resume");
+    CHECK(demo.interrupt(SIGKILL, "layer.", 1, settings) == killed);
+    CHECK(demo.interrupt(SIGTERM, "layer.", 4, resumed) == 75);
+    CHECK(demo.run(resumed) == 0);
+    check_as(read_run_file(whole.result, ReadScope::everything), demo);
 }
 
 TEST_CASE("an interrupted run is not continued with other settings") {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/dataset_files.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
@@ -73,6 +74,29 @@ TEST_CASE("a run over several ranks has the codes and predictions of one") {
     const std::string text = test::text_of(together.log);
     CHECK(text.find("comq-result") != std::string::npos);
     CHECK(text.find("comq-result") == text.rfind("comq-result"));
+}
+
+TEST_CASE("unreadable images of all ranks count together") {
+    if (!test::have_mpirun()) return;
+    const RanksRun demo;
+    const fs::path images = demo.folder / "images";
+    for (int label = 0; label < 10; ++label) {
+        const fs::path folder = images / std::to_string(label);
+        for (int i = 0; i < 4; ++i)
+            test::write_jpeg(folder / (std::to_string(i) + ".jpg"), 20 * label);
+    }
+    // With micro-batches of 8 of the 40 pictures, one broken picture in the share of each rank.
+    fs::resize_file(images / "0" / "0.jpg", 10);
+    fs::resize_file(images / "2" / "0.jpg", 10);
+    const std::vector<std::string> evaluate_only{
+        "data.layout=imagefolder", "data.evaluation=" + images.string(), "evaluation.images=all",
+        "quantization.method=none", "data.max_bad_images=1"};
+    CHECK(demo.run(2, "demo_cnn_4bit.yaml", evaluate_only) == 3);
+    CHECK_THAT(test::text_of(demo.log), ContainsSubstring("data.max_bad_images"));
+    auto more_allowed = evaluate_only;
+    more_allowed.back() = "data.max_bad_images=2";
+    more_allowed.emplace_back("--restart");
+    CHECK(demo.run(2, "demo_cnn_4bit.yaml", more_allowed) == 0);
 }
 
 TEST_CASE("a rank that fails ends all with its reason and exit code") {
