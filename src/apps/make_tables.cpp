@@ -16,6 +16,7 @@
 #include "experiment/setup.hpp"
 #include "storage/atomic_file.hpp"
 #include "table/missing_runs.hpp"
+#include "table/peer_methods.hpp"
 #include "table/render.hpp"
 
 using namespace comq;
@@ -72,7 +73,7 @@ void run_missing(const Arguments& arguments, const TableSpec& spec, const Table&
 }
 
 void run(const Arguments& arguments) {
-    const FillOptions options{known_names(), arguments.results.front()};
+    const FillOptions options{with_peers(known_names()), arguments.results.front()};
     const TableSpec spec = read_table_spec(find_shipped(arguments.spec), options.known);
     if (!arguments.run_missing) check_folders(arguments.results);
     Table table = fill_table(spec, read_results(arguments), options);

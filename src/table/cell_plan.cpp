@@ -12,6 +12,7 @@
 #include "core/paths.hpp"
 #include "core/shell_words.hpp"
 #include "report/config_values.hpp"
+#include "table/peer_methods.hpp"
 
 namespace comq {
 
@@ -49,9 +50,12 @@ bool describes_full_precision(const std::string& key) {
 }
 
 std::string MissingRun::command() const {
-    std::string text = "run_experiment " + shell_quoted(config.string());
+    const bool by_peer = peer_method(overrides).has_value();
+    std::string text =
+        (by_peer ? "scripts/compare_peers.py " : "run_experiment ") + shell_quoted(config.string());
     for (const std::string& word : overrides) text += " " + shell_quoted(word);
-    return text + " --output " + shell_quoted(output.string());
+    // The script names its files itself, several methods and their round-to-nearest in a folder.
+    return text + " --output " + shell_quoted((by_peer ? output.parent_path() : output).string());
 }
 
 bool CellPlan::matches(const ResultFile& file) const {

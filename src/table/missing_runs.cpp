@@ -7,6 +7,7 @@
 
 #include "config/value_types.hpp"
 #include "storage/atomic_file.hpp"
+#include "table/peer_methods.hpp"
 
 namespace comq {
 
@@ -30,6 +31,7 @@ std::string point_of(const MissingRun& run) {
 std::vector<fs::path> write_sweeps(const std::vector<MissingRun>& missing, const fs::path& folder) {
     std::map<fs::path, std::string> points_of;
     for (const MissingRun& run : missing) {
+        if (peer_method(run.overrides)) continue;
         points_of[run.config_file] += point_of(run);
     }
     fs::create_directories(folder);

@@ -11,6 +11,7 @@ namespace comq {
 /**
  * Writes a sweep (for run_sweep) into `folder` for each config that missing runs start from, and
  * returns their files. The results of a sweep go to a folder of its name beside it.
+ * Runs of peers are left out: only their command makes them.
  */
 std::vector<std::filesystem::path> write_sweeps(const std::vector<MissingRun>& missing,
                                                 const std::filesystem::path& folder);

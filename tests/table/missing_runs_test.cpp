@@ -10,8 +10,9 @@ TEST_CASE("missing runs become a sweep for each config they start from") {
     const std::vector<MissingRun> missing{
         {"configs/a.yaml", {"quantization.bits=4", "model.weights=${A:-b}/c"}, {}, "/x/a.yaml"},
         {"configs/b.yaml", {"seed=1"}, {}, "/x/b.yaml"},
-        {"configs/a.yaml", {"quantization.layers=[{match: head, bits: 8}]"}, {}, "/x/a.yaml"}};
-    const auto files = write_sweeps(missing, folder);
+        {"configs/a.yaml", {"quantization.layers=[{match: head, bits: 8}]"}, {}, "/x/a.yaml"},
+        {"configs/a.yaml", {"quantization.method=brevitas_gptq"}, {}, "/x/a.yaml"}};
+    const auto files = write_sweeps(missing, folder);  // the peer's is none of run_sweep's
     REQUIRE(files.size() == 2);
     CHECK(files[0] == folder / "a.yaml");
     CHECK(files[1] == folder / "b.yaml");
@@ -25,4 +26,16 @@ TEST_CASE("missing runs become a sweep for each config they start from") {
     CHECK(points[0].find("quantization.bits")->scalar == "4");
     CHECK(points[0].find("model.weights")->scalar == "${A:-b}/c");
     CHECK(points[1].find("quantization.layers")->items.size() == 1);
+}
+
+TEST_CASE("the command of a peer's missing run is that of its script") {
+    const MissingRun run{"configs/a.yaml",
+                         {"quantization.bits=4", "quantization.method=brevitas_gptq", "seed=1"},
+                         "results/table_peers/w4_brevitas_gptq_seed1.h5"};
+    CHECK(run.command() ==
+          "scripts/compare_peers.py configs/a.yaml quantization.bits=4 "
+          "quantization.method=brevitas_gptq seed=1 --output results/table_peers");
+    const MissingRun ours{"configs/a.yaml", {"quantization.method=gptq"}, "results/a.h5"};
+    CHECK(ours.command() ==
+          "run_experiment configs/a.yaml quantization.method=gptq --output results/a.h5");
 }

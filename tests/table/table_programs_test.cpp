@@ -67,6 +67,25 @@ TEST_CASE("a result turns up in its table, and -o writes a file") {
     CHECK_THAT(text, ContainsSubstring("4 bits,comq_paper,COMQ (paper),demo_vit,top1,,,,90,3,1,"));
 }
 
+TEST_CASE("a row of a peer's method takes its files and lists its script") {
+    const auto folder = test::temporary_folder();
+    write_run_file(folder / "results" / "peer.h5",
+                   test::record_of({.overrides = {"quantization.method=brevitas_gptq"}}));
+    const auto spec = test::spec_with(
+        "columns: [{id: vit, label: ViT}]\n"
+        "rows:\n"
+        "  - {id: gptq, label: Brevitas, set: {quantization: {method: brevitas_gptq}}}\n"
+        "  - {id: qronos, label: Qronos, set: {quantization: {method: brevitas_qronos}}}\n");
+    const auto outcome = make_tables(folder, {spec.string()});
+    INFO(outcome.output);
+    CHECK(outcome.exit_code == 0);
+    CHECK_THAT(outcome.output,
+               ContainsSubstring("| Brevitas | 90.00") &&
+                   ContainsSubstring("scripts/compare_peers.py configs/demo_vit_4bit.yaml "
+                                     "quantization.method=brevitas_qronos --output "
+                                     "results/table_test"));
+}
+
 TEST_CASE("missing runs of a table fill it from nothing by one command") {
     const auto folder = test::temporary_folder();
     const auto spec = test::spec_with(
