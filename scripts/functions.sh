@@ -107,7 +107,8 @@ install_packages() {
 
 # Unpacks the pinned CPU build of PyTorch, the C++ distribution included, into the build folder.
 # The wheel's Python version does not matter to C++, so any python3 with pip can fetch it. PyPI's
-# own wheel of that version may need CUDA; "+cpu" asks every source pip knows for the CPU build.
+# own wheel of that version may need CUDA; "+cpu" asks every source pip knows for the CPU build. What
+# PyTorch needs to be imported comes along: a test loads an exported checkpoint with it.
 fetch_libtorch() {
     local folder=build/libtorch-$LIBTORCH_VERSION log=build/libtorch-pip.log python
     torch_dir=$source_folder/$folder/torch/share/cmake/Torch
@@ -117,7 +118,7 @@ fetch_libtorch() {
     for python in python3 /usr/bin/python3; do
         "$python" -m pip --version >/dev/null 2>&1 || continue
         "$python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30 \
-            --no-deps --no-compile --only-binary=:all: --target "$folder.partial" \
+            --no-compile --only-binary=:all: --target "$folder.partial" \
             --implementation cp --python-version 3.11 --platform "manylinux_2_28_$(uname -m)" \
             --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" >$log 2>&1 || break
         mv "$folder.partial" "$folder"

@@ -7,11 +7,11 @@
 The network is written out here with the names of timm's VisionTransformer, since timm needs a
 torchvision of the same build of PyTorch.
 """
+import json
 import sys
 
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import nn
 
 WIDTH, HEADS, DEPTH = 192, 3, 12
@@ -70,6 +70,21 @@ class DeiTTiny(nn.Module):
         patches = self.patch_embed.proj(images).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(len(images), -1, -1), patches], dim=1)
         return self.head(self.norm(self.blocks(x + self.pos_embed))[:, 0])
+
+
+def load_file(path):
+    """The tensors of a safetensors file: a JSON header behind its length, then their bytes."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        content = bytearray(file.read())
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        assert entry["dtype"] == "F32", entry
+        first, last = entry["data_offsets"]
+        tensors[name] = torch.frombuffer(content[first:last], dtype=torch.float32).view(entry["shape"])
+    return tensors
 
 
 def preprocess(path):
