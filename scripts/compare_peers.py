@@ -236,7 +236,7 @@ def versions():
     import brevitas
 
     return {"brevitas_version": brevitas.__version__, "timm_version": network.timm.__version__,
-            "pytorch_version": network.torch.__version__}
+            "pytorch_version": str(network.torch.__version__)}  # a class of its own
 
 
 def compare(arguments):
