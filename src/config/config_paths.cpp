@@ -162,7 +162,7 @@ void check_paths(const LoadedConfig& loaded) {
         check.need("data.root", config.data.root, remedy);
         check.need("data.evaluation", config.data.evaluation,
                    remedy + ", data.evaluation=PATH the evaluation images");
-        if (config.quantization.method != "none") {
+        if (config.reads_calibration_images()) {
             check.need("data.calibration", config.data.calibration,
                        remedy + ", data.calibration=PATH the calibration images");
         }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "config/activation_config.hpp"
 #include "config/calibration_config.hpp"
 #include "config/data_config.hpp"
 #include "config/evaluation_config.hpp"
@@ -41,10 +42,16 @@ struct ExperimentConfig {
     DataConfig data;
     CalibrationConfig calibration;
     QuantizationConfig quantization;
+    ActivationConfig activations;
     RepairConfig repair;
     EvaluationConfig evaluation;
     ResourcesConfig resources;
     OutputConfig output;
+
+    bool quantizes_weights() const { return quantization.method != "none"; }
+    bool reads_calibration_images() const {
+        return quantizes_weights() || activations.calibrated();
+    }
 };
 
 }  // namespace comq

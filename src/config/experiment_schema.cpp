@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/activation_schema.hpp"
 #include "config/repair_schema.hpp"
 
 namespace comq {
@@ -126,7 +127,7 @@ void add_model_and_data(Schema<Config>& schema, const KnownNames& known) {
     schema.add({.key = "data.calibration",
                 .key_class = location,
                 .meaning = "Images for calibration; labels are not needed. Required unless "
-                           "data.layout is demo or quantization.method is none."},
+                           "data.layout is demo or nothing is quantized."},
                data(&DataConfig::calibration), path());
     schema.add({.key = "data.evaluation",
                 .key_class = location,
@@ -222,10 +223,11 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
     std::vector<std::pair<std::string, Preset>> preset_names;
     for (const auto& preset : presets()) preset_names.emplace_back(preset.name, preset.preset);
 
-    schema.add({.key = "quantization.method",
-                .meaning = "Algorithm, by its name in the method registry; none evaluates the "
-                           "network as it is."},
-               quantization(&QuantizationConfig::method), name_of("method", known.methods));
+    schema.add(
+        {.key = "quantization.method",
+         .meaning = "Algorithm, by its name in the method registry; none leaves the weights as "
+                    "they are."},
+        quantization(&QuantizationConfig::method), name_of("method", known.methods));
     schema.add({.key = "quantization.preset",
                 .meaning = "Variant of COMQ: authors_code does what the authors' program does, "
                            "paper what the paper describes. A preset sets the keys that say so, "
@@ -382,6 +384,7 @@ Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
     add_model_and_data(schema, known);
     add_calibration(schema);
     add_quantization(schema, known);
+    add_activations(schema);
     add_repair(schema);
     add_evaluation_and_rest(schema);
     return schema;

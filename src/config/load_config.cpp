@@ -42,7 +42,7 @@ void check_combinations(const LoadedConfig& loaded, const YamlPosition& whole,
                      "is required unless data.layout is demo");
     };
     require(config.data.evaluation, "data.evaluation");
-    if (config.quantization.method != "none") {
+    if (config.reads_calibration_images()) {
         require(config.data.calibration, "data.calibration");
     }
 }

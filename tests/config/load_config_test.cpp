@@ -94,6 +94,28 @@ TEST_CASE("missing keys are named") {
     CHECK_NOTHROW(load("model: {name: x}\ndata: {evaluation: a}\n", {"quantization.method=none"}));
 }
 
+TEST_CASE("rounding of layer inputs is off by default and checked key by key") {
+    const auto off = load(complete_config).config.activations;
+    CHECK_FALSE(off.bits.has_value());
+    CHECK_FALSE(off.calibrated());
+    const auto loaded = load(complete_config, {"activations.bits=8", "activations.symmetric=true"});
+    CHECK(loaded.config.activations.calibrated());
+    CHECK(error_of(complete_config,
+                   {"activations.bit=8", "activations.bits=9", "activations.percentile=50"}) ==
+          "command line: activations.bit=8: key 'activations.bit': unknown key (nearest known: "
+          "'activations.bits')\n"
+          "command line: activations.bits=9: key 'activations.bits': expected null or integer, 2 "
+          "to 8, not '9'\n"
+          "command line: activations.percentile=50: key 'activations.percentile': expected number, "
+          "90 to 100, not '50'");
+    // Ranges of the inputs come from calibration images, unless they are found at run time.
+    const std::string evaluation_only = "model: {name: x}\ndata: {evaluation: a}\n";
+    CHECK(error_of(evaluation_only, {"quantization.method=none", "activations.bits=8"})
+              .find("'data.calibration': is required") != std::string::npos);
+    CHECK_NOTHROW(load(evaluation_only, {"quantization.method=none", "activations.bits=8",
+                                         "activations.granularity=per_token"}));
+}
+
 TEST_CASE("layer rules are read and checked one by one") {
     const auto loaded =
         load(complete_config, {"quantization.layers=[{match: \"blocks.0.*\", bits: 8}, {match: "
