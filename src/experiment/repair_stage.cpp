@@ -58,7 +58,7 @@ bool RepairStage::repairs_after_quantization() const {
 void RepairStage::after_quantization(RunJournal& journal, BadImages& bad,
                                      const std::atomic<bool>& stop) {
     if (!repairs_after_quantization()) return;
-    if (const auto repaired = journal.parameters()) {
+    if (const auto repaired = journal.tensors(TensorSet::parameters)) {
         const torch::NoGradGuard no_gradient;
         for (const auto& [name, tensor] : model_.network->state_dict()) {
             const auto found = repaired->find(name);
@@ -74,7 +74,7 @@ void RepairStage::after_quantization(RunJournal& journal, BadImages& bad,
     for (const auto& [name, tensor] : model_.network->state_dict()) {
         if (!torch::equal(before.at(name), tensor)) repaired[name] = to_host(tensor);
     }
-    journal.store_parameters(repaired);
+    journal.store_tensors(TensorSet::parameters, repaired);
 }
 
 void RepairStage::repair(BadImages& bad, const std::atomic<bool>& stop) {

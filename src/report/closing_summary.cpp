@@ -72,6 +72,10 @@ std::string closing_summary(const RunRecord& run, const std::string& file) {
                             format_bytes(static_cast<double>(run.model_size.quantized_bytes)),
                             format_bytes(static_cast<double>(run.model_size.float_bytes)));
     }
+    if (!run.activations.empty()) {
+        text += fmt::format("  inputs of {} layers rounded to {} bits\n", run.activations.size(),
+                            run.activations.front().bits);
+    }
     text += worst_layers(run);
     std::string stages;
     for (const auto& stage : run.stages) {

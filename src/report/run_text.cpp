@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <span>
 #include <type_traits>
 
 #include "core/errors.hpp"
@@ -82,6 +83,28 @@ std::string size_paragraph(const RunRecord& run) {
         size.average_bits_with_scales);
 }
 
+std::string activation_table(const RunRecord& run) {
+    if (run.activations.empty()) return "";
+    std::size_t width = 5;
+    for (const auto& record : run.activations) width = std::max(width, record.layer.size());
+    std::string text =
+        fmt::format("rounded inputs ({} layers)\n  {:<{}} {:>4} {:>8} {:>11} {:>11}\n",
+                    run.activations.size(), "name", width, "bits", "ranges", "smallest", "largest");
+    for (const auto& record : run.activations) {
+        const auto minimum =
+            record.minimum.shape.empty() ? std::span<const float>() : record.minimum.as<float>();
+        if (minimum.empty()) {
+            text += fmt::format("  {:<{}} {:>4} {:>8} {:>11} {:>11}\n", record.layer, width,
+                                record.bits, "dynamic", "-", "-");
+            continue;
+        }
+        text += fmt::format("  {:<{}} {:>4} {:>8} {:>11.4g} {:>11.4g}\n", record.layer, width,
+                            record.bits, minimum.size(), std::ranges::min(minimum),
+                            std::ranges::max(record.maximum.as<float>()));
+    }
+    return text;
+}
+
 std::string layer_table(const RunRecord& run, std::string_view sort) {
     std::size_t width = 5;
     for (const LayerRecord& layer : run.layers) width = std::max(width, layer.name.size());
@@ -143,11 +166,11 @@ std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
 
 std::string describe_run(const RunRecord& run, const std::string& origin, std::string_view sort) {
     return fmt::format(
-        "{}: {} run, identity {}\nuses labels: {}, gradients: {}\n\n{}\n{}\n{}{}\n{}", origin,
+        "{}: {} run, identity {}\nuses labels: {}, gradients: {}\n\n{}\n{}\n{}{}\n{}{}", origin,
         name_of(run.status), run.identity, run.uses_labels ? "yes" : "no",
         run.uses_gradients ? "yes" : "no", config_paragraph(run, origin),
         provenance_and_stages(run), accuracy_paragraph(run), size_paragraph(run),
-        layer_table(run, sort));
+        layer_table(run, sort), activation_table(run));
 }
 
 std::string layers_csv(const RunRecord& run, std::string_view sort) {

@@ -21,7 +21,7 @@ struct LayerColumn {
     int minor = 0;            ///< minor version of the schema that added it
 };
 
-/** Schema 1.1, in the order of results/README.md; `name` comes first. */
+/** In the order of results/README.md; `name` comes first. */
 const std::vector<LayerColumn>& layer_columns();
 
 /** The column `name`, or null. */

@@ -193,6 +193,24 @@ void read_codes(const Reader& reader, const Hdf5Group& codes, std::vector<LayerR
     }
 }
 
+std::vector<ActivationRecord> read_activations(const Reader& reader, const Hdf5Group& activations) {
+    std::vector<ActivationRecord> records;
+    for (const std::string& layer : activations.names()) {
+        const Hdf5Group group = activations.open_group(layer);
+        ActivationRecord& record = records.emplace_back();
+        record.layer = layer;
+        reader.attribute(group, "bits", record.bits);
+        if (!group.contains("minimum")) continue;
+        record.minimum = reader.dataset(group, "minimum").tensor();
+        record.maximum = reader.dataset(group, "maximum").tensor();
+        if (record.minimum.dtype != DType::f32 || record.maximum.dtype != DType::f32 ||
+            record.minimum.shape.size() != 1 || record.minimum.shape != record.maximum.shape) {
+            reader.fail(group.path(), "'minimum' and 'maximum' are no F32 columns of one length");
+        }
+    }
+    return records;
+}
+
 void read_stages(const Reader& reader, const Hdf5Group& group, std::vector<StageRecord>& stages) {
     std::vector<std::string> names;
     std::vector<double> seconds;
@@ -224,6 +242,9 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     read_layers(reader, reader.group(root, "layers"), run.layers);
     reader.column(reader.group(root, "calibration"), "image", run.calibration_images);
     read_stages(reader, reader.group(root, "stages"), run.stages);
+    if (root.contains("activations")) {
+        run.activations = read_activations(reader, root.open_group("activations"));
+    }
     if (scope == ReadScope::everything) {
         read_codes(reader, reader.group(root, "codes"), run.layers);
         const Hdf5Group parameters = reader.group(root, "parameters");

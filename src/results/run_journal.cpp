@@ -27,14 +27,25 @@ constexpr const char* header_name = "run.json";
 constexpr const char* header_format = "comq journal 1";
 constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
-constexpr std::string_view parameters_name = "parameters.safetensors";
 constexpr std::string_view part_suffix = ".safetensors";
+
+/** "parameters.safetensors", the name of its part. */
+std::string file_name(TensorSet set) {
+    const char* name = set == TensorSet::parameters ? "parameters" : "input_ranges";
+    return std::string(name).append(part_suffix);
+}
+
+std::optional<TensorSet> set_named(const std::string& file) {
+    for (const auto set : {TensorSet::parameters, TensorSet::input_ranges}) {
+        if (file == file_name(set)) return set;
+    }
+    return std::nullopt;
+}
 
 bool is_part(const fs::path& file) {
     const std::string name = file.filename().string();
-    return name.ends_with(part_suffix) &&
-           (name.starts_with(layer_prefix) || name.starts_with(predictions_prefix) ||
-            name == parameters_name);
+    return name.ends_with(part_suffix) && (name.starts_with(layer_prefix) ||
+                                           name.starts_with(predictions_prefix) || set_named(name));
 }
 
 std::vector<fs::path> parts_in(const fs::path& folder) {
@@ -207,8 +218,8 @@ void RunJournal::read_parts() {
 
 void RunJournal::take_part(const fs::path& file) {
     JournalPart part = read_journal_part(file);
-    if (file.filename() == parameters_name) {
-        parameters_ = std::move(part.tensors);
+    if (const auto set = set_named(file.filename().string())) {
+        tensors_[*set] = std::move(part.tensors);
     } else if (file.filename().string().starts_with(layer_prefix)) {
         layers_[layer_from(part, file).record.name] = file;
     } else {
@@ -253,15 +264,16 @@ void RunJournal::store_layer(const FinishedLayer& layer) {
     layers_[name] = file;
 }
 
-std::optional<TensorMap> RunJournal::parameters() const {
+std::optional<TensorMap> RunJournal::tensors(TensorSet set) const {
     const std::scoped_lock guard(mutex_);
-    return parameters_;
+    const auto found = tensors_.find(set);
+    return found == tensors_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void RunJournal::store_parameters(const TensorMap& parameters) {
+void RunJournal::store_tensors(TensorSet set, const TensorMap& tensors) {
     const std::scoped_lock guard(mutex_);
-    write_part(folder_ / parameters_name, {"{}", parameters});
-    parameters_ = parameters;
+    write_part(folder_ / file_name(set), {"{}", tensors});
+    tensors_[set] = tensors;
 }
 
 Predictions RunJournal::predictions(const std::string& network) const {
@@ -285,7 +297,7 @@ void RunJournal::remove() {
     const std::scoped_lock guard(mutex_);
     layers_.clear();
     predictions_.clear();
-    parameters_.reset();
+    tensors_.clear();
     std::error_code error;
     fs::remove_all(folder_, error);
     if (error) spdlog::warn("{}: cannot be deleted: {}", folder_.string(), error.message());

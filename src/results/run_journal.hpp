@@ -37,11 +37,18 @@ enum class Leftover {
     restart,  ///< delete it
 };
 
+/** Sets of tensors that a journal keeps, each in a part of its own. */
+enum class TensorSet {
+    parameters,    ///< of the network, but for codes: those that repairs changed, by name
+    input_ranges,  ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
+};
+
 /**
  * The finished work of one run, in the folder `RESULT.h5.parts`: `run.json` (identity, config),
- * one safetensors file with a checksum per layer, per block of predictions and for the repaired
- * parameters, each renamed into place when whole. A kill at any moment loses only what was being
- * computed. A part that is damaged is deleted with one warning, and so computed again. Thread-safe.
+ * one safetensors file with a checksum per layer, per block of predictions, for the repaired
+ * parameters and for the ranges of layer inputs, each renamed into place when whole. A kill at any
+ * moment loses only what was being computed. A part that is damaged is deleted with one warning,
+ * and so computed again. Thread-safe.
  *
  * Errors: whatever FileLock throws when another process writes the same result; UsageError for a
  * leftover that is refused or is another run's; InputError when `run.json` is damaged; Failure
@@ -71,11 +78,10 @@ class RunJournal {
     /** Durable on return. */
     void store_layer(const FinishedLayer& layer);
 
-    /** Other tensors of the network that repairs changed, by name; none: repairs are not finished.
-     */
-    std::optional<TensorMap> parameters() const;
+    /** None: not finished. */
+    std::optional<TensorMap> tensors(TensorSet set) const;
     /** Durable on return. */
-    void store_parameters(const TensorMap& parameters);
+    void store_tensors(TensorSet set, const TensorMap& tensors);
 
     /** Everything stored for `network` ("full_precision", "quantized"), by image index. */
     Predictions predictions(const std::string& network) const;
@@ -97,7 +103,7 @@ class RunJournal {
     mutable std::mutex mutex_;
     std::map<std::string, std::filesystem::path> layers_;
     std::map<std::string, Predictions> predictions_;
-    std::optional<TensorMap> parameters_;
+    std::map<TensorSet, TensorMap> tensors_;
 };
 
 }  // namespace comq

@@ -47,6 +47,17 @@ struct LayerRecord {
     HostTensor zero_point;  ///< [out, scale groups] f32
 };
 
+/**
+ * Rounding of the inputs of one layer: the range of values that the levels cover. Both columns hold
+ * one number, or one an input channel; none when ranges are found while the network runs.
+ */
+struct ActivationRecord {
+    std::string layer;
+    int64_t bits = 0;
+    HostTensor minimum;  ///< [ranges] f32
+    HostTensor maximum;
+};
+
 /** Accuracy of one network on the evaluation images; the per-image columns are of one length. */
 struct EvaluationRecord {
     double top1 = not_measured;                 ///< percent
@@ -83,9 +94,10 @@ struct RunRecord {
     ModelSize model_size;
     std::optional<EvaluationRecord> full_precision;
     std::optional<EvaluationRecord> quantized;
-    std::optional<double> agreement;  ///< percent of images on which both networks agree
-    std::vector<LayerRecord> layers;  ///< in the order of the network
-    TensorMap parameters;             ///< other tensors that changed (biases, norms), by name
+    std::optional<double> agreement;            ///< percent of images on which both networks agree
+    std::vector<LayerRecord> layers;            ///< in the order of the network
+    std::vector<ActivationRecord> activations;  ///< layers whose inputs were rounded
+    TensorMap parameters;  ///< other tensors that changed (biases, norms), by name
     std::vector<std::string> calibration_images;  ///< ids, in the order they were used
     std::vector<StageRecord> stages;
 };

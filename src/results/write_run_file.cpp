@@ -71,6 +71,19 @@ void write_codes(Hdf5Group codes, const std::vector<LayerRecord>& layers) {
     }
 }
 
+/** A group without ranges: they were found while the network ran. */
+void write_activations(Hdf5Group activations, const std::vector<ActivationRecord>& records) {
+    activations.write_attribute("description",
+                                std::string("ranges in which the inputs of layers were rounded"));
+    for (const ActivationRecord& record : records) {
+        Hdf5Group group = activations.create_group(record.layer);
+        group.write_attribute("bits", record.bits);
+        if (record.minimum.shape.empty()) continue;
+        group.write_tensor("minimum", record.minimum);
+        group.write_tensor("maximum", record.maximum);
+    }
+}
+
 void write_evaluation(Hdf5Group group, const EvaluationRecord& evaluation) {
     group.write_attribute("top1", evaluation.top1);
     group.write_attribute("top5", evaluation.top5);
@@ -136,6 +149,9 @@ void write_run(Hdf5Group root, const RunRecord& run) {
                 "path of the image below the calibration folder");
     write_stages(root.create_group("stages"), run.stages);
     write_codes(root.create_group("codes"), run.layers);
+    if (!run.activations.empty()) {
+        write_activations(root.create_group("activations"), run.activations);
+    }
     Hdf5Group parameters = root.create_group("parameters");
     parameters.write_attribute("description", std::string("other tensors that changed"));
     for (const auto& [name, tensor] : run.parameters) parameters.write_tensor(name, tensor);

@@ -129,7 +129,7 @@ TEST_CASE("a resumed run takes finished repairs from the journal") {
         TensorMap parameters = whole.parameters;
         auto& bias = parameters.at("linear.bias");
         bias = to_host(to_torch(bias) + 0.25F);
-        journal.store_parameters(parameters);
+        journal.store_tensors(TensorSet::parameters, parameters);
     }
     fs::remove(loaded.config.output.file);
     const auto resumed = run_experiment(loaded, {Leftover::resume, {}});

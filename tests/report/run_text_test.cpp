@@ -27,7 +27,7 @@ TEST_CASE("a run is described with everything a reader asks for") {
           "node17", "run_experiment configs/demo.yaml", "calibrate          1.2 s", "80.00 ± 17.89",
           "40.00 ± 21.91", "agreement           60.00",
           "1 kB as floats, 160 B quantized (6.2x), 4.50 bits a weight", "blocks.0.attn.qkv",
-          "layers (2, sorted by relative_error)"}) {
+          "layers (2, sorted by relative_error)", "rounded inputs (2 layers)", "dynamic"}) {
         INFO(text);
         CHECK_THAT(text, ContainsSubstring(expected));
     }

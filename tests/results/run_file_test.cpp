@@ -69,12 +69,23 @@ TEST_CASE("a run without layers, evaluation or calibration is written and read")
     test::check_equal(read_run_file(file, ReadScope::everything), run);
 }
 
+TEST_CASE("ranges of rounded inputs that are no columns are refused") {
+    const RunRecord run = test::sample_run();
+    check_refused(
+        [&](const Hdf5Group& root) {
+            Hdf5Group group = root.open_group("activations/features.3.expand3x3");
+            group.write_tensor("minimum", run.layers[0].scale);
+            group.write_tensor("maximum", run.layers[0].scale);
+        },
+        "/activations/features.3.expand3x3", "no F32 columns of one length");
+}
+
 TEST_CASE("the layout of a run file is the documented one") {
     const Hdf5File hdf5 = Hdf5File::open_for_reading(written_sample());
     const Hdf5Group root = hdf5.root();
     CHECK(root.names() == std::vector<std::string>{"provenance", "evaluation", "model_size",
                                                    "layers", "calibration", "stages", "codes",
-                                                   "parameters"});
+                                                   "activations", "parameters"});
     CHECK(root.attribute_names() == std::vector<std::string>{"schema_version", "status", "config",
                                                              "identity", "uses_labels",
                                                              "uses_gradients"});
@@ -111,6 +122,7 @@ TEST_CASE("results/README.md documents every object and attribute of a run file"
     add(root.open_group("model_size").attribute_names());
     add(root.open_group("layers").names());
     add(root.open_group("codes/blocks.0.attn.qkv").names());
+    add(root.open_group("activations/blocks.0.attn.qkv").names());
     for (const std::string& name : names) {
         INFO(name);
         CHECK(text.find("`" + name + "`") != std::string::npos);
@@ -230,7 +242,7 @@ TEST_CASE("later minor versions are read, whatever they add") {
     Hdf5Group root = hdf5.root();
     root.write_attribute("schema_version", std::string("1.7"));
     root.open_group("layers").write_column("entropy", std::vector<double>{1, 2});
-    root.create_group("activations");
+    root.create_group("outliers");
     hdf5.close();
     test::check_equal(read_run_file(file, ReadScope::everything), test::sample_run());
 }

@@ -69,18 +69,36 @@ TEST_CASE("repaired parameters are kept, and repaired again when damaged") {
     const std::vector<float> values{0.5F, -1.0F};
     {
         RunJournal journal = open(result, Leftover::resume);
-        CHECK_FALSE(journal.parameters().has_value());
-        journal.store_parameters(
-            {{"bn1.bias", HostTensor::copy_of<float>(DType::f32, {2}, values)}});
+        CHECK_FALSE(journal.tensors(TensorSet::parameters).has_value());
+        journal.store_tensors(TensorSet::parameters,
+                              {{"bn1.bias", HostTensor::copy_of<float>(DType::f32, {2}, values)}});
     }
     {
         const RunJournal journal = open(result, Leftover::resume);
-        const auto stored = journal.parameters()->at("bn1.bias").as<float>();
+        const auto stored = journal.tensors(TensorSet::parameters)->at("bn1.bias").as<float>();
         CHECK(std::vector<float>(stored.begin(), stored.end()) == values);
     }
     overwrite(part_of(result, "parameters.safetensors"), "cut");
-    CHECK_FALSE(open(result, Leftover::resume).parameters().has_value());
+    CHECK_FALSE(open(result, Leftover::resume).tensors(TensorSet::parameters).has_value());
     CHECK_FALSE(fs::exists(part_of(result, "parameters.safetensors")));
+}
+
+TEST_CASE("ranges of layer inputs are kept, and found again when damaged") {
+    const fs::path result = finished_journal();
+    const std::vector<float> values{-2.0F};
+    {
+        RunJournal journal = open(result, Leftover::resume);
+        CHECK_FALSE(journal.tensors(TensorSet::input_ranges).has_value());
+        journal.store_tensors(
+            TensorSet::input_ranges,
+            {{"fc/minimum", HostTensor::copy_of<float>(DType::f32, {1}, values)}});
+    }
+    CHECK(open(result, Leftover::resume)
+              .tensors(TensorSet::input_ranges)
+              ->at("fc/minimum")
+              .as<float>()[0] == -2.0F);
+    overwrite(part_of(result, "input_ranges.safetensors"), "cut");
+    CHECK_FALSE(open(result, Leftover::resume).tensors(TensorSet::input_ranges).has_value());
 }
 
 TEST_CASE("the work of an earlier run is never touched unasked") {

@@ -135,6 +135,8 @@ RunRecord sample_run() {
     run.quantized = evaluation({0, 3, 1, 4, 5});
     run.agreement = 60;
     run.layers = {attention_layer(), convolution_layer()};
+    run.activations = {{"blocks.0.attn.qkv", 8, reals({4}, -1.5F), reals({4}, 0.5F)},
+                       {"features.3.expand3x3", 8, {}, {}}};
     run.parameters["blocks.0.norm1.bias"] = reals({3}, 1.5F);
     run.calibration_images = {"n01440764/x.JPEG", "n01443537/y.JPEG"};
     run.stages = {{"calibrate", 1.25}, {"solve", 0.5}};
@@ -206,6 +208,15 @@ void check_equal(const RunRecord& a, const RunRecord& b) {
     CHECK(a.agreement == b.agreement);
     REQUIRE(a.layers.size() == b.layers.size());
     for (std::size_t i = 0; i < a.layers.size(); ++i) check_equal(a.layers[i], b.layers[i]);
+    REQUIRE(a.activations.size() == b.activations.size());
+    for (std::size_t i = 0; i < a.activations.size(); ++i) {
+        CHECK(a.activations[i].layer == b.activations[i].layer);
+        CHECK(a.activations[i].bits == b.activations[i].bits);
+        CHECK(a.activations[i].minimum.shape == b.activations[i].minimum.shape);
+        if (a.activations[i].minimum.shape.empty()) continue;
+        check_equal(a.activations[i].minimum, b.activations[i].minimum);
+        check_equal(a.activations[i].maximum, b.activations[i].maximum);
+    }
     REQUIRE(a.parameters.size() == b.parameters.size());
     for (const auto& [name, tensor] : a.parameters) check_equal(tensor, b.parameters.at(name));
     CHECK(a.calibration_images == b.calibration_images);
