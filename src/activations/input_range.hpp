@@ -1,0 +1,46 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config/activation_config.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** Smallest and largest value of a layer's inputs, fp32 on the CPU: `[1]`, or `[channels]`. */
+struct InputRange {
+    torch::Tensor minimum;
+    torch::Tensor maximum;
+};
+
+/** By the name of the layer. */
+using InputRanges = std::map<std::string, InputRange>;
+
+/**
+ * Finds the extremes of the inputs of some layers while the network runs, on many threads at once;
+ * they do not depend on the order.
+ */
+class RangeTap : public Tap {
+  public:
+    RangeTap(const std::vector<Network::LayerEntry>& layers, ActivationGranularity granularity);
+
+    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override;
+
+    /**
+     * Throws InputError naming the layer when an input was NaN or infinite, or a layer has seen
+     * none.
+     */
+    InputRanges ranges() const;
+
+  private:
+    ActivationGranularity granularity_;
+    std::mutex mutex_;
+    std::map<const QuantizableLayer*, InputRange> ranges_;
+};
+
+}  // namespace comq
