@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "apps/logging.hpp"
 #include "apps/run_program.hpp"
 #include "core/version.hpp"
 #include "experiment/restore_network.hpp"
@@ -27,6 +28,12 @@ void export_model(const Arguments& arguments) {
     TensorMap tensors;
     for (const auto& [name, tensor] : model.network->state_dict()) {
         tensors[name] = to_host(tensor.detach());
+    }
+    if (!run.activations.empty()) {
+        spdlog::warn(
+            "{} also rounded the inputs of {} layers to {} bits; {} holds weights only, so it "
+            "gives other predictions",
+            arguments.run, run.activations.size(), run.activations.front().bits, arguments.output);
     }
     // Python's loaders of this format ask for the key "format".
     write_safetensors(arguments.output, tensors,
@@ -53,6 +60,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--weights", arguments.weights,
                    "checkpoint the run started from, when it has moved");
+    log_to_stderr();
     app.set_version_flag("--version", fmt::format("export_model {}", version_line()));
     app.footer("Example:\n  export_model results/deit_tiny_4bit.h5 -o deit_tiny_4bit.safetensors");
     return run_program(app, argc, argv, [&] { export_model(arguments); });

@@ -9,8 +9,9 @@ namespace comq {
 namespace {
 
 Predictions predict_batch(const Network& network, ImageBatch& batch, const ImageSource& source,
-                          torch::Device device) {
+                          torch::Device device, Tap* tap) {
     const torch::InferenceMode inference;
+    const TapScope scope(tap);
     const auto count = static_cast<int64_t>(batch.indices.size());
     const auto pixels =
         torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
@@ -54,7 +55,7 @@ void append(Predictions& all, const Predictions& more) {
 }  // namespace
 
 Predictions evaluate(const Network& network, const EvaluationImages& images, torch::Device device,
-                     Progress& progress, BadImages& bad, const std::atomic<bool>& stop) {
+                     Progress& progress, BadImages& bad, const std::atomic<bool>& stop, Tap* tap) {
     const auto total = static_cast<int64_t>(images.indices.size());
     const int64_t batches = (total + images.batch_size - 1) / images.batch_size;
     std::vector<Predictions> by_batch(static_cast<std::size_t>(batches));
@@ -66,7 +67,7 @@ Predictions evaluate(const Network& network, const EvaluationImages& images, tor
         [&](ImageBatch&& batch) {
             const auto count = static_cast<int64_t>(batch.indices.size());
             by_batch[static_cast<std::size_t>(batch.batch)] =
-                predict_batch(network, batch, *images.source, device);
+                predict_batch(network, batch, *images.source, device, tap);
             progress.advance(count);
         },
         options);

@@ -24,12 +24,14 @@ struct EvaluationImages {
 
 /**
  * Runs `network` over the images and returns its predictions in the order of `indices` (images
- * that could not be read are left out).
+ * that could not be read are left out). `tap`, if any, sees the inputs of layers on every thread
+ * that runs the network.
  *
  * Throws InputError when an image has no label, a label is no class of the network, a logit is
  * NaN, or more images than `bad` allows are unreadable; Interrupted when `stop` is set.
  */
 Predictions evaluate(const Network& network, const EvaluationImages& images, torch::Device device,
-                     Progress& progress, BadImages& bad, const std::atomic<bool>& stop);
+                     Progress& progress, BadImages& bad, const std::atomic<bool>& stop,
+                     Tap* tap = nullptr);
 
 }  // namespace comq

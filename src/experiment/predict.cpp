@@ -53,7 +53,7 @@ std::optional<Predictions> cached_predictions(const CacheFolder& cache,
 
 Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
-                    const std::atomic<bool>& stop) {
+                    const std::atomic<bool>& stop, Tap* tap) {
     const auto rest =
         every_nth_batch(missing(images.indices, journal.predictions(name)), images.batch_size,
                         communicator().rank(), communicator().size());
@@ -66,7 +66,8 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
             EvaluationImages part = images;
             part.indices.assign(rest.begin() + static_cast<std::ptrdiff_t>(first),
                                 rest.begin() + static_cast<std::ptrdiff_t>(last));
-            journal.store_predictions({name, evaluate(network, part, device, progress, bad, stop)});
+            journal.store_predictions(
+                {name, evaluate(network, part, device, progress, bad, stop, tap)});
         }
     }
     journal.exchange(communicator());

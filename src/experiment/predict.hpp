@@ -17,11 +17,11 @@ inline constexpr const char* quantized_network = "quantized";
 /**
  * Predictions of one network of a run for all evaluation images: those that `journal` already
  * holds are taken from there, the others are computed block by block and each block is stored. The
- * ranks of communicator() compute a share each.
+ * ranks of communicator() compute a share each. `tap`, if any, sees the inputs of layers.
  */
 Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
-                    const std::atomic<bool>& stop);
+                    const std::atomic<bool>& stop, Tap* tap = nullptr);
 
 /**
  * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours

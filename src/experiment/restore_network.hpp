@@ -9,7 +9,8 @@
 namespace comq {
 
 /**
- * The network that a run evaluated last: its checkpoint with the codes and the other changed
+ * The weights that a run evaluated last (rounding of layer inputs is not part of them): its
+ * checkpoint with the codes and the other changed
  * tensors of `run` (read with ReadScope::everything) in place. `weights` is where the checkpoint
  * lies now; empty: where it lay then. Throws InputError when it is another file than the run's, or
  * does not fit the run; `file` names the run in messages.

@@ -14,6 +14,7 @@
 #include "core/paths.hpp"
 #include "core/threads.hpp"
 #include "data/label_check.hpp"
+#include "experiment/activation_stage.hpp"
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/layer_stage.hpp"
 #include "experiment/predict.hpp"
@@ -60,12 +61,13 @@ class Run {
           model_(load_model(config_.model, device_)),
           images_(open_images(config_)),
           keys_(run_keys(config_, model_, images_)),
-          plan_(config_.quantization.method == "none"
-                    ? LayerPlan{}
-                    : plan_layers(*model_.network, config_.quantization)),
+          plan_(config_.quantizes_weights() ? plan_layers(*model_.network, config_.quantization)
+                                            : LayerPlan{}),
+          activations_(config_, model_, images_, device_),
           repair_(config_, model_, images_, device_),
           cache_(config_.resources.cache, config_.resources.cache_limit_bytes),
           bad_calibration_(config_.data.max_bad_images),
+          bad_range_images_(config_.data.max_bad_images),
           bad_evaluation_(config_.data.max_bad_images),
           record_(first_record(options)) {
         check_classes();
@@ -84,14 +86,18 @@ class Run {
             pass_gate(accuracy_of(full_precision));
             record_.full_precision = evaluation_record(full_precision);
         }
-        if (config_.quantization.method != "none") {
-            repair_.before_calibration();
-            quantize();
-            check_bad_images(bad_calibration_);
-            repair();
+        if (config_.quantizes_weights() || activations_.active()) {
+            if (config_.quantizes_weights()) repair_.before_calibration();
+            find_input_ranges();
+            if (config_.quantizes_weights()) {
+                quantize();
+                check_bad_images(bad_calibration_);
+                repair();
+            }
             const auto quantized = times_.timed("evaluate quantized", [&] {
                 return predict(*model_.network, quantized_network, evaluation_images(), device_,
-                               bad_evaluation_, *journal_, interrupt_requested());
+                               bad_evaluation_, *journal_, interrupt_requested(),
+                               activations_.tap());
             });
             if (ranks_.root()) record_.quantized = evaluation_record(quantized);
             if (ranks_.root() && quantized.image != full_precision.image) {
@@ -140,8 +146,8 @@ class Run {
         RunRecord record;
         record.config = resolved_text(config_);
         record.identity = keys_.identity.digest;
-        record.uses_gradients = config_.quantization.method != "none" &&
-                                config_.calibration.weighting != Weighting::none;
+        record.uses_gradients =
+            config_.quantizes_weights() && config_.calibration.weighting != Weighting::none;
         record.provenance = collect_provenance(options.arguments);
         record.provenance.libtorch_version = torch_version();
         record.provenance.opencv_version = CV_VERSION;
@@ -204,6 +210,20 @@ class Run {
                      accuracy.top1, accuracy.top1_standard_error, expected->top1);
     }
 
+    /** One rank finds them while all have the float weights, the others take what it has stored. */
+    void find_input_ranges() {
+        if (!activations_.active()) return;
+        times_.timed("input ranges", [&] {
+            const auto find = [&] {
+                activations_.find(*journal_, bad_range_images_, interrupt_requested());
+            };
+            if (ranks_.root()) find();
+            journal_->exchange(ranks_);
+            if (!ranks_.root()) find();
+        });
+        record_.activations = activations_.records();
+    }
+
     void quantize() {
         if (config_.calibration.inputs == CalibrationInputs::quantized) {
             PropagationStage stage(config_, model_, repair_.original(), images_, device_);
@@ -244,7 +264,9 @@ class Run {
     }
 
     void report_bad_images() const {
-        for (const auto* bad : {&bad_calibration_, &bad_evaluation_}) {
+        const auto& calibration =
+            config_.quantizes_weights() ? bad_calibration_ : bad_range_images_;
+        for (const auto* bad : {&calibration, &bad_evaluation_}) {
             for (const auto& reason : bad->reasons()) spdlog::warn("left out: {}", reason);
         }
     }
@@ -256,9 +278,11 @@ class Run {
     RunImages images_;
     RunKeys keys_;
     LayerPlan plan_;
+    ActivationStage activations_;
     RepairStage repair_;
     CacheFolder cache_;
     BadImages bad_calibration_;
+    BadImages bad_range_images_;  ///< of the same images, which one rank reads alone
     BadImages bad_evaluation_;
     StageTimes times_;
     RunRecord record_;
@@ -286,9 +310,8 @@ std::string describe_plan(const LoadedConfig& loaded) {
     set_torch_threads(threads);
     const auto& description = find_model(config.model.name);
     const auto network = description.make();
-    const auto plan = config.quantization.method == "none"
-                          ? LayerPlan{}
-                          : plan_layers(*network, config.quantization);
+    const auto plan =
+        config.quantizes_weights() ? plan_layers(*network, config.quantization) : LayerPlan{};
     const auto workload =
         measure_workload(*network, plan, description.preprocessing, config, threads);
     int64_t evaluation_images = 0;
@@ -298,7 +321,12 @@ std::string describe_plan(const LoadedConfig& loaded) {
     } catch (const Error& missing) {
         spdlog::warn("{}", missing.what());
     }
-    return plan_text(plan, workload, config, evaluation_images, threads);
+    auto text = plan_text(plan, workload, config, evaluation_images, threads);
+    if (config.activations.bits) {
+        const auto rounded = plan_layers(*network, config.quantization).layers.size();
+        text += activation_text(config, rounded) + "\n";
+    }
+    return text;
 }
 
 }  // namespace comq

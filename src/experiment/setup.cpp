@@ -43,7 +43,8 @@ std::string statistics_origin(const ExperimentConfig& config, const LoadedModel&
                               const std::map<std::string, std::string>& content) {
     std::string text = fmt::format("layer statistics {}\n", statistics_version);
     text += identity_text(config, [](const std::string& key) {
-        const bool later = key.starts_with("quantization.") || key.starts_with("evaluation.") ||
+        const bool later = key.starts_with("quantization.") || key.starts_with("activations.") ||
+                           key.starts_with("evaluation.") ||
                            (key.starts_with("repair.") && key != "repair.fold_batch_norm");
         return !later && key != "calibration.images" && key != "calibration.selection" &&
                key != "calibration.holdout";
@@ -87,7 +88,7 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
 
 RunImages open_images(const ExperimentConfig& config) {
     RunImages images;
-    if (config.quantization.method != "none") {
+    if (config.reads_calibration_images()) {
         images.calibration_source = open_image_source(config.data, Split::calibration);
         images.calibration = select_calibration_images(images.calibration_source->size(),
                                                        config.calibration, config.seed);

@@ -35,7 +35,7 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device);
 
 /** The images of a run. */
 struct RunImages {
-    std::unique_ptr<ImageSource> calibration_source;  ///< null when nothing is quantized
+    std::unique_ptr<ImageSource> calibration_source;  ///< null when none is read
     CalibrationImages calibration;
     std::unique_ptr<ImageSource> evaluation_source;
     std::vector<int64_t> evaluation;
