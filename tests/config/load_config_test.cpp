@@ -104,8 +104,8 @@ TEST_CASE("rounding of layer inputs is off by default and checked key by key") {
                    {"activations.bit=8", "activations.bits=9", "activations.percentile=50"}) ==
           "command line: activations.bit=8: key 'activations.bit': unknown key (nearest known: "
           "'activations.bits')\n"
-          "command line: activations.bits=9: key 'activations.bits': expected null or integer, 2 "
-          "to 8, not '9'\n"
+          "command line: activations.bits=9: key 'activations.bits': expected integer, 2 to 8, "
+          "not '9'\n"
           "command line: activations.percentile=50: key 'activations.percentile': expected number, "
           "90 to 100, not '50'");
     // Ranges of the inputs come from calibration images, unless they are found at run time.
