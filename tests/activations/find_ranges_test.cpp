@@ -58,13 +58,14 @@ class KeepingTap : public Tap {
 std::map<std::string, torch::Tensor> kept_inputs(const Case& test_case,
                                                  ActivationGranularity granularity) {
     KeepingTap tap;
-    const TapScope scope(&tap);
-    const torch::NoGradGuard no_gradient;
     BadImages bad(0);
     const auto images = test_case.images();
     for_each_batch(
         *images.source, images.indices, images.preprocessing, images.batch_size, bad,
         [&](ImageBatch&& batch) {
+            // One batch at a time, but on any thread.
+            const TapScope scope(&tap);
+            const torch::NoGradGuard no_gradient;
             test_case.network->forward(torch::from_blob(
                 batch.pixels.data(), {std::ssize(batch.indices), 3, batch.height, batch.width}));
         });
