@@ -6,57 +6,34 @@ import argparse
 import copy
 import json
 import pathlib
+import sys
 import time
 import warnings
 
-import numpy
 import torch
-from PIL import Image
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+from peers.network import Photos, load_network, timm  # noqa: E402
 
 warnings.filterwarnings("ignore")
-
-# torchvision's extension from PyPI needs CUDA's libraries; timm uses its Python parts only, which
-# ask for nothing but the schemas of these operators.
-torchvision_operators = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    torchvision_operators.define(f"{_name}(Tensor a, Tensor b, float c) -> Tensor")
-
-import timm  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
 
 BITS = 4
 
 
-class Photos(torch.utils.data.Dataset):
-    """timm's evaluation transform of DeiT-Tiny: bicubic to 248, centre crop 224."""
-
-    def __init__(self, folder, count):
-        self.files = sorted(folder.glob("*/*"))[:count]
-
-    def __len__(self):
-        return len(self.files)
-
-    def __getitem__(self, index):
-        image = Image.open(self.files[index]).convert("RGB")
-        scale = 248 / min(image.size)
-        size = [round(side * scale) for side in image.size]
-        left, top = (size[0] - 224) // 2, (size[1] - 224) // 2
-        image = image.resize(size, Image.BICUBIC).crop((left, top, left + 224, top + 224))
-        pixels = torch.from_numpy(numpy.array(image)).permute(2, 0, 1).float() / 255
-        mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-        return (pixels - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-
-
 def deit_tiny(assets):
-    model = timm.create_model("deit_tiny_patch16_224")
-    model.load_state_dict(load_file(assets / "weights/deit_tiny_patch16_224.safetensors"))
-    return model.eval()
+    weights = assets / "weights/deit_tiny_patch16_224.safetensors"
+    return load_network("deit_tiny_patch16_224", weights)[0]
+
+
+def photos_of(folder, count, network):
+    files = sorted(folder.glob("*/*"))[:count]
+    return Photos(folder, [file.relative_to(folder) for file in files], network)
 
 
 def evaluation(assets, images):
     """Images a second of the best of several batch sizes and numbers of loading processes."""
     model = deit_tiny(assets)
-    photos = Photos(assets / "imagenet/val", images)
+    photos = photos_of(assets / "imagenet/val", images, model)
     best = (0.0, "")
     for workers in (0, 1, 2):
         for batch in (8, 50):
@@ -94,8 +71,9 @@ def quantized_copy(model):
 
 def quantization(assets, images, mode):
     """Seconds of reading the photos and quantizing the 48 Linear layers of the blocks."""
-    model = quantized_copy(deit_tiny(assets))
-    photos = Photos(assets / "imagenet/train", images)
+    network = deit_tiny(assets)
+    model = quantized_copy(network)
+    photos = photos_of(assets / "imagenet/train", images, network)
     start = time.perf_counter()
     batches = list(torch.utils.data.DataLoader(photos, 8))
     with torch.no_grad(), mode(model) as algorithm:
