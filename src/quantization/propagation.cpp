@@ -62,16 +62,15 @@ MatrixView<T> group_of(MatrixView<T> values, int64_t g, int64_t groups) {
     return {values.row(g * channels), channels, values.cols, values.stride};
 }
 
-Matrix<float> layer_target(const std::vector<PackedTriangle>& paired,
-                           MatrixView<const float> weight, double strength) {
+Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
+                           MatrixView<const float> weight) {
     const auto groups = std::ssize(paired);
-    Matrix<float> target(weight.rows, weight.cols);
+    Matrix<double> shift(weight.rows, weight.cols);
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
-        const Matrix<float> part =
-            propagated_target(paired[g], group_of(weight, g, groups), strength);
-        std::copy_n(part.data(), part.rows() * part.cols(), target.row(g * part.rows()));
+        const Matrix<double> part = propagated_shift(paired[g], group_of(weight, g, groups));
+        std::copy_n(part.data(), part.rows() * part.cols(), shift.row(g * part.rows()));
     });
-    return target;
+    return shift;
 }
 
 double layer_error(const std::vector<PackedTriangle>& paired, MatrixView<const float> weight,
@@ -88,15 +87,16 @@ double layer_error(const std::vector<PackedTriangle>& paired, MatrixView<const f
 
 }  // namespace
 
-Matrix<float> propagated_target(const PackedTriangle& paired, MatrixView<const float> weight,
-                                double strength) {
+Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight) {
     assert(paired.order() == 2 * weight.cols);
+    Matrix<double> shift = input_change(paired, weight);
+    solve_cholesky(damped_factor(quantized_part(paired)), shift);
+    return shift;
+}
+
+Matrix<float> propagated_target(MatrixView<const float> weight, const Matrix<double>& shift,
+                                double strength) {
     Matrix<float> target(weight.rows, weight.cols);
-    Matrix<double> shift(weight.rows, weight.cols);
-    if (strength != 0.0) {
-        shift = input_change(paired, weight);
-        solve_cholesky(damped_factor(quantized_part(paired)), shift);
-    }
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t i = 0; i < weight.cols; ++i) {
             target(j, i) =
@@ -133,8 +133,10 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     for (const auto& triangle : paired) {
         seen.grams[statistic::gram].push_back(quantized_part(triangle));
     }
+    const Matrix<double> shift =
+        strength == 0.0 ? Matrix<double>(weight.rows, weight.cols) : layer_shift(paired, weight);
     const auto solve = [&](double a) {
-        const Matrix<float> target = layer_target(paired, weight, a);
+        const Matrix<float> target = propagated_target(weight, shift, a);
         return PropagatedSolution{solve_layer(method, layer, target.view(), seen, bits), a};
     };
     if (strength) return solve(*strength);

@@ -39,8 +39,11 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
                                     const LayerStatistics& statistics, int bits,
                                     std::optional<double> strength);
 
-/** w + a·(w' − w) of every channel of one group; `paired` is of order 2m. */
-Matrix<float> propagated_target(const PackedTriangle& paired, MatrixView<const float> weight,
+/** w' − w of every channel of one group, [n, m]; `paired` is of order 2m. */
+Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight);
+
+/** w + a·shift. */
+Matrix<float> propagated_target(MatrixView<const float> weight, const Matrix<double>& shift,
                                 double strength);
 
 /** ‖XW − X̃Wq‖² of one group, as wᵀHw − 2·wqᵀGw + wqᵀH̃wq summed over its channels. */

@@ -91,8 +91,9 @@ TEST_CASE("the error between two networks comes from the joint Gram as from the 
 
 TEST_CASE("the target makes up for the error of the inputs in proportion to its strength") {
     const auto both = two_networks(23, 400, 16, 6, 0.3);
+    const auto shift = propagated_shift(both.paired, both.weight.view());
     const auto target = [&](double strength) {
-        return propagated_target(both.paired, both.weight.view(), strength);
+        return propagated_target(both.weight.view(), shift, strength);
     };
     const auto none = target(0.0);
     CHECK(std::equal(none.data(), none.data() + 96, both.weight.data()));
@@ -108,7 +109,8 @@ TEST_CASE("the target makes up for the error of the inputs in proportion to its 
 
 TEST_CASE("with equal inputs propagation changes nothing") {
     const auto both = two_networks(24, 300, 20, 8, 0.0);
-    const auto target = propagated_target(both.paired, both.weight.view(), 1.0);
+    const auto target = propagated_target(both.weight.view(),
+                                          propagated_shift(both.paired, both.weight.view()), 1.0);
     for (int64_t k = 0; k < 160; ++k) {
         CHECK(target.data()[k] == Approx(both.weight.data()[k]).margin(1e-6));
     }
