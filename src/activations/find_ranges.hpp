@@ -12,25 +12,17 @@
 
 namespace comq {
 
-/** The images whose layer inputs are looked at, and how. */
-struct RangeImages {
-    const ImageSource* source;
-    std::vector<int64_t> indices;
-    Preprocessing preprocessing;
-    int64_t batch_size;  ///< images of one micro-batch
-    /** Set: the training transform under this seed instead of resize and crop. */
-    std::optional<uint64_t> augmentation_seed = std::nullopt;
-};
-
 /**
  * The ranges of `config` of the inputs of `layers` on these images; one pass over them, two for
- * percentiles. The same bits for any number of threads; memory does not grow with the images.
+ * percentiles. `augmentation_seed`: as of LoaderOptions. The same bits for any number of threads;
+ * memory does not grow with the images.
  *
  * Throws Interrupted when `stop` is set, InputError on unreadable images beyond the limit of `bad`
  * and on inputs that are not finite.
  */
 InputRanges find_ranges(const Network& network, const std::vector<Network::LayerEntry>& layers,
-                        const ActivationConfig& config, const RangeImages& images,
-                        torch::Device device, BadImages& bad, const std::atomic<bool>& stop);
+                        const ActivationConfig& config, const ImageSet& images,
+                        std::optional<uint64_t> augmentation_seed, torch::Device device,
+                        BadImages& bad, const std::atomic<bool>& stop);
 
 }  // namespace comq

@@ -66,7 +66,7 @@ void run(const Arguments& arguments) {
     save(*network, recipe, arguments.seed, file);
 
     const auto source = make_demo_source(Split::evaluation);
-    EvaluationImages images{source.get(), {}, description.preprocessing, 8};
+    ImageSet images{source.get(), {}, description.preprocessing, 8};
     images.indices.resize(static_cast<std::size_t>(source->size()));
     std::iota(images.indices.begin(), images.indices.end(), int64_t{0});
     Progress progress("evaluation", "images", source->size());

@@ -8,6 +8,7 @@
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -47,11 +48,8 @@ void run_pass(const std::string& title, const CalibrationPass& pass,
     const bool whole = for_each_batch(
         *pass.source, share, pass.preprocessing, pass.batch_size, bad,
         [&](ImageBatch&& batch) {
-            const auto count = static_cast<int64_t>(batch.indices.size());
-            const auto pixels =
-                torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
-            consume(pixels.to(device), batch);
-            progress.advance(count);
+            consume(batch_pixels(batch).to(device), batch);
+            progress.advance(static_cast<int64_t>(batch.indices.size()));
         },
         options);
     if (!whole) throw Interrupted("interrupted while collecting the statistics of layers");

@@ -15,6 +15,14 @@
 
 namespace comq {
 
+/** Pictures to read, and how. */
+struct ImageSet {
+    const ImageSource* source;
+    std::vector<int64_t> indices;  ///< in the order in which they are read
+    Preprocessing preprocessing;
+    int64_t batch_size;  ///< pictures of one batch, which is one task
+};
+
 /** Preprocessed pictures: a run of consecutive positions of the list of indices. */
 struct ImageBatch {
     int64_t batch = 0;             ///< 0-based number of the batch

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/errors.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -13,9 +14,8 @@ Predictions predict_batch(const Network& network, ImageBatch& batch, const Image
     const torch::InferenceMode inference;
     const TapScope scope(tap);
     const auto count = static_cast<int64_t>(batch.indices.size());
-    const auto pixels =
-        torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
-    const auto logits = network.forward(pixels.to(device)).to(torch::kCPU).contiguous();
+    const auto logits =
+        network.forward(batch_pixels(batch).to(device)).to(torch::kCPU).contiguous();
     const int64_t classes = logits.size(1);
 
     Predictions predictions;
@@ -54,7 +54,7 @@ void append(Predictions& all, const Predictions& more) {
 
 }  // namespace
 
-Predictions evaluate(const Network& network, const EvaluationImages& images, torch::Device device,
+Predictions evaluate(const Network& network, const ImageSet& images, torch::Device device,
                      Progress& progress, BadImages& bad, const std::atomic<bool>& stop, Tap* tap) {
     const auto total = static_cast<int64_t>(images.indices.size());
     const int64_t batches = (total + images.batch_size - 1) / images.batch_size;

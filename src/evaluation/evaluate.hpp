@@ -14,14 +14,6 @@
 
 namespace comq {
 
-/** The images that an evaluation shows to a network, and how. */
-struct EvaluationImages {
-    const ImageSource* source;
-    std::vector<int64_t> indices;
-    Preprocessing preprocessing;
-    int64_t batch_size;  ///< images of one micro-batch
-};
-
 /**
  * Runs `network` over the images and returns its predictions in the order of `indices` (images
  * that could not be read are left out). `tap`, if any, sees the inputs of layers on every thread
@@ -30,7 +22,7 @@ struct EvaluationImages {
  * Throws InputError when an image has no label, a label is no class of the network, a logit is
  * NaN, or more images than `bad` allows are unreadable; Interrupted when `stop` is set.
  */
-Predictions evaluate(const Network& network, const EvaluationImages& images, torch::Device device,
+Predictions evaluate(const Network& network, const ImageSet& images, torch::Device device,
                      Progress& progress, BadImages& bad, const std::atomic<bool>& stop,
                      Tap* tap = nullptr);
 

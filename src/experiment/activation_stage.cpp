@@ -57,13 +57,10 @@ InputRanges ActivationStage::ranges(RunJournal& journal, BadImages& bad,
         }
         return ranges;
     }
-    RangeImages images{images_.calibration_source.get(), images_.calibration.fitted,
-                       model_.description->preprocessing, config_.calibration.batch_size};
-    if (config_.calibration.transform == CalibrationTransform::train) {
-        images.augmentation_seed = config_.seed;
-    }
-    auto ranges =
-        find_ranges(*model_.network, layers_, config_.activations, images, device_, bad, stop);
+    const ImageSet images{images_.calibration_source.get(), images_.calibration.fitted,
+                          model_.description->preprocessing, config_.calibration.batch_size};
+    auto ranges = find_ranges(*model_.network, layers_, config_.activations, images,
+                              augmentation_seed(config_), device_, bad, stop);
     journal.store_tensors(TensorSet::input_ranges, to_map(ranges));
     return ranges;
 }

@@ -104,9 +104,7 @@ std::vector<LayerStatistics> LayerStage::collect(const std::vector<Network::Laye
                                                  Work& work) const {
     CalibrationPass pass{images_.calibration_source.get(), images_.calibration,
                          model_.description->preprocessing, config_.calibration.batch_size};
-    if (config_.calibration.transform == CalibrationTransform::train) {
-        pass.augmentation_seed = config_.seed;
-    }
+    pass.augmentation_seed = augmentation_seed(config_);
     if (const auto rows = config_.calibration.rows_per_image) {
         pass.row_sample.emplace(config_.seed, *rows);
     }

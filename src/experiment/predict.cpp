@@ -51,7 +51,7 @@ std::optional<Predictions> cached_predictions(const CacheFolder& cache,
 
 }  // namespace
 
-Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
+Predictions predict(const Network& network, const std::string& name, const ImageSet& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
                     const std::atomic<bool>& stop, Tap* tap) {
     const auto rest =
@@ -63,7 +63,7 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
             std::max(images_per_block / images.batch_size, int64_t{1}) * images.batch_size;
         for (std::size_t first = 0; first < rest.size(); first += static_cast<std::size_t>(block)) {
             const auto last = std::min(first + static_cast<std::size_t>(block), rest.size());
-            EvaluationImages part = images;
+            ImageSet part = images;
             part.indices.assign(rest.begin() + static_cast<std::ptrdiff_t>(first),
                                 rest.begin() + static_cast<std::ptrdiff_t>(last));
             journal.store_predictions(
@@ -74,7 +74,7 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
     return journal.predictions(name);
 }
 
-Predictions predict_full_precision(const Network& network, const EvaluationImages& images,
+Predictions predict_full_precision(const Network& network, const ImageSet& images,
                                    torch::Device device, BadImages& bad, RunJournal& journal,
                                    const CacheFolder& cache, const std::string& key,
                                    const std::atomic<bool>& stop) {

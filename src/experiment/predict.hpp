@@ -19,7 +19,7 @@ inline constexpr const char* quantized_network = "quantized";
  * holds are taken from there, the others are computed block by block and each block is stored. The
  * ranks of communicator() compute a share each. `tap`, if any, sees the inputs of layers.
  */
-Predictions predict(const Network& network, const std::string& name, const EvaluationImages& images,
+Predictions predict(const Network& network, const std::string& name, const ImageSet& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
                     const std::atomic<bool>& stop, Tap* tap = nullptr);
 
@@ -29,7 +29,7 @@ Predictions predict(const Network& network, const std::string& name, const Evalu
  * once one computes them. A damaged cache entry is computed again, said in one line. What comes
  * from the cache is at the root only.
  */
-Predictions predict_full_precision(const Network& network, const EvaluationImages& images,
+Predictions predict_full_precision(const Network& network, const ImageSet& images,
                                    torch::Device device, BadImages& bad, RunJournal& journal,
                                    const CacheFolder& cache, const std::string& key,
                                    const std::atomic<bool>& stop);

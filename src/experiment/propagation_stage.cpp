@@ -14,6 +14,7 @@
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "quantization/propagation.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -149,18 +150,13 @@ void PropagationStage::spool_images(Work& work) const {
     const auto spool = [&](const std::vector<int64_t>& images, std::vector<int64_t>& batches) {
         LoaderOptions options(Consume::parallel);
         options.stop = &work.stop;
-        if (config_.calibration.transform == CalibrationTransform::train) {
-            options.augmentation_seed = config_.seed;
-        }
+        options.augmentation_seed = augmentation_seed(config_);
         std::mutex mutex;
         const bool whole = for_each_batch(
             *images_.calibration_source, images, model_.description->preprocessing,
             config_.calibration.batch_size, work.bad,
             [&](ImageBatch&& batch) {
-                const auto count = static_cast<int64_t>(batch.indices.size());
-                work.spool.store(
-                    float_side, first + batch.batch,
-                    torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width}));
+                work.spool.store(float_side, first + batch.batch, batch_pixels(batch));
                 const std::lock_guard lock(mutex);
                 batches.push_back(first + batch.batch);
             },

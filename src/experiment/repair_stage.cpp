@@ -80,9 +80,9 @@ void RepairStage::after_quantization(RunJournal& journal, BadImages& bad,
 void RepairStage::repair(BadImages& bad, const std::atomic<bool>& stop) {
     Network& network = *model_.network;
     const auto original = this->original();
-    const RepairImages images{images_.calibration_source.get(),
-                              select_repair_images(experiment_, images_),
-                              model_.description->preprocessing, config_.batch_size};
+    const ImageSet images{images_.calibration_source.get(),
+                          select_repair_images(experiment_, images_),
+                          model_.description->preprocessing, config_.batch_size};
     if (config_.bias_correction) {
         auto in_micro_batches = images;
         in_micro_batches.batch_size = experiment_.calibration.batch_size;

@@ -162,7 +162,7 @@ class Run {
         return record;
     }
 
-    EvaluationImages evaluation_images() const {
+    ImageSet evaluation_images() const {
         return {images_.evaluation_source.get(), images_.evaluation,
                 model_.description->preprocessing, config_.evaluation.batch_size};
     }
@@ -210,16 +210,20 @@ class Run {
                      accuracy.top1, accuracy.top1_standard_error, expected->top1);
     }
 
-    /** One rank finds them while all have the float weights, the others take what it has stored. */
+    /** One rank does `work`, and the others take what it has stored in the journal. */
+    template <typename Work>
+    void root_first(const Work& work) {
+        if (ranks_.root()) work();
+        journal_->exchange(ranks_);
+        if (!ranks_.root()) work();
+    }
+
+    /** While the weights are still float. */
     void find_input_ranges() {
         if (!activations_.active()) return;
         times_.timed("input ranges", [&] {
-            const auto find = [&] {
-                activations_.find(*journal_, bad_range_images_, interrupt_requested());
-            };
-            if (ranks_.root()) find();
-            journal_->exchange(ranks_);
-            if (!ranks_.root()) find();
+            root_first(
+                [&] { activations_.find(*journal_, bad_range_images_, interrupt_requested()); });
         });
         record_.activations = activations_.records();
     }
@@ -239,15 +243,11 @@ class Run {
         }
     }
 
-    /** One rank repairs, the others take what it has stored. */
     void repair() {
         times_.timed("repair", [&] {
-            const auto repair = [&] {
+            root_first([&] {
                 repair_.after_quantization(*journal_, bad_calibration_, interrupt_requested());
-            };
-            if (ranks_.root()) repair();
-            journal_->exchange(ranks_);
-            if (!ranks_.root()) repair();
+            });
         });
         record_.parameters = repair_.changed_parameters(record_.layers);
         record_.uses_labels = repair_.uses_labels();

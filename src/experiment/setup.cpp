@@ -99,6 +99,11 @@ RunImages open_images(const ExperimentConfig& config) {
     return images;
 }
 
+std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config) {
+    if (config.calibration.transform == CalibrationTransform::eval) return std::nullopt;
+    return config.seed;
+}
+
 RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
                  const RunImages& images) {
     RunKeys keys;

@@ -43,6 +43,9 @@ struct RunImages {
 
 RunImages open_images(const ExperimentConfig& config);
 
+/** What `calibration.transform: train` augments by; none with `eval`. */
+std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config);
+
 /** What decides whether two runs have the same numbers, and two networks the same predictions. */
 struct RunKeys {
     RunIdentity identity;

@@ -64,13 +64,6 @@ std::string shape_of(const QuantizableLayer& layer) {
     return format_shape(layer.weight().sizes().vec());
 }
 
-int64_t peak_bytes(const Network& network, const Workload& workload, const ExperimentConfig& config,
-                   int64_t activation_bytes, int threads) {
-    return parameter_bytes(network) * 2 +
-           std::min(workload.gram_bytes, config.resources.memory_bytes) +
-           4 * activation_bytes * config.calibration.batch_size * threads;
-}
-
 /** Forward and backward pass, in forward passes. */
 constexpr double gradient_pass = 3.0;
 
@@ -148,16 +141,17 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         workload.disk_bytes += 2 * static_cast<int64_t>(sizeof(float)) *
                                largest_block_input(network, image) *
                                (calibration.images + calibration.holdout);
-        workload.peak_bytes = peak_bytes(network, workload, config, activation_bytes, threads);
-        return workload;
+    } else {
+        const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
+                                            sums_further_rows(calibration));
+        workload.forward_passes = static_cast<int64_t>(groups.size());
+        workload.calibration_forwards =
+            static_cast<double>(workload.forward_passes) *
+            (calibration.weighting == Weighting::none ? 1.0 : 1.0 + gradient_pass);
     }
-    const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
-                                        sums_further_rows(config.calibration));
-    workload.forward_passes = static_cast<int64_t>(groups.size());
-    workload.calibration_forwards =
-        static_cast<double>(workload.forward_passes) *
-        (calibration.weighting == Weighting::none ? 1.0 : 1.0 + gradient_pass);
-    workload.peak_bytes = peak_bytes(network, workload, config, activation_bytes, threads);
+    workload.peak_bytes = parameter_bytes(network) * 2 +
+                          std::min(workload.gram_bytes, config.resources.memory_bytes) +
+                          4 * activation_bytes * calibration.batch_size * threads;
     return workload;
 }
 

@@ -7,6 +7,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "repair/fold_batch_norm.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -86,7 +87,7 @@ void apply(const Correction& correction) {
 
 }  // namespace
 
-int64_t correct_biases(const Network& original, Network& quantized, const RepairImages& images,
+int64_t correct_biases(const Network& original, Network& quantized, const ImageSet& images,
                        torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
     const torch::NoGradGuard no_gradient;
     const auto count = static_cast<int64_t>(images.indices.size());

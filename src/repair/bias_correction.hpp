@@ -2,8 +2,8 @@
 
 #include <atomic>
 
+#include "data/loader.hpp"
 #include "models/network.hpp"
-#include "repair/repair_images.hpp"
 
 namespace comq {
 
@@ -16,7 +16,7 @@ namespace comq {
  *
  * The same bits for any number of threads. Throws Interrupted when `stop` is set.
  */
-int64_t correct_biases(const Network& original, Network& quantized, const RepairImages& images,
+int64_t correct_biases(const Network& original, Network& quantized, const ImageSet& images,
                        torch::Device device, BadImages& bad, const std::atomic<bool>& stop);
 
 }  // namespace comq

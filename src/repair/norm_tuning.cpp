@@ -11,6 +11,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "core/random.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -31,7 +32,7 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
 
 class Tuning {
   public:
-    Tuning(const Network& original, Network& quantized, const RepairImages& images,
+    Tuning(const Network& original, Network& quantized, const ImageSet& images,
            const NormTuningRecipe& recipe, torch::Device device)
         : original_(original),
           quantized_(quantized),
@@ -144,7 +145,7 @@ class Tuning {
 
     const Network& original_;
     const Network& quantized_;
-    const RepairImages& images_;
+    const ImageSet& images_;
     const NormTuningRecipe& recipe_;
     torch::Device device_;
     RandomStream stream_;
@@ -166,7 +167,7 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
 
 }  // namespace
 
-int64_t tune_norms(const Network& original, Network& quantized, const RepairImages& images,
+int64_t tune_norms(const Network& original, Network& quantized, const ImageSet& images,
                    const NormTuningRecipe& recipe, torch::Device device, BadImages& bad,
                    const std::atomic<bool>& stop) {
     Tuning tuning(original, quantized, images, recipe, device);

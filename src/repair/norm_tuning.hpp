@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "config/repair_config.hpp"
+#include "data/loader.hpp"
 #include "models/network.hpp"
-#include "repair/repair_images.hpp"
 
 namespace comq {
 
@@ -28,7 +28,7 @@ struct NormTuningRecipe {
  * for any number of threads. Throws InputError when labels are missing, Failure when the loss is
  * no longer finite, Interrupted when `stop` is set. Returns the number of tensors trained.
  */
-int64_t tune_norms(const Network& original, Network& quantized, const RepairImages& images,
+int64_t tune_norms(const Network& original, Network& quantized, const ImageSet& images,
                    const NormTuningRecipe& recipe, torch::Device device, BadImages& bad,
                    const std::atomic<bool>& stop);
 

@@ -4,6 +4,7 @@
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -47,7 +48,7 @@ void install(const NormSums& sums, double batches) {
 
 }  // namespace
 
-int64_t reestimate_batch_norm(Network& network, const RepairImages& images, torch::Device device,
+int64_t reestimate_batch_norm(Network& network, const ImageSet& images, torch::Device device,
                               BadImages& bad, const std::atomic<bool>& stop) {
     const torch::NoGradGuard no_gradient;
     auto norms = norms_of(network);

@@ -2,8 +2,8 @@
 
 #include <atomic>
 
+#include "data/loader.hpp"
 #include "models/network.hpp"
-#include "repair/repair_images.hpp"
 
 namespace comq {
 
@@ -15,7 +15,7 @@ namespace comq {
  *
  * Throws Interrupted when `stop` is set; the network is then of no use.
  */
-int64_t reestimate_batch_norm(Network& network, const RepairImages& images, torch::Device device,
+int64_t reestimate_batch_norm(Network& network, const ImageSet& images, torch::Device device,
                               BadImages& bad, const std::atomic<bool>& stop);
 
 }  // namespace comq

@@ -9,6 +9,7 @@
 
 #include "core/errors.hpp"
 #include "data/loader.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
@@ -39,13 +40,11 @@ void set_learning_rate(torch::optim::AdamW& optimizer, double rate) {
 double step(Network& network, torch::optim::AdamW& optimizer, ImageBatch& batch,
             const TrainingRecipe& recipe) {
     const auto count = static_cast<int64_t>(batch.labels.size());
-    const auto images =
-        torch::from_blob(batch.pixels.data(), {count, 3, batch.height, batch.width});
     const auto labels = torch::from_blob(batch.labels.data(), {count}, torch::kInt64);
     const auto options =
         torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(recipe.label_smoothing);
     const torch::Tensor loss =
-        torch::nn::functional::cross_entropy(network.forward(images), labels, options);
+        torch::nn::functional::cross_entropy(network.forward(batch_pixels(batch)), labels, options);
 
     optimizer.zero_grad();
     loss.backward();

@@ -32,15 +32,16 @@ struct Case {
         test::set_hash_weights(*network);
         network->eval();
     }
-    RangeImages images() const {
-        RangeImages result{&source, {}, find_model(model).preprocessing, 4};
+    ImageSet images() const {
+        ImageSet result{&source, {}, find_model(model).preprocessing, 4};
         result.indices.resize(static_cast<std::size_t>(source.size()));
         std::iota(result.indices.begin(), result.indices.end(), 0);
         return result;
     }
     InputRanges find(const ActivationConfig& config, const std::atomic<bool>& stop = never_stop) {
         BadImages bad(0);
-        return find_ranges(*network, network->layers(), config, images(), torch::kCPU, bad, stop);
+        return find_ranges(*network, network->layers(), config, images(), std::nullopt, torch::kCPU,
+                           bad, stop);
     }
 };
 

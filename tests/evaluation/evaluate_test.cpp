@@ -16,14 +16,14 @@ namespace {
 
 const std::atomic<bool> never_stop{false};
 
-EvaluationImages images_of(const ImageSource& source) {
-    EvaluationImages images{&source, {}, find_model("demo_vit").preprocessing, 4};
+ImageSet images_of(const ImageSource& source) {
+    ImageSet images{&source, {}, find_model("demo_vit").preprocessing, 4};
     images.indices.resize(static_cast<std::size_t>(source.size()));
     std::iota(images.indices.begin(), images.indices.end(), 0);
     return images;
 }
 
-Predictions evaluate_quietly(const Network& network, const EvaluationImages& images, BadImages& bad,
+Predictions evaluate_quietly(const Network& network, const ImageSet& images, BadImages& bad,
                              const std::atomic<bool>& stop = never_stop) {
     Progress::set_quiet(true);
     Progress progress("test", "images", 1);

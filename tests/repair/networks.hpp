@@ -8,8 +8,8 @@
 #include "core/progress.hpp"
 #include "models/hash_weights.hpp"
 #include "models/registry.hpp"
-#include "repair/repair_images.hpp"
 #include "support/memory_source.hpp"
+#include "tensor/batch_pixels.hpp"
 
 namespace comq::test {
 
@@ -33,15 +33,14 @@ inline void round_weights(Network& network) {
     }
 }
 
-inline RepairImages images_of(const ImageSource& source, const std::string& model,
-                              int64_t batch_size) {
+inline ImageSet images_of(const ImageSource& source, const std::string& model, int64_t batch_size) {
     std::vector<int64_t> indices(static_cast<std::size_t>(source.size()));
     std::iota(indices.begin(), indices.end(), int64_t{0});
     return {&source, std::move(indices), find_model(model).preprocessing, batch_size};
 }
 
 /** All pictures of `images` in their order, preprocessed. */
-inline torch::Tensor pixels_of(const RepairImages& images) {
+inline torch::Tensor pixels_of(const ImageSet& images) {
     std::vector<torch::Tensor> parts;
     BadImages bad(0);
     for_each_batch(*images.source, images.indices, images.preprocessing, images.batch_size, bad,

@@ -18,7 +18,7 @@ namespace {
 
 double top1(const Network& network, const Preprocessing& preprocessing) {
     const auto source = make_demo_source(Split::evaluation);
-    EvaluationImages images{source.get(), {}, preprocessing, 8};
+    ImageSet images{source.get(), {}, preprocessing, 8};
     images.indices.resize(static_cast<std::size_t>(source->size()));
     std::iota(images.indices.begin(), images.indices.end(), int64_t{0});
     Progress::set_quiet(true);
