@@ -14,8 +14,8 @@ torch::Tensor activate(const torch::Tensor& input, Activation activation) {
     return input;
 }
 
-torch::nn::BatchNorm2d batch_norm(int64_t channels, double eps) {
-    return torch::nn::BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(eps));
+BatchNorm2d batch_norm(int64_t channels, double eps) {
+    return BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(eps));
 }
 
 ConvNormImpl::ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,

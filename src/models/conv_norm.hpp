@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "models/layers.hpp"
+#include "models/norms.hpp"
 
 namespace comq {
 
@@ -11,7 +12,7 @@ enum class Activation { none, relu, relu6 };
 torch::Tensor activate(const torch::Tensor& input, Activation activation);
 
 /** BatchNorm over `[B, channels, H, W]`. */
-torch::nn::BatchNorm2d batch_norm(int64_t channels, double eps = 1e-5);
+BatchNorm2d batch_norm(int64_t channels, double eps = 1e-5);
 
 /**
  * A convolution without bias (`options.bias` is ignored), BatchNorm and activation: children `0`
@@ -25,7 +26,7 @@ class ConvNormImpl : public torch::nn::Module {
 
   private:
     Conv2d conv_{nullptr};
-    torch::nn::BatchNorm2d norm_{nullptr};
+    BatchNorm2d norm_{nullptr};
     Activation activation_;
 };
 TORCH_MODULE(ConvNorm);

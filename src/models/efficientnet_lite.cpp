@@ -59,11 +59,11 @@ class MbConvImpl : public torch::nn::Module {
   private:
     bool residual_;
     Conv2d expand_{nullptr};
-    torch::nn::BatchNorm2d expand_norm_{nullptr};
+    BatchNorm2d expand_norm_{nullptr};
     Conv2d depthwise_{nullptr};
-    torch::nn::BatchNorm2d depthwise_norm_{nullptr};
+    BatchNorm2d depthwise_norm_{nullptr};
     Conv2d project_{nullptr};
-    torch::nn::BatchNorm2d project_norm_{nullptr};
+    BatchNorm2d project_norm_{nullptr};
 };
 TORCH_MODULE(MbConv);
 

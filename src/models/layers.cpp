@@ -36,6 +36,7 @@ OutputTapScope::OutputTapScope(OutputTap* tap) : previous_(output_tap_of_this_th
     output_tap_of_this_thread = tap;
 }
 OutputTapScope::~OutputTapScope() { output_tap_of_this_thread = previous_; }
+OutputTap* current_output_tap() { return output_tap_of_this_thread; }
 
 LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias) {
     weight_ = register_parameter("weight", torch::zeros({out_features, in_features}));

@@ -69,7 +69,7 @@ class ResidualBlockImpl : public torch::nn::Module {
     int64_t stride_;
     int64_t padding_channels_ = 0;
     std::vector<Conv2d> convolutions_;
-    std::vector<torch::nn::BatchNorm2d> norms_;
+    std::vector<BatchNorm2d> norms_;
     ConvNorm downsample_{nullptr};
 };
 TORCH_MODULE(ResidualBlock);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/attention.hpp"
+#include "models/norms.hpp"
 
 namespace comq {
 
@@ -13,8 +14,8 @@ namespace {
 using torch::indexing::None;
 using torch::indexing::Slice;
 
-torch::nn::LayerNorm layer_norm(int64_t dim, double eps) {
-    return torch::nn::LayerNorm(torch::nn::LayerNormOptions({dim}).eps(eps));
+LayerNorm layer_norm(int64_t dim, double eps) {
+    return LayerNorm(torch::nn::LayerNormOptions({dim}).eps(eps));
 }
 
 /** `[B, H, W, C]` to windows `[B, windows, window², C]`, row by row. */
@@ -125,9 +126,9 @@ class SwinBlockImpl : public torch::nn::Module {
     int64_t window_;
     int64_t shift_ = 0;
     torch::Tensor mask_;
-    torch::nn::LayerNorm norm1_{nullptr};
+    LayerNorm norm1_{nullptr};
     WindowAttention attn_{nullptr};
-    torch::nn::LayerNorm norm2_{nullptr};
+    LayerNorm norm2_{nullptr};
     Mlp mlp_{nullptr};
 };
 TORCH_MODULE(SwinBlock);
@@ -155,7 +156,7 @@ class PatchMergingImpl : public torch::nn::Module {
 
   private:
     int64_t size_;
-    torch::nn::LayerNorm norm_;
+    LayerNorm norm_;
     Linear reduction_;
 };
 TORCH_MODULE(PatchMerging);
@@ -197,7 +198,7 @@ class Swin : public Network {
         auto patch_embed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
         Conv2d projection(3, config.dim,
                           Conv2dOptions{.kernel = config.patch_size, .stride = config.patch_size});
-        torch::nn::LayerNorm norm = layer_norm(config.dim, config.norm_eps);
+        LayerNorm norm = layer_norm(config.dim, config.norm_eps);
         patch_embed->register_module("proj", projection);
         patch_embed->register_module("norm", norm);
         add_block("patch_embed", {patch_embed}, Scope::kept,

@@ -30,7 +30,7 @@ class Vgg16 : public Network {
         const int number = next_feature_;
         Conv2d conv(in_channels, out_channels, Conv2dOptions{.kernel = 3, .padding = 1});
         features_->register_module(fmt::format("{}", number), conv);
-        torch::nn::BatchNorm2d norm{nullptr};
+        BatchNorm2d norm{nullptr};
         if (with_norm) {
             norm = batch_norm(out_channels);
             features_->register_module(fmt::format("{}", number + 1), norm);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "models/attention.hpp"
+#include "models/norms.hpp"
 
 namespace comq {
 
@@ -10,8 +11,8 @@ namespace {
 
 using torch::indexing::Slice;
 
-torch::nn::LayerNorm layer_norm(const VisionTransformerConfig& config) {
-    return torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.dim}).eps(config.norm_eps));
+LayerNorm layer_norm(const VisionTransformerConfig& config) {
+    return LayerNorm(torch::nn::LayerNormOptions({config.dim}).eps(config.norm_eps));
 }
 
 class AttentionImpl : public torch::nn::Module {
@@ -52,9 +53,9 @@ class EncoderBlockImpl : public torch::nn::Module {
     }
 
   private:
-    torch::nn::LayerNorm norm1_;
+    LayerNorm norm1_;
     Attention attn_;
-    torch::nn::LayerNorm norm2_;
+    LayerNorm norm2_;
     Mlp mlp_;
 };
 TORCH_MODULE(EncoderBlock);
