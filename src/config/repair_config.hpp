@@ -12,6 +12,8 @@ struct RepairConfig {
     bool fold_batch_norm = false;
     bool bias_correction = false;
     bool reestimate_batch_norm = false;
+    bool output_refit = false;
+    bool norm_refit = false;
     NormTuning norm_tuning = NormTuning::none;
     std::optional<int64_t> images;  ///< none: the calibration images
     int64_t batch_size = 25;        ///< images of a step of tuning, or of a batch of statistics

@@ -18,6 +18,19 @@ void add_repair(Schema<ExperimentConfig>& schema) {
                 .meaning = "After quantization: whether means and variances of BatchNorms are "
                            "estimated again on repair.images. Not together with fold_batch_norm."},
                repair(&RepairConfig::reestimate_batch_norm), boolean());
+    schema.add({.key = "repair.output_refit",
+                .meaning = "After quantization: whether the scale and the bias of each output "
+                           "channel (or the BatchNorm behind a layer without bias) are fitted by "
+                           "least squares, layer after layer, so that its output comes closest to "
+                           "that of the full-precision network. Codes stay. How far each layer "
+                           "goes, not at all, half or all the way, is what calibration.holdout "
+                           "likes best; without held-out images all the way."},
+               repair(&RepairConfig::output_refit), boolean());
+    schema.add({.key = "repair.norm_refit",
+                .meaning = "The same for weight and bias of each LayerNorm and BatchNorm behind a "
+                           "quantized layer. Together with output_refit, layers and norms take "
+                           "their turns in the order in which they run."},
+               repair(&RepairConfig::norm_refit), boolean());
     schema.add({.key = "repair.norm_tuning",
                 .meaning = "After quantization: loss by which norm weights and all biases are "
                            "trained on repair.images, weights staying as they are. labels is the "
