@@ -1,10 +1,7 @@
 #include "experiment/propagation_stage.hpp"
 
-#include <tbb/parallel_for.h>
-
 #include <algorithm>
-#include <functional>
-#include <mutex>
+#include <iterator>
 #include <utility>
 
 #include "batched/batched_descent.hpp"
@@ -14,49 +11,23 @@
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "quantization/propagation.hpp"
-#include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
 namespace {
 
-constexpr const char* float_side = "full_precision";
-constexpr const char* quantized_side = "quantized";
-
-/** Keeps the input of one layer. */
-class InputTap : public Tap {
-  public:
-    explicit InputTap(std::string layer) : layer_(std::move(layer)) {}
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        if (layer.name() == layer_) input_ = input.clone();
-        return input;
+std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size_t block,
+                                                const SideBySide& walk) {
+    std::vector<PlannedLayer> layers;
+    std::ranges::copy_if(plan.layers, std::back_inserter(layers),
+                         [&](const PlannedLayer& planned) { return planned.entry.block == block; });
+    if (layers.size() > 1) {
+        const auto order = walk.order_of_execution();
+        std::ranges::stable_sort(layers, {}, [&](const PlannedLayer& planned) {
+            return std::ranges::find(order, planned.entry.layer->name()) - order.begin();
+        });
     }
-    const torch::Tensor& input() const { return input_; }
-
-  private:
-    std::string layer_;
-    torch::Tensor input_;
-};
-
-/** Keeps the names of layers in the order in which they run. */
-class OrderTap : public Tap {
-  public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        names_.push_back(layer.name());
-        return input;
-    }
-    std::ptrdiff_t place_of(const std::string& name) const {
-        return std::ranges::find(names_, name) - names_.begin();
-    }
-
-  private:
-    std::vector<std::string> names_;
-};
-
-torch::Tensor tapped(const Block& block, const torch::Tensor& input, Tap* tap) {
-    const torch::InferenceMode inference;
-    const TapScope scope(tap);
-    return block.forward(input);
+    return layers;
 }
 
 }  // namespace
@@ -78,35 +49,6 @@ void check_propagation(const ExperimentConfig& config) {
     }
 }
 
-/** What one call of run() works with. */
-struct PropagationStage::Work {
-    ActivationSpool spool;
-    BadImages& bad;
-    const std::atomic<bool>& stop;
-    std::vector<int64_t> fitted;    ///< batches
-    std::vector<int64_t> held_out;  ///< batches
-    bool diverged = false;          ///< whether a layer is quantized
-
-    /** Before the first quantized layer both networks have the same activations, spooled once. */
-    torch::Tensor input(const char* side, int64_t batch, torch::Device device) const {
-        return spool.load(spool.contains(side, batch) ? side : float_side, batch).to(device);
-    }
-
-    /** On a device one batch follows the other. */
-    void for_each(const std::vector<int64_t>& batches, torch::Device device,
-                  const std::function<void(int64_t)>& body) const {
-        const auto guarded = [&](std::size_t i) {
-            if (!stop) body(batches[i]);
-        };
-        if (device.is_cpu()) {
-            tbb::parallel_for(std::size_t{0}, batches.size(), guarded);
-        } else {
-            for (std::size_t i = 0; i < batches.size(); ++i) guarded(i);
-        }
-        if (stop) throw Interrupted("interrupted while quantizing layer after layer");
-    }
-};
-
 PropagationStage::PropagationStage(const ExperimentConfig& config, const LoadedModel& model,
                                    std::shared_ptr<Network> original, const RunImages& images,
                                    torch::Device device)
@@ -120,94 +62,55 @@ PropagationStage::PropagationStage(const ExperimentConfig& config, const LoadedM
 
 void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages& bad,
                            StageTimes& times, const std::atomic<bool>& stop) {
-    Work work{ActivationSpool(journal.folder() / "activations"), bad, stop, {}, {}, false};
-    times.timed("calibrate", [&] { spool_images(work); });
+    SideBySide walk(*original_, *model_.network, device_, journal.folder() / "activations",
+                    "quantizing layer after layer", stop);
+    times.timed("calibrate", [&] {
+        walk.read({images_.calibration_source.get(),
+                   {},
+                   model_.description->preprocessing,
+                   config_.calibration.batch_size},
+                  images_.calibration, augmentation_seed(config_), bad);
+    });
     std::size_t last = 0;
     for (const auto& planned : plan.layers) last = std::max(last, planned.entry.block);
     Progress progress("quantization", "layers", static_cast<int64_t>(plan.layers.size()));
     for (std::size_t block = 0; block <= last; ++block) {
-        for (const auto& planned : in_order_of_execution(plan, block, work)) {
+        for (const auto& planned : in_order_of_execution(plan, block, walk)) {
             const std::string& name = planned.entry.layer->name();
             auto finished = journal.layer(name);
             if (!finished) {
                 const auto statistics =
-                    times.timed("calibrate", [&] { return collect(planned, work); });
+                    times.timed("calibrate", [&] { return collect(planned, walk); });
                 times.timed("solve", [&] {
                     finished.emplace().record = solve(planned, statistics);
                     journal.store_layer(*finished);
                 });
             }
             install_weight(*planned.entry.layer, finished->record);
-            work.diverged = true;
+            walk.diverge();
             progress.advance(1, name);
         }
-        if (block < last) times.timed("calibrate", [&] { advance(block, work); });
+        if (block < last) times.timed("calibrate", [&] { walk.advance(); });
     }
 }
 
-void PropagationStage::spool_images(Work& work) const {
-    int64_t first = 0;
-    const auto spool = [&](const std::vector<int64_t>& images, std::vector<int64_t>& batches) {
-        LoaderOptions options(Consume::parallel);
-        options.stop = &work.stop;
-        options.augmentation_seed = augmentation_seed(config_);
-        std::mutex mutex;
-        const bool whole = for_each_batch(
-            *images_.calibration_source, images, model_.description->preprocessing,
-            config_.calibration.batch_size, work.bad,
-            [&](ImageBatch&& batch) {
-                work.spool.store(float_side, first + batch.batch, batch_pixels(batch));
-                const std::lock_guard lock(mutex);
-                batches.push_back(first + batch.batch);
-            },
-            options);
-        if (!whole) throw Interrupted("interrupted while reading the calibration images");
-        first += static_cast<int64_t>(images.size());
-    };
-    spool(images_.calibration.fitted, work.fitted);
-    spool(images_.calibration.held_out, work.held_out);
-}
-
-std::vector<PlannedLayer> PropagationStage::in_order_of_execution(const LayerPlan& plan,
-                                                                  std::size_t block,
-                                                                  const Work& work) const {
-    std::vector<PlannedLayer> layers;
-    std::ranges::copy_if(plan.layers, std::back_inserter(layers),
-                         [&](const PlannedLayer& planned) { return planned.entry.block == block; });
-    if (layers.size() > 1) {
-        OrderTap order;
-        tapped(original_->blocks()[block], work.input(float_side, work.fitted.front(), device_),
-               &order);
-        std::ranges::stable_sort(layers, {}, [&](const PlannedLayer& planned) {
-            return order.place_of(planned.entry.layer->name());
-        });
-    }
-    return layers;
-}
-
-LayerStatistics PropagationStage::collect(const PlannedLayer& planned, Work& work) const {
+LayerStatistics PropagationStage::collect(const PlannedLayer& planned,
+                                          const SideBySide& walk) const {
     const QuantizableLayer& layer = *planned.entry.layer;
     LayerStatistics statistics;
     const auto sum = [&](const std::vector<int64_t>& batches, const char* paired,
                          const char* plain) {
         PairedGramCollector collector(layer);
-        work.for_each(batches, device_, [&](int64_t batch) {
-            InputTap exact(layer.name());
-            InputTap quantized(layer.name());
-            tapped(original_->blocks()[planned.entry.block], work.input(float_side, batch, device_),
-                   &exact);
-            if (work.diverged) {
-                tapped(model_.network->blocks()[planned.entry.block],
-                       work.input(quantized_side, batch, device_), &quantized);
-            }
+        walk.for_each(batches, [&](int64_t batch) {
+            const auto seen = walk.inputs(layer.name(), batch);
             const torch::InferenceMode inference;
-            collector.add(work.diverged ? quantized.input() : exact.input(), exact.input());
+            collector.add(seen.quantized, seen.full_precision);
         });
         collector.take(paired, plain, statistics);
     };
-    sum(work.fitted, statistic::paired_gram, statistic::gram);
-    if (!work.held_out.empty()) {
-        sum(work.held_out, statistic::heldout_paired_gram, statistic::heldout_gram);
+    sum(walk.fitted(), statistic::paired_gram, statistic::gram);
+    if (!walk.held_out().empty()) {
+        sum(walk.held_out(), statistic::heldout_paired_gram, statistic::heldout_gram);
     }
     return statistics;
 }
@@ -224,22 +127,6 @@ LayerRecord PropagationStage::solve(const PlannedLayer& planned,
     LayerRecord record = quantize_layer(planned, statistics, propagated, *round_to_nearest_);
     record.propagation = strength;
     return record;
-}
-
-void PropagationStage::advance(std::size_t block, Work& work) const {
-    auto batches = work.fitted;
-    batches.insert(batches.end(), work.held_out.begin(), work.held_out.end());
-    work.for_each(batches, device_, [&](int64_t batch) {
-        // The quantized side first: without a file of its own it still reads the other's.
-        if (work.diverged) {
-            work.spool.store(quantized_side, batch,
-                             tapped(model_.network->blocks()[block],
-                                    work.input(quantized_side, batch, device_), nullptr));
-        }
-        work.spool.store(
-            float_side, batch,
-            tapped(original_->blocks()[block], work.input(float_side, batch, device_), nullptr));
-    });
 }
 
 }  // namespace comq

@@ -8,9 +8,9 @@
 
 #include "calibration/statistics.hpp"
 #include "data/loader.hpp"
-#include "experiment/activation_spool.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/setup.hpp"
+#include "experiment/side_by_side.hpp"
 #include "experiment/stage_times.hpp"
 #include "quantization/method.hpp"
 #include "results/run_journal.hpp"
@@ -23,8 +23,6 @@ void check_propagation(const ExperimentConfig& config);
 /**
  * Quantizes the layers of a plan one after the other in the order in which they run, each fitted to
  * the inputs that it sees once the layers before it are quantized (quantization/propagation.hpp).
- * The full-precision and the quantized network go side by side through one block at a time; what
- * they hand to the next block is spooled to disk.
  */
 class PropagationStage {
   public:
@@ -44,14 +42,8 @@ class PropagationStage {
              const std::atomic<bool>& stop);
 
   private:
-    struct Work;
-
-    void spool_images(Work& work) const;
-    std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size_t block,
-                                                    const Work& work) const;
-    LayerStatistics collect(const PlannedLayer& planned, Work& work) const;
+    LayerStatistics collect(const PlannedLayer& planned, const SideBySide& walk) const;
     LayerRecord solve(const PlannedLayer& planned, const LayerStatistics& statistics) const;
-    void advance(std::size_t block, Work& work) const;
 
     const ExperimentConfig& config_;
     const LoadedModel& model_;

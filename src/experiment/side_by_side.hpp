@@ -1,0 +1,88 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "data/loader.hpp"
+#include "data/selection.hpp"
+#include "experiment/activation_spool.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** The same activation of both networks. */
+struct ActivationPair {
+    torch::Tensor full_precision;
+    torch::Tensor quantized;
+};
+
+/**
+ * A full-precision and a quantized network of one architecture on their way through the same
+ * images, one block at a time. What they hand to the next block is spooled to disk, so memory does
+ * not grow with the number of images. Before each block, layers and norms of the quantized network
+ * may change; what was spooled is not computed again.
+ */
+class SideBySide {
+  public:
+    /**
+     * Stands before the first block. `spool` is created, and removed by the destructor. Once
+     * `stop` is set, passes throw Interrupted ("interrupted while DOING").
+     */
+    SideBySide(const Network& full_precision, const Network& quantized, torch::Device device,
+               std::filesystem::path spool, std::string doing, const std::atomic<bool>& stop);
+
+    /**
+     * Reads the images, in batches of `images.batch_size`; `images.indices` are not used. Throws
+     * InputError when no image that is fitted can be read.
+     */
+    void read(const ImageSet& images, const CalibrationImages& indices,
+              std::optional<uint64_t> augmentation_seed, BadImages& bad);
+
+    /** Numbers of the batches, ascending. */
+    const std::vector<int64_t>& fitted() const { return fitted_; }
+    const std::vector<int64_t>& held_out() const { return held_out_; }
+
+    /** Names of the layers and norms (models/norms.hpp) of this block as they run. */
+    std::vector<std::string> order_of_execution() const;
+
+    /** From here on the weights of the networks differ; until then one pass serves both. */
+    void diverge() { diverged_ = true; }
+
+    /** What `layer` of this block sees of `batch`. */
+    ActivationPair inputs(const std::string& layer, int64_t batch) const;
+    /** What a layer or norm of this block makes of `batch`. */
+    ActivationPair outputs(const std::string& name, int64_t batch) const;
+
+    /** Calls `body` for each of `batches`: in parallel, but on a device one after the other. */
+    void for_each(const std::vector<int64_t>& batches,
+                  const std::function<void(int64_t batch)>& body) const;
+
+    /** Takes all batches through this block, as it is now, to the next. */
+    void advance();
+
+  private:
+    torch::Tensor run_full_precision(int64_t batch) const;
+    torch::Tensor run_quantized(int64_t batch) const;
+
+    const Network& full_precision_;
+    const Network& quantized_;
+    torch::Device device_;
+    ActivationSpool spool_;
+    std::string doing_;
+    const std::atomic<bool>& stop_;
+    std::unordered_map<const torch::nn::Module*, std::string> names_;  ///< of both
+    std::vector<int64_t> fitted_;
+    std::vector<int64_t> held_out_;
+    std::size_t block_ = 0;
+    bool diverged_ = false;
+};
+
+}  // namespace comq
