@@ -3,10 +3,13 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 
 #include "core/errors.hpp"
+#include "experiment/quantize_layer.hpp"
+#include "experiment/refit_stage.hpp"
 #include "repair/bias_correction.hpp"
 #include "repair/fold_batch_norm.hpp"
 #include "repair/norm_tuning.hpp"
@@ -24,6 +27,24 @@ void report(int64_t count, const char* what, const char* key) {
         spdlog::info("repair.{}: {} {}", key, count, what);
     }
 }
+
+void report(const RefitSummary& summary, const char* what, const char* key) {
+    report(summary.count(), what, key);
+    if (summary.count() == 0) return;
+    std::string strengths;
+    for (const auto& [strength, count] : summary.strengths) {
+        strengths += fmt::format("{}{} for {}", strengths.empty() ? "" : ", ", strength, count);
+    }
+    spdlog::info(
+        "repair.{}: mean squared relative error of their outputs {:.4g}, {:.4g} before; "
+        "strength {}",
+        key, summary.error_after, summary.error_before, strengths);
+}
+
+/** The name of a scale in the journal; its codes are those of the layer's own part. */
+std::string scale_name(const LayerRecord& layer) { return layer.name + "/scale"; }
+
+std::string weight_name(const LayerRecord& layer) { return layer.name + ".weight"; }
 
 }  // namespace
 
@@ -51,41 +72,62 @@ std::shared_ptr<Network> RepairStage::original() const {
     return network;
 }
 
+bool RepairStage::refits() const { return config_.output_refit || config_.norm_refit; }
+
 bool RepairStage::repairs_after_quantization() const {
-    return config_.bias_correction || config_.reestimate_batch_norm || uses_gradients();
+    return config_.bias_correction || config_.reestimate_batch_norm || refits() || uses_gradients();
 }
 
-void RepairStage::after_quantization(RunJournal& journal, BadImages& bad,
-                                     const std::atomic<bool>& stop) {
+void RepairStage::after_quantization(std::vector<LayerRecord>& layers, RunJournal& journal,
+                                     BadImages& bad, const std::atomic<bool>& stop) {
     if (!repairs_after_quantization()) return;
     if (const auto repaired = journal.tensors(TensorSet::parameters)) {
-        const torch::NoGradGuard no_gradient;
-        for (const auto& [name, tensor] : model_.network->state_dict()) {
-            const auto found = repaired->find(name);
-            if (found != repaired->end()) torch::Tensor(tensor).copy_(to_torch(found->second));
-        }
+        install(*repaired, layers);
         spdlog::info("{} repaired tensors were finished before", repaired->size());
         return;
     }
     std::map<std::string, torch::Tensor> before;
     for (const auto& [name, tensor] : model_.network->state_dict()) before[name] = tensor.clone();
-    repair(bad, stop);
+    repair(layers, journal, bad, stop);
     TensorMap repaired;
     for (const auto& [name, tensor] : model_.network->state_dict()) {
-        if (!torch::equal(before.at(name), tensor)) repaired[name] = to_host(tensor);
+        if (torch::equal(before.at(name), tensor)) continue;
+        const auto layer = std::ranges::find(layers, name, weight_name);
+        if (layer == layers.end()) {
+            repaired[name] = to_host(tensor);
+        } else {
+            repaired[scale_name(*layer)] = layer->scale;
+        }
     }
     journal.store_tensors(TensorSet::parameters, repaired);
 }
 
-void RepairStage::repair(BadImages& bad, const std::atomic<bool>& stop) {
+void RepairStage::install(const TensorMap& repaired, std::vector<LayerRecord>& layers) const {
+    const torch::NoGradGuard no_gradient;
+    for (const auto& [name, tensor] : model_.network->state_dict()) {
+        const auto found = repaired.find(name);
+        if (found != repaired.end()) torch::Tensor(tensor).copy_(to_torch(found->second));
+    }
+    for (const auto& entry : model_.network->layers()) {
+        const auto layer = std::ranges::find(layers, entry.layer->name(), &LayerRecord::name);
+        if (layer == layers.end()) continue;
+        const auto scale = repaired.find(scale_name(*layer));
+        if (scale == repaired.end()) continue;
+        layer->scale = scale->second;
+        install_weight(*entry.layer, *layer);
+    }
+}
+
+void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& journal,
+                         BadImages& bad, const std::atomic<bool>& stop) {
     Network& network = *model_.network;
     const auto original = this->original();
     const ImageSet images{images_.calibration_source.get(),
                           select_repair_images(experiment_, images_),
                           model_.description->preprocessing, config_.batch_size};
+    auto in_micro_batches = images;
+    in_micro_batches.batch_size = experiment_.calibration.batch_size;
     if (config_.bias_correction) {
-        auto in_micro_batches = images;
-        in_micro_batches.batch_size = experiment_.calibration.batch_size;
         report(correct_biases(*original, network, in_micro_batches, device_, bad, stop),
                "layers corrected", "bias_correction");
     }
@@ -93,12 +135,31 @@ void RepairStage::repair(BadImages& bad, const std::atomic<bool>& stop) {
         report(reestimate_batch_norm(network, images, device_, bad, stop), "BatchNorms estimated",
                "reestimate_batch_norm");
     }
+    if (refits()) {
+        SideBySide walk(*original, network, device_, journal.folder() / "activations",
+                        "refitting outputs", stop);
+        walk.read(in_micro_batches, refit_images(images.indices), {}, bad);
+        RefitStage stage(experiment_, network);
+        stage.run(layers, walk);
+        if (config_.output_refit) report(stage.outputs(), "layers refitted", "output_refit");
+        if (config_.norm_refit) report(stage.norms(), "norms refitted", "norm_refit");
+    }
     if (uses_gradients()) {
         const NormTuningRecipe recipe{config_.norm_tuning, config_.learning_rate, config_.epochs,
                                       config_.flips, experiment_.seed};
         report(tune_norms(*original, network, images, recipe, device_, bad, stop),
                "norm weights and biases trained", "norm_tuning");
     }
+}
+
+/** What is held out by the calibration fits no repair either. */
+CalibrationImages RepairStage::refit_images(const std::vector<int64_t>& repair_images) const {
+    const auto& held_out = images_.calibration.held_out;
+    CalibrationImages images{{}, held_out};
+    std::ranges::copy_if(repair_images, std::back_inserter(images.fitted), [&](int64_t image) {
+        return !std::ranges::binary_search(held_out, image);
+    });
+    return images;
 }
 
 TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quantized) const {
@@ -110,8 +171,7 @@ TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quanti
         const std::string& name = repaired[i].first;
         const torch::Tensor& tensor = repaired[i].second;
         if (torch::equal(original[i].second, tensor.to(torch::kCPU))) continue;
-        const bool has_codes = std::ranges::any_of(
-            quantized, [&](const LayerRecord& layer) { return name == layer.name + ".weight"; });
+        const bool has_codes = std::ranges::find(quantized, name, weight_name) != quantized.end();
         if (!has_codes) changed[name] = to_host(tensor);
     }
     return changed;

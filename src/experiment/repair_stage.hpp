@@ -28,10 +28,12 @@ class RepairStage {
     std::shared_ptr<Network> original() const;
 
     /**
-     * The others, on the network with its quantized weights installed. What they change is stored
-     * in `journal`, and taken from there where an earlier run stored it.
+     * The others, on the network with the quantized weights of `layers` installed; a refit changes
+     * the scales of `layers` too. What they change is stored in `journal`, scales as "LAYER/scale",
+     * and taken from there where an earlier run stored it.
      */
-    void after_quantization(RunJournal& journal, BadImages& bad, const std::atomic<bool>& stop);
+    void after_quantization(std::vector<LayerRecord>& layers, RunJournal& journal, BadImages& bad,
+                            const std::atomic<bool>& stop);
 
     /**
      * Every tensor of the network that differs from the checkpoint, but for the weights of
@@ -43,8 +45,12 @@ class RepairStage {
     bool uses_gradients() const { return config_.norm_tuning != NormTuning::none; }
 
   private:
+    bool refits() const;
     bool repairs_after_quantization() const;
-    void repair(BadImages& bad, const std::atomic<bool>& stop);
+    void repair(std::vector<LayerRecord>& layers, const RunJournal& journal, BadImages& bad,
+                const std::atomic<bool>& stop);
+    void install(const TensorMap& repaired, std::vector<LayerRecord>& layers) const;
+    CalibrationImages refit_images(const std::vector<int64_t>& repair_images) const;
 
     const RepairConfig& config_;
     const ExperimentConfig& experiment_;

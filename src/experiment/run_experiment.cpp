@@ -246,7 +246,8 @@ class Run {
     void repair() {
         times_.timed("repair", [&] {
             root_first([&] {
-                repair_.after_quantization(*journal_, bad_calibration_, interrupt_requested());
+                repair_.after_quantization(record_.layers, *journal_, bad_calibration_,
+                                           interrupt_requested());
             });
         });
         record_.parameters = repair_.changed_parameters(record_.layers);

@@ -167,6 +167,22 @@ TEST_CASE(
     check_as(read_run_file(whole.result, ReadScope::everything), demo);
 }
 
+TEST_CASE("a run killed among its refits is resumed to the result of an undisturbed one") {
+    const std::vector<std::string> settings{"quantization.bits=2", "repair.output_refit=true",
+                                            "repair.norm_refit=true"};
+    const DemoRun whole;
+    REQUIRE(whole.run(settings) == 0);
+    const DemoRun demo;
+    auto resumed = settings;
+    resumed.emplace_back("--resume");
+    // Both networks spool their activations only while they are refitted.
+    CHECK(demo.interrupt(SIGTERM, "activations", 1, settings) == 75);
+    CHECK(demo.interrupt(SIGKILL, "activations", 1, resumed) == killed);
+    CHECK(demo.interrupt(SIGKILL, "predictions.quantized", 1, resumed) == killed);
+    CHECK(demo.run(resumed) == 0);
+    check_as(read_run_file(whole.result, ReadScope::everything), demo);
+}
+
 TEST_CASE("an interrupted run is not continued with other settings") {
     const DemoRun demo;
     REQUIRE(demo.interrupt(SIGTERM, "layer.", 1) == 75);
