@@ -72,7 +72,7 @@ ValueType<std::vector<LayerRule>> layer_rules() {
          .meaning = "Whether the layer is quantized; null: as by default, or if bits are given."},
         field(&LayerRule::quantize), optional(boolean()));
     rule.add({.key = "bits",
-              .meaning = "Width of the layer's codes; null: quantization.bits.",
+              .meaning = "Width of the layer's codes; null: as without the rule.",
               .unit = "bit"},
              field(&LayerRule::bits), optional(integer<int>(2, 8)));
     return list_of<LayerRule>(
@@ -237,6 +237,14 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                 .meaning = "Width of a weight's code: 2^bits levels.",
                 .unit = "bit"},
                quantization(&QuantizationConfig::bits), integer<int>(2, 8));
+    schema.add({.key = "quantization.average_bits",
+                .meaning = "Bits that codes may take on average over all quantized weights, scales "
+                           "apart: each layer gets a width of its own, 2 to 8, so that the sum of "
+                           "squared relative layer errors is least, and quantization.bits is not "
+                           "read. Rules of quantization.layers keep theirs. null: every layer has "
+                           "quantization.bits.",
+                .unit = "bit"},
+               quantization(&QuantizationConfig::average_bits), optional(number(2.0, 8.0)));
     schema.add({.key = "quantization.granularity",
                 .meaning = "What shares one scale: an output channel, a whole layer (of a grouped "
                            "convolution, each group), or a group of a channel's inputs."},

@@ -26,6 +26,7 @@ struct QuantizationConfig {
     std::string method = "comq";  ///< a name of the method registry, or "none"
     Preset preset = Preset::paper;
     int bits = 4;
+    std::optional<double> average_bits;  ///< none: every layer has `bits`
     Granularity granularity = Granularity::per_channel;
     int64_t group_size = 64;  ///< most inputs that share a scale when granularity is per_group
     bool symmetric = false;

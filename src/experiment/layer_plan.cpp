@@ -61,13 +61,15 @@ LayerPlan plan_layers(const Network& network, const QuantizationConfig& config) 
     for (const auto& entry : network.layers()) {
         bool quantize = entry.quantized_by_default;
         int bits = config.bits;
+        bool bits_given = false;
         if (const LayerRule* rule = first_match(config.layers, entry.layer->name())) {
             // Naming the bits of a layer that is left alone by default asks for it.
             quantize = rule->quantize.value_or(quantize || rule->bits.has_value());
             bits = rule->bits.value_or(bits);
+            bits_given = rule->bits.has_value();
         }
         if (quantize) {
-            plan.layers.push_back({entry, bits});
+            plan.layers.push_back({entry, bits, bits_given});
         } else {
             plan.left_out.push_back(entry.layer->name());
         }

@@ -13,6 +13,7 @@ namespace comq {
 struct PlannedLayer {
     Network::LayerEntry entry;
     int bits;
+    bool bits_given = false;  ///< by a rule of `quantization.layers`
 };
 
 /** Which layers of a network are quantized, at how many bits; in the order of the network. */
@@ -25,7 +26,8 @@ struct LayerPlan {
 
 /**
  * The network's default scope, changed by the rules of `quantization.layers`: the first rule whose
- * glob matches a layer's name decides whether it is quantized and at how many bits.
+ * glob matches a layer's name decides whether it is quantized and at how many bits; the others have
+ * `quantization.bits`, which choose_bits (bit_stage.hpp) replaces under an average.
  * Throws UsageError naming a rule that decides for no layer: it matches none, or earlier rules
  * match all that it matches.
  */

@@ -18,6 +18,15 @@ HostTensor host_copy(DType dtype, const Matrix<T>& matrix) {
     return HostTensor::copy_of(dtype, {matrix.rows(), matrix.cols()}, values);
 }
 
+/** The weight [out, m] on the CPU. */
+torch::Tensor host_weight(const QuantizableLayer& layer) {
+    return layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
+}
+
+MatrixView<const float> view_of(const torch::Tensor& weight, const QuantizableLayer& layer) {
+    return {weight.data_ptr<float>(), layer.out_features(), layer.in_features()};
+}
+
 int64_t numel(const LayerRecord& record) { return record.in_features * record.out_features; }
 
 int64_t grid_bytes(const LayerRecord& record) {
@@ -44,9 +53,8 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
                            const LayerSolver& solve, const Method& round_to_nearest) {
     const QuantizableLayer& layer = *planned.entry.layer;
-    const auto weight_tensor = layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
-    const MatrixView<const float> weight(weight_tensor.data_ptr<float>(), layer.out_features(),
-                                         layer.in_features());
+    const auto weight_tensor = host_weight(layer);
+    const auto weight = view_of(weight_tensor, layer);
     const auto start = std::chrono::steady_clock::now();
     const Solution solution = solve(weight);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
@@ -81,6 +89,21 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
     record.scale = host_copy(DType::f32, solution.weight.scale);
     record.zero_point = host_copy(DType::f32, solution.weight.zero_point);
     return record;
+}
+
+std::vector<double> relative_errors(const PlannedLayer& planned, const LayerStatistics& statistics,
+                                    const Method& method, std::span<const int> bits) {
+    const QuantizableLayer& layer = *planned.entry.layer;
+    const auto weight_tensor = host_weight(layer);
+    const auto weight = view_of(weight_tensor, layer);
+    const auto& grams = statistics.grams.at(statistic::gram);
+    const double signal = signal_energy(grams, weight);
+    std::vector<double> errors;
+    for (const int width : bits) {
+        const auto solution = solve_layer(method, layer.name(), weight, statistics, width);
+        errors.push_back(measure_error(grams, weight, solution.weight, signal).relative_error);
+    }
+    return errors;
 }
 
 void install_weight(QuantizableLayer& layer, const LayerRecord& record) {

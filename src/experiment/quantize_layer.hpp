@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "calibration/statistics.hpp"
 #include "experiment/layer_plan.hpp"
@@ -26,6 +28,10 @@ std::unique_ptr<Method> make_round_to_nearest(QuantizationConfig config);
 /** The same with a method that solves from `statistics`. */
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
                            const Method& method, const Method& round_to_nearest);
+
+/** ‖X(W − Wq)‖_F / ‖XW‖_F of one layer as `method` quantizes it at each of `bits`. */
+std::vector<double> relative_errors(const PlannedLayer& planned, const LayerStatistics& statistics,
+                                    const Method& method, std::span<const int> bits);
 
 /** Replaces the weight of `layer` by the one that `record` describes. */
 void install_weight(QuantizableLayer& layer, const LayerRecord& record);

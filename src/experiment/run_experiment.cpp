@@ -15,6 +15,7 @@
 #include "core/threads.hpp"
 #include "data/label_check.hpp"
 #include "experiment/activation_stage.hpp"
+#include "experiment/bit_stage.hpp"
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/layer_stage.hpp"
 #include "experiment/predict.hpp"
@@ -23,6 +24,7 @@
 #include "experiment/repair_stage.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/stage_times.hpp"
+#include "experiment/statistics_stage.hpp"
 #include "experiment/workload.hpp"
 #include "results/run_file.hpp"
 #include "tensor/runtime.hpp"
@@ -233,7 +235,12 @@ class Run {
             PropagationStage stage(config_, model_, repair_.original(), images_, device_);
             stage.run(plan_, *journal_, bad_calibration_, times_, interrupt_requested());
         } else {
-            LayerStage stage(config_, model_, images_, keys_, cache_, device_);
+            StatisticsStage statistics(config_, model_, images_, keys_, cache_, plan_, device_);
+            if (config_.quantization.average_bits) {
+                choose_bits(plan_, config_.quantization, statistics, device_, *journal_,
+                            bad_calibration_, times_, interrupt_requested());
+            }
+            LayerStage stage(config_.quantization, statistics, device_);
             stage.run(plan_, *journal_, bad_calibration_, times_, interrupt_requested());
         }
         for (const auto& planned : plan_.layers) {
@@ -295,6 +302,7 @@ class Run {
 RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) {
     check_paths(loaded);
     check_propagation(loaded.config);
+    check_bit_choice(loaded.config);
     set_torch_threads(resolved_threads(loaded.config.resources));
     try {
         return Run(loaded, options).execute();

@@ -60,6 +60,11 @@ int64_t parameter_bytes(const Network& network) {
     return bytes;
 }
 
+std::string bits_text(const PlannedLayer& planned, const ExperimentConfig& config) {
+    const bool chosen = config.quantization.average_bits && !planned.bits_given;
+    return chosen ? "auto" : fmt::format("{}", planned.bits);
+}
+
 std::string shape_of(const QuantizableLayer& layer) {
     return format_shape(layer.weight().sizes().vec());
 }
@@ -167,13 +172,19 @@ std::string plan_text(const LayerPlan& plan, const Workload& workload,
         const QuantizableLayer& layer = *plan.layers[i].entry.layer;
         text += fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", layer.name(), width,
                             layer.kind() == LayerKind::linear ? "linear" : "convolution",
-                            shape_of(layer), plan.layers[i].bits, layer.groups(),
+                            shape_of(layer), bits_text(plan.layers[i], config), layer.groups(),
                             workload.layers[i].rows_per_image,
                             format_bytes(static_cast<double>(gram_bytes(layer))));
     }
     text += fmt::format(
         "{} layers are quantized; left in floating point: {}\n", plan.layers.size(),
         plan.left_out.empty() ? "none" : fmt::format("{}", fmt::join(plan.left_out, ", ")));
+    if (const auto average = config.quantization.average_bits) {
+        text += fmt::format(
+            "auto: bits are chosen by the layers' errors at 2, 4 and 8 bits, {} on average over "
+            "all weights; that takes about three times the solving\n",
+            *average);
+    }
 
     const auto images = static_cast<double>(config.calibration.images + config.calibration.holdout);
     const double calibration = images *

@@ -41,6 +41,7 @@ enum class Leftover {
 enum class TensorSet {
     parameters,    ///< of the network, but for codes: those that repairs changed, by name
     input_ranges,  ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
+    bit_errors,    ///< squared relative errors at 2, 4 and 8 bits, by layer
 };
 
 /**

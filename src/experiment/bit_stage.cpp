@@ -1,0 +1,116 @@
+#include "experiment/bit_stage.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "batched/batched_descent.hpp"
+#include "core/communicator.hpp"
+#include "core/errors.hpp"
+#include "experiment/quantize_layer.hpp"
+#include "quantization/bit_allocation.hpp"
+#include "storage/host_tensor.hpp"
+
+namespace comq {
+
+namespace {
+
+constexpr std::array measured_bits{2, 4, 8};
+
+/** The squared relative error of one layer at each of measured_bits, [3] f64. */
+HostTensor measure(const PlannedLayer& planned, const LayerStatistics& statistics,
+                   const Method& method) {
+    auto squares = relative_errors(planned, statistics, method, measured_bits);
+    for (double& error : squares) error *= error;
+    return HostTensor::copy_of<double>(DType::f64, {std::ssize(squares)}, squares);
+}
+
+int64_t weights_of(const PlannedLayer& planned) { return planned.entry.layer->weight().numel(); }
+
+void log_choice(const LayerPlan& plan) {
+    std::map<int, int> layers;
+    int64_t weights = 0, bits = 0;
+    for (const auto& planned : plan.layers) {
+        ++layers[planned.bits];
+        weights += weights_of(planned);
+        bits += weights_of(planned) * planned.bits;
+    }
+    std::string text;
+    for (const auto& [width, count] : layers) {
+        text += fmt::format("{}{} layers at {} bits", text.empty() ? "" : ", ", count, width);
+    }
+    spdlog::info("bits chosen by measured errors: {}; {:.3f} on average", text,
+                 static_cast<double>(bits) / static_cast<double>(weights));
+}
+
+/** Chooses for the layers whose bits no rule gives; `errors` by layer as `measure` gives them. */
+void allocate(LayerPlan& plan, double average, const TensorMap& errors) {
+    int64_t weights = 0, given = 0;
+    std::vector<BitCandidate> candidates;
+    for (const auto& planned : plan.layers) {
+        weights += weights_of(planned);
+        if (planned.bits_given) {
+            given += weights_of(planned) * planned.bits;
+            continue;
+        }
+        const auto at = errors.at(planned.entry.layer->name()).as<double>();
+        candidates.push_back({weights_of(planned), interpolate_losses(at[0], at[1], at[2])});
+    }
+    const auto budget = static_cast<int64_t>(std::floor(average * static_cast<double>(weights)));
+    const auto bits = allocate_bits(candidates, budget - given);
+    if (bits.size() < candidates.size() || budget < given) {
+        throw UsageError(
+            "quantization.average_bits: {} bits on average leave less than {} for the layers "
+            "whose bits no rule of quantization.layers gives; raise it, or give fewer bits there",
+            average, least_bits);
+    }
+    auto next = bits.begin();
+    for (auto& planned : plan.layers) {
+        if (!planned.bits_given) planned.bits = *next++;
+    }
+}
+
+}  // namespace
+
+void check_bit_choice(const ExperimentConfig& config) {
+    if (!config.quantization.average_bits || !config.quantizes_weights()) return;
+    if (config.calibration.inputs == CalibrationInputs::quantized) {
+        throw UsageError(
+            "quantization.average_bits: errors are measured on full-precision inputs, so it does "
+            "not go with calibration.inputs=quantized; take out one of them");
+    }
+    if (communicator().size() > 1) {
+        throw UsageError(
+            "quantization.average_bits: does not go with several ranks; start one process");
+    }
+}
+
+void choose_bits(LayerPlan& plan, const QuantizationConfig& config, StatisticsStage& statistics,
+                 torch::Device device, RunJournal& journal, BadImages& bad, StageTimes& times,
+                 const std::atomic<bool>& stop) {
+    TensorMap errors = journal.tensors(TensorSet::bit_errors).value_or(TensorMap{});
+    const auto unmeasured = [&](const PlannedLayer& planned) {
+        return !planned.bits_given && !errors.contains(planned.entry.layer->name());
+    };
+    const auto method = make_method(config, descent_on(device));
+    const auto visit = [&](const PlannedLayer& planned, const LayerStatistics& of_layer) {
+        if (stop) throw Interrupted("interrupted while measuring errors to choose bits by");
+        if (!unmeasured(planned)) return;
+        errors[planned.entry.layer->name()] = measure(planned, of_layer, *method);
+        journal.store_tensors(TensorSet::bit_errors, errors);
+    };
+    if (std::ranges::any_of(plan.layers, unmeasured)) {
+        statistics.for_each(plan.layers, {"choose bits", "choice of bits", visit, true}, bad, times,
+                            stop);
+    }
+    allocate(plan, *config.average_bits, errors);
+    log_choice(plan);
+}
+
+}  // namespace comq

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <set>
+
+#include "core/errors.hpp"
+#include "experiment/runs.hpp"
+#include "experiment/workload.hpp"
+#include "quantization/bit_allocation.hpp"
+#include "support/catch.hpp"
+#include "tensor/bridge.hpp"
+
+using namespace comq;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> small(std::vector<std::string> more) {
+    more.insert(more.begin(), {"calibration.images=64", "evaluation.images=100"});
+    return more;
+}
+
+RunRecord run(const std::string& name, std::vector<std::string> more,
+              const fs::path& folder = test::temporary_folder()) {
+    return test::run_shipped(name, folder, small(std::move(more)));
+}
+
+double average_bits(const RunRecord& run) {
+    int64_t weights = 0, bits = 0;
+    for (const auto& layer : run.layers) {
+        weights += layer.in_features * layer.out_features;
+        bits += layer.in_features * layer.out_features * layer.bits;
+    }
+    return static_cast<double>(bits) / static_cast<double>(weights);
+}
+
+double summed_error(const RunRecord& run) {
+    return mean_squared_relative_error(run.layers) * static_cast<double>(run.layers.size());
+}
+
+std::vector<int64_t> bits_of(const RunRecord& run) {
+    std::vector<int64_t> bits;
+    for (const auto& layer : run.layers) bits.push_back(layer.bits);
+    return bits;
+}
+
+}  // namespace
+
+TEST_CASE("chosen bits keep the budget and have a smaller summed error than equal bits") {
+    const std::string name = GENERATE("demo_vit_4bit", "demo_cnn_4bit");
+    const std::string method = "quantization.method=" + std::string(GENERATE("comq", "rtn"));
+    const auto chosen = run(name, {"quantization.average_bits=3", method});
+    const auto equal = run(name, {"quantization.bits=3", method});
+    CHECK(average_bits(chosen) <= 3.0);
+    CHECK(average_bits(chosen) > 2.9);
+    CHECK(summed_error(chosen) < 0.9 * summed_error(equal));
+    const auto bits = bits_of(chosen);
+    CHECK(std::set(bits.begin(), bits.end()).size() > 1);
+}
+
+TEST_CASE("rules keep their bits, and the others share what is left") {
+    const auto chosen = run(
+        "demo_vit_4bit",
+        {"quantization.average_bits=3.5", "quantization.layers=[{match: '*.mlp.fc1', bits: 2}]"});
+    CHECK(average_bits(chosen) <= 3.5);
+    for (const auto& layer : chosen.layers) {
+        if (layer.name.ends_with("mlp.fc1")) CHECK(layer.bits == 2);
+    }
+    CHECK_THROWS_WITH(
+        run("demo_vit_4bit",
+            {"quantization.average_bits=2.5", "quantization.layers=[{match: '*.mlp.*', bits: 8}]"}),
+        ContainsSubstring("quantization.average_bits") && ContainsSubstring("raise it"));
+}
+
+TEST_CASE("the same bits are chosen with a cache, little memory and any number of threads") {
+    const std::vector<std::string> keys{"quantization.average_bits=2.8"};
+    const auto plain = run("demo_cnn_4bit", keys);
+    auto config = test::shipped_config("demo_cnn_4bit", test::temporary_folder(), small(keys));
+    config.config.resources.memory_bytes = 400'000;
+    config.config.resources.threads = 1;
+    const auto split = run_experiment(config, {});
+    CHECK(bits_of(split) == bits_of(plain));
+    const auto& model = find_model("demo_cnn");
+    const auto network = model.make();
+    CHECK(measure_workload(*network, plan_layers(*network, config.config.quantization),
+                           model.preprocessing, config.config, 1)
+              .forward_passes > 1);
+    config = test::shipped_config("demo_cnn_4bit", test::temporary_folder(), small(keys));
+    config.config.resources.cache = test::temporary_folder();
+    const auto cached = run_experiment(config, {});
+    CHECK(bits_of(cached) == bits_of(plain));
+    CHECK(cached.quantized->prediction == plain.quantized->prediction);
+}
+
+TEST_CASE("a resumed run takes the measured errors from the journal") {
+    const auto folder = test::temporary_folder();
+    const auto loaded =
+        test::shipped_config("demo_vit_4bit", folder, small({"quantization.average_bits=3"}));
+    const auto whole = run_experiment(loaded, {});
+    const auto model = load_model(loaded.config.model, torch::kCPU);
+    const auto images = open_images(loaded.config);
+    const std::string loud = whole.layers.back().name;
+    {
+        RunJournal journal(loaded.config.output.file,
+                           run_keys(loaded.config, model, images).identity, Leftover::restart, {});
+        // Other errors than are measured, to see where they come from.
+        TensorMap errors;
+        for (const auto& layer : whole.layers) {
+            const double size = layer.name == loud ? 100.0 : 1.0;
+            const std::vector<double> at{size, size / 16, size / 4096};
+            errors[layer.name] = HostTensor::copy_of<double>(DType::f64, {3}, at);
+        }
+        journal.store_tensors(TensorSet::bit_errors, errors);
+    }
+    fs::remove(loaded.config.output.file);
+    const auto resumed = run_experiment(loaded, {Leftover::resume, {}});
+    CHECK(resumed.layers.back().bits > whole.layers.back().bits);
+    CHECK(average_bits(resumed) <= 3.0);
+    CHECK(std::ranges::none_of(
+        resumed.stages, [](const StageRecord& stage) { return stage.name == "choose bits"; }));
+}
+
+TEST_CASE("what does not go with chosen bits is refused, and a plan tells of them") {
+    CHECK_THROWS_WITH(
+        run("demo_vit_4bit", {"quantization.average_bits=3", "calibration.inputs=quantized",
+                              "calibration.propagation=1"}),
+        ContainsSubstring("quantization.average_bits") &&
+            ContainsSubstring("calibration.inputs=quantized"));
+    const auto text = describe_plan(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
+                                                         {"quantization.average_bits=3.5"}));
+    CHECK_THAT(text, ContainsSubstring("auto") && ContainsSubstring("3.5 on average"));
+}
