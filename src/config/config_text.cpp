@@ -70,7 +70,8 @@ std::string identity_text(const ExperimentConfig& config) {
 std::string identity_text(const ExperimentConfig& config,
                           const std::function<bool(const std::string&)>& wanted) {
     return any_names().print(config, [&](const KeyInfo& info) {
-        return info.key_class == KeyClass::result && wanted(info.key);
+        if (info.key_class != KeyClass::result || !wanted(info.key)) return false;
+        return info.required || any_names().find(info.key)->print(config) != info.default_text;
     });
 }
 

@@ -15,8 +15,10 @@ std::string resolved_text(const ExperimentConfig& config);
 std::string annotated_text(const LoadedConfig& loaded);
 
 /**
- * The keys that change numbers as YAML in a fixed order: a run's identity is this text and the
- * content of the files its paths name.
+ * The keys that change numbers as YAML in a fixed order, but for those with their default: a run's
+ * identity is this text and the content of the files its paths name. So a later version that adds a
+ * key, with a default that leaves all as it was, keeps identities, points of sweeps and caches. A
+ * default must therefore never change; a better one is a new key or preset.
  */
 std::string identity_text(const ExperimentConfig& config);
 /** The same for those keys of it that `wanted` accepts. */

@@ -69,6 +69,15 @@ TEST_CASE("the identity changes with numbers, not with places and resources") {
     CHECK(identity.find("/") == std::string::npos);
 }
 
+TEST_CASE("the identity names no key with its default, so that later keys do not change it") {
+    CHECK(identity_text(load(complete_config, {"seed=0", "calibration.propagation=null"}).config) ==
+          identity_text(load(complete_config).config));
+    CHECK_THAT(identity_text(load(complete_config).config),
+               ContainsSubstring("name: demo_vit") && !ContainsSubstring("seed"));
+    CHECK_THAT(identity_text(load(complete_config, {"seed=3"}).config),
+               ContainsSubstring("seed: 3"));
+}
+
 TEST_CASE("keys that differ between two texts are named") {
     const std::string a = resolved_text(load(rich_config).config);
     const std::string b = resolved_text(
