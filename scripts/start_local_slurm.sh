@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: scripts/start_local_slurm.sh [--cpus N] [FOLDER]
+usage: scripts/start_local_slurm.sh [--cpus N] [--set KEY=VALUE]... [FOLDER]
        scripts/start_local_slurm.sh --stop [FOLDER]
 
 Starts munged, slurmctld and slurmd of the packages slurm-wlm and munge with their own sockets,
@@ -14,8 +14,9 @@ prints how to use them:
     eval "$(scripts/start_local_slurm.sh)"
     run_sweep experiments/order_bits.yaml --launcher slurm
 
---cpus N   cores the node has (default: all)
---stop     stops what was started in FOLDER; its jobs are lost
+--cpus N          cores the node has (default: all)
+--set KEY=VALUE   one more line of slurm.conf, to try a limit of your cluster: MaxArraySize=100
+--stop            stops what was started in FOLDER; its jobs are lost
 END
 }
 
@@ -24,12 +25,16 @@ fail() {
     exit 1
 }
 
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/comq/slurm cpus=$(nproc) stop=false
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/comq/slurm cpus=$(nproc) settings='' stop=false
 while [ $# -gt 0 ]; do
     case $1 in
         --cpus)
             [ $# -ge 2 ] || fail "--cpus needs a number"
             cpus=$2 && shift
+            ;;
+        --set)
+            [[ ${2:-} == *=* ]] || fail "--set needs KEY=VALUE"
+            settings+=$2$'\n' && shift
             ;;
         --stop) stop=true ;;
         -h | --help) usage && exit ;;
@@ -116,6 +121,7 @@ MinJobAge=300
 SchedulerParameters=sched_interval=2,batch_sched_delay=0,bf_interval=2
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory State=UNKNOWN
 PartitionName=local Nodes=$host Default=YES MaxTime=INFINITE State=UP
+$settings
 END
 
 munged --force --socket="$folder/munge.socket" --key-file="$folder/munge.key" \

@@ -75,7 +75,8 @@ void print_plan(const Sweep& sweep, const std::vector<PointStatus>& statuses,
         return;
     }
     for (const auto& points : slurm_arrays(chosen)) {
-        fmt::print("\n{}", slurm_script(sweep, points, experiment_program()));
+        fmt::print("\n{}",
+                   slurm_script(sweep, points, experiment_program(), slurm_cpus(sweep.spec.slurm)));
     }
 }
 

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t default_max_array_size = 1001;
+constexpr int default_cpus = 4;
 constexpr const char* list_suffix = ".points";
 
 /** Indices of an array are below Slurm's MaxArraySize. */
@@ -37,6 +38,22 @@ std::size_t max_array_size() {
         if (size && *size > 0) return *size;
     }
     return default_max_array_size;
+}
+
+/** Cores of the largest node that tasks may run on; none where Slurm can't be asked. */
+std::optional<int> largest_node(const SlurmSettings& slurm) {
+    const std::string wanted =
+        slurm.partition ? " --partition=" + shell_quoted(*slurm.partition) : "";
+    const auto nodes =
+        run_shell("sinfo --Node --noheader --format='%P %c'" + wanted + " 2>/dev/null");
+    std::optional<int> most;
+    std::istringstream lines(nodes.output);
+    for (std::string partition, cores; lines >> partition >> cores;) {
+        // An asterisk marks the partition of jobs that name none.
+        if (!slurm.partition && !partition.ends_with('*')) continue;
+        most = std::max(most.value_or(0), parse_number<int>(cores).value_or(0));
+    }
+    return most;
 }
 
 /** Submits one script; returns the id of its job. */
@@ -99,6 +116,16 @@ std::map<std::string, QueueEntry> queue() {
 
 }  // namespace
 
+int slurm_cpus(const SlurmSettings& slurm) {
+    const auto most = largest_node(slurm);
+    const int cpus = slurm.cpus.value_or(std::min(default_cpus, most.value_or(default_cpus)));
+    if (most && cpus > *most) {
+        throw UsageError("slurm.cpus: no node has {} cores, the largest has {}; ask for fewer",
+                         cpus, *most);
+    }
+    return cpus;
+}
+
 std::vector<std::vector<std::size_t>> split_array(const std::vector<std::size_t>& chosen,
                                                   std::size_t limit) {
     std::vector<std::vector<std::size_t>> arrays;
@@ -116,13 +143,14 @@ std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t
 
 std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std::size_t>& chosen,
                                       const fs::path& program) {
+    const int cpus = slurm_cpus(sweep.spec.slurm);
     prepare_folder(sweep, chosen);
     const fs::path folder = sweep_files::submissions(sweep);
     fs::create_directories(folder);
     std::vector<std::string> jobs;
     for (const auto& points : slurm_arrays(chosen)) {
         const fs::path script = folder / "next.sh";
-        write_text_atomically(script, slurm_script(sweep, points, program));
+        write_text_atomically(script, slurm_script(sweep, points, program, cpus));
         const std::string job = submit(script, jobs.empty() ? "" : jobs.back());
         std::string list;
         for (const auto i : points) list += sweep.points[i].id + "\n";

@@ -15,11 +15,16 @@ namespace comq {
 std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std::size_t>& chosen,
                                       const std::filesystem::path& program);
 
+/**
+ * `slurm.cpus`, or 4 without it, and fewer where the largest node of the partition has fewer.
+ * Throws UsageError when no node has as many as are asked for: such a task would wait for ever.
+ */
+int slurm_cpus(const SlurmSettings& slurm);
+
 /** Splits `chosen` into runs of at most `limit` points. */
 std::vector<std::vector<std::size_t>> split_array(const std::vector<std::size_t>& chosen,
                                                   std::size_t limit);
-/** The same by the MaxArraySize that Slurm tells, or its default of 1001 where there is no Slurm.
- */
+/** By the MaxArraySize that Slurm tells, or its default of 1001 where there is no Slurm. */
 std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen);
 
 /**

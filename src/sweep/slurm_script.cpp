@@ -58,7 +58,7 @@ std::string sbatch_quoted(const std::string& value) {
     return value.find_first_of(" \t'") == std::string::npos ? value : "\"" + value + "\"";
 }
 
-std::string directives(const Sweep& sweep, std::size_t tasks) {
+std::string directives(const Sweep& sweep, std::size_t tasks, int cpus) {
     const SlurmSettings& slurm = sweep.spec.slurm;
     std::string text;
     const auto add = [&](const std::string& option) { text += "#SBATCH " + option + "\n"; };
@@ -77,7 +77,7 @@ std::string directives(const Sweep& sweep, std::size_t tasks) {
     add("--requeue");
     add(fmt::format("--signal=B:USR1@{}", slurm.lead_time));
     add("--ntasks=1");
-    add(fmt::format("--cpus-per-task={}", slurm.cpus));
+    add(fmt::format("--cpus-per-task={}", cpus));
     add_given("partition", slurm.partition);
     add_given("account", slurm.account);
     add_given("time", slurm.time);
@@ -90,16 +90,16 @@ std::string directives(const Sweep& sweep, std::size_t tasks) {
 }  // namespace
 
 std::string slurm_script(const Sweep& sweep, const std::vector<std::size_t>& points,
-                         const std::filesystem::path& program) {
+                         const std::filesystem::path& program, int cpus) {
     std::string list;
     for (const auto i : points) list += "    " + sweep.points[i].id + "\n";
     std::string setup;
     for (const auto& line : sweep.spec.slurm.setup) setup += line + "\n";
-    return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size()), list,
+    return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size(), cpus), list,
                        setup) +
            fmt::format(body, fmt::arg("folder", shell_quoted(sweep.spec.folder.string())),
                        fmt::arg("program", shell_quoted(program.string())),
-                       fmt::arg("cpus", sweep.spec.slurm.cpus));
+                       fmt::arg("cpus", cpus));
 }
 
 }  // namespace comq

@@ -116,8 +116,9 @@ void add_slurm(Schema<Spec>& schema) {
                slurm(&SlurmSettings::concurrent), count_or_all<int>());
     schema.add({.key = "slurm.cpus",
                 .key_class = KeyClass::resource,
-                .meaning = "Cores and threads of a task."},
-               slurm(&SlurmSettings::cpus), integer<int>(1, 4096));
+                .meaning = "Cores and threads of a task; null: 4, or all of the largest node where "
+                           "that has fewer."},
+               slurm(&SlurmSettings::cpus), optional(integer<int>(1, 4096)));
     schema.add({.key = "slurm.lead_time",
                 .key_class = KeyClass::resource,
                 .meaning = "How long before its time limit a task is told to finish the layer it "

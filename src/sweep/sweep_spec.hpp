@@ -19,8 +19,8 @@ struct LocalSettings {
 
 /** How points run under Slurm: `slurm`. */
 struct SlurmSettings {
-    int concurrent = 0;   ///< tasks of the array at a time; 0: as many as Slurm allows
-    int cpus = 4;         ///< of a task, which runs as many threads
+    int concurrent = 0;       ///< tasks of the array at a time; 0: as many as Slurm allows
+    std::optional<int> cpus;  ///< of a task, which runs as many threads; none: slurm_cpus()
     int lead_time = 120;  ///< seconds before the time limit at which a task stops to be requeued
     std::optional<std::string> partition;
     std::optional<std::string> account;

@@ -24,7 +24,7 @@ class Script {
         prepare_folder(sweep_, {0});
         write_program("program", "point=$(basename \"$1\" .yaml)\n" + program);
         write_program("scontrol", "echo \"$@\" >>" + file("requeued").string() + "\n");
-        std::ofstream(file("batch.sh")) << slurm_script(sweep_, {0}, file("program"));
+        std::ofstream(file("batch.sh")) << slurm_script(sweep_, {0}, file("program"), 1);
     }
 
     /** Runs it as task 0 of job 7; `signal`, when given, is sent to it after `program` is ready. */
@@ -75,7 +75,7 @@ TEST_CASE("the batch script says what sbatch has to know") {
         "  {concurrent: 2, cpus: 3, lead_time: 60, partition: short, account: lab, time: "
         "'1:00:00',\n"
         "   memory: 4G, gres: gpu:1, options: [--qos=long], setup: [module load hdf5]}\n");
-    const auto script = slurm_script(sweep, {0, 2}, "/opt/comq/bin/run_experiment");
+    const auto script = slurm_script(sweep, {0, 2}, "/opt/comq/bin/run_experiment", 3);
     for (const char* line :
          {"--array=0-1%2", "--job-name=some_sweep", "--signal=B:USR1@60", "--requeue",
           "--open-mode=append", "--cpus-per-task=3", "--partition=short", "--account=lab",

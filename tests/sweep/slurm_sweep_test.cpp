@@ -14,8 +14,9 @@ namespace {
 /** A private Slurm of this test (scripts/start_local_slurm.sh), stopped at the end. */
 class LocalSlurm {
   public:
-    LocalSlurm() {
-        const auto started = run_shell(script() + " --cpus 4 " + folder_.string() + " 2>&1");
+    explicit LocalSlurm(const std::string& options = "") {
+        const auto started =
+            run_shell(script() + " --cpus 4 " + options + " " + folder_.string() + " 2>&1");
         INFO(started.output);
         REQUIRE(started.exit_code == 0);
     }
@@ -28,6 +29,9 @@ class LocalSlurm {
     std::string environment() const { return "SLURM_CONF=" + (folder_ / "slurm.conf").string(); }
     std::string ask(const std::string& command) const {
         return run_shell(environment() + " " + command + " 2>&1").output;
+    }
+    bool empties_queue() const {
+        return test::wait_until([&] { return ask("squeue --noheader").empty(); }, 120);
     }
 
   private:
@@ -62,7 +66,6 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     const auto run = [&](const std::string& arguments) {
         return sweep.run("--launcher slurm " + arguments, slurm.environment());
     };
-    const auto queue_is_empty = [&] { return slurm.ask("squeue --noheader").empty(); };
 
     const auto submitted = run("");
     INFO(submitted.output);
@@ -75,7 +78,7 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     REQUIRE(test::wait_until([&] { return sweep.logged("info: full-precision") >= 2; }, 120));
     slurm.ask("scancel --signal=USR1 --batch 1_1");
     slurm.ask("scancel 1_2");
-    REQUIRE(test::wait_until(queue_is_empty, 120));
+    REQUIRE(slurm.empties_queue());
     const auto before = sweep.status(slurm.environment()).output;
     INFO(before);
     CHECK(sweep.logged("requeued to continue") == 1);
@@ -84,9 +87,32 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     CHECK(results.size() == 2);
 
     CHECK_THAT(run("--only-failed").output, ContainsSubstring("2 points submitted as job "));
-    REQUIRE(test::wait_until(queue_is_empty, 120));
+    REQUIRE(slurm.empties_queue());
     CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("4 points: 4 finished"));
     for (const auto& [name, written] : results) CHECK(sweep.results().at(name) == written);
     CHECK(sweep.logged("comq-result") == 4);
     CHECK_THAT(sweep.run("--collect").output, ContainsSubstring("4 of 4 points"));
+}
+
+TEST_CASE("a sweep keeps to the limits of its Slurm") {
+    if (!LocalSlurm::possible()) {
+        test::skip("assets", "Slurm (packages slurm-wlm and munge)");
+        return;
+    }
+    const LocalSlurm slurm("--set MaxArraySize=3 --cpus 2");
+    const test::DemoSweep sweep(
+        "grid: {quantization.bits: [2, 3, 4, 5, 6], quantization.method: [rtn]}\n"
+        "slurm: {concurrent: 2}\n",
+        "evaluation.images: 20");
+    const auto refused = sweep.run("--launcher slurm slurm.cpus=3", slurm.environment());
+    CHECK(refused.exit_code == 2);
+    CHECK_THAT(refused.output, ContainsSubstring("slurm.cpus: no node has 3 cores"));
+
+    // Arrays of at most 3 tasks, and 2 cores a task by default.
+    const auto submitted = sweep.run("--launcher slurm", slurm.environment());
+    INFO(submitted.output);
+    CHECK_THAT(submitted.output, ContainsSubstring("5 points submitted as job 1, "));
+    REQUIRE(slurm.empties_queue());
+    CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("5 points: 5 finished"));
+    CHECK(sweep.logged("comq-result") == 5);
 }
