@@ -161,6 +161,9 @@ class Run {
         for (const auto index : images_.calibration.fitted) {
             record.calibration_images.push_back(images_.calibration_source->info(index).id);
         }
+        for (const auto index : images_.calibration.held_out) {
+            record.heldout_images.push_back(images_.calibration_source->info(index).id);
+        }
         return record;
     }
 

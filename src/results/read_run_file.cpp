@@ -241,6 +241,9 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     reader.attribute(size, "average_bits_with_scales", run.model_size.average_bits_with_scales);
     read_layers(reader, reader.group(root, "layers"), run.layers);
     reader.column(reader.group(root, "calibration"), "image", run.calibration_images);
+    if (root.contains("heldout")) {  // since 1.3
+        reader.column(reader.group(root, "heldout"), "image", run.heldout_images);
+    }
     read_stages(reader, reader.group(root, "stages"), run.stages);
     if (root.contains("activations")) {
         run.activations = read_activations(reader, root.open_group("activations"));

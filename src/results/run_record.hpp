@@ -99,6 +99,7 @@ struct RunRecord {
     std::vector<ActivationRecord> activations;  ///< layers whose inputs were rounded
     TensorMap parameters;  ///< other tensors that changed (biases, norms), by name
     std::vector<std::string> calibration_images;  ///< ids, in the order they were used
+    std::vector<std::string> heldout_images;      ///< ids; fitted nothing, errors were measured on
     std::vector<StageRecord> stages;
 };
 

@@ -147,6 +147,9 @@ void write_run(Hdf5Group root, const RunRecord& run) {
     Hdf5Group calibration = root.create_group("calibration");
     write_scale(calibration, "image", run.calibration_images,
                 "path of the image below the calibration folder");
+    Hdf5Group heldout = root.create_group("heldout");
+    write_scale(heldout, "image", run.heldout_images,
+                "path of the image below the calibration folder");
     write_stages(root.create_group("stages"), run.stages);
     write_codes(root.create_group("codes"), run.layers);
     if (!run.activations.empty()) {

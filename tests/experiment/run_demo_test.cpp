@@ -48,6 +48,7 @@ TEST_CASE("the demo networks lose little at 4 bits and their result file can be 
     const auto read = read_run_file(file, ReadScope::everything);
     check_same_numbers(run, read);
     CHECK(read.calibration_images.size() > 0);
+    CHECK(read.heldout_images == run.heldout_images);
     CHECK_FALSE(fs::exists(RunJournal::folder_of(file)));
 }
 

@@ -84,8 +84,8 @@ TEST_CASE("the layout of a run file is the documented one") {
     const Hdf5File hdf5 = Hdf5File::open_for_reading(written_sample());
     const Hdf5Group root = hdf5.root();
     CHECK(root.names() == std::vector<std::string>{"provenance", "evaluation", "model_size",
-                                                   "layers", "calibration", "stages", "codes",
-                                                   "activations", "parameters"});
+                                                   "layers", "calibration", "heldout", "stages",
+                                                   "codes", "activations", "parameters"});
     CHECK(root.attribute_names() == std::vector<std::string>{"schema_version", "status", "config",
                                                              "identity", "uses_labels",
                                                              "uses_gradients"});

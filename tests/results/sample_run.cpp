@@ -139,6 +139,7 @@ RunRecord sample_run() {
                        {"features.3.expand3x3", 8, {}, {}}};
     run.parameters["blocks.0.norm1.bias"] = reals({3}, 1.5F);
     run.calibration_images = {"n01440764/x.JPEG", "n01443537/y.JPEG"};
+    run.heldout_images = {"n01440764/held out.JPEG"};
     run.stages = {{"calibrate", 1.25}, {"solve", 0.5}};
     return run;
 }
@@ -220,6 +221,7 @@ void check_equal(const RunRecord& a, const RunRecord& b) {
     REQUIRE(a.parameters.size() == b.parameters.size());
     for (const auto& [name, tensor] : a.parameters) check_equal(tensor, b.parameters.at(name));
     CHECK(a.calibration_images == b.calibration_images);
+    CHECK(a.heldout_images == b.heldout_images);
     REQUIRE(a.stages.size() == b.stages.size());
     for (std::size_t i = 0; i < a.stages.size(); ++i) {
         CHECK(a.stages[i].name == b.stages[i].name);

@@ -18,6 +18,7 @@ namespace {
 /** comq's round-to-nearest, from which the peers' script takes images, layers and grids. */
 RunRecord reference_run() {
     RunRecord run = test::record_of({.overrides = {"quantization.method=rtn"}});
+    run.heldout_images = {"held out é"};
     run.layers.front().rtn_relative_error = 0.25;
     return run;
 }
@@ -59,6 +60,7 @@ TEST_CASE("a peer's result file is a run like any other") {
     CHECK(run.quantized->prediction[0] == 7);
     CHECK(*run.agreement == 99);
     CHECK(run.calibration_images == std::vector<std::string>{"calibration-0"});
+    CHECK(run.heldout_images == std::vector<std::string>{"held out é"});
     REQUIRE(run.stages.size() == 2);
     CHECK(run.stages[1].seconds == 0.25);
     REQUIRE(run.layers.size() == 1);

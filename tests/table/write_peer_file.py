@@ -10,7 +10,7 @@ from peers import run_files  # noqa: E402
 
 reference_file, evaluated_file, file = sys.argv[1:]
 reference = run_files.Reference(reference_file)
-assert reference.images == ["calibration-0"] and reference.heldout == []
+assert reference.images == ["calibration-0"] and reference.heldout == ["held out é"]
 layers = {}
 for name in reference.layers:
     layer = run_files.PeerLayer(
