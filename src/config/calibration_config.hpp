@@ -8,6 +8,8 @@ namespace comq {
 enum class Selection { first, random };
 enum class CalibrationTransform { eval, train };
 enum class CalibrationInputs { full_precision, quantized };
+/** What held-out images judge a strength of error propagation by. */
+enum class PropagationCriterion { layer_output, logits };
 enum class Precision { float32, bfloat16 };
 enum class Weighting { none, fisher };
 
@@ -19,6 +21,7 @@ struct CalibrationConfig {
     CalibrationTransform transform = CalibrationTransform::eval;
     CalibrationInputs inputs = CalibrationInputs::full_precision;
     std::optional<double> propagation;  ///< strength when inputs are quantized; none: by held-out
+    PropagationCriterion propagation_criterion = PropagationCriterion::logits;
     Precision precision = Precision::float32;  ///< of the forward pass
     std::optional<int64_t> rows_per_image;     ///< of each layer, drawn by the seed; none: all
     Weighting weighting = Weighting::none;

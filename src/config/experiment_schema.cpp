@@ -191,6 +191,13 @@ void add_calibration(Schema<Config>& schema) {
                            "layer makes up for; null: for each layer the best of 0, 0.25, 0.5 and "
                            "1 on held-out images."},
                calibration(&CalibrationConfig::propagation), optional(number(0.0, 1.0)));
+    schema.add({.key = "calibration.propagation_criterion",
+                .meaning = "What the best strength is: layer_output, by the error of the layer's "
+                           "output; logits, by how far the network's predictions, with later "
+                           "layers in full precision, are from the full-precision network's (KL)."},
+               calibration(&CalibrationConfig::propagation_criterion),
+               choice<PropagationCriterion>({{"layer_output", PropagationCriterion::layer_output},
+                                             {"logits", PropagationCriterion::logits}}));
     schema.add(
         {.key = "calibration.precision",
          .meaning = "Numbers that the network computes layer inputs in; their products are "

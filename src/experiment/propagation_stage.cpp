@@ -30,6 +30,23 @@ std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size
     return layers;
 }
 
+/** A layer has another weight until the end of the scope. */
+class TrialWeight {
+  public:
+    TrialWeight(const QuantizableLayer& layer, const QuantizedWeight& weight)
+        : weight_(layer.weight().detach()), kept_(weight_.clone()) {
+        auto levels = dequantize(weight);
+        weight_.copy_(torch::from_blob(levels.data(), weight_.sizes()));
+    }
+    ~TrialWeight() { weight_.copy_(kept_); }
+    TrialWeight(const TrialWeight&) = delete;
+    TrialWeight& operator=(const TrialWeight&) = delete;
+
+  private:
+    torch::Tensor weight_;
+    torch::Tensor kept_;
+};
+
 }  // namespace
 
 void check_propagation(const ExperimentConfig& config) {
@@ -71,6 +88,11 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
                    config_.calibration.batch_size},
                   images_.calibration, augmentation_seed(config_), bad);
     });
+    std::optional<LogitDivergence> divergence;
+    if (!config_.calibration.propagation &&
+        config_.calibration.propagation_criterion == PropagationCriterion::logits) {
+        times.timed("calibrate", [&] { divergence.emplace(walk); });
+    }
     std::size_t last = 0;
     for (const auto& planned : plan.layers) last = std::max(last, planned.entry.block);
     Progress progress("quantization", "layers", static_cast<int64_t>(plan.layers.size()));
@@ -82,7 +104,8 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
                 const auto statistics =
                     times.timed("calibrate", [&] { return collect(planned, walk); });
                 times.timed("solve", [&] {
-                    finished.emplace().record = solve(planned, statistics);
+                    finished.emplace().record =
+                        solve(planned, statistics, divergence ? &*divergence : nullptr);
                     journal.store_layer(*finished);
                 });
             }
@@ -115,12 +138,20 @@ LayerStatistics PropagationStage::collect(const PlannedLayer& planned,
     return statistics;
 }
 
-LayerRecord PropagationStage::solve(const PlannedLayer& planned,
-                                    const LayerStatistics& statistics) const {
+LayerRecord PropagationStage::solve(const PlannedLayer& planned, const LayerStatistics& statistics,
+                                    const LogitDivergence* divergence) const {
+    const QuantizableLayer& layer = *planned.entry.layer;
     double strength = 0.0;
     const auto propagated = [&](MatrixView<const float> weight) {
-        auto found = solve_propagated(*method_, planned.entry.layer->name(), weight, statistics,
-                                      planned.bits, config_.calibration.propagation);
+        const auto loss = [&](const Solution& solution) {
+            if (divergence == nullptr) {
+                return heldout_propagated_error(statistics, weight, solution.weight);
+            }
+            const TrialWeight trial(layer, solution.weight);
+            return divergence->measure();
+        };
+        auto found = solve_propagated(*method_, layer.name(), weight, statistics, planned.bits,
+                                      config_.calibration.propagation, loss);
         strength = found.strength;
         return std::move(found.solution);
     };

@@ -9,6 +9,7 @@
 #include "calibration/statistics.hpp"
 #include "data/loader.hpp"
 #include "experiment/layer_plan.hpp"
+#include "experiment/logit_divergence.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/side_by_side.hpp"
 #include "experiment/stage_times.hpp"
@@ -43,7 +44,9 @@ class PropagationStage {
 
   private:
     LayerStatistics collect(const PlannedLayer& planned, const SideBySide& walk) const;
-    LayerRecord solve(const PlannedLayer& planned, const LayerStatistics& statistics) const;
+    /** `divergence` is null where a strength is given, or judged by the layer's output. */
+    LayerRecord solve(const PlannedLayer& planned, const LayerStatistics& statistics,
+                      const LogitDivergence* divergence) const;
 
     const ExperimentConfig& config_;
     const LoadedModel& model_;

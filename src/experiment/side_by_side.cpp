@@ -139,6 +139,22 @@ torch::Tensor SideBySide::run_full_precision(int64_t batch) const {
     return full_precision_.blocks()[block_].forward(spool_.load(float_side, batch).to(device_));
 }
 
+torch::Tensor SideBySide::logits_of(const Network& network, torch::Tensor activation) const {
+    const torch::InferenceMode inference;
+    for (std::size_t b = block_ + 1; b < network.blocks().size(); ++b) {
+        activation = network.blocks()[b].forward(activation);
+    }
+    return activation;
+}
+
+torch::Tensor SideBySide::full_precision_logits(int64_t batch) const {
+    return logits_of(full_precision_, run_full_precision(batch));
+}
+
+torch::Tensor SideBySide::quantized_logits(int64_t batch) const {
+    return logits_of(quantized_, run_quantized(batch));
+}
+
 std::vector<std::string> SideBySide::order_of_execution() const {
     OrderTap tap(names_);
     const OutputTapScope scope(&tap);

@@ -61,6 +61,10 @@ class SideBySide {
     /** What a layer or norm of this block makes of `batch`. */
     ActivationPair outputs(const std::string& name, int64_t batch) const;
 
+    /** What the networks make of `batch` from this block to the end: logits [images, classes]. */
+    torch::Tensor full_precision_logits(int64_t batch) const;
+    torch::Tensor quantized_logits(int64_t batch) const;
+
     /** Calls `body` for each of `batches`: in parallel, but on a device one after the other. */
     void for_each(const std::vector<int64_t>& batches,
                   const std::function<void(int64_t batch)>& body) const;
@@ -71,6 +75,7 @@ class SideBySide {
   private:
     torch::Tensor run_full_precision(int64_t batch) const;
     torch::Tensor run_quantized(int64_t batch) const;
+    torch::Tensor logits_of(const Network& network, torch::Tensor activation) const;
 
     const Network& full_precision_;
     const Network& quantized_;

@@ -73,18 +73,6 @@ Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
     return shift;
 }
 
-double layer_error(const std::vector<PackedTriangle>& paired, MatrixView<const float> weight,
-                   const QuantizedWeight& quantized) {
-    const Matrix<float> levels = dequantize(quantized);
-    const auto groups = std::ssize(paired);
-    double error = 0.0;
-    for (int64_t g = 0; g < groups; ++g) {
-        error += propagated_error(paired[g], group_of(weight, g, groups),
-                                  group_of(levels.view(), g, groups));
-    }
-    return error;
-}
-
 }  // namespace
 
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight) {
@@ -122,10 +110,23 @@ double propagated_error(const PackedTriangle& paired, MatrixView<const float> we
     return error;
 }
 
+double heldout_propagated_error(const LayerStatistics& statistics, MatrixView<const float> weight,
+                                const QuantizedWeight& quantized) {
+    const auto& paired = statistics.grams.at(statistic::heldout_paired_gram);
+    const Matrix<float> levels = dequantize(quantized);
+    const auto groups = std::ssize(paired);
+    double error = 0.0;
+    for (int64_t g = 0; g < groups; ++g) {
+        error += propagated_error(paired[g], group_of(weight, g, groups),
+                                  group_of(levels.view(), g, groups));
+    }
+    return error;
+}
+
 PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
                                     MatrixView<const float> weight,
                                     const LayerStatistics& statistics, int bits,
-                                    std::optional<double> strength) {
+                                    std::optional<double> strength, const PropagationLoss& loss) {
     const auto& paired = statistics.grams.at(statistic::paired_gram);
     LayerStatistics seen;
     seen.in_features = statistics.in_features;
@@ -141,14 +142,13 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     };
     if (strength) return solve(*strength);
 
-    const auto& held_out = statistics.grams.at(statistic::heldout_paired_gram);
     PropagatedSolution best;
     double least = std::numeric_limits<double>::infinity();
     for (const double a : propagation_strengths) {
         PropagatedSolution candidate = solve(a);
-        const double error = layer_error(held_out, weight, candidate.solution.weight);
-        if (error < least) {
-            least = error;
+        const double found = loss(candidate.solution);
+        if (found < least) {
+            least = found;
             best = std::move(candidate);
         }
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,15 +30,22 @@ struct PropagatedSolution {
 /** Strengths among which held-out rows choose. */
 inline constexpr double propagation_strengths[] = {0.0, 0.25, 0.5, 1.0};
 
+/** What the best of several solutions has least of. */
+using PropagationLoss = std::function<double(const Solution&)>;
+
 /**
  * Quantizes a whole layer from statistic::paired_gram, as solve_layer does from the plain Gram.
- * Without a `strength` the one of propagation_strengths is taken whose ‖XW − X̃Wq‖ on
- * statistic::heldout_paired_gram is least. Throws what Method::solve throws.
+ * Without a `strength` the one of propagation_strengths is taken that `loss` is least for, the
+ * first of equals. Throws what Method::solve and `loss` throw.
  */
 PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
                                     MatrixView<const float> weight,
                                     const LayerStatistics& statistics, int bits,
-                                    std::optional<double> strength);
+                                    std::optional<double> strength, const PropagationLoss& loss);
+
+/** The squared ‖XW − X̃Wq‖ of a whole layer on statistic::heldout_paired_gram. */
+double heldout_propagated_error(const LayerStatistics& statistics, MatrixView<const float> weight,
+                                const QuantizedWeight& quantized);
 
 /** w' − w of every channel of one group, [n, m]; `paired` is of order 2m. */
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight);

@@ -45,7 +45,9 @@ TEST_CASE("the first layer of a propagated run is that of a plain one, later one
 }
 
 TEST_CASE("without a strength each layer has one of the offered ones") {
-    const auto run = propagated_run("vit", {"quantization.bits=2"});
+    const std::string criterion = GENERATE("logits", "layer_output");
+    const auto run = propagated_run(
+        "vit", {"quantization.bits=2", "calibration.propagation_criterion=" + criterion});
     for (const auto& layer : run.layers) {
         CHECK((layer.propagation == 0.0 || layer.propagation == 0.25 || layer.propagation == 0.5 ||
                layer.propagation == 1.0));

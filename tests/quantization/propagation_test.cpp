@@ -122,17 +122,24 @@ TEST_CASE("the strength is the best of the offered ones on held-out rows") {
     both.statistics.grams[statistic::heldout_paired_gram] = {held_out.paired};
     QuantizationConfig config;
     const auto method = make_method(config);
-    const auto solve = [&](std::optional<double> strength) {
-        return solve_propagated(*method, "layer", both.weight.view(), both.statistics, 3, strength);
-    };
-    const auto held_out_error = [&](const PropagatedSolution& found) {
+    const auto held_out_error = [&](const Solution& solution) {
         return propagated_error(held_out.paired, both.weight.view(),
-                                dequantize(found.solution.weight).view());
+                                dequantize(solution.weight).view());
+    };
+    const auto solve = [&](std::optional<double> strength) {
+        return solve_propagated(
+            *method, "layer", both.weight.view(), both.statistics, 3, strength,
+            [&](const Solution& solution) {
+                const double error = heldout_propagated_error(both.statistics, both.weight.view(),
+                                                              solution.weight);
+                CHECK(error == held_out_error(solution));
+                return error;
+            });
     };
     const auto chosen = solve(std::nullopt);
     CHECK(std::ranges::count(propagation_strengths, chosen.strength) == 1);
     for (const double strength : propagation_strengths) {
-        CHECK(held_out_error(chosen) <= held_out_error(solve(strength)));
+        CHECK(held_out_error(chosen.solution) <= held_out_error(solve(strength).solution));
     }
 }
 
@@ -147,9 +154,9 @@ TEST_CASE("groups of a convolution are propagated one by one") {
     std::copy_n(first.weight.data(), 36, weight.row(0));
     std::copy_n(second.weight.data(), 36, weight.row(4));
     const auto method = make_method({});
-    const auto whole = solve_propagated(*method, "layer", weight.view(), statistics, 4, 0.5);
+    const auto whole = solve_propagated(*method, "layer", weight.view(), statistics, 4, 0.5, {});
     const auto part =
-        solve_propagated(*method, "layer", second.weight.view(), second.statistics, 4, 0.5);
+        solve_propagated(*method, "layer", second.weight.view(), second.statistics, 4, 0.5, {});
     for (int64_t j = 0; j < 4; ++j) {
         for (int64_t i = 0; i < 9; ++i) {
             CHECK(whole.solution.weight.bit_code(4 + j, i) == part.solution.weight.bit_code(j, i));

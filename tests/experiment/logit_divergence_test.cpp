@@ -1,0 +1,88 @@
+#include "experiment/logit_divergence.hpp"
+
+#include <tbb/global_control.h>
+
+#include <atomic>
+
+#include "experiment/runs.hpp"
+#include "support/catch.hpp"
+#include "tensor/batch_pixels.hpp"
+
+using namespace comq;
+
+namespace {
+
+/** Two copies of a demo network and held-out images of it, before the first block. */
+struct TwoNetworks {
+    ExperimentConfig config;
+    RunImages images;
+    LoadedModel full_precision;
+    LoadedModel quantized;
+    std::atomic<bool> stop{false};
+    BadImages bad{0};
+    SideBySide walk;
+
+    explicit TwoNetworks(const std::string& name)
+        : config(test::shipped_config(
+                     name, test::temporary_folder(),
+                     {"calibration.images=4", "calibration.holdout=10", "calibration.batch_size=4"})
+                     .config),
+          images(open_images(config)),
+          full_precision(load_model(config.model, torch::kCPU)),
+          quantized(load_model(config.model, torch::kCPU)),
+          walk(*full_precision.network, *quantized.network, torch::kCPU,
+               test::temporary_folder() / "spool", "testing", stop) {
+        walk.read({images.calibration_source.get(), {}, quantized.description->preprocessing, 4},
+                  images.calibration, std::nullopt, bad);
+    }
+
+    /** KL(p ‖ p̃) of whole networks on each held-out image, one image at a time. */
+    double expected() {
+        torch::Tensor sum = torch::zeros({}, torch::kDouble);
+        int64_t count = 0;
+        for_each_batch(
+            *images.calibration_source, images.calibration.held_out,
+            quantized.description->preprocessing, 1, bad,
+            [&](ImageBatch&& batch) {
+                const torch::NoGradGuard no_gradient;
+                const auto pixels = batch_pixels(batch);
+                const auto p = torch::softmax(full_precision.network->forward(pixels), 1);
+                const auto q = torch::softmax(quantized.network->forward(pixels), 1);
+                sum += (p * (p / q).log()).sum();
+                ++count;
+            },
+            LoaderOptions(Consume::serial));
+        return sum.item<double>() / static_cast<double>(count);
+    }
+
+    void disturb(std::size_t layer) {
+        const torch::NoGradGuard no_gradient;
+        auto weight = quantized.network->layers()[layer].layer->weight();
+        weight.mul_(1.3);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the divergence of logits is that of the whole networks, from any block") {
+    TwoNetworks networks(GENERATE("demo_vit_4bit", "demo_cnn_4bit"));
+    const LogitDivergence divergence(networks.walk);
+    CHECK(divergence.measure() == 0.0);
+    const auto& layers = networks.quantized.network->layers();
+    std::size_t block = 0;
+    for (const std::size_t layer : {std::size_t{1}, layers.size() / 2, layers.size() - 1}) {
+        while (block < layers[layer].block) {
+            networks.walk.advance();
+            ++block;
+        }
+        networks.disturb(layer);
+        networks.walk.diverge();
+        const double measured = divergence.measure();
+        CHECK(measured > 0.0);
+        // Probabilities of fp32 logits: 1e-7 relative, of differences that are a hundred times
+        // less.
+        CHECK(measured == Approx(networks.expected()).epsilon(1e-4));
+        const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
+        CHECK(divergence.measure() == measured);
+    }
+}
