@@ -17,6 +17,9 @@ namespace {
 constexpr const char* float_side = "full_precision";
 constexpr const char* quantized_side = "quantized";
 
+/** Ends a pass whose activation was kept: what comes after it would be thrown away. */
+struct PassEnded {};
+
 using ModuleNames = std::unordered_map<const torch::nn::Module*, std::string>;
 
 /** Keeps the input of one layer. */
@@ -24,7 +27,10 @@ class InputTap : public Tap {
   public:
     explicit InputTap(const std::string& layer) : layer_(layer) {}
     torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        if (layer.name() == layer_) input_ = input.clone();
+        if (layer.name() == layer_) {
+            input_ = input;
+            throw PassEnded();
+        }
         return input;
     }
     const torch::Tensor& input() const { return input_; }
@@ -61,7 +67,10 @@ class OneOutputTap : public NamedOutputTap {
 
   protected:
     void see(const std::string& name, const torch::Tensor& output) override {
-        if (name == name_) output_ = output.clone();
+        if (name == name_) {
+            output_ = output;
+            throw PassEnded();
+        }
     }
 
   private:
@@ -80,6 +89,15 @@ class OrderTap : public NamedOutputTap {
         names.push_back(name);
     }
 };
+
+template <typename Pass>
+void until_kept(const Pass& pass) {
+    try {
+        pass();
+    } catch (const PassEnded&) {
+        return;
+    }
+}
 
 }  // namespace
 
@@ -127,63 +145,50 @@ void SideBySide::read(const ImageSet& images, const CalibrationImages& indices,
     }
 }
 
-/** Before the networks differ both have the same activations, spooled once. */
-torch::Tensor SideBySide::run_quantized(int64_t batch) const {
+torch::Tensor SideBySide::run(const Network& network, int64_t batch) const {
     const torch::InferenceMode inference;
-    const char* side = spool_.contains(quantized_side, batch) ? quantized_side : float_side;
-    return quantized_.blocks()[block_].forward(spool_.load(side, batch).to(device_));
+    // Before the networks differ both have the same activations, spooled once.
+    const bool own = &network == &quantized_ && spool_.contains(quantized_side, batch);
+    const auto activation = spool_.load(own ? quantized_side : float_side, batch);
+    return network.blocks()[block_].forward(activation.to(device_));
 }
 
-torch::Tensor SideBySide::run_full_precision(int64_t batch) const {
+torch::Tensor SideBySide::run_to_the_end(const Network& network, int64_t batch) const {
     const torch::InferenceMode inference;
-    return full_precision_.blocks()[block_].forward(spool_.load(float_side, batch).to(device_));
-}
-
-torch::Tensor SideBySide::logits_of(const Network& network, torch::Tensor activation) const {
-    const torch::InferenceMode inference;
-    for (std::size_t b = block_ + 1; b < network.blocks().size(); ++b) {
-        activation = network.blocks()[b].forward(activation);
+    auto activation = run(network, batch);
+    for (std::size_t next = block_ + 1; next < network.blocks().size(); ++next) {
+        activation = network.blocks()[next].forward(activation);
     }
     return activation;
-}
-
-torch::Tensor SideBySide::full_precision_logits(int64_t batch) const {
-    return logits_of(full_precision_, run_full_precision(batch));
-}
-
-torch::Tensor SideBySide::quantized_logits(int64_t batch) const {
-    return logits_of(quantized_, run_quantized(batch));
 }
 
 std::vector<std::string> SideBySide::order_of_execution() const {
     OrderTap tap(names_);
     const OutputTapScope scope(&tap);
-    run_full_precision(fitted_.front());
+    run(full_precision_, fitted_.front());
     return tap.names;
 }
 
 ActivationPair SideBySide::inputs(const std::string& layer, int64_t batch) const {
-    InputTap full_precision(layer), quantized(layer);
-    {
-        const TapScope scope(&full_precision);
-        run_full_precision(batch);
-    }
-    if (!diverged_) return {full_precision.input(), full_precision.input()};
-    const TapScope scope(&quantized);
-    run_quantized(batch);
-    return {full_precision.input(), quantized.input()};
+    const auto input = [&](const Network& network) {
+        InputTap tap(layer);
+        const TapScope scope(&tap);
+        until_kept([&] { run(network, batch); });
+        return tap.input();
+    };
+    const auto full_precision = input(full_precision_);
+    return {full_precision, diverged_ ? input(quantized_) : full_precision};
 }
 
 ActivationPair SideBySide::outputs(const std::string& name, int64_t batch) const {
-    OneOutputTap full_precision(names_, name), quantized(names_, name);
-    {
-        const OutputTapScope scope(&full_precision);
-        run_full_precision(batch);
-    }
-    if (!diverged_) return {full_precision.output(), full_precision.output()};
-    const OutputTapScope scope(&quantized);
-    run_quantized(batch);
-    return {full_precision.output(), quantized.output()};
+    const auto output = [&](const Network& network) {
+        OneOutputTap tap(names_, name);
+        const OutputTapScope scope(&tap);
+        until_kept([&] { run(network, batch); });
+        return tap.output();
+    };
+    const auto full_precision = output(full_precision_);
+    return {full_precision, diverged_ ? output(quantized_) : full_precision};
 }
 
 void SideBySide::for_each(const std::vector<int64_t>& batches,
@@ -204,8 +209,8 @@ void SideBySide::advance() {
     batches.insert(batches.end(), held_out_.begin(), held_out_.end());
     for_each(batches, [&](int64_t batch) {
         // The quantized side first: without a file of its own it still reads the other's.
-        if (diverged_) spool_.store(quantized_side, batch, run_quantized(batch));
-        spool_.store(float_side, batch, run_full_precision(batch));
+        if (diverged_) spool_.store(quantized_side, batch, run(quantized_, batch));
+        spool_.store(float_side, batch, run(full_precision_, batch));
     });
     ++block_;
 }

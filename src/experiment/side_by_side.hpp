@@ -62,8 +62,12 @@ class SideBySide {
     ActivationPair outputs(const std::string& name, int64_t batch) const;
 
     /** What the networks make of `batch` from this block to the end: logits [images, classes]. */
-    torch::Tensor full_precision_logits(int64_t batch) const;
-    torch::Tensor quantized_logits(int64_t batch) const;
+    torch::Tensor full_precision_logits(int64_t batch) const {
+        return run_to_the_end(full_precision_, batch);
+    }
+    torch::Tensor quantized_logits(int64_t batch) const {
+        return run_to_the_end(quantized_, batch);
+    }
 
     /** Calls `body` for each of `batches`: in parallel, but on a device one after the other. */
     void for_each(const std::vector<int64_t>& batches,
@@ -73,9 +77,8 @@ class SideBySide {
     void advance();
 
   private:
-    torch::Tensor run_full_precision(int64_t batch) const;
-    torch::Tensor run_quantized(int64_t batch) const;
-    torch::Tensor logits_of(const Network& network, torch::Tensor activation) const;
+    torch::Tensor run(const Network& network, int64_t batch) const;
+    torch::Tensor run_to_the_end(const Network& network, int64_t batch) const;
 
     const Network& full_precision_;
     const Network& quantized_;
