@@ -19,12 +19,13 @@ void add_repair(Schema<ExperimentConfig>& schema) {
                            "estimated again on repair.images. Not together with fold_batch_norm."},
                repair(&RepairConfig::reestimate_batch_norm), boolean());
     schema.add({.key = "repair.output_refit",
-                .meaning = "After quantization: whether the scale and the bias of each output "
-                           "channel (or the BatchNorm behind a layer without bias) are fitted by "
-                           "least squares, layer after layer, so that its output comes closest to "
-                           "that of the full-precision network. Codes stay. How far each layer "
-                           "goes, not at all, half or all the way, is what calibration.holdout "
-                           "likes best; without held-out images all the way."},
+                .meaning = "After quantization: whether scale and bias of each output channel (or "
+                           "the BatchNorm behind a layer without one) are refitted, layer after "
+                           "layer, by least squares to the output of the full-precision network. "
+                           "Codes stay. A shift alone and scale and shift are tried, half and "
+                           "whole, and taken as far as they bring the network's predictions on "
+                           "the images of calibration.holdout, which must be set, closer to the "
+                           "full-precision ones."},
                repair(&RepairConfig::output_refit), boolean());
     schema.add({.key = "repair.norm_refit",
                 .meaning = "The same for weight and bias of each LayerNorm and BatchNorm behind a "

@@ -1,7 +1,7 @@
 #include "experiment/refit_stage.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
@@ -14,127 +14,151 @@ namespace comq {
 
 namespace {
 
-/** In the order of the batches, whichever thread went through them. */
-OutputSums sums_of(const std::string& name, int64_t channels, const std::vector<int64_t>& batches,
-                   const SideBySide& walk) {
-    std::map<int64_t, OutputSums> by_batch;
-    for (const auto batch : batches) by_batch[batch] = {};
-    walk.for_each(batches, [&](int64_t batch) {
-        const auto outputs = walk.outputs(name, batch);
-        const torch::InferenceMode inference;
-        by_batch.at(batch).add(outputs.quantized, outputs.full_precision, channels);
-    });
-    OutputSums sums;
-    for (const auto& [batch, part] : by_batch) sums.add(part);
-    if (sums.rows > 0 && !torch::isfinite(sums.xx + sums.dd).all().item<bool>()) {
-        throw InputError(
-            "'{}': its outputs contain NaN or infinite values; check the checkpoint and the images",
-            name);
-    }
-    return sums;
+/** `tensor` [C] becomes factor·value + shift, computed in fp64. */
+void set(torch::Tensor tensor, const torch::Tensor& value, const torch::Tensor& factor,
+         const torch::Tensor& shift) {
+    tensor.copy_(factor * value.to(torch::kCPU, torch::kDouble) + shift);
 }
 
-/** The step to take, whose strength held-out images chose. */
-AffineStep step_of(const std::string& name, int64_t channels, AffineFreedom freedom,
-                   const SideBySide& walk, RefitSummary& summary) {
-    const auto fitted = sums_of(name, channels, walk.fitted(), walk);
-    const auto held_out = sums_of(name, channels, walk.held_out(), walk);
-    const auto whole = fit_affine(fitted, freedom);
-    const double strength = best_strength(whole, held_out);
-    const auto step = whole.times(strength);
-    const auto& measured = held_out.rows > 0 ? held_out : fitted;
-    if (const double signal = measured.signal(); signal > 0.0) {
-        summary.add(strength, measured.dd.sum().item<double>() / signal,
-                    step.error(measured) / signal);
-    }
-    return step;
-}
-
-/** `tensor` [C] becomes factor·tensor + shift, computed in fp64. */
-void change(torch::Tensor tensor, const torch::Tensor& factor, const torch::Tensor& shift) {
-    tensor.copy_(factor * tensor.to(torch::kCPU, torch::kDouble) + shift);
+std::string name_of(StepKind kind, double strength) {
+    const std::string name = kind == StepKind::shift    ? "shift"
+                             : kind == StepKind::factor ? "factor"
+                                                        : "factor and shift";
+    return strength < 1.0 ? "half the " + name : name;
 }
 
 }  // namespace
 
-int64_t RefitSummary::count() const {
-    return std::accumulate(strengths.begin(), strengths.end(), int64_t{0},
-                           [](int64_t sum, const auto& entry) { return sum + entry.second; });
+void check_refits(const ExperimentConfig& config) {
+    if (!config.repair.output_refit && !config.repair.norm_refit) return;
+    if (config.calibration.holdout > 0) return;
+    throw UsageError(
+        "repair.{}: how far a refit goes is chosen on held-out images; set calibration.holdout",
+        config.repair.output_refit ? "output_refit" : "norm_refit");
 }
 
-void RefitSummary::add(double strength, double before, double after) {
-    ++strengths[strength];
-    const auto n = static_cast<double>(count());
-    error_before += (before - error_before) / n;
-    error_after += (after - error_after) / n;
-}
-
-RefitStage::RefitStage(const ExperimentConfig& config, Network& network)
-    : config_(config), network_(network) {
+RefitStage::RefitStage(const ExperimentConfig& config, Network& network, SideBySide& walk)
+    : config_(config),
+      network_(network),
+      walk_(walk),
+      divergence_(walk),
+      divergence_before_(divergence_.measure()),
+      divergence_now_(divergence_before_) {
     for (const auto& pair : conv_norm_pairs(network)) {
         mean_behind_[pair.convolution] = pair.norm->running_mean;
     }
 }
 
-void RefitStage::run(std::vector<LayerRecord>& layers, SideBySide& walk) {
+void RefitStage::run(std::vector<LayerRecord>& layers) {
     const torch::NoGradGuard no_gradient;
     std::map<std::string, QuantizableLayer*> quantizable;
     for (const auto& entry : network_.layers()) quantizable[entry.layer->name()] = entry.layer;
     const auto modules = network_.named_modules("", /*include_self=*/false);
 
+    walk_.diverge();
     Progress progress("refit", "blocks", static_cast<int64_t>(network_.blocks().size()));
-    walk.diverge();
     bool behind_quantized = false;
     for (std::size_t block = 0; block < network_.blocks().size(); ++block) {
-        if (block > 0) walk.advance();
-        for (const auto& name : walk.order_of_execution()) {
+        if (block > 0) walk_.advance();
+        for (const auto& name : walk_.order_of_execution()) {
             const auto record = std::ranges::find(layers, name, &LayerRecord::name);
             if (record != layers.end()) {
-                if (config_.repair.output_refit) {
-                    refit_layer(*quantizable.at(name), *record, walk);
-                }
                 behind_quantized = true;
+                if (!config_.repair.output_refit) continue;
+                refit(site_of(*quantizable.at(name), *record), outputs_);
             } else if (!quantizable.contains(name) && behind_quantized &&
                        config_.repair.norm_refit) {
-                refit_norm(name, *modules[name], walk);
+                if (const auto site = site_of(name, *modules[name])) refit(*site, norms_);
             }
         }
         progress.advance(1, network_.blocks()[block].name);
     }
 }
 
-void RefitStage::refit_layer(QuantizableLayer& layer, LayerRecord& record, const SideBySide& walk) {
-    const auto mean = mean_behind_.find(&layer);
-    const AffineFreedom freedom{
-        .shared_slope = config_.quantization.granularity == Granularity::per_layer,
-        .shift = layer.bias().defined() || mean != mean_behind_.end()};
-    const int64_t channels = layer.kind() == LayerKind::convolution ? 1 : -1;
-    const auto step = step_of(layer.name(), channels, freedom, walk, outputs_);
-    if (!step.moves()) return;
-
-    const auto factor = step.slope + 1.0;
-    const auto scale = to_torch(record.scale).to(torch::kDouble) * factor.unsqueeze(1);
-    record.scale = to_host(scale.to(torch::kFloat).contiguous());
-    install_weight(layer, record);
-    if (layer.bias().defined()) {
-        change(layer.bias(), factor, step.shift);
-    } else if (freedom.shift) {
-        change(mean->second, torch::ones_like(factor), -step.shift);
-    }
+RefitStage::Site RefitStage::site_of(QuantizableLayer& layer, LayerRecord& record) const {
+    const auto found = mean_behind_.find(&layer);
+    const auto bias = layer.bias();
+    const auto mean =
+        bias.defined() || found == mean_behind_.end() ? torch::Tensor() : found->second;
+    const auto take = [&layer, &record, bias, mean, scale = record.scale,
+                       old_bias = bias.defined() ? bias.clone() : bias,
+                       old_mean = mean.defined() ? mean.clone() : mean](const AffineStep& step) {
+        const auto factor = step.slope + 1.0;
+        const auto scaled = to_torch(scale).to(torch::kDouble) * factor.unsqueeze(1);
+        record.scale = to_host(scaled.to(torch::kFloat).contiguous());
+        install_weight(layer, record);
+        if (bias.defined()) set(bias, old_bias, factor, step.shift);
+        if (mean.defined()) set(mean, old_mean, torch::ones_like(factor), -step.shift);
+    };
+    return {.name = layer.name(),
+            .channels = layer.kind() == LayerKind::convolution ? 1 : -1,
+            .can_shift = bias.defined() || mean.defined(),
+            .shared_slope = config_.quantization.granularity == Granularity::per_layer,
+            .take = take};
 }
 
-void RefitStage::refit_norm(const std::string& name, torch::nn::Module& norm,
-                            const SideBySide& walk) {
+std::optional<RefitStage::Site> RefitStage::site_of(const std::string& name,
+                                                    torch::nn::Module& norm) {
     const auto parameters = norm.named_parameters(/*recurse=*/false);
-    const auto* weight = parameters.find("weight");
-    const auto* bias = parameters.find("bias");
-    if (weight == nullptr || bias == nullptr) return;
-    const int64_t channels = dynamic_cast<BatchNorm2dImpl*>(&norm) != nullptr ? 1 : -1;
-    const auto step = step_of(name, channels, {}, walk, norms_);
-    if (!step.moves()) return;
-    const auto factor = step.slope + 1.0;
-    change(*weight, factor, torch::zeros_like(factor));
-    change(*bias, factor, step.shift);
+    if (!parameters.contains("weight") || !parameters.contains("bias")) return std::nullopt;
+    const auto weight = parameters["weight"], bias = parameters["bias"];
+    const auto take = [weight, bias, old_weight = weight.clone(),
+                       old_bias = bias.clone()](const AffineStep& step) {
+        const auto factor = step.slope + 1.0;
+        set(weight, old_weight, factor, torch::zeros_like(factor));
+        set(bias, old_bias, factor, step.shift);
+    };
+    return Site{.name = name,
+                .channels = dynamic_cast<BatchNorm2dImpl*>(&norm) != nullptr ? 1 : -1,
+                .can_shift = true,
+                .shared_slope = false,
+                .take = take};
+}
+
+void RefitStage::refit(const Site& site, Choices& choices) {
+    const auto sums = sums_of(site);
+    const auto kinds = site.can_shift ? std::vector{StepKind::shift, StepKind::factor_and_shift}
+                                      : std::vector{StepKind::factor};
+    const auto none = torch::zeros_like(sums.x);
+    AffineStep chosen{none, none};
+    std::string choice = "none";
+    bool tried = false;
+    for (const auto kind : kinds) {
+        const auto whole = fit_affine(sums, kind, site.shared_slope);
+        if (!whole.moves()) continue;
+        // Where half a step is one too far, so is the whole.
+        for (double strength : {0.5, 1.0}) {
+            const auto step = whole.times(strength);
+            site.take(step);
+            tried = true;
+            const double divergence = divergence_.measure();
+            if (!(divergence < divergence_now_)) break;
+            divergence_now_ = divergence;
+            chosen = step;
+            choice = name_of(kind, strength);
+        }
+    }
+    if (tried) site.take(chosen);
+    ++choices[choice];
+}
+
+/** Added in the order of the batches, whichever thread went through them. */
+OutputSums RefitStage::sums_of(const Site& site) const {
+    std::map<int64_t, OutputSums> by_batch;
+    for (const auto batch : walk_.fitted()) by_batch[batch] = {};
+    walk_.for_each(walk_.fitted(), [&](int64_t batch) {
+        const auto outputs = walk_.outputs(site.name, batch);
+        const torch::InferenceMode inference;
+        by_batch.at(batch).add(outputs.quantized, outputs.full_precision, site.channels);
+    });
+    OutputSums sums;
+    for (const auto& [batch, part] : by_batch) sums.add(part);
+    if (!sums.finite()) {
+        throw InputError(
+            "'{}': its outputs contain NaN or infinite values; check the checkpoint and the images",
+            site.name);
+    }
+    return sums;
 }
 
 }  // namespace comq

@@ -3,11 +3,14 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/experiment_config.hpp"
+#include "experiment/logit_divergence.hpp"
 #include "experiment/side_by_side.hpp"
 #include "models/network.hpp"
 #include "repair/affine_refit.hpp"
@@ -15,19 +18,11 @@
 
 namespace comq {
 
-/** What refitting did to the layers, or to the norms, of a network. */
-struct RefitSummary {
-    std::map<double, int64_t> strengths;  ///< how many took which share of their step
-    /** Mean over them of ‖Y − X‖² / ‖Y‖² on the images that chose, before and after the step. */
-    double error_before = 0.0;
-    double error_after = 0.0;
-
-    int64_t count() const;
-    void add(double strength, double before, double after);
-};
+/** Throws UsageError for refits without held-out images. */
+void check_refits(const ExperimentConfig& config);
 
 /**
- * Closed-form repairs that bring the outputs of a quantized network closest to those of the
+ * Closed-form repairs that bring the outputs of a quantized network closer to those of the
  * full-precision one, channel by channel (repair/affine_refit.hpp), in the order of execution: each
  * layer and norm is fitted to what the ones before it give once they are refitted.
  *
@@ -35,30 +30,57 @@ struct RefitSummary {
  * shift into its bias, or into the running mean of the BatchNorm behind a layer without one. A
  * layer with neither gets the factor alone; where a layer has one scale, so has it one factor.
  * `repair.norm_refit`: both go into weight and bias of the norms behind a quantized layer.
+ *
+ * The closest output is not the best: least squares shrinks what is noisy, and a whole network of
+ * shrunken layers knows nothing. So each step, the shift alone and factor and shift, is tried half
+ * and whole, and taken only as far as it lowers the LogitDivergence on the held-out images.
  */
 class RefitStage {
   public:
-    RefitStage(const ExperimentConfig& config, Network& network);
+    /** How many layers or norms took which step ("none", "shift", "half the shift"). */
+    using Choices = std::map<std::string, int64_t>;
+
+    /** `walk` goes through both networks, its images read; those held out choose. */
+    RefitStage(const ExperimentConfig& config, Network& network, SideBySide& walk);
 
     /**
-     * `walk` goes through both networks, its images read. Changes `network`, whose quantized
-     * weights are those of `layers`, and the scales of `layers`. The same bits for any number of
-     * threads. Throws InputError naming a layer or norm whose outputs are not finite.
+     * Changes the network, whose quantized weights are those of `layers`, and the scales of
+     * `layers`. The same bits for any number of threads. Throws InputError naming a layer or norm
+     * whose outputs are not finite.
      */
-    void run(std::vector<LayerRecord>& layers, SideBySide& walk);
+    void run(std::vector<LayerRecord>& layers);
 
-    const RefitSummary& outputs() const { return outputs_; }
-    const RefitSummary& norms() const { return norms_; }
+    const Choices& outputs() const { return outputs_; }
+    const Choices& norms() const { return norms_; }
+    /** Of predictions on held-out images, mean over them, in nats. */
+    double divergence_before() const { return divergence_before_; }
+    double divergence_after() const { return divergence_now_; }
 
   private:
-    void refit_layer(QuantizableLayer& layer, LayerRecord& record, const SideBySide& walk);
-    void refit_norm(const std::string& name, torch::nn::Module& norm, const SideBySide& walk);
+    /** What is refitted; `take` sets its parameters to those it began with, after a step. */
+    struct Site {
+        std::string name;
+        int64_t channels;  ///< dimension of its output
+        bool can_shift;
+        bool shared_slope;
+        std::function<void(const AffineStep&)> take;
+    };
+
+    Site site_of(QuantizableLayer& layer, LayerRecord& record) const;
+    /** None: the norm has no affine. */
+    static std::optional<Site> site_of(const std::string& name, torch::nn::Module& norm);
+    void refit(const Site& site, Choices& choices);
+    OutputSums sums_of(const Site& site) const;
 
     const ExperimentConfig& config_;
     Network& network_;
+    SideBySide& walk_;
     std::map<const QuantizableLayer*, torch::Tensor> mean_behind_;  ///< of BatchNorms
-    RefitSummary outputs_;
-    RefitSummary norms_;
+    LogitDivergence divergence_;
+    double divergence_before_;
+    double divergence_now_;
+    Choices outputs_;
+    Choices norms_;
 };
 
 }  // namespace comq

@@ -1,11 +1,13 @@
 #include "experiment/repair_stage.hpp"
 
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iterator>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
@@ -20,6 +22,9 @@ namespace comq {
 
 namespace {
 
+// Images of one pass of a refit: the unit of work of a thread, of which few are held out.
+constexpr int64_t refit_batch = 8;
+
 void report(int64_t count, const char* what, const char* key) {
     if (count == 0) {
         spdlog::warn("repair.{} changes nothing: the network has no {}", key, what);
@@ -28,17 +33,15 @@ void report(int64_t count, const char* what, const char* key) {
     }
 }
 
-void report(const RefitSummary& summary, const char* what, const char* key) {
-    report(summary.count(), what, key);
-    if (summary.count() == 0) return;
-    std::string strengths;
-    for (const auto& [strength, count] : summary.strengths) {
-        strengths += fmt::format("{}{} for {}", strengths.empty() ? "" : ", ", strength, count);
+void report(const RefitStage::Choices& choices, const char* what, const char* key) {
+    int64_t changed = 0;
+    std::vector<std::string> words;
+    for (const auto& [choice, count] : choices) {
+        words.push_back(fmt::format("{} for {}", choice, count));
+        if (choice != "none") changed += count;
     }
-    spdlog::info(
-        "repair.{}: mean squared relative error of their outputs {:.4g}, {:.4g} before; "
-        "strength {}",
-        key, summary.error_after, summary.error_before, strengths);
+    report(changed, what, key);
+    if (!words.empty()) spdlog::info("repair.{}: {}", key, fmt::join(words, ", "));
 }
 
 /** The name of a scale in the journal; its codes are those of the layer's own part. */
@@ -56,6 +59,7 @@ RepairStage::RepairStage(const ExperimentConfig& config, const LoadedModel& mode
             "repair.reestimate_batch_norm: a folded BatchNorm has no statistics left to estimate; "
             "set it or repair.fold_batch_norm to false");
     }
+    check_refits(config);
 }
 
 void RepairStage::before_calibration() {
@@ -125,9 +129,9 @@ void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& jou
     const ImageSet images{images_.calibration_source.get(),
                           select_repair_images(experiment_, images_),
                           model_.description->preprocessing, config_.batch_size};
-    auto in_micro_batches = images;
-    in_micro_batches.batch_size = experiment_.calibration.batch_size;
     if (config_.bias_correction) {
+        auto in_micro_batches = images;
+        in_micro_batches.batch_size = experiment_.calibration.batch_size;
         report(correct_biases(*original, network, in_micro_batches, device_, bad, stop),
                "layers corrected", "bias_correction");
     }
@@ -138,11 +142,17 @@ void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& jou
     if (refits()) {
         SideBySide walk(*original, network, device_, journal.folder() / "activations",
                         "refitting outputs", stop);
-        walk.read(in_micro_batches, refit_images(images.indices), {}, bad);
-        RefitStage stage(experiment_, network);
-        stage.run(layers, walk);
+        auto in_passes = images;
+        in_passes.batch_size = refit_batch;
+        walk.read(in_passes, refit_images(images.indices), {}, bad);
+        RefitStage stage(experiment_, network, walk);
+        stage.run(layers);
         if (config_.output_refit) report(stage.outputs(), "layers refitted", "output_refit");
         if (config_.norm_refit) report(stage.norms(), "norms refitted", "norm_refit");
+        spdlog::info(
+            "refits: divergence from the full-precision network on held-out images "
+            "{:.4f}, {:.4f} before",
+            stage.divergence_after(), stage.divergence_before());
     }
     if (uses_gradients()) {
         const NormTuningRecipe recipe{config_.norm_tuning, config_.learning_rate, config_.epochs,

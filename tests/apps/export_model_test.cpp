@@ -58,11 +58,11 @@ std::vector<std::string> python_with_torch() {
 
 TEST_CASE("an exported network evaluates to what its run measured") {
     const Workplace place;
-    REQUIRE(
-        place.experiment("demo_cnn_4bit.yaml", "run.h5",
-                         {"evaluation.images=300", "calibration.images=32", "quantization.bits=3",
-                          "repair.fold_batch_norm=true", "repair.bias_correction=true",
-                          "repair.output_refit=true", "repair.norm_refit=true"}) == 0);
+    REQUIRE(place.experiment("demo_cnn_4bit.yaml", "run.h5",
+                             {"evaluation.images=300", "calibration.images=32",
+                              "calibration.holdout=16", "quantization.bits=3",
+                              "repair.fold_batch_norm=true", "repair.bias_correction=true",
+                              "repair.output_refit=true", "repair.norm_refit=true"}) == 0);
     INFO(place.log());
     REQUIRE(place.run("export_model",
                       {place.file("run.h5"), "-o", place.file("model.safetensors")}) == 0);

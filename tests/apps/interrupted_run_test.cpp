@@ -168,8 +168,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a run killed among its refits is resumed to the result of an undisturbed one") {
-    const std::vector<std::string> settings{"quantization.bits=2", "repair.output_refit=true",
-                                            "repair.norm_refit=true"};
+    const std::vector<std::string> settings{"quantization.bits=2", "calibration.holdout=16",
+                                            "repair.output_refit=true", "repair.norm_refit=true"};
     const DemoRun whole;
     REQUIRE(whole.run(settings) == 0);
     const DemoRun demo;
