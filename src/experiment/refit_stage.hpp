@@ -31,9 +31,11 @@ void check_refits(const ExperimentConfig& config);
  * layer with neither gets the factor alone; where a layer has one scale, so has it one factor.
  * `repair.norm_refit`: both go into weight and bias of the norms behind a quantized layer.
  *
- * The closest output is not the best: least squares shrinks what is noisy, and a whole network of
- * shrunken layers knows nothing. So each step, the shift alone and factor and shift, is tried half
- * and whole, and taken only as far as it lowers the LogitDivergence on the held-out images.
+ * The closest output is not the best: least squares shrinks what is noisy, and a network of layers
+ * that are all shrunken knows nothing (DeiT-Tiny at 2 bits falls from 45.8% to 3.2% Top-1, though
+ * the mean squared relative error of its layers' outputs falls from 0.48 to 0.40). So each step,
+ * the shift alone and factor and shift, is tried half and whole, and taken only as far as it lowers
+ * the LogitDivergence on the held-out images.
  */
 class RefitStage {
   public:
