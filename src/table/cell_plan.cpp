@@ -26,10 +26,17 @@ bool is_result_key(const std::vector<KeyInfo>& keys, const std::string& key) {
     return found != keys.end() && found->key_class == KeyClass::result;
 }
 
+bool describes_calibration_images(const std::string& key) {
+    for (const char* name : {"images", "selection", "holdout", "batch_size", "transform"}) {
+        if (key == std::string("calibration.") + name) return true;
+    }
+    return false;
+}
+
 /** Whether runs that differ in this key are different experiments even if no `set` names it. */
 bool always_decides(const std::string& key) {
     if (key == "model.name") return true;
-    return !describes_full_precision(key) && !key.starts_with("calibration.") && key != "seed";
+    return !describes_full_precision(key) && !describes_calibration_images(key) && key != "seed";
 }
 
 Values expected_values(const Values& resolved, const Values& set, Measure measure) {

@@ -35,7 +35,7 @@ struct CellPlan {
     std::vector<std::string> overrides;  ///< without the seed
     /**
      * Keys of the resolved config that decide whether a run belongs here: the model, all that is
-     * done to it, and what the spec sets of data, calibration and evaluation.
+     * done to it, and what the spec sets of the images that calibrate and evaluate it.
      */
     std::map<std::string, std::string> expected;
     std::string name;  ///< "w4/comq/deit_small": for messages and file names

@@ -52,7 +52,8 @@ TEST_CASE("runs find their cells by what they contain") {
 
 TEST_CASE("a run that did something else to the network than the cell says fills nothing") {
     const auto folder = test::temporary_folder();
-    for (const char* other : {"quantization.sweeps=7", "repair.norm_tuning=labels"}) {
+    for (const char* other : {"quantization.sweeps=7", "repair.norm_tuning=labels",
+                              "calibration.weighting=fisher", "calibration.precision=bfloat16"}) {
         INFO(other);
         const Table table = fill(two_rows, {test::result_of(folder, "x.h5", {{other}, 90})});
         CHECK_FALSE(cell(table, 0).ours.has_value());
