@@ -95,12 +95,9 @@ TEST_CASE("a resumed run takes the measured errors from the journal") {
     const auto loaded =
         test::shipped_config("demo_vit_4bit", folder, small({"quantization.average_bits=3"}));
     const auto whole = run_experiment(loaded, {});
-    const auto model = load_model(loaded.config.model, torch::kCPU);
-    const auto images = open_images(loaded.config);
     const std::string loud = whole.layers.back().name;
     {
-        RunJournal journal(loaded.config.output.file,
-                           run_keys(loaded.config, model, images).identity, Leftover::restart, {});
+        RunJournal journal = test::new_journal(loaded);
         // Other errors than are measured, to see where they come from.
         TensorMap errors;
         for (const auto& layer : whole.layers) {

@@ -361,10 +361,7 @@ TEST_CASE("a resumed run takes finished refits from the journal") {
                                          "evaluation.images=100", "quantization.bits=2"}));
     const auto whole = run_experiment(loaded, {});
     {
-        const auto model = load_model(loaded.config.model, torch::kCPU);
-        const auto images = open_images(loaded.config);
-        RunJournal journal(loaded.config.output.file,
-                           run_keys(loaded.config, model, images).identity, Leftover::restart, {});
+        RunJournal journal = test::new_journal(loaded);
         for (const auto& layer : whole.layers) journal.store_layer({layer, {}});
         // Another number than a refit would give, to see where it comes from.
         TensorMap repaired = whole.parameters;

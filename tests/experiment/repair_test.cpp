@@ -119,11 +119,8 @@ TEST_CASE("a resumed run takes finished repairs from the journal") {
     const auto loaded = test::shipped_config("demo_cnn_4bit", folder, small_run(all_repairs));
     const auto whole = run_experiment(loaded, {});
 
-    const auto model = load_model(loaded.config.model, torch::kCPU);
-    const auto images = open_images(loaded.config);
     {
-        RunJournal journal(loaded.config.output.file,
-                           run_keys(loaded.config, model, images).identity, Leftover::restart, {});
+        RunJournal journal = test::new_journal(loaded);
         for (const auto& layer : whole.layers) journal.store_layer({layer, {}});
         // Other numbers than a repair would give, to see where they come from.
         TensorMap parameters = whole.parameters;

@@ -8,6 +8,7 @@
 #include "core/progress.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/setup.hpp"
+#include "results/run_journal.hpp"
 #include "results/run_record.hpp"
 #include "support/assets.hpp"
 
@@ -27,6 +28,14 @@ inline RunRecord run_shipped(const std::string& name, const std::filesystem::pat
                              std::vector<std::string> overrides = {},
                              Leftover leftover = Leftover::refuse) {
     return run_experiment(shipped_config(name, folder, std::move(overrides)), {leftover, {}});
+}
+
+/** The empty journal of a run that has not begun, for a test to store what it resumes from. */
+inline RunJournal new_journal(const LoadedConfig& loaded) {
+    const auto model = load_model(loaded.config.model, torch::kCPU);
+    const auto images = open_images(loaded.config);
+    return RunJournal(loaded.config.output.file, run_keys(loaded.config, model, images).identity,
+                      Leftover::restart, {});
 }
 
 }  // namespace comq::test
