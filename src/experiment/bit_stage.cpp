@@ -7,7 +7,10 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "batched/batched_descent.hpp"
@@ -95,17 +98,22 @@ void choose_bits(LayerPlan& plan, const QuantizationConfig& config, StatisticsSt
                  torch::Device device, RunJournal& journal, BadImages& bad, StageTimes& times,
                  const std::atomic<bool>& stop) {
     TensorMap errors = journal.tensors(TensorSet::bit_errors).value_or(TensorMap{});
-    const auto unmeasured = [&](const PlannedLayer& planned) {
-        return !planned.bits_given && !errors.contains(planned.entry.layer->name());
-    };
+    std::set<std::string> unmeasured;
+    for (const auto& planned : plan.layers) {
+        const std::string& name = planned.entry.layer->name();
+        if (!planned.bits_given && !errors.contains(name)) unmeasured.insert(name);
+    }
     const auto method = make_method(config, descent_on(device));
+    std::mutex mutex;
     const auto visit = [&](const PlannedLayer& planned, const LayerStatistics& of_layer) {
         if (stop) throw Interrupted("interrupted while measuring errors to choose bits by");
-        if (!unmeasured(planned)) return;
-        errors[planned.entry.layer->name()] = measure(planned, of_layer, *method);
+        if (!unmeasured.contains(planned.entry.layer->name())) return;
+        auto measured = measure(planned, of_layer, *method);
+        const std::scoped_lock lock(mutex);
+        errors[planned.entry.layer->name()] = std::move(measured);
         journal.store_tensors(TensorSet::bit_errors, errors);
     };
-    if (std::ranges::any_of(plan.layers, unmeasured)) {
+    if (!unmeasured.empty()) {
         statistics.for_each(plan.layers, {"choose bits", "choice of bits", visit, true}, bad, times,
                             stop);
     }

@@ -9,7 +9,9 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/communicator.hpp"
+#include "core/in_flight.hpp"
 #include "core/progress.hpp"
+#include "core/threads.hpp"
 #include "experiment/workload.hpp"
 
 namespace comq {
@@ -62,17 +64,27 @@ void StatisticsStage::for_each(std::vector<PlannedLayer> rest, const Use& use, B
         const bool keep = use.again && group.size() == all && !cache_.enabled();
         times.timed(use.stage, [&] {
             Progress progress(use.progress, "layers", static_cast<int64_t>(group.size()));
-            for (std::size_t i = 0; i < group.size(); ++i) {
+            visit_layers(group.size(), [&](std::size_t i) {
                 auto mine = std::exchange(statistics[i], {});
-                if (mine.grams.empty()) continue;
-                const std::string& name = group[i].layer->name();
+                if (mine.grams.empty()) return;
                 use.visit(rest[i], mine);
-                progress.advance(1, name);
-                if (keep) kept_[name] = std::move(mine);
+                progress.advance(1, group[i].layer->name());
+                if (keep) statistics[i] = std::move(mine);
+            });
+            if (!keep) return;
+            for (std::size_t i = 0; i < group.size(); ++i) {
+                kept_[group[i].layer->name()] = std::move(statistics[i]);
             }
         });
         rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(group.size()));
     }
+}
+
+void StatisticsStage::visit_layers(std::size_t count,
+                                   const std::function<void(std::size_t)>& visit) const {
+    // Each needs its whole Gram besides the triangle, and a device its memory for one.
+    constexpr int most_at_once = 4;
+    visit_in_flight(count, device_.is_cpu() ? std::min(thread_count(), most_at_once) : 1, visit);
 }
 
 /** Visits and removes the layers of `rest` whose statistics are there; returns how many. */
@@ -85,28 +97,33 @@ std::size_t StatisticsStage::visit_at_hand(std::vector<PlannedLayer>& rest, cons
     if (held == 0) return 0;
     return times.timed(use.stage, [&] {
         Progress progress(use.progress, "layers", held);
-        std::vector<PlannedLayer> missing;
-        std::size_t cached = 0;
-        for (const auto& planned : rest) {
-            const std::string& name = planned.entry.layer->name();
-            if (const auto kept = kept_.extract(name)) {
-                use.visit(planned, kept.mapped());
+        std::vector<char> visited(rest.size(), 0);
+        std::atomic<int64_t> cached = 0;
+        visit_layers(rest.size(), [&](std::size_t i) {
+            const std::string& name = rest[i].entry.layer->name();
+            if (const auto kept = kept_.find(name); kept != kept_.end()) {
+                use.visit(rest[i], std::exchange(kept->second, {}));
             } else if (const auto statistics = cache_.load(name)) {
-                use.visit(planned, *statistics);
+                use.visit(rest[i], *statistics);
                 ++cached;
             } else {
-                missing.push_back(planned);
-                continue;
+                return;
             }
+            visited[i] = 1;
             progress.advance(1, name);
-        }
+        });
+        kept_.clear();
         if (cached > 0) {
-            spdlog::info("statistics of {} layers came from the cache ({})", cached,
+            spdlog::info("statistics of {} layers came from the cache ({})", cached.load(),
                          config_.resources.cache.string());
         }
-        const auto visited = rest.size() - missing.size();
+        std::vector<PlannedLayer> missing;
+        for (std::size_t i = 0; i < rest.size(); ++i) {
+            if (visited[i] == 0) missing.push_back(rest[i]);
+        }
+        const auto count = rest.size() - missing.size();
         rest = std::move(missing);
-        return visited;
+        return count;
     });
 }
 

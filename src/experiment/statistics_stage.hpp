@@ -34,13 +34,15 @@ class StatisticsStage {
     };
 
     /**
-     * Visits each of `layers` once, in any order; with several ranks, each rank those it owns.
-     * Throws Interrupted when `stop` is set while images are read.
+     * Visits each of `layers` once, in any order and on the CPU from several threads; with several
+     * ranks, each rank those it owns. Throws Interrupted when `stop` is set while images are read.
      */
     void for_each(std::vector<PlannedLayer> layers, const Use& use, BadImages& bad,
                   StageTimes& times, const std::atomic<bool>& stop);
 
   private:
+    /** Calls `visit(i)` for i < count, several at a time where the solver runs on the CPU. */
+    void visit_layers(std::size_t count, const std::function<void(std::size_t)>& visit) const;
     std::size_t visit_at_hand(std::vector<PlannedLayer>& rest, const Use& use, StageTimes& times);
     std::vector<LayerStatistics> collect(const std::vector<Network::LayerEntry>& layers,
                                          BadImages& bad, const std::atomic<bool>& stop) const;
