@@ -17,20 +17,31 @@ using DoubleVector = double __attribute__((vector_size(32)));
 constexpr int64_t vectors = 4;
 constexpr int64_t lanes = 4 * vectors;  ///< channels side by side: each H_ij loaded serves them all
 
-/** Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels; `v` is [m, vectors]. */
-COMQ_VECTOR_CLONES void add_row_energy(const double* gram_row, int64_t i, const DoubleVector* v,
-                                       DoubleVector* energy) {
-    DoubleVector sum[vectors] = {};
+/**
+ * Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels for two rows, i and i + 1, which
+ * share what is loaded of v, [m, vectors].
+ */
+COMQ_VECTOR_CLONES void add_energy_of_two(const double* row0, const double* row1, int64_t i,
+                                          const DoubleVector* v, DoubleVector* energy) {
+    DoubleVector sum0[vectors] = {};
+    DoubleVector sum1[vectors] = {};
     for (int64_t j = 0; j < i; ++j) {
-        const double entry = gram_row[j];
+        const double entry0 = row0[j];
+        const double entry1 = row1[j];
 #pragma GCC unroll 4
-        for (int64_t k = 0; k < vectors; ++k) sum[k] += v[j * vectors + k] * entry;
+        for (int64_t k = 0; k < vectors; ++k) {
+            const DoubleVector value = v[j * vectors + k];
+            sum0[k] += value * entry0;
+            sum1[k] += value * entry1;
+        }
     }
-    const double diagonal = gram_row[i];
 #pragma GCC unroll 4
     for (int64_t k = 0; k < vectors; ++k) {
-        const DoubleVector own = v[i * vectors + k];
-        energy[k] += own * (2.0 * sum[k] + own * diagonal);
+        const DoubleVector own0 = v[i * vectors + k];
+        const DoubleVector own1 = v[(i + 1) * vectors + k];
+        sum1[k] += own0 * row1[i];
+        energy[k] += own0 * (2.0 * sum0[k] + own0 * row0[i]);
+        energy[k] += own1 * (2.0 * sum1[k] + own1 * row1[i + 1]);
     }
 }
 
@@ -43,14 +54,22 @@ std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<cons
     tbb::parallel_for(int64_t{0}, blocks, [&](int64_t block) {
         const int64_t first = block * lanes;
         const int64_t count = std::min(lanes, values.rows - first);
-        AlignedVector<DoubleVector> v(static_cast<std::size_t>(m * vectors), DoubleVector{});
+        // Of an odd m, a row of zeros makes the last two.
+        AlignedVector<DoubleVector> v(static_cast<std::size_t>((m + 1) * vectors), DoubleVector{});
         for (int64_t l = 0; l < count; ++l) {
             for (int64_t i = 0; i < m; ++i) {
                 v[i * vectors + l / 4][l % 4] = static_cast<double>(values(first + l, i));
             }
         }
         DoubleVector energy[vectors] = {};
-        for (int64_t i = 0; i < m; ++i) add_row_energy(gram_row(i), i, v.data(), energy);
+        int64_t i = 0;
+        for (; i + 1 < m; i += 2) {
+            add_energy_of_two(gram_row(i), gram_row(i + 1), i, v.data(), energy);
+        }
+        if (i < m) {
+            const std::vector<double> zeros(static_cast<std::size_t>(m + 1), 0.0);
+            add_energy_of_two(gram_row(i), zeros.data(), i, v.data(), energy);
+        }
         for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l / 4][l % 4], 0.0);
     });
     return result;
