@@ -9,25 +9,15 @@
 #include <vector>
 
 #include "calibration/gram_accumulator.hpp"
+#include "calibration/row_weights.hpp"
 #include "calibration/statistics.hpp"
-#include "core/random.hpp"
 #include "models/network.hpp"
 
 namespace comq {
 
-/** How rows of X are weighted by what their outputs mean to the network. */
-struct FisherWeighting {
-    double power = 0.5;  ///< of the mean squared gradient
-    double share = 0.9;  ///< of the weighted Gram in the mixture with the plain one
-    uint64_t seed = 0;   ///< of the labels that are drawn
-};
-
 /**
- * Sums Σ_t w_t·x_t·x_tᵀ of the inputs of chosen layers, where w_t = (mean over the layer's outputs
- * of the squared gradient at row t)^power, the gradient being that of the cross-entropy to a label
- * drawn from the network's own prediction. With power 1 that is the diagonal of the Fisher
- * information of the outputs; no true label is read. Which label an image gets depends on the seed
- * and its index alone, and the sums do not depend on the order of the batches.
+ * Sums Σ_t w_t·x_t·x_tᵀ of the inputs of chosen layers (row_weights.hpp). The sums do not depend on
+ * the order of the batches.
  */
 class FisherCollector {
   public:
@@ -53,13 +43,10 @@ class FisherCollector {
         GramAccumulator gram;
         GramAccumulator weight;  ///< Σ_t w_t, of order 1
     };
-    class BatchTaps;
     void add_rows(const QuantizableLayer& layer, const torch::Tensor& input,
-                  const torch::Tensor& gradient);
-    torch::Tensor drawn_labels(const torch::Tensor& logits, std::span<const int64_t> images) const;
+                  const torch::Tensor& weight);
 
     FisherWeighting weighting_;
-    RandomStream labels_;
     std::unordered_map<const QuantizableLayer*, std::unique_ptr<LayerSums>> sums_;
 };
 

@@ -1,8 +1,8 @@
 #include "calibration/paired_gram.hpp"
 
 #include <algorithm>
-#include <utility>
-#include <vector>
+#include <cassert>
+#include <iterator>
 
 #include "calibration/conv_gram.hpp"
 #include "calibration/gram_collector.hpp"
@@ -13,13 +13,33 @@ namespace {
 
 constexpr int64_t floats_at_once = 4 << 20;  ///< of the rows of one network
 
+/** Adds XᵀX of `rows` [groups, N, m]. */
+void add_in_portions(const torch::Tensor& rows, GramAccumulator& gram) {
+    for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
+        const int64_t height = std::min(rows_per_product, rows.size(1) - start);
+        add_product(rows.narrow(1, start, height).transpose(1, 2), gram);
+    }
+}
+
+/** H, the Gram of the last m of 2m coordinates. */
+PackedTriangle full_precision_part(const PackedTriangle& paired) {
+    const int64_t m = paired.order() / 2;
+    PackedTriangle own(m);
+    for (int64_t i = 0; i < m; ++i) std::copy_n(paired.row(m + i) + m, i + 1, own.row(i));
+    return own;
+}
+
 }  // namespace
 
-PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer)
-    : layer_(layer), gram_(2 * layer.in_features(), layer.groups()) {}
+PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, bool weighted)
+    : layer_(layer), gram_(2 * layer.in_features(), layer.groups()) {
+    if (weighted) equal_rows_.emplace(layer.in_features(), layer.groups());
+}
 
 void PairedGramCollector::add(const torch::Tensor& quantized_input,
-                              const torch::Tensor& full_precision_input) {
+                              const torch::Tensor& full_precision_input,
+                              const torch::Tensor& row_weight) {
+    assert(row_weight.defined() == equal_rows_.has_value());
     const int64_t images = quantized_input.size(0);
     // The patches of a convolution on a large map are worth many times the map.
     const bool convolution = layer_.kind() == LayerKind::convolution;
@@ -31,12 +51,16 @@ void PairedGramCollector::add(const torch::Tensor& quantized_input,
         const auto rows_of = [&](const torch::Tensor& input) {
             return layer_.rows(input.narrow(0, first, count));
         };
-        const auto rows = torch::cat({rows_of(quantized_input), rows_of(full_precision_input)},
-                                     2);  // [groups, N, 2m]
-        for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
-            const int64_t height = std::min(rows_per_product, rows.size(1) - start);
-            add_product(rows.narrow(1, start, height).transpose(1, 2), gram_);
+        const auto exact = rows_of(full_precision_input);
+        auto rows = torch::cat({rows_of(quantized_input), exact}, 2);  // [groups, N, 2m]
+        if (equal_rows_) {
+            const int64_t rows_per_image = rows.size(1) / count;
+            const auto weight =
+                row_weight.narrow(1, first * rows_per_image, count * rows_per_image);
+            rows = rows * weight.sqrt().unsqueeze(2);
+            add_in_portions(exact, *equal_rows_);
         }
+        add_in_portions(rows, gram_);
         rows_ += rows.size(1);
     }
 }
@@ -44,15 +68,15 @@ void PairedGramCollector::add(const torch::Tensor& quantized_input,
 void PairedGramCollector::take(const std::string& paired_name, const std::string& plain_name,
                                LayerStatistics& statistics) {
     if (!gram_.finite()) throw non_finite_inputs(layer_);
-    const int64_t m = layer_.in_features();
-    statistics.in_features = m;
+    statistics.in_features = layer_.in_features();
     statistics.groups = layer_.groups();
     statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
-    auto& plain = statistics.grams[plain_name];
     auto& paired = statistics.grams[paired_name] = gram_.take();
-    for (const PackedTriangle& triangle : paired) {
-        PackedTriangle& own = plain.emplace_back(m);
-        for (int64_t i = 0; i < m; ++i) std::copy_n(triangle.row(m + i) + m, i + 1, own.row(i));
+    auto& plain = statistics.grams[plain_name];
+    if (equal_rows_) {
+        plain = equal_rows_->take();
+    } else {
+        std::ranges::transform(paired, std::back_inserter(plain), full_precision_part);
     }
 }
 

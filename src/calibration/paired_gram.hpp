@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "calibration/gram_accumulator.hpp"
@@ -18,13 +19,18 @@ namespace comq {
  */
 class PairedGramCollector {
   public:
-    explicit PairedGramCollector(const QuantizableLayer& layer);
-
-    /** Adds the inputs of one batch. Thread-safe; the sum does not depend on the order. */
-    void add(const torch::Tensor& quantized_input, const torch::Tensor& full_precision_input);
+    /** `weighted`: rows count by their weights, but in H as it is given by itself. */
+    explicit PairedGramCollector(const QuantizableLayer& layer, bool weighted = false);
 
     /**
-     * Moves the sum into `statistics` as `paired_name`, and H again as `plain_name`. Throws
+     * Adds the inputs of one batch; `row_weight` is [groups, N] where rows are weighted.
+     * Thread-safe; the sum does not depend on the order.
+     */
+    void add(const torch::Tensor& quantized_input, const torch::Tensor& full_precision_input,
+             const torch::Tensor& row_weight = {});
+
+    /**
+     * Moves the sum into `statistics` as `paired_name`, and H of equal rows as `plain_name`. Throws
      * InputError naming the layer when an input was NaN or infinite.
      */
     void take(const std::string& paired_name, const std::string& plain_name,
@@ -33,6 +39,7 @@ class PairedGramCollector {
   private:
     const QuantizableLayer& layer_;
     GramAccumulator gram_;
+    std::optional<GramAccumulator> equal_rows_;  ///< H, where `gram_` is weighted
     std::atomic<int64_t> rows_ = 0;
 };
 

@@ -55,7 +55,6 @@ void check_propagation(const ExperimentConfig& config) {
         throw UsageError("calibration.inputs: quantized inputs do not go with {}", what);
     };
     const auto& calibration = config.calibration;
-    if (calibration.weighting != Weighting::none) refuse("calibration.weighting");
     if (calibration.rows_per_image) refuse("calibration.rows_per_image");
     if (calibration.precision != Precision::float32) refuse("calibration.precision");
     if (communicator().size() > 1) refuse("several ranks; start one process");
@@ -93,6 +92,13 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
         config_.calibration.propagation_criterion == PropagationCriterion::logits) {
         times.timed("calibrate", [&] { divergence.emplace(walk); });
     }
+    std::optional<RowImportance> importance;
+    if (config_.calibration.weighting == Weighting::fisher) {
+        times.timed("calibrate", [&] {
+            importance.emplace(*original_, plan, walk, fisher_weighting(config_), device_,
+                               journal.folder() / "row_weights");
+        });
+    }
     std::size_t last = 0;
     for (const auto& planned : plan.layers) last = std::max(last, planned.entry.block);
     Progress progress("quantization", "layers", static_cast<int64_t>(plan.layers.size()));
@@ -102,7 +108,9 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
             auto finished = journal.layer(name);
             if (!finished) {
                 const auto statistics =
-                    times.timed("calibrate", [&] { return collect(planned, walk); });
+                    times.timed("calibrate", [&] {
+                        return collect(planned, walk, importance ? &*importance : nullptr);
+                    });
                 times.timed("solve", [&] {
                     finished.emplace().record =
                         solve(planned, statistics, divergence ? &*divergence : nullptr);
@@ -117,23 +125,26 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
     }
 }
 
-LayerStatistics PropagationStage::collect(const PlannedLayer& planned,
-                                          const SideBySide& walk) const {
+LayerStatistics PropagationStage::collect(const PlannedLayer& planned, const SideBySide& walk,
+                                          const RowImportance* importance) const {
     const QuantizableLayer& layer = *planned.entry.layer;
     LayerStatistics statistics;
     const auto sum = [&](const std::vector<int64_t>& batches, const char* paired,
-                         const char* plain) {
-        PairedGramCollector collector(layer);
+                         const char* plain, const RowImportance* weights) {
+        PairedGramCollector collector(layer, weights != nullptr);
         walk.for_each(batches, [&](int64_t batch) {
             const auto seen = walk.inputs(layer.name(), batch);
             const torch::InferenceMode inference;
-            collector.add(seen.quantized, seen.full_precision);
+            const auto weight = weights == nullptr
+                                    ? torch::Tensor()
+                                    : weights->weight(layer.name(), batch).to(device_);
+            collector.add(seen.quantized, seen.full_precision, weight);
         });
         collector.take(paired, plain, statistics);
     };
-    sum(walk.fitted(), statistic::paired_gram, statistic::gram);
+    sum(walk.fitted(), statistic::paired_gram, statistic::gram, importance);
     if (!walk.held_out().empty()) {
-        sum(walk.held_out(), statistic::heldout_paired_gram, statistic::heldout_gram);
+        sum(walk.held_out(), statistic::heldout_paired_gram, statistic::heldout_gram, nullptr);
     }
     return statistics;
 }

@@ -10,6 +10,7 @@
 #include "data/loader.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/logit_divergence.hpp"
+#include "experiment/row_importance.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/side_by_side.hpp"
 #include "experiment/stage_times.hpp"
@@ -43,7 +44,9 @@ class PropagationStage {
              const std::atomic<bool>& stop);
 
   private:
-    LayerStatistics collect(const PlannedLayer& planned, const SideBySide& walk) const;
+    /** `importance` is null where all rows count alike. */
+    LayerStatistics collect(const PlannedLayer& planned, const SideBySide& walk,
+                            const RowImportance* importance) const;
     /** `divergence` is null where a strength is given, or judged by the layer's output. */
     LayerRecord solve(const PlannedLayer& planned, const LayerStatistics& statistics,
                       const LogitDivergence* divergence) const;

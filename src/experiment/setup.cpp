@@ -104,6 +104,10 @@ std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config) {
     return config.seed;
 }
 
+FisherWeighting fisher_weighting(const ExperimentConfig& config) {
+    return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
+}
+
 RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
                  const RunImages& images) {
     RunKeys keys;

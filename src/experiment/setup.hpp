@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calibration/row_weights.hpp"
 #include "config/load_config.hpp"
 #include "data/image_source.hpp"
 #include "data/selection.hpp"
@@ -45,6 +46,9 @@ RunImages open_images(const ExperimentConfig& config);
 
 /** What `calibration.transform: train` augments by; none with `eval`. */
 std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config);
+
+/** What `calibration.weighting: fisher` weights rows by. */
+FisherWeighting fisher_weighting(const ExperimentConfig& config);
 
 /** What decides whether two runs have the same numbers, and two networks the same predictions. */
 struct RunKeys {

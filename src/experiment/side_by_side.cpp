@@ -14,9 +14,6 @@ namespace comq {
 
 namespace {
 
-constexpr const char* float_side = "full_precision";
-constexpr const char* quantized_side = "quantized";
-
 /** Ends a pass whose activation was kept: what comes after it would be thrown away. */
 struct PassEnded {};
 
@@ -131,6 +128,7 @@ void SideBySide::read(const ImageSet& images, const CalibrationImages& indices,
                 spool_.store(float_side, first + batch.batch, batch_pixels(batch));
                 const std::lock_guard lock(mutex);
                 batches.push_back(first + batch.batch);
+                images_[first + batch.batch] = std::move(batch.indices);
             },
             options);
         if (!whole) throw Interrupted("interrupted while reading the calibration images");

@@ -50,6 +50,11 @@ class SideBySide {
     const std::vector<int64_t>& fitted() const { return fitted_; }
     const std::vector<int64_t>& held_out() const { return held_out_; }
 
+    /** Indices of the images of `batch` in their source. */
+    const std::vector<int64_t>& images_of(int64_t batch) const { return images_.at(batch); }
+    /** What the full-precision network takes into this block, on the CPU; pixels at first. */
+    torch::Tensor activation(int64_t batch) const { return spool_.load(float_side, batch); }
+
     /** Names of the layers and norms (models/norms.hpp) of this block as they run. */
     std::vector<std::string> order_of_execution() const;
 
@@ -77,6 +82,9 @@ class SideBySide {
     void advance();
 
   private:
+    static constexpr const char* float_side = "full_precision";
+    static constexpr const char* quantized_side = "quantized";
+
     torch::Tensor run(const Network& network, int64_t batch) const;
     torch::Tensor run_to_the_end(const Network& network, int64_t batch) const;
 
@@ -89,6 +97,7 @@ class SideBySide {
     std::unordered_map<const torch::nn::Module*, std::string> names_;  ///< of both
     std::vector<int64_t> fitted_;
     std::vector<int64_t> held_out_;
+    std::unordered_map<int64_t, std::vector<int64_t>> images_;  ///< by batch
     std::size_t block_ = 0;
     bool diverged_ = false;
 };

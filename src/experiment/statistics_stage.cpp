@@ -137,8 +137,7 @@ std::vector<LayerStatistics> StatisticsStage::collect(
         pass.row_sample.emplace(config_.seed, *rows);
     }
     if (config_.calibration.weighting == Weighting::fisher) {
-        pass.weighting = FisherWeighting{config_.calibration.weighting_power,
-                                         config_.calibration.weighting_share, config_.seed};
+        pass.weighting = fisher_weighting(config_);
     }
     if (config_.calibration.precision == Precision::bfloat16) {
         pass.bfloat16 = true;

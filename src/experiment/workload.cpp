@@ -135,8 +135,11 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         workload.layers.push_back(cost);
     }
     const auto& calibration = config.calibration;
+    const double forwards_of_gradients =
+        calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
     if (calibration.inputs == CalibrationInputs::quantized) {
-        workload.calibration_forwards = propagation_forwards(network, plan);
+        workload.calibration_forwards =
+            propagation_forwards(network, plan) + forwards_of_gradients;
         workload.gram_seconds_per_image *= 4.0;  // of rows twice as long
         workload.gram_bytes = 0;                 // of one layer at a time
         for (const auto& planned : plan.layers) {
@@ -146,13 +149,19 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         workload.disk_bytes += 2 * static_cast<int64_t>(sizeof(float)) *
                                largest_block_input(network, image) *
                                (calibration.images + calibration.holdout);
+        if (calibration.weighting != Weighting::none) {
+            for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+                workload.disk_bytes += static_cast<int64_t>(sizeof(float)) * calibration.images *
+                                       plan.layers[i].entry.layer->groups() *
+                                       workload.layers[i].rows_per_image;
+            }
+        }
     } else {
         const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
                                             sums_further_rows(calibration));
         workload.forward_passes = static_cast<int64_t>(groups.size());
         workload.calibration_forwards =
-            static_cast<double>(workload.forward_passes) *
-            (calibration.weighting == Weighting::none ? 1.0 : 1.0 + gradient_pass);
+            static_cast<double>(workload.forward_passes) * (1.0 + forwards_of_gradients);
     }
     workload.peak_bytes = parameter_bytes(network) * 2 +
                           std::min(workload.gram_bytes, config.resources.memory_bytes) +

@@ -49,6 +49,30 @@ TEST_CASE("a joint Gram holds the products of both inputs") {
     check(*convolution, torch::randn({3, 6, 5, 5}));
 }
 
+TEST_CASE("weighted rows count by their weights in the joint Gram, and alike in the plain one") {
+    torch::manual_seed(6);
+    Conv2dOptions options;
+    options.kernel = 3;
+    options.padding = 1;
+    options.groups = GENERATE(1, 2);
+    Conv2d layer(4, 8, options);
+    const auto exact = torch::randn({3, 4, 5, 5});
+    const auto seen = exact + 0.1 * torch::randn_like(exact);
+    const auto rows = layer->rows(exact);
+    const auto weight = torch::rand({layer->groups(), rows.size(1)});
+    PairedGramCollector collector(*layer, true);
+    collector.add(seen, exact, weight);
+    LayerStatistics statistics;
+    collector.take(statistic::paired_gram, statistic::gram, statistics);
+    for (int64_t g = 0; g < layer->groups(); ++g) {
+        const auto at = static_cast<std::size_t>(g);
+        CHECK(difference(statistics.grams.at(statistic::gram)[at], rows[g]) < 1e-6);
+        const auto both = torch::cat({layer->rows(seen)[g], rows[g]}, 1);
+        CHECK(difference(statistics.grams.at(statistic::paired_gram)[at],
+                         both * weight[g].sqrt().unsqueeze(1)) < 1e-6);
+    }
+}
+
 TEST_CASE("NaN inputs of either network name the layer") {
     Linear linear(3, 2);
     linear->set_name("blocks.1.mlp.fc1");

@@ -1,0 +1,101 @@
+#include "calibration/row_weights.hpp"
+
+#include <unordered_map>
+#include <utility>
+
+#include "core/random.hpp"
+#include "models/output_tap.hpp"
+
+namespace comq {
+
+namespace {
+
+/** Keeps the inputs of one batch until their outputs' gradients come by. */
+class BatchTaps : public Tap, public OutputTap {
+  public:
+    using Wanted = std::function<bool(const QuantizableLayer&)>;
+    using OnGradient = RowWeightVisitor;
+
+    BatchTaps(const Wanted& wanted, OnGradient on_gradient)
+        : wanted_(wanted), on_gradient_(std::move(on_gradient)) {}
+
+    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+        if (wanted_(layer)) inputs_[&layer] = input.detach();
+        return input;
+    }
+
+    void on_output(const QuantizableLayer& layer, const torch::Tensor& output) override {
+        const auto found = inputs_.find(&layer);
+        if (found == inputs_.end()) return;
+        output.register_hook([this, &layer, input = found->second](const torch::Tensor& gradient) {
+            on_gradient_(layer, input, gradient);
+        });
+    }
+
+  private:
+    const Wanted& wanted_;
+    OnGradient on_gradient_;
+    std::unordered_map<const QuantizableLayer*, torch::Tensor> inputs_;
+};
+
+torch::Tensor drawn_labels(const torch::Tensor& logits, std::span<const int64_t> images,
+                           const RandomStream& random) {
+    const auto probabilities =
+        torch::softmax(logits.detach().to(torch::kCPU, torch::kDouble), 1).contiguous();
+    const int64_t classes = probabilities.size(1);
+    auto labels = torch::empty({probabilities.size(0)}, torch::kInt64);
+    for (int64_t i = 0; i < probabilities.size(0); ++i) {
+        const double* probability = probabilities.data_ptr<double>() + i * classes;
+        double left = random.uniform(static_cast<uint64_t>(images[i]));
+        int64_t label = 0;
+        while (label < classes - 1 && left >= probability[label]) left -= probability[label++];
+        labels.data_ptr<int64_t>()[i] = label;
+    }
+    return labels.to(logits.device());
+}
+
+/** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
+torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
+    const auto squared = gradient.square();
+    if (layer.kind() == LayerKind::linear) return squared.mean(-1).reshape({1, -1});
+    const int64_t batch = squared.size(0);
+    const int64_t groups = layer.groups();
+    return squared.reshape({batch, groups, squared.size(1) / groups, -1})
+        .mean(2)
+        .transpose(0, 1)
+        .reshape({groups, -1});
+}
+
+}  // namespace
+
+void visit_row_weights(const Network& network, const torch::Tensor& pixels,
+                       std::span<const int64_t> images, const FisherWeighting& weighting,
+                       const std::function<bool(const QuantizableLayer&)>& wanted,
+                       const RowWeightVisitor& visit) {
+    const torch::AutoGradMode gradients(true);
+    // Gradients reach every layer on their way to the pixels, and no parameter is touched.
+    const auto input = pixels.detach().requires_grad_(true);
+    BatchTaps taps(wanted, [&](const QuantizableLayer& layer, const torch::Tensor& layer_input,
+                               const torch::Tensor& gradient) {
+        visit(layer, layer_input, mean_square(layer, gradient).pow(weighting.power));
+    });
+    torch::Tensor logits;
+    {
+        const TapScope input_scope(&taps);
+        const OutputTapScope output_scope(&taps);
+        logits = network.forward(input);
+    }
+    const RandomStream random(weighting.seed, "labels drawn from predictions");
+    const auto labels = drawn_labels(logits, images, random).unsqueeze(1);
+    const auto loss = -torch::log_softmax(logits, 1).gather(1, labels).sum();
+    torch::autograd::grad({loss}, {input});
+}
+
+InputError non_finite_gradients(const QuantizableLayer& layer) {
+    return InputError(
+        "layer '{}': the gradients at its outputs contain NaN or infinite values; check the "
+        "checkpoint, or set calibration.weighting to none",
+        layer.name());
+}
+
+}  // namespace comq

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "core/errors.hpp"
+#include "models/network.hpp"
+
+namespace comq {
+
+/** How rows of X are weighted by what their outputs mean to the network. */
+struct FisherWeighting {
+    double power = 0.5;  ///< of the mean squared gradient
+    double share = 0.9;  ///< of the weighted Gram in the mixture with the plain one
+    uint64_t seed = 0;   ///< of the labels that are drawn
+};
+
+/** Sees the input of a layer in one batch and the weights of its rows, [groups, N]. */
+using RowWeightVisitor = std::function<void(
+    const QuantizableLayer& layer, const torch::Tensor& input, const torch::Tensor& weight)>;
+
+/**
+ * A forward and a backward pass of `pixels` [B, 3, H, W], whose images have the indices `images`;
+ * calls `visit` once for each layer that is `wanted`. The weight of row t is w_t = (mean over the
+ * layer's outputs of the squared gradient at row t)^power, the gradient being that of the
+ * cross-entropy to a label drawn from the network's own prediction. With power 1 that is the
+ * diagonal of the Fisher information of the outputs; no true label is read. Which label an image
+ * gets depends on the seed and its index alone. No parameter gets a gradient.
+ */
+void visit_row_weights(const Network& network, const torch::Tensor& pixels,
+                       std::span<const int64_t> images, const FisherWeighting& weighting,
+                       const std::function<bool(const QuantizableLayer&)>& wanted,
+                       const RowWeightVisitor& visit);
+
+/** What to throw when a weight of `layer` is NaN or infinite. */
+InputError non_finite_gradients(const QuantizableLayer& layer);
+
+}  // namespace comq

@@ -1,0 +1,59 @@
+#include "experiment/row_importance.hpp"
+
+#include <cmath>
+#include <mutex>
+#include <utility>
+
+namespace comq {
+
+namespace {
+
+/** Of the rows of one layer in one batch. */
+struct WeightSum {
+    double weight = 0.0;
+    int64_t rows = 0;
+};
+
+}  // namespace
+
+RowImportance::RowImportance(const Network& network, const LayerPlan& plan, const SideBySide& walk,
+                             const FisherWeighting& weighting, torch::Device device,
+                             std::filesystem::path spool)
+    : share_(weighting.share), spool_(std::move(spool)) {
+    std::map<std::string, const QuantizableLayer*> layers;
+    for (const auto& entry : network.layers()) layers[entry.layer->name()] = entry.layer;
+    // By batch, so that the total does not depend on which ends first.
+    std::map<std::string, std::map<int64_t, WeightSum>> sums;
+    for (const auto& planned : plan.layers) sums[planned.entry.layer->name()];
+    std::mutex mutex;
+    walk.for_each(walk.fitted(), [&](int64_t batch) {
+        visit_row_weights(
+            network, walk.activation(batch).to(device), walk.images_of(batch), weighting,
+            [&](const QuantizableLayer& layer) { return sums.contains(layer.name()); },
+            [&](const QuantizableLayer& layer, const torch::Tensor& /*input*/,
+                const torch::Tensor& weight) {
+                spool_.store(layer.name(), batch, weight);
+                const double sum = weight.sum(torch::kDouble).item<double>();
+                const std::lock_guard lock(mutex);
+                sums.at(layer.name())[batch] = {sum, weight.numel()};
+            });
+    });
+    for (const auto& [name, of_batches] : sums) {
+        WeightSum total;
+        for (const auto& [batch, sum] : of_batches) {
+            total.weight += sum.weight;
+            total.rows += sum.rows;
+        }
+        if (!std::isfinite(total.weight)) throw non_finite_gradients(*layers.at(name));
+        mean_[name] = total.rows > 0 ? total.weight / static_cast<double>(total.rows) : 0.0;
+    }
+}
+
+torch::Tensor RowImportance::weight(const std::string& layer, int64_t batch) const {
+    const double mean = mean_.at(layer);
+    const auto weight = spool_.load(layer, batch);
+    if (mean == 0.0) return torch::ones_like(weight);
+    return weight * (share_ / mean) + (1.0 - share_);
+}
+
+}  // namespace comq
