@@ -20,7 +20,8 @@ std::string fitted_name(const LayerStatistics& statistics, const std::string& na
 }  // namespace
 
 Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
-                     const LayerStatistics& statistics, int bits) {
+                     const LayerStatistics& statistics, int bits,
+                     std::span<const Matrix<double>> input_change) {
     const int64_t groups = statistics.groups;
     assert(groups > 0 && weight.rows % groups == 0);
     assert(weight.cols == statistics.in_features);
@@ -38,6 +39,9 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
         problem.layer = layer;
         problem.bits = bits;
         problem.weight = {weight.row(g * channels), channels, weight.cols, weight.stride};
+        if (!input_change.empty()) {
+            problem.input_change = input_change[static_cast<std::size_t>(g)].view();
+        }
         for (const auto& [name, gram] : grams) {
             if (name == statistic::gram) {
                 problem.gram = gram.view();

@@ -27,6 +27,11 @@ class Method {
     virtual ~Method() = default;
     /** Names of calibration/statistics.hpp; only these are collected. */
     virtual std::vector<std::string> required_statistics() const = 0;
+    /**
+     * Whether the method makes up for quantized inputs by itself, from GroupProblem::input_change;
+     * others are given a weight that does (propagation.hpp).
+     */
+    virtual bool follows_output_path() const { return false; }
     /** Thread-safe. Throws what check_problem throws. */
     virtual Solution solve(const GroupProblem& problem) const = 0;
 };

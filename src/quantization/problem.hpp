@@ -21,6 +21,12 @@ struct GroupProblem {
     /** Further statistics a method asked for, by their name (calibration/statistics.hpp), [m, m].
      */
     std::map<std::string, MatrixView<const double>> further_grams;
+    /**
+     * For methods that follow the path of the outputs (Method::follows_output_path), where the
+     * layer's inputs are quantized: a·(X − X̃)ᵀX̃, [m, m]; a row for each input of the full-precision
+     * network. Empty: the inputs are the same.
+     */
+    MatrixView<const double> input_change;
     /** ‖x_i‖ as the key of the greedy order, [m]; empty: √H_ii. */
     std::vector<float> column_norm;
 

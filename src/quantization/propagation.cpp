@@ -62,6 +62,23 @@ MatrixView<T> group_of(MatrixView<T> values, int64_t g, int64_t groups) {
     return {values.row(g * channels), channels, values.cols, values.stride};
 }
 
+/** a·(X − X̃)ᵀX̃ of each group. */
+std::vector<Matrix<double>> input_changes(const std::vector<PackedTriangle>& paired,
+                                          double strength) {
+    std::vector<Matrix<double>> changes;
+    for (const auto& triangle : paired) {
+        const int64_t m = triangle.order() / 2;
+        const Matrix<double> whole = triangle.unpacked();
+        Matrix<double>& change = changes.emplace_back(m, m);
+        for (int64_t i = 0; i < m; ++i) {
+            for (int64_t k = 0; k < m; ++k) {
+                change(i, k) = strength * (whole(m + i, k) - whole(i, k));
+            }
+        }
+    }
+    return changes;
+}
+
 Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
                            MatrixView<const float> weight) {
     const auto groups = std::ssize(paired);
@@ -134,9 +151,14 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     for (const auto& triangle : paired) {
         seen.grams[statistic::gram].push_back(quantized_part(triangle));
     }
+    const bool shifts = strength != 0.0 && !method.follows_output_path();
     const Matrix<double> shift =
-        strength == 0.0 ? Matrix<double>(weight.rows, weight.cols) : layer_shift(paired, weight);
+        shifts ? layer_shift(paired, weight) : Matrix<double>(weight.rows, weight.cols);
     const auto solve = [&](double a) {
+        if (method.follows_output_path()) {
+            const auto changes = input_changes(paired, a);
+            return PropagatedSolution{solve_layer(method, layer, weight, seen, bits, changes), a};
+        }
         const Matrix<float> target = propagated_target(weight, shift, a);
         return PropagatedSolution{solve_layer(method, layer, target.view(), seen, bits), a};
     };

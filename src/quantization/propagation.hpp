@@ -21,6 +21,9 @@ namespace comq {
  * as its weight. a = 1 is the correction of Qronos (arXiv 2505.11695) and GPTAQ (arXiv 2504.02692);
  * a = 0 fits the float weight on the rows that the quantized network sees. Full strength fits the
  * calibration images better than others, so `a` can be chosen on held-out rows.
+ *
+ * GPFQ keeps the float weight and follows the path of the outputs instead (gpfq.cpp): visit t fits
+ * the sum of x_s·w_s over the inputs visited so far, with x̃ + a·(x − x̃) for x.
  */
 struct PropagatedSolution {
     Solution solution;

@@ -163,3 +163,37 @@ TEST_CASE("groups of a convolution are propagated one by one") {
         }
     }
 }
+
+TEST_CASE("GPFQ on quantized inputs follows the sums of the inputs visited so far") {
+    // The recursion of arXiv 2201.11113 on explicit rows: u_t = u_{t−1} + x_t·w_t − x̃_t·q_t.
+    const int64_t rows = 150;
+    const int64_t m = 18;
+    const auto both = two_networks(29, rows, m, 7, 0.3);
+    QuantizationConfig config;
+    config.method = "gpfq";
+    config.order = Order::cyclic;
+    const double strength = GENERATE(0.5, 1.0);
+    const auto found = solve_propagated(*make_method(config), "layer", both.weight.view(),
+                                        both.statistics, 3, strength, {});
+    const Grid grid = minmax_grid_per_channel(both.weight.view(), 3, 1.0);
+    for (int64_t j = 0; j < both.weight.rows(); ++j) {
+        const ChannelLevels levels = grid.levels(j);
+        std::vector<double> u(static_cast<std::size_t>(rows), 0.0);
+        for (int64_t i = 0; i < m; ++i) {
+            double product = 0.0;
+            double norm = 0.0;
+            for (int64_t t = 0; t < rows; ++t) {
+                const double x =
+                    both.seen(t, i) + strength * (both.exact(t, i) - both.seen(t, i));
+                u[t] += x * static_cast<double>(both.weight(j, i));
+                product += both.seen(t, i) * u[t];
+                norm += both.seen(t, i) * both.seen(t, i);
+            }
+            const int code = levels.nearest(product / norm);
+            CAPTURE(j, i);
+            REQUIRE(found.solution.weight.bit_code(j, i) == code);
+            const double level = levels.multiple(code) * static_cast<double>(levels.scale());
+            for (int64_t t = 0; t < rows; ++t) u[t] -= both.seen(t, i) * level;
+        }
+    }
+}
