@@ -26,7 +26,11 @@ class BeaconChannel {
           weight_(problem.weight.row(channel)),
           code_(static_cast<std::size_t>(problem.in_features())),
           level_product_(code_.size()),
-          weight_product_(code_.size()) {}
+          weight_product_(code_.size()) {
+        for (std::size_t i = 0; i < code_.size(); ++i) {
+            largest_weight_ = std::max(largest_weight_, std::fabs(weight_[i]));
+        }
+    }
 
     /** The first pass: each coordinate joins both vectors, the angle between the parts decides. */
     void begin(const std::vector<int32_t>& order) {
@@ -80,13 +84,23 @@ class BeaconChannel {
         const double energy = energy_with(i, code, rest);
         return energy > 0 ? dot_with(i, code, rest) / std::sqrt(energy) : 0;
     }
+    /**
+     * Of levels that are equally good but for rounding, the one nearest to the weight on the grid
+     * whose outermost level is the channel's largest. To the first coordinate all levels of one
+     * sign are equally good, and the one it takes decides how many levels the others can use.
+     */
     int best_code(int32_t i, const Rest& rest) const {
+        const double preferred = static_cast<double>(weight_[i]) * level(problem_.levels() - 1) /
+                                 static_cast<double>(largest_weight_);
         int best = 0;
         double largest = cosine(i, 0, rest);
         for (int code = 1; code < problem_.levels(); ++code) {
             const double tried = cosine(i, code, rest);
-            // Of levels that are equally good but for rounding, the lowest.
-            if (tried > largest + 1e-12 * std::fabs(largest)) {
+            const double tolerance = 1e-12 * std::fabs(largest);
+            const bool better = tried > largest + tolerance;
+            const bool nearer =
+                std::fabs(level(code) - preferred) < std::fabs(level(best) - preferred);
+            if (better || (tried >= largest - tolerance && nearer)) {
                 largest = tried;
                 best = code;
             }
@@ -104,6 +118,7 @@ class BeaconChannel {
 
     const GroupProblem& problem_;
     const float* weight_;
+    float largest_weight_ = 0;
     std::vector<uint8_t> code_;
     std::vector<double> level_product_;   ///< Hp of the levels placed so far
     std::vector<double> weight_product_;  ///< Hw of the weights seen so far
@@ -115,7 +130,8 @@ class BeaconChannel {
  * Beacon, arXiv 2508.20293, on full-precision inputs: the codes of a channel minimise the angle
  * between its output and the quantized one, whatever the scale, which follows at the end. The grid
  * is its own, {±½, ±3/2, …}·δ by channel, so that `grid`, `scalar`, `symmetric` and `zero_point`
- * change nothing; a channel without output is rounded on its min-max grid. `sweeps` counts its
+ * change nothing; a channel without output is rounded on its min-max grid. Which of equally good
+ * levels to take is our choice; it decides the scale. `sweeps` counts its
  * passes after the first; the paper's order is cyclic.
  */
 class Beacon final : public Method {

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "core/errors.hpp"
 #include "quantization/explicit_reference.hpp"
+#include "quantization/layer_error.hpp"
 #include "quantization/method.hpp"
 #include "support/catch.hpp"
 
@@ -39,11 +41,17 @@ double cosine(const ExplicitLayer& layer, const std::vector<double>& a,
     return dot / std::sqrt(a_energy * b_energy);
 }
 
-/** The paper's algorithm with output vectors of N rows and every level tried. */
+/**
+ * The paper's algorithm with output vectors of N rows and every level tried; of equals the one
+ * nearest to the weight where the largest has the outermost level.
+ */
 std::vector<double> textbook_beacon(const ExplicitLayer& layer, int64_t channel, int bits,
                                     int sweeps) {
     const int64_t m = layer.weight.cols();
     const std::vector<double> weight(layer.weight.row(channel), layer.weight.row(channel) + m);
+    double largest = 0;
+    for (const double value : weight) largest = std::max(largest, std::fabs(value));
+    const double outermost = 0.5 * ((1 << bits) - 1);
     std::vector<double> level(static_cast<std::size_t>(m), 0.0);
     for (int pass = 0; pass <= sweeps; ++pass) {
         for (int64_t i = 0; i < m; ++i) {
@@ -53,7 +61,11 @@ std::vector<double> textbook_beacon(const ExplicitLayer& layer, int64_t channel,
             for (int code = 0; code < (1 << bits); ++code) {
                 level[i] = code - 0.5 * ((1 << bits) - 1);
                 const double tried = cosine(layer, weight, level, count);
-                if (tried > best + 1e-12) {
+                const auto distance = [&](double tried_level) {
+                    return std::fabs(tried_level - weight[i] * outermost / largest);
+                };
+                const bool nearer = distance(level[i]) < distance(best_level);
+                if (tried > best + 1e-12 || (pass == 0 && tried > best - 1e-12 && nearer)) {
                     best = tried;
                     best_level = level[i];
                 }
@@ -94,4 +106,20 @@ TEST_CASE("Beacon has one scale a channel") {
     QuantizationConfig config = beacon(1);
     config.granularity = Granularity::per_group;
     CHECK_THROWS_AS(make_method(config), UsageError);
+}
+
+TEST_CASE("Beacon uses the levels that more bits give it") {
+    const ExplicitLayer layer = random_layer(602, 400, 48, 16);
+    std::vector<double> errors;
+    for (const int bits : {2, 3, 4, 6}) {
+        for (const Order order : {Order::greedy, Order::cyclic}) {
+            QuantizationConfig config = beacon(4);
+            config.order = order;
+            const GroupProblem problem = layer.problem(bits);
+            const LayerError error = measure_error(problem.gram, problem.weight,
+                                                   make_method(config)->solve(problem).weight);
+            if (errors.size() >= 2) CHECK(error.relative_error < 0.7 * errors[errors.size() - 2]);
+            errors.push_back(error.relative_error);
+        }
+    }
 }
