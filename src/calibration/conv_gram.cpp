@@ -166,6 +166,13 @@ void add_product(const torch::Tensor& transposed_rows, GramAccumulator& sums) {
     }
 }
 
+void add_rows_in_portions(const torch::Tensor& rows, GramAccumulator& sums) {
+    for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
+        const int64_t count = std::min(rows_per_product, rows.size(1) - start);
+        add_product(rows.narrow(1, start, count).transpose(1, 2), sums);
+    }
+}
+
 void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
                           std::span<const OutputRun> runs, GramAccumulator& sums) {
     const int64_t rows = geometry.channels * geometry.positions();

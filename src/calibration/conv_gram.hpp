@@ -21,6 +21,9 @@ inline constexpr int64_t rows_per_product = 2048;
  */
 void add_product(const torch::Tensor& transposed_rows, GramAccumulator& sums);
 
+/** Adds XᵀX of `[groups, N, m]`, any N, as products of at most rows_per_product rows. */
+void add_rows_in_portions(const torch::Tensor& rows, GramAccumulator& sums);
+
 /** From patches gathered for a strip of outputs at a time, for few channels. */
 void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
                           std::span<const OutputRun> runs, GramAccumulator& sums);

@@ -1,7 +1,5 @@
 #include "calibration/fisher_gram.hpp"
 
-#include <algorithm>
-
 #include "calibration/conv_gram.hpp"
 
 namespace comq {
@@ -29,11 +27,7 @@ void FisherCollector::add(const Network& network, const torch::Tensor& pixels,
 void FisherCollector::add_rows(const QuantizableLayer& layer, const torch::Tensor& input,
                                const torch::Tensor& weight) {
     LayerSums& sums = *sums_.at(&layer);
-    const auto weighted = layer.rows(input) * weight.sqrt().unsqueeze(2);
-    for (int64_t start = 0; start < weighted.size(1); start += rows_per_product) {
-        const int64_t count = std::min(rows_per_product, weighted.size(1) - start);
-        add_product(weighted.narrow(1, start, count).transpose(1, 2), sums.gram);
-    }
+    add_rows_in_portions(layer.rows(input) * weight.sqrt().unsqueeze(2), sums.gram);
     const auto sum = weight.sum(torch::kDouble).item<float>();
     sums.weight.add_rows(0, {&sum, 1, 1});
 }

@@ -184,10 +184,7 @@ torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch:
 
 void GramCollector::add_rows(const torch::Tensor& rows, LayerSums& sums) const {
     sums.rows += rows.size(1);
-    for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
-        const int64_t count = std::min(rows_per_product, rows.size(1) - start);
-        add_product(rows.narrow(1, start, count).transpose(1, 2), sums.gram);
-    }
+    add_rows_in_portions(rows, sums.gram);
 }
 
 void GramCollector::sum_at(const QuantizableLayer& layer, Communicator& ranks, int owner) {

@@ -13,14 +13,6 @@ namespace {
 
 constexpr int64_t floats_at_once = 4 << 20;  ///< of the rows of one network
 
-/** Adds XᵀX of `rows` [groups, N, m]. */
-void add_in_portions(const torch::Tensor& rows, GramAccumulator& gram) {
-    for (int64_t start = 0; start < rows.size(1); start += rows_per_product) {
-        const int64_t height = std::min(rows_per_product, rows.size(1) - start);
-        add_product(rows.narrow(1, start, height).transpose(1, 2), gram);
-    }
-}
-
 /** H, the Gram of the last m of 2m coordinates. */
 PackedTriangle full_precision_part(const PackedTriangle& paired) {
     const int64_t m = paired.order() / 2;
@@ -58,9 +50,9 @@ void PairedGramCollector::add(const torch::Tensor& quantized_input,
             const auto weight =
                 row_weight.narrow(1, first * rows_per_image, count * rows_per_image);
             rows = rows * weight.sqrt().unsqueeze(2);
-            add_in_portions(exact, *equal_rows_);
+            add_rows_in_portions(exact, *equal_rows_);
         }
-        add_in_portions(rows, gram_);
+        add_rows_in_portions(rows, gram_);
         rows_ += rows.size(1);
     }
 }

@@ -1,7 +1,6 @@
 #include "calibration/row_weights.hpp"
 
 #include <unordered_map>
-#include <utility>
 
 #include "core/random.hpp"
 #include "models/output_tap.hpp"
@@ -10,14 +9,25 @@ namespace comq {
 
 namespace {
 
+/** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
+torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
+    const auto squared = gradient.square();
+    if (layer.kind() == LayerKind::linear) return squared.mean(-1).reshape({1, -1});
+    const int64_t batch = squared.size(0);
+    const int64_t groups = layer.groups();
+    return squared.reshape({batch, groups, squared.size(1) / groups, -1})
+        .mean(2)
+        .transpose(0, 1)
+        .reshape({groups, -1});
+}
+
 /** Keeps the inputs of one batch until their outputs' gradients come by. */
 class BatchTaps : public Tap, public OutputTap {
   public:
     using Wanted = std::function<bool(const QuantizableLayer&)>;
-    using OnGradient = RowWeightVisitor;
 
-    BatchTaps(const Wanted& wanted, OnGradient on_gradient)
-        : wanted_(wanted), on_gradient_(std::move(on_gradient)) {}
+    BatchTaps(const Wanted& wanted, double power, const RowWeightVisitor& visit)
+        : wanted_(wanted), power_(power), visit_(visit) {}
 
     torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
         if (wanted_(layer)) inputs_[&layer] = input.detach();
@@ -28,13 +38,14 @@ class BatchTaps : public Tap, public OutputTap {
         const auto found = inputs_.find(&layer);
         if (found == inputs_.end()) return;
         output.register_hook([this, &layer, input = found->second](const torch::Tensor& gradient) {
-            on_gradient_(layer, input, gradient);
+            visit_(layer, input, mean_square(layer, gradient).pow(power_));
         });
     }
 
   private:
     const Wanted& wanted_;
-    OnGradient on_gradient_;
+    double power_;
+    const RowWeightVisitor& visit_;
     std::unordered_map<const QuantizableLayer*, torch::Tensor> inputs_;
 };
 
@@ -54,18 +65,6 @@ torch::Tensor drawn_labels(const torch::Tensor& logits, std::span<const int64_t>
     return labels.to(logits.device());
 }
 
-/** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
-torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
-    const auto squared = gradient.square();
-    if (layer.kind() == LayerKind::linear) return squared.mean(-1).reshape({1, -1});
-    const int64_t batch = squared.size(0);
-    const int64_t groups = layer.groups();
-    return squared.reshape({batch, groups, squared.size(1) / groups, -1})
-        .mean(2)
-        .transpose(0, 1)
-        .reshape({groups, -1});
-}
-
 }  // namespace
 
 void visit_row_weights(const Network& network, const torch::Tensor& pixels,
@@ -75,10 +74,7 @@ void visit_row_weights(const Network& network, const torch::Tensor& pixels,
     const torch::AutoGradMode gradients(true);
     // Gradients reach every layer on their way to the pixels, and no parameter is touched.
     const auto input = pixels.detach().requires_grad_(true);
-    BatchTaps taps(wanted, [&](const QuantizableLayer& layer, const torch::Tensor& layer_input,
-                               const torch::Tensor& gradient) {
-        visit(layer, layer_input, mean_square(layer, gradient).pow(weighting.power));
-    });
+    BatchTaps taps(wanted, weighting.power, visit);
     torch::Tensor logits;
     {
         const TapScope input_scope(&taps);

@@ -107,10 +107,9 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
             const std::string& name = planned.entry.layer->name();
             auto finished = journal.layer(name);
             if (!finished) {
-                const auto statistics =
-                    times.timed("calibrate", [&] {
-                        return collect(planned, walk, importance ? &*importance : nullptr);
-                    });
+                const auto statistics = times.timed("calibrate", [&] {
+                    return collect(planned, walk, importance ? &*importance : nullptr);
+                });
                 times.timed("solve", [&] {
                     finished.emplace().record =
                         solve(planned, statistics, divergence ? &*divergence : nullptr);

@@ -20,8 +20,6 @@ RowImportance::RowImportance(const Network& network, const LayerPlan& plan, cons
                              const FisherWeighting& weighting, torch::Device device,
                              std::filesystem::path spool)
     : share_(weighting.share), spool_(std::move(spool)) {
-    std::map<std::string, const QuantizableLayer*> layers;
-    for (const auto& entry : network.layers()) layers[entry.layer->name()] = entry.layer;
     // By batch, so that the total does not depend on which ends first.
     std::map<std::string, std::map<int64_t, WeightSum>> sums;
     for (const auto& planned : plan.layers) sums[planned.entry.layer->name()];
@@ -38,14 +36,15 @@ RowImportance::RowImportance(const Network& network, const LayerPlan& plan, cons
                 sums.at(layer.name())[batch] = {sum, weight.numel()};
             });
     });
-    for (const auto& [name, of_batches] : sums) {
+    for (const auto& planned : plan.layers) {
+        const QuantizableLayer& layer = *planned.entry.layer;
         WeightSum total;
-        for (const auto& [batch, sum] : of_batches) {
+        for (const auto& [batch, sum] : sums.at(layer.name())) {
             total.weight += sum.weight;
             total.rows += sum.rows;
         }
-        if (!std::isfinite(total.weight)) throw non_finite_gradients(*layers.at(name));
-        mean_[name] = total.rows > 0 ? total.weight / static_cast<double>(total.rows) : 0.0;
+        if (!std::isfinite(total.weight)) throw non_finite_gradients(layer);
+        mean_[layer.name()] = total.rows > 0 ? total.weight / static_cast<double>(total.rows) : 0.0;
     }
 }
 

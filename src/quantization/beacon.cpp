@@ -131,8 +131,8 @@ class BeaconChannel {
  * between its output and the quantized one, whatever the scale, which follows at the end. The grid
  * is its own, {±½, ±3/2, …}·δ by channel, so that `grid`, `scalar`, `symmetric` and `zero_point`
  * change nothing; a channel without output is rounded on its min-max grid. Which of equally good
- * levels to take is our choice; it decides the scale. `sweeps` counts its
- * passes after the first; the paper's order is cyclic.
+ * levels to take is our choice; it decides the scale. `sweeps` counts its passes after the first;
+ * the paper's order is cyclic.
  */
 class Beacon final : public Method {
   public:

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include "quantization/add_row.hpp"
 #include "quantization/cholesky.hpp"
 #include "quantization/layer_error.hpp"
 #include "quantization/layer_solver.hpp"
@@ -37,19 +39,25 @@ Matrix<double> damped_factor(const PackedTriangle& gram) {
     }
 }
 
-/** (G − H̃)w of each channel, [n, m]. */
-Matrix<double> input_change(const PackedTriangle& paired, MatrixView<const float> weight) {
-    const int64_t m = weight.cols;
+/** (X − X̃)ᵀX̃, the transpose of G − H̃; row m + i of the pair holds x_i·x̃. */
+Matrix<double> input_change(const PackedTriangle& paired) {
+    const int64_t m = paired.order() / 2;
     const Matrix<double> whole = paired.unpacked();
+    Matrix<double> change(m, m);
+    for (int64_t i = 0; i < m; ++i) {
+        for (int64_t k = 0; k < m; ++k) change(i, k) = whole(m + i, k) - whole(i, k);
+    }
+    return change;
+}
+
+/** (G − H̃)w of each channel, [n, m]. */
+Matrix<double> output_change(const PackedTriangle& paired, MatrixView<const float> weight) {
+    const int64_t m = weight.cols;
+    const Matrix<double> inputs = input_change(paired);
     Matrix<double> change(weight.rows, m);
     tbb::parallel_for(int64_t{0}, weight.rows, [&](int64_t j) {
         for (int64_t i = 0; i < m; ++i) {
-            const auto w = static_cast<double>(weight(j, i));
-            // Row m + i holds x_i·x̃, which is column i of G.
-            const double* cross = whole.row(m + i);
-            const double* own = whole.row(i);
-            double* sums = change.row(j);
-            for (int64_t k = 0; k < m; ++k) sums[k] += w * (cross[k] - own[k]);
+            add_row(inputs.row(i), static_cast<double>(weight(j, i)), m, change.row(j));
         }
     });
     return change;
@@ -62,21 +70,12 @@ MatrixView<T> group_of(MatrixView<T> values, int64_t g, int64_t groups) {
     return {values.row(g * channels), channels, values.cols, values.stride};
 }
 
-/** a·(X − X̃)ᵀX̃ of each group. */
-std::vector<Matrix<double>> input_changes(const std::vector<PackedTriangle>& paired,
-                                          double strength) {
-    std::vector<Matrix<double>> changes;
-    for (const auto& triangle : paired) {
-        const int64_t m = triangle.order() / 2;
-        const Matrix<double> whole = triangle.unpacked();
-        Matrix<double>& change = changes.emplace_back(m, m);
-        for (int64_t i = 0; i < m; ++i) {
-            for (int64_t k = 0; k < m; ++k) {
-                change(i, k) = strength * (whole(m + i, k) - whole(i, k));
-            }
-        }
+std::vector<Matrix<double>> scaled(std::vector<Matrix<double>> matrices, double factor) {
+    for (auto& matrix : matrices) {
+        std::for_each_n(matrix.data(), matrix.rows() * matrix.cols(),
+                        [&](double& value) { value *= factor; });
     }
-    return changes;
+    return matrices;
 }
 
 Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
@@ -94,7 +93,7 @@ Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
 
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight) {
     assert(paired.order() == 2 * weight.cols);
-    Matrix<double> shift = input_change(paired, weight);
+    Matrix<double> shift = output_change(paired, weight);
     solve_cholesky(damped_factor(quantized_part(paired)), shift);
     return shift;
 }
@@ -151,13 +150,16 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     for (const auto& triangle : paired) {
         seen.grams[statistic::gram].push_back(quantized_part(triangle));
     }
-    const bool shifts = strength != 0.0 && !method.follows_output_path();
+    const bool by_path = method.follows_output_path();
+    std::vector<Matrix<double>> changes;
+    if (by_path) std::ranges::transform(paired, std::back_inserter(changes), input_change);
+    const bool shifts = strength != 0.0 && !by_path;
     const Matrix<double> shift =
         shifts ? layer_shift(paired, weight) : Matrix<double>(weight.rows, weight.cols);
     const auto solve = [&](double a) {
-        if (method.follows_output_path()) {
-            const auto changes = input_changes(paired, a);
-            return PropagatedSolution{solve_layer(method, layer, weight, seen, bits, changes), a};
+        if (by_path) {
+            const auto share = scaled(changes, a);
+            return PropagatedSolution{solve_layer(method, layer, weight, seen, bits, share), a};
         }
         const Matrix<float> target = propagated_target(weight, shift, a);
         return PropagatedSolution{solve_layer(method, layer, target.view(), seen, bits), a};
