@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "calibration/symmetric_product.hpp"
+
 namespace comq {
 
 namespace {
@@ -18,10 +20,8 @@ constexpr int64_t shifted_floats = 1 << 20;
 // 189 rows of six channels.
 constexpr int64_t rows_per_batched_product = 64;
 
-/** Rows of the triangle computed by one matrix product: narrow bands waste little above it. */
-int64_t band_height(int64_t in_features) {
-    return std::clamp<int64_t>((in_features / 6 + 31) / 32 * 32, 64, 384);
-}
+// Rows of the triangle computed by one matrix product of another device.
+constexpr int64_t device_band_rows = 384;
 
 /** Columns of a gathered operand of `rows` rows. */
 int64_t columns_at_once(int64_t rows, int64_t groups) {
@@ -154,10 +154,16 @@ void add_product(const torch::Tensor& transposed_rows, GramAccumulator& sums) {
         sums.add_blocks(0, 0, m, m, grams.contiguous().data_ptr<float>());
         return;
     }
+    if (transposed_rows.is_cpu()) {
+        const InputRows rows{transposed_rows.data_ptr<float>(), transposed_rows.size(2), m,
+                             transposed_rows.stride(2), transposed_rows.stride(1)};
+        symmetric_product(
+            rows, [&](int64_t first, MatrixView<const float> band) { sums.add_rows(first, band); });
+        return;
+    }
     const auto columns = transposed_rows[0];
-    const int64_t height = band_height(m);
-    for (int64_t first = 0; first < m; first += height) {
-        const int64_t last = std::min(first + height, m);
+    for (int64_t first = 0; first < m; first += device_band_rows) {
+        const int64_t last = std::min(first + device_band_rows, m);
         const auto band =
             torch::mm(columns.narrow(0, first, last - first), columns.narrow(0, 0, last).t())
                 .to(torch::kCPU)

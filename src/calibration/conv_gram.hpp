@@ -16,8 +16,8 @@ namespace comq {
 inline constexpr int64_t rows_per_product = 2048;
 
 /**
- * Adds XᵀX of `[groups, m, N]`, N ≤ rows_per_product: in bands of the lower triangle where there is
- * one group, since only half of the product is needed.
+ * Adds XᵀX of `[groups, m, N]`, N ≤ rows_per_product: only the lower triangle where there is one
+ * group.
  */
 void add_product(const torch::Tensor& transposed_rows, GramAccumulator& sums);
 

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/matrix.hpp"
+
+namespace comq {
+
+/** X, N × m, in memory: entry (k, i) at data[k·row_stride + i·feature_stride]. */
+struct InputRows {
+    const float* data = nullptr;
+    int64_t rows = 0;         ///< N
+    int64_t in_features = 0;  ///< m
+    int64_t row_stride = 0;
+    int64_t feature_stride = 0;
+};
+
+/** Receives rows first_row … of a symmetric matrix; row i of the matrix ends at column i. */
+using BandVisitor = std::function<void(int64_t first_row, MatrixView<const float> band)>;
+
+/**
+ * Computes the lower triangle of XᵀX in fp32 on the calling thread and hands it over in bands of
+ * rows, from the first to the last. What a band holds right of the diagonal is unspecified.
+ *
+ * A library's matrix product would compute a good part of the other triangle too, and pack X once
+ * for each side; here a block of X is packed once and serves both. Every entry is a sum over
+ * blocks of 128 rows, each summed in order, with whatever fused multiply-add the processor has.
+ */
+void symmetric_product(const InputRows& rows, const BandVisitor& visit);
+
+/** Instruction sets with a kernel of their own. */
+enum class VectorUnit { avx512, fma, portable };
+
+/** Those of this processor, the fastest first; symmetric_product() uses that one. */
+std::vector<VectorUnit> vector_units();
+
+/** The same on a unit that vector_units() names. */
+void symmetric_product(const InputRows& rows, const BandVisitor& visit, VectorUnit unit);
+
+}  // namespace comq
