@@ -2,13 +2,19 @@
 
 #include <spdlog/spdlog.h>
 
+#include <memory>
+
 #include "batched/batched_descent.hpp"
+#include "core/background_queue.hpp"
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
 
 namespace comq {
 
 namespace {
+
+/** Finished layers that a kill may lose, since they wait for the disk. */
+constexpr std::size_t most_unwritten = 4;
 
 std::vector<PlannedLayer> unfinished_layers(const LayerPlan& plan, const RunJournal& journal) {
     std::vector<PlannedLayer> rest;
@@ -33,14 +39,18 @@ void LayerStage::run(const LayerPlan& plan, RunJournal& journal, BadImages& bad,
         spdlog::info("{} of {} layers were finished before", plan.layers.size() - rest.size(),
                      plan.layers.size());
     }
+    BackgroundQueue writer(most_unwritten);
     const auto solve = [&](const PlannedLayer& planned, const LayerStatistics& statistics) {
         if (stop) {
+            writer.finish();
             throw Interrupted("interrupted; {} layers are kept", journal.finished_layers().size());
         }
-        journal.store_layer(
-            {quantize_layer(planned, statistics, *method_, *round_to_nearest_), {}});
+        const auto finished = std::make_shared<const FinishedLayer>(
+            FinishedLayer{quantize_layer(planned, statistics, *method_, *round_to_nearest_), {}});
+        writer.push([&journal, finished] { journal.store_layer(*finished); });
     };
     statistics_.for_each(rest, {"solve", "quantization", solve}, bad, times, stop);
+    times.timed("solve", [&] { writer.finish(); });
     journal.exchange(communicator());
 }
 
