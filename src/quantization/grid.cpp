@@ -1,5 +1,7 @@
 #include "quantization/grid.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -36,6 +38,27 @@ ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar,
     return {scaled, static_cast<float>(round_half_even(zero_steps) * rule.zero_step)};
 }
 
+/** The least and the greatest of `count` values, count > 0; side by side, which is much faster. */
+std::pair<float, float> extremes(const float* value, int64_t count) {
+    constexpr int64_t lanes = 8;
+    std::array<float, lanes> low;
+    std::array<float, lanes> high;
+    low.fill(value[0]);
+    high.fill(value[0]);
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+        for (int64_t k = 0; k < lanes; ++k) {
+            low[k] = std::min(low[k], value[i + k]);
+            high[k] = std::max(high[k], value[i + k]);
+        }
+    }
+    for (; i < count; ++i) {
+        low[0] = std::min(low[0], value[i]);
+        high[0] = std::max(high[0], value[i]);
+    }
+    return {std::ranges::min(low), std::ranges::max(high)};
+}
+
 Grid uniform_grid(int64_t channels, int bits, ScaleAndZero levels) {
     const auto n = static_cast<std::size_t>(channels);
     return {bits, std::vector<float>(n, levels.scale), std::vector<float>(n, levels.zero_point)};
@@ -61,9 +84,8 @@ Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scal
     Grid grid{bits, {}, {}, groups};
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t g = 0; g < groups; ++g) {
-            const float* first = weight.row(j) + g * width;
-            const auto [lowest, highest] = std::minmax_element(first, first + width);
-            const ScaleAndZero found = minmax_levels(*lowest, *highest, bits, scalar, rule);
+            const auto [lowest, highest] = extremes(weight.row(j) + g * width, width);
+            const ScaleAndZero found = minmax_levels(lowest, highest, bits, scalar, rule);
             grid.scale.push_back(found.scale);
             grid.zero_point.push_back(found.zero_point);
         }
@@ -77,9 +99,9 @@ Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scal
     float lowest = weight(0, 0);
     float highest = weight(0, 0);
     for (int64_t j = 0; j < weight.rows; ++j) {
-        const auto [low, high] = std::minmax_element(weight.row(j), weight.row(j) + weight.cols);
-        lowest = std::min(lowest, *low);
-        highest = std::max(highest, *high);
+        const auto [low, high] = extremes(weight.row(j), weight.cols);
+        lowest = std::min(lowest, low);
+        highest = std::max(highest, high);
     }
     return uniform_grid(weight.rows, bits, minmax_levels(lowest, highest, bits, scalar, rule));
 }

@@ -10,6 +10,45 @@
 
 namespace comq {
 
+namespace {
+
+/** Sorts by the 16 bits from `shift` on: a radix sort in two passes. */
+void sort_nearly(std::vector<uint64_t>& keys, int shift) {
+    std::vector<uint64_t> sorted(keys.size());
+    std::array<std::array<uint32_t, 256>, 2> ends{};
+    const auto digit = [shift](uint64_t key, int pass) {
+        return (key >> (shift + 8 * pass)) & 0xFF;
+    };
+    for (const uint64_t key : keys) {
+        ++ends[0][digit(key, 0)];
+        ++ends[1][digit(key, 1)];
+    }
+    for (int pass = 0; pass < 2; ++pass) {
+        std::exclusive_scan(ends[pass].begin(), ends[pass].end(), ends[pass].begin(), uint32_t{0});
+        for (const uint64_t key : keys) sorted[ends[pass][digit(key, pass)]++] = key;
+        keys.swap(sorted);
+    }
+}
+
+/** Finishes the sort of keys that are in order but for the bits sort_nearly left out. */
+void insert_each(std::vector<uint64_t>& keys) {
+    const std::size_t patience = 16 * keys.size();
+    std::size_t moves = 0;
+    for (std::size_t i = 1; i < keys.size(); ++i) {
+        const uint64_t key = keys[i];
+        std::size_t j = i;
+        for (; j > 0 && keys[j - 1] > key; --j) keys[j] = keys[j - 1];
+        keys[j] = key;
+        moves += i - j;
+        if (moves > patience) {  // most of them share those bits
+            std::ranges::sort(keys);
+            return;
+        }
+    }
+}
+
+}  // namespace
+
 std::vector<float> order_norms(const GroupProblem& problem) {
     if (!problem.column_norm.empty()) return problem.column_norm;
     std::vector<float> norm;
@@ -25,30 +64,22 @@ void cyclic_order(std::span<int32_t> order) { std::iota(order.begin(), order.end
 void greedy_order(std::span<const float> norm, std::span<const float> weight,
                   std::span<int32_t> order) {
     // Non-negative floats compare like their bits; complemented, ascending keys are descending
-    // floats. A radix sort by bytes is stable, so ties keep the lower index first.
-    struct Entry {
-        uint32_t key;
-        int32_t index;
-    };
+    // floats. With its index behind it no two keys are equal, and ties keep the lower index first.
     const std::size_t m = order.size();
-    std::vector<Entry> entries(m);
-    std::vector<Entry> sorted(m);
-    std::array<std::array<std::size_t, 256>, 4> counts{};
+    std::vector<uint64_t> keys(m);
+    uint32_t differing = 0;
+    const auto bits_of = [&](std::size_t i) {
+        return ~std::bit_cast<uint32_t>(norm[i] * std::fabs(weight[i]));
+    };
     for (std::size_t i = 0; i < m; ++i) {
-        const uint32_t key = ~std::bit_cast<uint32_t>(norm[i] * std::fabs(weight[i]));
-        entries[i] = {key, static_cast<int32_t>(i)};
-        for (std::size_t byte = 0; byte < 4; ++byte) ++counts[byte][(key >> (8 * byte)) & 0xFF];
+        const uint32_t bits = bits_of(i);
+        differing |= bits ^ bits_of(0);
+        keys[i] = (static_cast<uint64_t>(bits) << 32) | i;
     }
-    for (std::size_t byte = 0; byte < 4; ++byte) {
-        std::exclusive_scan(counts[byte].begin(), counts[byte].end(), counts[byte].begin(),
-                            std::size_t{0});
-        for (const Entry& entry : entries) {
-            sorted[counts[byte][(entry.key >> (8 * byte)) & 0xFF]++] = entry;
-        }
-        entries.swap(sorted);
-    }
-    std::transform(entries.begin(), entries.end(), order.begin(),
-                   [](const Entry& entry) { return entry.index; });
+    sort_nearly(keys, 32 + std::max(static_cast<int>(std::bit_width(differing)) - 16, 0));
+    insert_each(keys);
+    std::ranges::transform(keys, order.begin(),
+                           [](uint64_t key) { return static_cast<int32_t>(key); });
 }
 
 void shared_order(std::span<const float> norm, MatrixView<const float> weight,
