@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <set>
+#include <utility>
 
 #include "calibration/bfloat16_scope.hpp"
 #include "calibration/gram_collector.hpp"
@@ -14,7 +16,7 @@ namespace comq {
 
 namespace {
 
-/** Runs the blocks up to the last that holds one of `layers`, with `tap` installed. */
+/** Runs the network with `tap` installed, no further than the last input of `layers`. */
 class TappedForward {
   public:
     TappedForward(const Network& network, const std::vector<Network::LayerEntry>& layers)
@@ -22,16 +24,43 @@ class TappedForward {
         std::size_t last = 0;
         for (const auto& entry : layers) last = std::max(last, entry.block);
         blocks_.resize(last + 1);
+        for (const auto& entry : layers) {
+            if (entry.block == last) in_last_block_.insert(entry.layer);
+        }
     }
 
     void run(torch::Tensor images, Tap& tap) const {
         const torch::InferenceMode inference;
-        const TapScope scope(&tap);
-        for (const auto& block : blocks_) images = block.forward(images);
+        EndingTap ending(tap, in_last_block_);
+        const TapScope scope(&ending);
+        try {
+            for (const auto& block : blocks_) images = block.forward(images);
+        } catch (const EveryInputSeen&) {
+        }
     }
 
   private:
+    using Layers = std::set<const QuantizableLayer*>;
+    struct EveryInputSeen {};
+
+    /** Leaves the forward from inside the last layer: nothing asks for that layer's product. */
+    class EndingTap : public Tap {
+      public:
+        EndingTap(Tap& tap, Layers remaining) : tap_(tap), remaining_(std::move(remaining)) {}
+
+        torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+            auto used = tap_.on_input(layer, input);
+            if (remaining_.erase(&layer) > 0 && remaining_.empty()) throw EveryInputSeen();
+            return used;
+        }
+
+      private:
+        Tap& tap_;
+        Layers remaining_;
+    };
+
     std::vector<Block> blocks_;
+    Layers in_last_block_;
 };
 
 /** Calls `consume` with the pixels of this rank's share of the batches of `indices`. */

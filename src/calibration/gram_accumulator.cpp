@@ -29,12 +29,19 @@ void add_row(const float* __restrict addend, double* __restrict coarse, double* 
 }  // namespace
 
 GramAccumulator::GramAccumulator(int64_t in_features, int64_t groups)
-    : in_features_(in_features),
-      coarse_(static_cast<std::size_t>(groups), PackedTriangle(in_features)),
-      fine_(coarse_) {}
+    : in_features_(in_features), groups_(groups) {}
+
+void GramAccumulator::make_room() {
+    if (!coarse_.empty()) return;
+    for (int64_t g = 0; g < groups_; ++g) {
+        coarse_.emplace_back(in_features_);
+        fine_.emplace_back(in_features_);
+    }
+}
 
 void GramAccumulator::add_rows(int64_t first_row, MatrixView<const float> block) {
     const std::lock_guard lock(mutex_);
+    make_room();
     for (int64_t i = 0; i < block.rows; ++i) {
         const int64_t row = first_row + i;
         add_row(block.row(i), coarse_[0].row(row), fine_[0].row(row), row + 1);
@@ -44,6 +51,7 @@ void GramAccumulator::add_rows(int64_t first_row, MatrixView<const float> block)
 void GramAccumulator::add_blocks(int64_t first_row, int64_t first_col, int64_t rows, int64_t cols,
                                  const float* blocks) {
     const std::lock_guard lock(mutex_);
+    make_room();
     for (std::size_t g = 0; g < coarse_.size(); ++g) {
         for (int64_t i = 0; i < rows; ++i, blocks += cols) {
             const int64_t row = first_row + i;
@@ -56,6 +64,7 @@ void GramAccumulator::add_blocks(int64_t first_row, int64_t first_col, int64_t r
 
 void GramAccumulator::add_triangles(int64_t first_group, int64_t count, const float* triangles) {
     const std::lock_guard lock(mutex_);
+    make_room();
     for (int64_t k = 0; k < count; ++k) {
         auto& coarse = coarse_[static_cast<std::size_t>(first_group + k)].values();
         auto& fine = fine_[static_cast<std::size_t>(first_group + k)].values();
@@ -65,6 +74,7 @@ void GramAccumulator::add_triangles(int64_t first_group, int64_t count, const fl
 }
 
 void GramAccumulator::sum_at(Communicator& ranks, int owner) {
+    make_room();
     for (std::size_t g = 0; g < coarse_.size(); ++g) {
         ranks.sum_at(owner, coarse_[g].values());
         ranks.sum_at(owner, fine_[g].values());
@@ -81,6 +91,7 @@ bool GramAccumulator::finite() const {
 }
 
 std::vector<PackedTriangle> GramAccumulator::take() {
+    make_room();
     for (std::size_t g = 0; g < coarse_.size(); ++g) {
         auto& total = coarse_[g].values();
         const auto& remainder = fine_[g].values();

@@ -26,7 +26,7 @@ class GramAccumulator {
     explicit GramAccumulator(int64_t in_features, int64_t groups = 1);
 
     int64_t in_features() const { return in_features_; }
-    int64_t groups() const { return static_cast<int64_t>(coarse_.size()); }
+    int64_t groups() const { return groups_; }
 
     // What follows is thread-safe.
 
@@ -56,9 +56,13 @@ class GramAccumulator {
     std::vector<PackedTriangle> take();
 
   private:
+    /** Only now: the pages of all layers' sums, touched one after the other, take a while. */
+    void make_room();
+
     int64_t in_features_;
+    int64_t groups_;
     std::mutex mutex_;
-    std::vector<PackedTriangle> coarse_;  ///< sums of multiples of 2^-12, by group
+    std::vector<PackedTriangle> coarse_;  ///< sums of multiples of 2^-12, by group, or none yet
     std::vector<PackedTriangle> fine_;    ///< sums of the remainders
 };
 

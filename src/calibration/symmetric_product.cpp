@@ -47,6 +47,11 @@ struct PanelProduct {
     /** sums[Height, width] += the `Height` inputs at `left`, transposed, times panel `right`. */
     [[gnu::always_inline]] static void add_tile(const float* left, const float* right, int64_t rows,
                                                 float* sums, int64_t stride) {
+#pragma GCC unroll 8
+        for (int i = 0; i < Height; ++i) {
+            __builtin_prefetch(sums + i * stride, 1);
+            __builtin_prefetch(sums + i * stride + width - 1, 1);
+        }
         Vector sum[Height][3] = {};
         for (int64_t k = 0; k < rows; ++k, left += width, right += width) {
             const Vector first = *reinterpret_cast<const Vector*>(right);

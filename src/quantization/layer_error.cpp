@@ -17,21 +17,15 @@ using DoubleVector = double __attribute__((vector_size(32)));
 constexpr int64_t vectors = 4;
 constexpr int64_t lanes = 4 * vectors;  ///< channels side by side: each H_ij loaded serves them all
 
-/** Columns of H at a time, so that their part of v waits in the L1 cache for every row. */
-constexpr int64_t chunk = 128;
-
 /**
- * Adds 2·v_i·Σ_j H_ij v_j over the j < i of the chunk that begins at `first`, for `lanes` channels
- * of v, [m, vectors], and two rows, i and i + 1, which share what is loaded of v. Where i is in the
- * chunk it adds the entries of the two on and beside the diagonal, too.
+ * Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels for two rows, i and i + 1, which
+ * share what is loaded of v, [m, vectors].
  */
 COMQ_VECTOR_CLONES void add_energy_of_two(const double* row0, const double* row1, int64_t i,
-                                          int64_t first, const DoubleVector* v,
-                                          DoubleVector* energy) {
-    const int64_t last = std::min(first + chunk, i);
+                                          const DoubleVector* v, DoubleVector* energy) {
     DoubleVector sum0[vectors] = {};
     DoubleVector sum1[vectors] = {};
-    for (int64_t j = first; j < last; ++j) {
+    for (int64_t j = 0; j < i; ++j) {
         const double entry0 = row0[j];
         const double entry1 = row1[j];
 #pragma GCC unroll 4
@@ -41,14 +35,13 @@ COMQ_VECTOR_CLONES void add_energy_of_two(const double* row0, const double* row1
             sum1[k] += value * entry1;
         }
     }
-    const bool at_diagonal = i < first + chunk;
 #pragma GCC unroll 4
     for (int64_t k = 0; k < vectors; ++k) {
         const DoubleVector own0 = v[i * vectors + k];
         const DoubleVector own1 = v[(i + 1) * vectors + k];
-        if (at_diagonal) sum1[k] += own0 * row1[i];
-        energy[k] += 2.0 * (own0 * sum0[k] + own1 * sum1[k]);
-        if (at_diagonal) energy[k] += own0 * own0 * row0[i] + own1 * own1 * row1[i + 1];
+        sum1[k] += own0 * row1[i];
+        energy[k] += own0 * (2.0 * sum0[k] + own0 * row0[i]);
+        energy[k] += own1 * (2.0 * sum1[k] + own1 * row1[i + 1]);
     }
 }
 
@@ -58,7 +51,6 @@ std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<cons
     assert(values.cols == m);
     std::vector<double> result(static_cast<std::size_t>(values.rows));
     const int64_t blocks = (values.rows + lanes - 1) / lanes;
-    const std::vector<double> zeros(static_cast<std::size_t>(m + 1), 0.0);
     tbb::parallel_for(int64_t{0}, blocks, [&](int64_t block) {
         const int64_t first = block * lanes;
         const int64_t count = std::min(lanes, values.rows - first);
@@ -70,11 +62,13 @@ std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<cons
             }
         }
         DoubleVector energy[vectors] = {};
-        for (int64_t j = 0; j < m; j += chunk) {
-            for (int64_t i = j; i < m; i += 2) {
-                const double* next = i + 1 < m ? gram_row(i + 1) : zeros.data();
-                add_energy_of_two(gram_row(i), next, i, j, v.data(), energy);
-            }
+        int64_t i = 0;
+        for (; i + 1 < m; i += 2) {
+            add_energy_of_two(gram_row(i), gram_row(i + 1), i, v.data(), energy);
+        }
+        if (i < m) {
+            const std::vector<double> zeros(static_cast<std::size_t>(m + 1), 0.0);
+            add_energy_of_two(gram_row(i), zeros.data(), i, v.data(), energy);
         }
         for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l / 4][l % 4], 0.0);
     });
