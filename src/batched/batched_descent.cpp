@@ -79,6 +79,7 @@ class BatchedDescent {
             const bool is_first = sweeps == 0;
             const auto before_code = code_.clone();
             const auto before_scale = scale_.clone();
+            const auto before_zero_point = zero_point_.clone();
             sweep(value);
             auto moved = is_first && start.is_float() ? torch::ones_like(active)
                                                       : (code_ != before_code).any(1, true);
@@ -96,6 +97,7 @@ class BatchedDescent {
             if (!is_first) {
                 code_ = torch::where(keep, code_, before_code);
                 scale_ = torch::where(keep, scale_, before_scale);
+                zero_point_ = torch::where(keep, zero_point_, before_zero_point);
                 error = torch::where(keep, error, errors.back());
             }
             errors.push_back(error);
@@ -181,8 +183,9 @@ class BatchedDescent {
     /** δ = cᵀHw / cᵀHc with c = q + z, where `wanted` and the quotient is positive. */
     void update_scales(const torch::Tensor& wanted) {
         const auto multiple = code_ + zero_point_;
+        const auto product = torch::mm(multiple, gram_);
         auto numerator = (multiple * gradient_).sum(1, true);
-        auto denominator = (multiple * torch::mm(multiple, gram_)).sum(1, true);
+        auto denominator = (multiple * product).sum(1, true);
         if (shares_scale()) {
             numerator = numerator.sum().expand_as(scale_);
             denominator = denominator.sum().expand_as(scale_);
@@ -190,7 +193,28 @@ class BatchedDescent {
         // Scales are stored as fp32, so that is what is optimised.
         const auto minimiser = (numerator / denominator).to(torch::kFloat).to(torch::kDouble);
         const auto good = torch::isfinite(minimiser).logical_and(minimiser > 0);
-        scale_ = torch::where(shares_scale() ? good : good.logical_and(wanted), minimiser, scale_);
+        const auto chosen = shares_scale() ? good : good.logical_and(wanted);
+        if (!options_.fit_zero_points || shares_scale()) {
+            scale_ = torch::where(chosen, minimiser, scale_);
+            return;
+        }
+        // δ and z at once, as minimise_scale_and_zero_point of quantization/scale_update.cpp.
+        const auto ones = gram_.sum();
+        const auto product_sum = product.sum(1, true);
+        const auto gradient_sum = gradient_.sum(1, true);
+        const auto determinant = denominator * ones - product_sum * product_sum;
+        const auto scale = ((numerator * ones - gradient_sum * product_sum) / determinant)
+                               .to(torch::kFloat)
+                               .to(torch::kDouble);
+        const auto shift = (gradient_sum * denominator - numerator * product_sum) / determinant;
+        const auto zero_point = (zero_point_ + shift / scale).to(torch::kFloat).to(torch::kDouble);
+        const auto solved = (determinant > 1e-9 * denominator * ones)
+                                .logical_and(torch::isfinite(scale))
+                                .logical_and(scale > 0)
+                                .logical_and(torch::isfinite(zero_point));
+        const auto both = solved.logical_and(wanted);
+        scale_ = torch::where(both, scale, torch::where(chosen, minimiser, scale_));
+        zero_point_ = torch::where(both, zero_point, zero_point_);
     }
 
     torch::Tensor squared_error() const {
@@ -204,9 +228,11 @@ class BatchedDescent {
         while (static_cast<int>(errors.size()) < options_.sweeps) errors.push_back(errors.back());
         const auto code = code_.to(torch::kCPU, torch::kByte).contiguous();
         const auto scale = scale_.to(torch::kCPU, torch::kFloat).contiguous();
+        const auto zero_point = zero_point_.to(torch::kCPU, torch::kFloat).contiguous();
         const auto error = torch::cat(errors, 1).t().to(torch::kCPU).contiguous();
         Grid fitted = grid;
         std::copy_n(scale.data_ptr<float>(), n, fitted.scale.begin());
+        std::copy_n(zero_point.data_ptr<float>(), n, fitted.zero_point.begin());
         Matrix<uint8_t> bit_code(n, m);
         std::copy_n(code.data_ptr<uint8_t>(), n * m, bit_code.data());
         DescentResult finished;

@@ -268,11 +268,15 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                 .meaning = "Whether the zero point is fixed at -2^(bits-1) and the scale follows "
                            "from the largest magnitude, instead of both from the range."},
                quantization(&QuantizationConfig::symmetric), boolean());
-    schema.add({.key = "quantization.zero_point",
-                .meaning = "Values a zero point may have: whole numbers, or also the halves "
-                           "between them, which suit few levels better."},
-               quantization(&QuantizationConfig::zero_point),
-               choice<ZeroPoint>({{"whole", ZeroPoint::whole}, {"half", ZeroPoint::half}}));
+    schema.add(
+        {.key = "quantization.zero_point",
+         .meaning = "Values a zero point may have: whole numbers, as runtimes for integers "
+                    "want them; also the halves between them; or any number (real), which "
+                    "closed-form scale updates then fit together with the scale where each "
+                    "channel has one. The fewer levels, the more that gains."},
+        quantization(&QuantizationConfig::zero_point),
+        choice<ZeroPoint>(
+            {{"whole", ZeroPoint::whole}, {"half", ZeroPoint::half}, {"real", ZeroPoint::real}}));
     schema.add({.key = "quantization.grid",
                 .meaning = "Allowed levels of a channel: from its smallest to its largest weight "
                            "(minmax), or searched from there for the least output error after "

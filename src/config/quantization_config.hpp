@@ -11,7 +11,7 @@ enum class Preset { authors_code, paper };
 enum class Granularity { per_channel, per_layer, per_group };
 enum class Order { cyclic, greedy, greedy_dynamic, shared };
 enum class ScaleUpdate { none, closed_form };
-enum class ZeroPoint { whole, half };
+enum class ZeroPoint { whole, half, real };
 enum class GridChoice { automatic, minmax, searched, look_ahead };
 enum class StartChoice { automatic, weights, rtn, look_ahead };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "quantization/add_row.hpp"
@@ -33,6 +34,12 @@ DescentContext::DescentContext(const GroupProblem& problem_, const DescentOption
         const double diagonal = std::max(problem.gram(i, i) / panels.unit(), 0.0);
         inverse_diagonal.push_back(diagonal > 0 ? 1.0 / diagonal : 0.0);
         still.push_back(almost_half * diagonal);
+    }
+    if (options.fit_zero_points) {
+        for (int64_t i = 0; i < in_features(); ++i) {
+            const double* row = problem.gram.row(i);
+            gram_row_sum.push_back(std::accumulate(row, row + in_features(), 0.0) / panels.unit());
+        }
     }
     if (options.order == Order::cyclic || options.order == Order::shared) {
         common_order = channel_order(options.order, problem, order_norm, 0);

@@ -26,6 +26,7 @@ struct DescentContext {
     /** A coordinate on the grid stays where it is when |r_i| is at most this many of its δ, [m]. */
     std::vector<double> still;
     std::vector<float> order_norm;      ///< key of the greedy order, [m]
+    std::vector<double> gram_row_sum;   ///< H·1, only where zero points are fitted, [m]
     std::vector<int32_t> common_order;  ///< the order of all channels where they share one, [m]
 
     DescentContext(const GroupProblem& problem, const DescentOptions& options);
@@ -41,6 +42,7 @@ struct ScaleGroup {
 
     ScaleGroup(const ChannelLevels& levels, double unit);
     void set_scale(float scale, double unit);
+    void set_zero_point(float zero_point) { levels.set_zero_point(zero_point); }
 };
 
 /**

@@ -7,7 +7,15 @@ namespace comq {
 namespace {
 
 double zero_step(const QuantizationConfig& config) {
-    return config.zero_point == ZeroPoint::half ? 0.5 : 1.0;
+    switch (config.zero_point) {
+        case ZeroPoint::half:
+            return 0.5;
+        case ZeroPoint::real:
+            return 0.0;
+        case ZeroPoint::whole:
+            break;
+    }
+    return 1.0;
 }
 
 }  // namespace
@@ -19,7 +27,8 @@ Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& probl
 }
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config) {
-    return {config.granularity, config.symmetric ? 0.0 : zero_step(config)};
+    if (config.symmetric) return {config.granularity, 0.0};
+    return {config.granularity, config.zero_point == ZeroPoint::whole ? 1.0 : 0.5};
 }
 
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem) {
@@ -41,6 +50,10 @@ Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
             break;
     }
     return unsearched;
+}
+
+bool fits_zero_points(const QuantizationConfig& config) {
+    return config.zero_point == ZeroPoint::real && !config.symmetric;
 }
 
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem,

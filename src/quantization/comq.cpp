@@ -28,6 +28,7 @@ class Comq final : public Method {
         options_.order = config.order;
         options_.sweeps = config.sweeps;
         options_.scale_update = config.scale_update;
+        options_.fit_zero_points = fits_zero_points(config);
         options_.granularity = config.granularity;
         options_.undo_worse_sweeps = config.scale_update == ScaleUpdate::closed_form;
     }

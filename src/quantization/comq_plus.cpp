@@ -56,6 +56,7 @@ class ComqPlus final : public Method {
         options_.order = config.order;
         options_.sweeps = most_sweeps;
         options_.scale_update = ScaleUpdate::closed_form;
+        options_.fit_zero_points = fits_zero_points(config);
         options_.granularity = config.granularity;
         options_.undo_worse_sweeps = true;
     }
@@ -90,6 +91,8 @@ class ComqPlus final : public Method {
             Grid fitted = from;
             fitted.scale.assign(result.weight.scale.data(),
                                 result.weight.scale.data() + fitted.scale.size());
+            fitted.zero_point.assign(result.weight.zero_point.data(),
+                                     result.weight.zero_point.data() + fitted.scale.size());
             consider(candidate_of(problem, fitted, std::move(result.weight.bit_code)));
         };
         const auto begins_from = [&](StartChoice start) {

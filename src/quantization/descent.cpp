@@ -152,7 +152,9 @@ class Descent {
     /** Makes the present state of channel j its result; a sweep that is undone is never kept. */
     void keep(int64_t j, const ChannelState& channel) {
         for (int64_t g = 0; g < grid_.groups; ++g) {
-            final_grid_.scale[j * grid_.groups + g] = channel.groups[g].levels.scale();
+            const ChannelLevels& levels = channel.groups[g].levels;
+            final_grid_.scale[j * grid_.groups + g] = levels.scale();
+            final_grid_.zero_point[j * grid_.groups + g] = static_cast<float>(levels.zero_point());
         }
         for (int64_t i = 0; i < context_.in_features(); ++i) {
             const bool alive = context_.inverse_diagonal[i] > 0;

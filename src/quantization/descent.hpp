@@ -17,6 +17,9 @@ struct DescentOptions {
     int sweeps = 1;  ///< at most; a channel that no longer moves is left alone
     /** closed_form: δ = (q+z)ᵀHw / (q+z)ᵀH(q+z) after each sweep, group by group. */
     ScaleUpdate scale_update = ScaleUpdate::none;
+    /** Closed-form updates choose z together with δ, both real, where a channel has one scale of
+     * its own. */
+    bool fit_zero_points = false;
     /** per_layer: the channels share δ, and its numerator and denominator are summed over them. */
     Granularity granularity = Granularity::per_channel;
     /** From the second sweep on, undo a sweep that raised the error and stop there. */

@@ -19,6 +19,11 @@ ScaleAndZero constant_levels(float value) {
     return {std::fabs(value), value < 0 ? -1.0F : 1.0F};
 }
 
+/** A multiple of `step`, or the value itself where that is 0. */
+double on_step(double value, double step, double (*round)(double)) {
+    return step == 0 ? value : round(value / step) * step;
+}
+
 ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar,
                            const LevelRule& rule) {
     const int top_code = (1 << bits) - 1;
@@ -26,16 +31,15 @@ ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar,
         const float largest = std::max(std::fabs(lowest), std::fabs(highest));
         const auto scaled =
             static_cast<float>(scalar * 2 * static_cast<double>(largest) / top_code);
-        const double middle = 0.5 * top_code;
         return {scaled > 0 ? scaled : 1.0F,
-                static_cast<float>(-std::ceil(middle / rule.zero_step) * rule.zero_step)};
+                static_cast<float>(-on_step(0.5 * top_code, rule.zero_step, std::ceil))};
     }
     const float scale = (highest - lowest) / static_cast<float>(top_code);
     const auto scaled = static_cast<float>(scalar * static_cast<double>(scale));
     // A range that underflows in fp32 leaves no δ to divide by, just as a constant channel does.
     if (!(scaled > 0) || !std::isfinite(lowest / scale)) return constant_levels(lowest);
-    const double zero_steps = static_cast<double>(lowest / scale) / rule.zero_step;
-    return {scaled, static_cast<float>(round_half_even(zero_steps) * rule.zero_step)};
+    const auto zero_point = static_cast<double>(lowest / scale);
+    return {scaled, static_cast<float>(on_step(zero_point, rule.zero_step, round_half_even))};
 }
 
 /** The least and the greatest of `count` values, count > 0; side by side, which is much faster. */

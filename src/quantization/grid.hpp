@@ -23,16 +23,18 @@ inline double round_half_even(double value) {
  */
 class ChannelLevels {
   public:
-    ChannelLevels(float scale, float zero_point, int top_code)
-        : whole_zero_(std::floor(static_cast<double>(zero_point))),
-          zero_fraction_(static_cast<double>(zero_point) - whole_zero_),
-          top_code_(top_code) {
+    ChannelLevels(float scale, float zero_point, int top_code) : top_code_(top_code) {
         set_scale(scale);
+        set_zero_point(zero_point);
     }
 
     void set_scale(float scale) {
         scale_ = scale;
         inverse_scale_ = 1.0 / static_cast<double>(scale);
+    }
+    void set_zero_point(float zero_point) {
+        whole_zero_ = std::floor(static_cast<double>(zero_point));
+        zero_fraction_ = static_cast<double>(zero_point) - whole_zero_;
     }
     float scale() const { return scale_; }
     double inverse_scale() const { return inverse_scale_; }
@@ -50,8 +52,8 @@ class ChannelLevels {
   private:
     float scale_ = 1;
     double inverse_scale_ = 1;
-    double whole_zero_;
-    double zero_fraction_;
+    double whole_zero_ = 0;
+    double zero_fraction_ = 0;
     double top_code_;
 };
 
@@ -82,7 +84,8 @@ struct LevelRule {
     /** δ = 2·max|w|/(2^b − 1) with z = −2^(b−1), as in GPTQ's code, instead of both by the range.
      */
     bool symmetric = false;
-    /** z is a multiple of it: 1, or ½. Then symmetric levels are ±δ/2, ±3δ/2, …, as Beacon's. */
+    /** z is a multiple of it: 1, or ½; 0: any number. But for 1, symmetric levels are ±δ/2, ±3δ/2,
+     *  …, as Beacon's. */
     double zero_step = 1;
 };
 

@@ -32,6 +32,48 @@ void minimise_group(const DescentContext& context, ChannelState& channel, int64_
     add_row(product.data(), before - group.ratio, m, channel.residual.data());
 }
 
+/**
+ * Minimises over δ and z at once: of the values ρ'c + γ', c = q + z, with ρ' and γ' from the two
+ * normal equations, z' = z + γ'/ρ'. Returns false, and changes nothing, where they have no solution
+ * with δ > 0.
+ */
+bool minimise_scale_and_zero_point(const DescentContext& context, ChannelState& channel) {
+    const int64_t m = context.in_features();
+    ScaleGroup& group = channel.groups.front();
+    double cc = 0;  // cᵀHc, and so on
+    double c1 = 0;
+    double cw = 0;
+    double ones = 0;
+    double w1 = 0;
+    std::vector<double> product(static_cast<std::size_t>(m));  // Hc = (Hw − r)/ρ
+    for (int64_t i = 0; i < m; ++i) {
+        const double multiple = group.levels.multiple(channel.code[i]);
+        const double gradient = channel.weight_gradient[i];
+        product[i] = (gradient - channel.residual[i]) * group.inverse_ratio;
+        cc += multiple * product[i];
+        cw += multiple * gradient;
+        c1 += product[i];
+        w1 += gradient;
+        ones += context.gram_row_sum[i];
+    }
+    const double determinant = cc * ones - c1 * c1;
+    if (!(determinant > 1e-9 * cc * ones)) return false;
+    const double ratio = (cw * ones - w1 * c1) / determinant;
+    const double shift = (w1 * cc - cw * c1) / determinant;
+    const auto scale = static_cast<float>(ratio * channel.unit);
+    const double before = group.levels.zero_point();
+    const auto zero_point = static_cast<float>(before + shift / ratio);
+    if (!(scale > 0) || !std::isfinite(scale) || !std::isfinite(zero_point)) return false;
+    group.set_scale(scale, channel.unit);
+    group.set_zero_point(zero_point);
+    const double rounded_shift = group.ratio * (group.levels.zero_point() - before);
+    for (int64_t i = 0; i < m; ++i) {
+        channel.residual[i] = channel.weight_gradient[i] - group.ratio * product[i] -
+                              rounded_shift * context.gram_row_sum[i];
+    }
+    return true;
+}
+
 }  // namespace
 
 ScaleSums scale_sums(const ChannelState& channel) {
@@ -65,6 +107,9 @@ void rescale(ChannelState& channel, float scale) {
 
 void minimise_scales(const DescentContext& context, ChannelState& channel) {
     if (channel.groups.size() == 1) {
+        if (context.options.fit_zero_points && minimise_scale_and_zero_point(context, channel)) {
+            return;
+        }
         rescale(channel,
                 minimising_scale(channel.groups.front().levels.scale(), scale_sums(channel)));
         return;

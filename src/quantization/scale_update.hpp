@@ -22,8 +22,8 @@ float minimising_scale(float scale, const ScaleSums& sums);
 void rescale(ChannelState& channel, float scale);
 
 /**
- * Minimises the error over the channel's scales in closed form: over its one scale, or over one
- * group after the other.
+ * Minimises the error over the channel's scales in closed form: over its one scale, where the
+ * options say so together with its zero point, or over one group after the other.
  */
 void minimise_scales(const DescentContext& context, ChannelState& channel);
 

@@ -34,6 +34,7 @@ TEST_CASE("all channels at once get the codes that descent channel by channel gi
     options.granularity = GENERATE(Granularity::per_channel, Granularity::per_layer);
     options.scale_update = GENERATE(ScaleUpdate::none, ScaleUpdate::closed_form);
     options.undo_worse_sweeps = options.scale_update == ScaleUpdate::closed_form;
+    options.fit_zero_points = GENERATE(false, true);
     const bool from_codes = GENERATE(false, true);
 
     const auto problem = layer.problem(bits);

@@ -107,6 +107,29 @@ TEST_CASE("comq_plus leaves less error than the other methods on their own grids
     }
 }
 
+TEST_CASE("real zero points pay, the more the fewer levels there are") {
+    const ExplicitLayer layer = random_layer(209, 300, 64, 32);
+    double gain_before = 0;
+    for (const int bits : {4, 3, 2}) {
+        const GroupProblem problem = layer.problem(bits);
+        QuantizationConfig config = plus();
+        const auto error_of = [&] {
+            const auto weight = make_method(config)->solve(problem).weight;
+            return measure_error(problem.gram, problem.weight, weight).error;
+        };
+        const double whole = error_of();
+        config.zero_point = ZeroPoint::real;
+        const double gain = whole / error_of();
+        CAPTURE(bits);
+        CHECK(gain > std::max(1.0, gain_before));
+        gain_before = gain;
+        config.symmetric = true;
+        const auto weight = make_method(config)->solve(problem).weight;
+        for (int64_t j = 0; j < 32; ++j)
+            CHECK(weight.zero_point(j, 0) == 0.5F - (1 << bits) * 0.5F);
+    }
+}
+
 TEST_CASE("comq_plus against all codes of six inputs") {
     constexpr int64_t m = 6;
     int global_optima = 0;

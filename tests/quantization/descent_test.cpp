@@ -33,8 +33,10 @@ TEST_CASE("descent is monotone from the second sweep on") {
     const auto granularity = GENERATE(Granularity::per_channel, Granularity::per_layer);
     const auto update = GENERATE(ScaleUpdate::none, ScaleUpdate::closed_form);
     const auto order = GENERATE(Order::greedy, Order::greedy_dynamic, Order::shared);
+    const bool fit_zero_points = GENERATE(false, true);
     for (const int bits : {2, 3, 4}) {
         DescentOptions options = fixed_scale(order, 8);
+        options.fit_zero_points = fit_zero_points;
         options.granularity = granularity;
         options.scale_update = update;
         options.undo_worse_sweeps = update == ScaleUpdate::closed_form;
@@ -67,6 +69,40 @@ TEST_CASE("descent reports the error of the weights it returns") {
     const std::vector<double> expected = explicit_squared_error(layer, dequantize(result.weight));
     for (int64_t j = 0; j < 20; ++j) {
         CHECK(result.squared_error(2, j) == Approx(expected[j]).epsilon(1e-4));
+    }
+}
+
+TEST_CASE("of all scales and zero points a closed-form update finds the best for the codes") {
+    const ExplicitLayer layer = random_layer(24, 150, 40, 12);
+    DescentOptions options = fixed_scale(Order::greedy, 20);
+    options.scale_update = ScaleUpdate::closed_form;
+    options.fit_zero_points = true;
+    options.undo_worse_sweeps = true;
+    for (const int bits : {2, 4}) {
+        const Grid grid =
+            minmax_grid_per_channel(layer.weight.view(), bits, 1.0, LevelRule{false, 0});
+        const DescentResult result = descend(layer.problem(bits), grid, float_start(), options);
+        const std::vector<double> error = explicit_squared_error(layer, dequantize(result.weight));
+        for (int64_t j = 0; j < 12; ++j) {
+            CHECK(result.squared_error(19, j) == Approx(error[j]).epsilon(1e-4));
+        }
+        for (const float factor : {0.98F, 1.0F, 1.02F}) {
+            for (const float shift : {-0.03F, 0.0F, 0.03F}) {
+                QuantizedWeight other = result.weight;
+                for (int64_t j = 0; j < 12; ++j) {
+                    other.scale(j, 0) *= factor;
+                    other.zero_point(j, 0) += shift;
+                }
+                const auto other_error = explicit_squared_error(layer, dequantize(other));
+                for (int64_t j = 0; j < 12; ++j) CHECK(other_error[j] >= error[j] * (1 - 1e-6));
+            }
+        }
+        bool between_whole_numbers = false;
+        for (int64_t j = 0; j < 12; ++j) {
+            const float zero_point = result.weight.zero_point(j, 0);
+            between_whole_numbers |= zero_point != std::round(zero_point);
+        }
+        CHECK(between_whole_numbers);
     }
 }
 

@@ -80,6 +80,9 @@ TEST_CASE("zero points between whole numbers") {
     // min/δ = −1.6.
     CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0).zero_point.front() == -2.0F);
     CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {false, 0.5}).zero_point.front() == -1.5F);
+    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {false, 0.0}).zero_point.front() ==
+          Approx(-1.6F));
+    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {true, 0.0}).zero_point.front() == -1.5F);
 }
 
 TEST_CASE("constant channels keep a scale to divide by") {

@@ -127,14 +127,13 @@ TEST_CASE("the strength is the best of the offered ones on held-out rows") {
                                 dequantize(solution.weight).view());
     };
     const auto solve = [&](std::optional<double> strength) {
-        return solve_propagated(
-            *method, "layer", both.weight.view(), both.statistics, 3, strength,
-            [&](const Solution& solution) {
-                const double error = heldout_propagated_error(both.statistics, both.weight.view(),
-                                                              solution.weight);
-                CHECK(error == held_out_error(solution));
-                return error;
-            });
+        return solve_propagated(*method, "layer", both.weight.view(), both.statistics, 3, strength,
+                                [&](const Solution& solution) {
+                                    const double error = heldout_propagated_error(
+                                        both.statistics, both.weight.view(), solution.weight);
+                                    CHECK(error == held_out_error(solution));
+                                    return error;
+                                });
     };
     const auto chosen = solve(std::nullopt);
     CHECK(std::ranges::count(propagation_strengths, chosen.strength) == 1);
@@ -183,8 +182,7 @@ TEST_CASE("GPFQ on quantized inputs follows the sums of the inputs visited so fa
             double product = 0.0;
             double norm = 0.0;
             for (int64_t t = 0; t < rows; ++t) {
-                const double x =
-                    both.seen(t, i) + strength * (both.exact(t, i) - both.seen(t, i));
+                const double x = both.seen(t, i) + strength * (both.exact(t, i) - both.seen(t, i));
                 u[t] += x * static_cast<double>(both.weight(j, i));
                 product += both.seen(t, i) * u[t];
                 norm += both.seen(t, i) * both.seen(t, i);
