@@ -55,7 +55,8 @@ class Run:
         """The name of a line: the method, with its preset where it has one."""
         name = self.config["quantization.method"]
         if name != "comq":
-            return {"rtn": "round to nearest"}.get(name, name.upper())
+            own = {"rtn": "round to nearest", "comq_plus": "comq_plus", "beacon": "Beacon"}
+            return own.get(name, name.upper())
         return f"COMQ ({self.config['quantization.preset']})"
 
     def mean_error(self):

@@ -24,7 +24,9 @@ class LayerStage {
 
     /**
      * On return the journal of every rank has all layers of `plan`; the network is as before.
-     * Throws Interrupted when `stop` is set; what is stored then stays.
+     * Throws Interrupted when `stop` is set, once every finished layer is stored. Layers are
+     * written on a thread of their own: a kill loses, besides those being solved, up to four that
+     * wait for the disk.
      */
     void run(const LayerPlan& plan, RunJournal& journal, BadImages& bad, StageTimes& times,
              const std::atomic<bool>& stop);
