@@ -40,6 +40,7 @@ DescentContext::DescentContext(const GroupProblem& problem_, const DescentOption
             const double* row = problem.gram.row(i);
             gram_row_sum.push_back(std::accumulate(row, row + in_features(), 0.0) / panels.unit());
         }
+        gram_sum = std::accumulate(gram_row_sum.begin(), gram_row_sum.end(), 0.0);
     }
     if (options.order == Order::cyclic || options.order == Order::shared) {
         common_order = channel_order(options.order, problem, order_norm, 0);

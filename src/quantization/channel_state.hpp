@@ -27,6 +27,7 @@ struct DescentContext {
     std::vector<double> still;
     std::vector<float> order_norm;      ///< key of the greedy order, [m]
     std::vector<double> gram_row_sum;   ///< H·1, only where zero points are fitted, [m]
+    double gram_sum = 0;                ///< 1ᵀH1, the sum of gram_row_sum
     std::vector<int32_t> common_order;  ///< the order of all channels where they share one, [m]
 
     DescentContext(const GroupProblem& problem, const DescentOptions& options);
@@ -42,7 +43,6 @@ struct ScaleGroup {
 
     ScaleGroup(const ChannelLevels& levels, double unit);
     void set_scale(float scale, double unit);
-    void set_zero_point(float zero_point) { levels.set_zero_point(zero_point); }
 };
 
 /**

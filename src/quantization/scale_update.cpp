@@ -43,7 +43,6 @@ bool minimise_scale_and_zero_point(const DescentContext& context, ChannelState& 
     double cc = 0;  // cᵀHc, and so on
     double c1 = 0;
     double cw = 0;
-    double ones = 0;
     double w1 = 0;
     std::vector<double> product(static_cast<std::size_t>(m));  // Hc = (Hw − r)/ρ
     for (int64_t i = 0; i < m; ++i) {
@@ -54,8 +53,8 @@ bool minimise_scale_and_zero_point(const DescentContext& context, ChannelState& 
         cw += multiple * gradient;
         c1 += product[i];
         w1 += gradient;
-        ones += context.gram_row_sum[i];
     }
+    const double ones = context.gram_sum;
     const double determinant = cc * ones - c1 * c1;
     if (!(determinant > 1e-9 * cc * ones)) return false;
     const double ratio = (cw * ones - w1 * c1) / determinant;
@@ -65,7 +64,7 @@ bool minimise_scale_and_zero_point(const DescentContext& context, ChannelState& 
     const auto zero_point = static_cast<float>(before + shift / ratio);
     if (!(scale > 0) || !std::isfinite(scale) || !std::isfinite(zero_point)) return false;
     group.set_scale(scale, channel.unit);
-    group.set_zero_point(zero_point);
+    group.levels.set_zero_point(zero_point);
     const double rounded_shift = group.ratio * (group.levels.zero_point() - before);
     for (int64_t i = 0; i < m; ++i) {
         channel.residual[i] = channel.weight_gradient[i] - group.ratio * product[i] -
