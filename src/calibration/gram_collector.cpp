@@ -4,8 +4,7 @@
 #include <cassert>
 
 #include "calibration/conv_gram.hpp"
-#include "calibration/depthwise_gram.hpp"
-#include "models/padding.hpp"
+#include "calibration/convolution_gram.hpp"
 
 namespace comq {
 
@@ -13,62 +12,6 @@ namespace {
 
 // Off the CPU, patches of a convolution are built at most this many floats at a time.
 constexpr int64_t patch_floats = 16 << 20;
-
-// With fewer channels a group, products of shifted maps are too small to be fast.
-constexpr int64_t least_shifted_channels = 16;
-
-ConvAxis axis_of(const Conv2dOptions& options, int64_t size) {
-    const Padding padding = padding_of(options, size);
-    const int64_t extent = options.dilation * (options.kernel - 1) + 1;
-    ConvAxis axis;
-    axis.size = size;
-    axis.kernel = options.kernel;
-    axis.stride = options.stride;
-    axis.dilation = options.dilation;
-    axis.padding = padding.before;
-    axis.outputs = (size + padding.before + padding.after - extent) / options.stride + 1;
-    return axis;
-}
-
-ConvGeometry geometry_of(const Conv2dImpl& layer, const torch::Tensor& input) {
-    return {input.size(1), layer.groups(), axis_of(layer.options(), input.size(2)),
-            axis_of(layer.options(), input.size(3))};
-}
-
-/** Whether each output reads the input at its own place, and nothing else. */
-bool is_pointwise(const Conv2dOptions& options) {
-    return options.kernel == 1 && options.stride == 1 && options.groups == 1 &&
-           (options.padding == 0 || options.same_padding);
-}
-
-/** The maps themselves are the transposed rows of a pointwise convolution. */
-void add_pointwise(const torch::Tensor& maps, GramAccumulator& sums) {
-    const auto images = maps.flatten(2);  // [B, m, N]
-    const int64_t pixels = images.size(2);
-    const int64_t images_at_once = std::max<int64_t>(rows_per_product / pixels, 1);
-    for (int64_t first = 0; first < images.size(0); first += images_at_once) {
-        const int64_t count = std::min(images_at_once, images.size(0) - first);
-        if (count > 1) {
-            const auto side_by_side = images.narrow(0, first, count).permute({1, 0, 2});
-            add_product(side_by_side.reshape({1, images.size(1), -1}), sums);
-            continue;
-        }
-        for (int64_t start = 0; start < pixels; start += rows_per_product) {
-            const int64_t width = std::min(rows_per_product, pixels - start);
-            add_product(images.narrow(0, first, 1).narrow(2, start, width), sums);
-        }
-    }
-}
-
-std::vector<OutputRun> every_output(const ConvGeometry& geometry, int64_t batch) {
-    std::vector<OutputRun> runs;
-    for (int64_t image = 0; image < batch; ++image) {
-        for (int64_t y = 0; y < geometry.y.outputs; ++y) {
-            runs.push_back({image, y, 0, geometry.x.outputs});
-        }
-    }
-    return runs;
-}
 
 std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSample& sample,
                                        const std::string& layer,
@@ -81,20 +24,6 @@ std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSa
         }
     }
     return runs;
-}
-
-/** A triangle whose coordinates are [positions, channels] in the order [channels, positions]. */
-PackedTriangle channels_outermost(const PackedTriangle& triangle, int64_t positions) {
-    const int64_t channels = triangle.order() / positions;
-    const auto source = [&](int64_t i) { return i % positions * channels + i / positions; };
-    PackedTriangle ordered(triangle.order());
-    for (int64_t i = 0; i < triangle.order(); ++i) {
-        for (int64_t j = 0; j <= i; ++j) {
-            const auto [low, high] = std::minmax({source(i), source(j)});
-            ordered.row(i)[j] = triangle.row(high)[low];
-        }
-    }
-    return ordered;
 }
 
 }  // namespace
@@ -144,25 +73,15 @@ void GramCollector::add(const QuantizableLayer& layer, const torch::Tensor& inpu
 void GramCollector::add_convolution(const Conv2dImpl& layer, const torch::Tensor& input,
                                     const std::vector<std::string>& images, LayerSums& sums) const {
     const ConvGeometry geometry = geometry_of(layer, input);
-    const Maps maps{input.data_ptr<float>(), input.size(0)};
     if (sample_ && !sample_->takes_all(geometry.outputs())) {
         const auto runs =
             sampled_outputs(geometry, *sample_, layer.QuantizableLayer::name(), images);
         sums.rows += static_cast<int64_t>(runs.size());
-        add_gathered_patches(geometry, maps, runs, sums.gram);
+        add_gathered_patches(geometry, {input.data_ptr<float>(), input.size(0)}, runs, sums.gram);
         return;
     }
-    sums.rows += maps.batch * geometry.outputs();
-    if (is_pointwise(layer.options())) {
-        add_pointwise(input, sums.gram);
-    } else if (geometry.channels_per_group() == 1) {
-        add_depthwise(geometry, maps, sums.gram);
-    } else if (geometry.positions() > 1 &&
-               geometry.channels_per_group() >= least_shifted_channels) {
-        add_shifted_products(geometry, maps, sums.gram);
-    } else {
-        add_gathered_patches(geometry, maps, every_output(geometry, maps.batch), sums.gram);
-    }
+    sums.rows += input.size(0) * geometry.outputs();
+    add_all_patches(geometry, input, sums.gram);
 }
 
 torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch::Tensor& rows,

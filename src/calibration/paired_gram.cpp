@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "calibration/conv_gram.hpp"
+#include "calibration/convolution_gram.hpp"
 #include "calibration/gram_collector.hpp"
 
 namespace comq {
@@ -21,10 +22,21 @@ PackedTriangle full_precision_part(const PackedTriangle& paired) {
     return own;
 }
 
+/** [B, 2C, H, W], of which group g has the channels of group g of either, x̃ before x. */
+torch::Tensor by_groups(const torch::Tensor& quantized, const torch::Tensor& full_precision,
+                        int64_t groups) {
+    return torch::cat(
+               {quantized.unflatten(1, {groups, -1}), full_precision.unflatten(1, {groups, -1})}, 2)
+        .flatten(1, 2)
+        .contiguous();
+}
+
 }  // namespace
 
 PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, bool weighted)
     : layer_(layer), gram_(2 * layer.in_features(), layer.groups()) {
+    const auto* convolution = dynamic_cast<const Conv2dImpl*>(&layer);
+    if (!weighted && layer.weight().is_cpu()) unweighted_convolution_ = convolution;
     if (weighted) equal_rows_.emplace(layer.in_features(), layer.groups());
 }
 
@@ -33,6 +45,14 @@ void PairedGramCollector::add(const torch::Tensor& quantized_input,
                               const torch::Tensor& row_weight) {
     assert(row_weight.defined() == equal_rows_.has_value());
     const int64_t images = quantized_input.size(0);
+    if (unweighted_convolution_ != nullptr) {
+        // The rows [x̃ x] are the patches of a convolution over twice as many channels.
+        const auto maps = by_groups(quantized_input, full_precision_input, layer_.groups());
+        const auto geometry = geometry_of(*unweighted_convolution_, maps);
+        add_all_patches(geometry, maps, gram_);
+        rows_ += images * geometry.outputs();
+        return;
+    }
     // The patches of a convolution on a large map are worth many times the map.
     const bool convolution = layer_.kind() == LayerKind::convolution;
     const int64_t floats_per_image =
@@ -64,6 +84,10 @@ void PairedGramCollector::take(const std::string& paired_name, const std::string
     statistics.groups = layer_.groups();
     statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
     auto& paired = statistics.grams[paired_name] = gram_.take();
+    if (unweighted_convolution_ != nullptr) {
+        const auto kernel = unweighted_convolution_->options().kernel;
+        for (auto& gram : paired) gram = channels_outermost(gram, kernel * kernel);
+    }
     auto& plain = statistics.grams[plain_name];
     if (equal_rows_) {
         plain = equal_rows_->take();

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "calibration/conv_geometry.hpp"
+#include "calibration/gram_accumulator.hpp"
+#include "calibration/statistics.hpp"
+#include "models/layers.hpp"
+
+namespace comq {
+
+/** How `layer` cuts maps `[B, C, H, W]`. */
+ConvGeometry geometry_of(const Conv2dImpl& layer, const torch::Tensor& maps);
+
+/**
+ * Adds the Gram of all patches that `geometry` cuts from contiguous fp32 maps on the CPU, in the
+ * way of conv_gram.hpp or depthwise_gram.hpp that suits it best. Coordinates have the positions of
+ * the kernel outermost, as there.
+ */
+void add_all_patches(const ConvGeometry& geometry, const torch::Tensor& maps,
+                     GramAccumulator& sums);
+
+/** Coordinates [positions, channels] in the order [channels, positions] that weights have. */
+PackedTriangle channels_outermost(const PackedTriangle& triangle, int64_t positions);
+
+}  // namespace comq
