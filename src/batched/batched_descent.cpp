@@ -81,10 +81,17 @@ class BatchedDescent {
             const auto before_scale = scale_.clone();
             const auto before_zero_point = zero_point_.clone();
             sweep(value);
-            auto moved = is_first && start.is_float() ? torch::ones_like(active)
-                                                      : (code_ != before_code).any(1, true);
+            const auto alive = inverse_diagonal_ > 0;
+            auto moved = is_first && start.is_float()
+                             ? torch::ones_like(active)
+                             : (code_ != before_code).logical_and(alive).any(1, true);
             if (options_.scale_update == ScaleUpdate::closed_form) {
                 update_scales(is_first ? torch::ones_like(moved) : moved);
+            }
+            // Codes that fit the scale they began with may not fit its minimiser.
+            if (is_first) {
+                moved = moved.logical_or(scale_ != before_scale)
+                            .logical_or(zero_point_ != before_zero_point);
             }
             auto error = squared_error();
             auto keep = active;
@@ -226,7 +233,10 @@ class BatchedDescent {
         const int64_t n = weight_.size(0);
         const int64_t m = weight_.size(1);
         while (static_cast<int>(errors.size()) < options_.sweeps) errors.push_back(errors.back());
-        const auto code = code_.to(torch::kCPU, torch::kByte).contiguous();
+        // What a dead input is rounded to is decided by the last scale.
+        const auto code = torch::where(inverse_diagonal_ > 0, code_, nearest_code(weight_))
+                              .to(torch::kCPU, torch::kByte)
+                              .contiguous();
         const auto scale = scale_.to(torch::kCPU, torch::kFloat).contiguous();
         const auto zero_point = zero_point_.to(torch::kCPU, torch::kFloat).contiguous();
         const auto error = torch::cat(errors, 1).t().to(torch::kCPU).contiguous();

@@ -66,7 +66,7 @@ class Descent {
                 continue;
             }
             sweeps = k + 1;
-            done = sweep_layer(k, batches) == 0;
+            done = sweep_layer(k, batches);
             double new_error = 0;
             for (int64_t j = 0; j < channels_; ++j) new_error += squared_error_(k, j);
             if (context_.options.undo_worse_sweeps && k > 0 && new_error > error) {
@@ -99,11 +99,13 @@ class Descent {
                 moves = sweep_pairs(context_, channel);
                 ++pair_sweeps;
             }
+            bool rescaled = false;
             if (options.scale_update == ScaleUpdate::closed_form && (moves > 0 || is_first)) {
-                minimise_scales(context_, channel);
+                rescaled = minimise_scales(context_, channel);
             }
             const double new_error = squared_error(context_, channel);
-            done = moves == 0;
+            // Codes that fit the scale they began with may not fit its minimiser.
+            done = moves == 0 && !rescaled;
             if (options.undo_worse_sweeps && !is_first && new_error > error) {
                 done = true;
             } else {
@@ -116,8 +118,8 @@ class Descent {
         return sweeps;
     }
 
-    /** Sweep k of all channels and the update of their scale; returns the number of moves. */
-    int64_t sweep_layer(int k, std::vector<std::vector<ChannelState>>& batches) {
+    /** Sweep k of all channels and the update of their scale; returns whether nothing moved. */
+    bool sweep_layer(int k, std::vector<std::vector<ChannelState>>& batches) {
         std::vector<int64_t> moves(batches.size());
         std::vector<ScaleSums> sums(static_cast<std::size_t>(channels_));
         const bool settles = k == 0 && start_.is_float();
@@ -135,8 +137,8 @@ class Descent {
             total.numerator += part.numerator;
             total.denominator += part.denominator;
         }
-        const float scale =
-            minimising_scale(batches.front().front().groups.front().levels.scale(), total);
+        const float before = batches.front().front().groups.front().levels.scale();
+        const float scale = minimising_scale(before, total);
         batches_.run([&](int64_t batch) {
             for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
                 ChannelState& channel = batches[batch][c];
@@ -144,9 +146,8 @@ class Descent {
                 squared_error_(k, batches_.first(batch) + c) = squared_error(context_, channel);
             }
         });
-        int64_t all_moves = 0;
-        for (const int64_t count : moves) all_moves += count;
-        return all_moves;
+        const bool moved = std::ranges::any_of(moves, [](int64_t count) { return count > 0; });
+        return !moved && (k > 0 || scale == before);
     }
 
     /** Makes the present state of channel j its result; a sweep that is undone is never kept. */

@@ -104,16 +104,20 @@ void rescale(ChannelState& channel, float scale) {
     }
 }
 
-void minimise_scales(const DescentContext& context, ChannelState& channel) {
-    if (channel.groups.size() == 1) {
-        if (context.options.fit_zero_points && minimise_scale_and_zero_point(context, channel)) {
-            return;
+bool minimise_scales(const DescentContext& context, ChannelState& channel) {
+    bool moved = false;
+    for (int64_t g = 0; g < std::ssize(channel.groups); ++g) {
+        const ChannelLevels before = channel.groups[static_cast<std::size_t>(g)].levels;
+        if (channel.groups.size() > 1) {
+            minimise_group(context, channel, g);
+        } else if (!context.options.fit_zero_points ||
+                   !minimise_scale_and_zero_point(context, channel)) {
+            rescale(channel, minimising_scale(before.scale(), scale_sums(channel)));
         }
-        rescale(channel,
-                minimising_scale(channel.groups.front().levels.scale(), scale_sums(channel)));
-        return;
+        const ChannelLevels& after = channel.groups[static_cast<std::size_t>(g)].levels;
+        moved |= after.scale() != before.scale() || after.zero_point() != before.zero_point();
     }
-    for (int64_t g = 0; g < std::ssize(channel.groups); ++g) minimise_group(context, channel, g);
+    return moved;
 }
 
 }  // namespace comq

@@ -23,8 +23,9 @@ void rescale(ChannelState& channel, float scale);
 
 /**
  * Minimises the error over the channel's scales in closed form: over its one scale, where the
- * options say so together with its zero point, or over one group after the other.
+ * options say so together with its zero point, or over one group after the other. Returns whether
+ * any level moved.
  */
-void minimise_scales(const DescentContext& context, ChannelState& channel);
+bool minimise_scales(const DescentContext& context, ChannelState& channel);
 
 }  // namespace comq

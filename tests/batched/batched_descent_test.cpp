@@ -91,6 +91,27 @@ TEST_CASE("dead inputs get the level nearest to their weight on every device") {
     }
 }
 
+TEST_CASE("dead inputs are rounded with the last scale, as on the CPU") {
+    const auto dead_one = [] {
+        test::ExplicitLayer layer{Matrix<double>(), Matrix<double>(4, 4), Matrix<float>(1, 4)};
+        for (int64_t i = 0; i < 3; ++i) layer.gram(i, i) = 1.0;
+        const float weights[] = {0.1F, 0.0F, -0.5F, -1.0F};
+        std::copy_n(weights, 4, layer.weight.data());
+        return layer;
+    }();
+    const auto problem = dead_one.problem(2);
+    const Grid grid = minmax_grid(Granularity::per_channel, problem.weight, 2, 1.0);
+    DescentOptions options;
+    options.sweeps = 5;
+    options.scale_update = ScaleUpdate::closed_form;
+    const Start start = rtn_start(problem.weight, grid);
+    const auto expected = descend(problem, grid, start, options);
+    const auto found = batched_descend(problem, grid, start, options, torch::kCPU);
+    CHECK(expected.weight.scale(0, 0) > grid.scale[0]);
+    CHECK(found.weight.scale(0, 0) == expected.weight.scale(0, 0));
+    CHECK(share_of_equal_codes(found.weight, expected.weight) == 1.0);
+}
+
 TEST_CASE("a CUDA device gives the codes that the CPU gives") {
     if (!torch::cuda::is_available()) {
         WARN("no CUDA device here: the same operations are tested on the CPU only");

@@ -32,14 +32,16 @@ TEST_CASE("descent is monotone from the second sweep on") {
     const ExplicitLayer layer = random_layer(21, 150, 40, 20);
     const auto granularity = GENERATE(Granularity::per_channel, Granularity::per_layer);
     const auto update = GENERATE(ScaleUpdate::none, ScaleUpdate::closed_form);
-    const auto order = GENERATE(Order::greedy, Order::greedy_dynamic, Order::shared);
+    const auto order = GENERATE(Order::cyclic, Order::greedy, Order::greedy_dynamic, Order::shared);
     const bool fit_zero_points = GENERATE(false, true);
+    // Whether worse sweeps are undone makes no difference: there are none.
+    const bool undo = GENERATE(false, true);
     for (const int bits : {2, 3, 4}) {
         DescentOptions options = fixed_scale(order, 8);
         options.fit_zero_points = fit_zero_points;
         options.granularity = granularity;
         options.scale_update = update;
-        options.undo_worse_sweeps = update == ScaleUpdate::closed_form;
+        options.undo_worse_sweeps = undo;
         const Grid grid = minmax_grid(granularity, layer.weight.view(), bits, 1.0);
         const DescentResult result = descend(layer.problem(bits), grid, float_start(), options);
         for (int k = 1; k < 8; ++k) {
