@@ -35,6 +35,8 @@ class Comq final : public Method {
 
     std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
 
+    double cost_in_sweeps() const override { return config_.sweeps; }
+
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
         const Grid grid = starting_grid(problem);

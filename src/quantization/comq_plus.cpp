@@ -23,9 +23,7 @@ struct Candidate {
 
 Candidate candidate_of(const GroupProblem& problem, const Grid& grid, Matrix<uint8_t> bit_code) {
     QuantizedWeight weight = on_grid(std::move(bit_code), grid);
-    const LayerError error = measure_error(problem.gram, problem.weight, weight);
-    std::vector<double> squared = error.channel_error;
-    for (double& value : squared) value *= value;
+    std::vector<double> squared = squared_channel_errors(problem.gram, problem.weight, weight);
     return {grid, std::move(weight.bit_code), std::move(squared)};
 }
 
@@ -45,8 +43,8 @@ double total(const Candidate& candidate) {
  * Our own method. The grid is searched on the error that GPTQ's look-ahead leaves with it; descent
  * with closed-form scales runs from look-ahead and from the float weights (COMQ's start) until
  * nothing moves; the best of these and of rounding to nearest on both grids goes through a last
- * descent, which at 3 bits or fewer also moves pairs. No step raises the error, so the result is
- * never worse than the best start.
+ * descent, which at 3 bits or fewer also moves pairs. Every start is itself a candidate, so the
+ * result is never worse than the best of them, whatever descent does.
  */
 class ComqPlus final : public Method {
   public:
@@ -62,6 +60,9 @@ class ComqPlus final : public Method {
     }
 
     std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
+
+    /** Measured: 15 to 16 times COMQ with four sweeps. */
+    double cost_in_sweeps() const override { return 64.0; }
 
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
@@ -101,22 +102,26 @@ class ComqPlus final : public Method {
         if (begins_from(StartChoice::rtn)) {
             consider(candidate_of(problem, grid, rtn_start(problem.weight, grid).bit_code));
         }
+        std::vector<std::pair<Grid, Start>> starts;
         if (begins_from(StartChoice::look_ahead)) {
             // The best scale after descent is near the best one before it, but not the same.
             for (const float factor : {1.0F, 0.94F, 1.06F}) {
                 Grid scaled = grid;
                 for (float& scale : scaled.scale) scale *= factor;
-                descend_from(scaled, look_ahead.run(scaled).start, options_);
+                Start start = look_ahead.run(scaled).start;
+                consider(candidate_of(problem, scaled, start.bit_code));
+                starts.emplace_back(std::move(scaled), std::move(start));
             }
         }
-        if (begins_from(StartChoice::weights)) descend_from(grid, float_start(), options_);
+        [[maybe_unused]] const double best_start = total(best);
+        if (begins_from(StartChoice::weights)) starts.emplace_back(grid, float_start());
+        for (const auto& [from, start] : starts) descend_from(from, start, options_);
 
-        [[maybe_unused]] const double before = total(best);
         DescentOptions last = options_;
         if (problem.bits <= most_bits_with_pairs) last.pair_sweeps = pair_sweeps;
         const Grid best_grid = best.grid;
         descend_from(best_grid, Start{best.bit_code}, last);
-        assert(total(best) <= before);
+        assert(total(candidate_of(problem, best.grid, best.bit_code)) <= best_start * (1 + 1e-9));
         return {on_grid(std::move(best.bit_code), best.grid), sweeps};
     }
 

@@ -31,8 +31,8 @@ ScaleAndZero minmax_levels(float lowest, float highest, int bits, double scalar,
         const float largest = std::max(std::fabs(lowest), std::fabs(highest));
         const auto scaled =
             static_cast<float>(scalar * 2 * static_cast<double>(largest) / top_code);
-        return {scaled > 0 ? scaled : 1.0F,
-                static_cast<float>(-on_step(0.5 * top_code, rule.zero_step, std::ceil))};
+        if (!(scaled > 0)) return constant_levels(0);
+        return {scaled, static_cast<float>(-on_step(0.5 * top_code, rule.zero_step, std::ceil))};
     }
     const float scale = (highest - lowest) / static_cast<float>(top_code);
     const auto scaled = static_cast<float>(scalar * static_cast<double>(scale));

@@ -92,7 +92,7 @@ struct LevelRule {
 /**
  * The grid of the authors' code for each channel: δ = (max − min)/(2^b − 1), z = round(min/δ), in
  * fp32 as theirs; levels scalar·δ·(z + q). A constant channel w gets δ = |w|, or 1 for w = 0, and
- * no scalar, so that it is represented exactly.
+ * no scalar, so that it is represented exactly; of symmetric grids only one of zeros is.
  */
 Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar,
                              const LevelRule& rule = {});

@@ -143,6 +143,12 @@ std::vector<double> channel_energies(const PackedTriangle& gram, MatrixView<cons
         gram.order(), [&](int64_t i) { return gram.row(i); }, values);
 }
 
+std::vector<double> squared_channel_errors(MatrixView<const double> gram,
+                                           MatrixView<const float> weight,
+                                           const QuantizedWeight& quantized) {
+    return channel_energies(gram, difference_of(weight, quantized).view());
+}
+
 LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> weight,
                          const QuantizedWeight& quantized) {
     const Matrix<float> difference = difference_of(weight, quantized);

@@ -22,6 +22,11 @@ struct LayerError {
 std::vector<double> channel_energies(MatrixView<const double> gram, MatrixView<const float> values);
 std::vector<double> channel_energies(const PackedTriangle& gram, MatrixView<const float> values);
 
+/** ‖X(w_j − wq_j)‖² of each channel of one group, [n]. */
+std::vector<double> squared_channel_errors(MatrixView<const double> gram,
+                                           MatrixView<const float> weight,
+                                           const QuantizedWeight& quantized);
+
 /**
  * ‖XW‖_F² of a layer, summed over its groups. Costs as much as the error itself, so that who
  * measures several quantized weights of one layer passes it on.

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/errors.hpp"
+
 namespace comq {
 namespace {
 
@@ -15,6 +17,17 @@ std::string fitted_name(const LayerStatistics& statistics, const std::string& na
     const bool weighted =
         name == statistic::gram && statistics.grams.contains(statistic::weighted_gram);
     return weighted ? statistic::weighted_gram : name;
+}
+
+/** The triangles that `name` means, of which methods say that they need them. */
+const std::vector<PackedTriangle>& grams_of(const LayerStatistics& statistics,
+                                            const std::string& name, const std::string& layer) {
+    const auto found = statistics.grams.find(fitted_name(statistics, name));
+    if (found != statistics.grams.end()) return found->second;
+    throw UsageError(
+        "layer {}: quantization.method reads the statistic '{}', which is not collected with these "
+        "keys of calibration (calibration/statistics.hpp says what collects it)",
+        layer, name);
 }
 
 }  // namespace
@@ -32,8 +45,7 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
         std::map<std::string, Matrix<double>> grams;
         for (const std::string& name : names) {
-            grams.emplace(name,
-                          statistics.grams.at(fitted_name(statistics, name)).at(g).unpacked());
+            grams.emplace(name, grams_of(statistics, name, layer).at(g).unpacked());
         }
         GroupProblem problem;
         problem.layer = layer;

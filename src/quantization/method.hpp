@@ -25,13 +25,15 @@ struct Solution {
 class Method {
   public:
     virtual ~Method() = default;
-    /** Names of calibration/statistics.hpp; only these are collected. */
+    /** Names of calibration/statistics.hpp, which the problem then holds. */
     virtual std::vector<std::string> required_statistics() const = 0;
     /**
      * Whether the method makes up for quantized inputs by itself, from GroupProblem::input_change;
      * others are given a weight that does (propagation.hpp).
      */
     virtual bool follows_output_path() const { return false; }
+    /** What solving costs, in sweeps of coordinate descent; feeds the estimate of --dry-run. */
+    virtual double cost_in_sweeps() const { return 1.0; }
     /** Thread-safe. Throws what check_problem throws. */
     virtual Solution solve(const GroupProblem& problem) const = 0;
 };

@@ -166,17 +166,17 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     };
     if (strength) return solve(*strength);
 
-    PropagatedSolution best;
+    std::optional<PropagatedSolution> best;
     double least = std::numeric_limits<double>::infinity();
     for (const double a : propagation_strengths) {
         PropagatedSolution candidate = solve(a);
         const double found = loss(candidate.solution);
-        if (found < least) {
+        if (!best || found < least) {
             least = found;
             best = std::move(candidate);
         }
     }
-    return best;
+    return std::move(*best);
 }
 
 }  // namespace comq

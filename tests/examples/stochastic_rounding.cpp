@@ -26,8 +26,8 @@ class StochasticRounding final : public Method {
         // Numbers depend on names and positions only, never on the order of threads.
         const auto draws = RandomStream(0, "stochastic rounding").child(problem.layer);
         for (int64_t out = 0; out < codes.rows(); ++out) {
-            const ChannelLevels levels = grid.levels(out);
             for (int64_t in = 0; in < codes.cols(); ++in) {
+                const auto levels = grid.levels(out, in * grid.groups / codes.cols());
                 const auto position = static_cast<uint64_t>(out * codes.cols() + in);
                 const double code = problem.weight(out, in) * levels.inverse_scale() -
                                     levels.zero_point() + draws.uniform(position);

@@ -73,6 +73,23 @@ TEST_CASE("comq_plus is never worse than the best of its starts") {
     }
 }
 
+TEST_CASE("comq_plus is never worse than its starts, whatever descent does to them") {
+    const ExplicitLayer layer = random_layer(204, 90, 32, 8);
+    const GroupProblem problem = layer.problem(3);
+    const DescentFunction ruin = [](const GroupProblem& of, const Grid& grid, const Start&,
+                                    const DescentOptions& options) {
+        Matrix<uint8_t> zeros(of.out_features(), of.in_features());
+        return DescentResult{on_grid(std::move(zeros), grid), 1,
+                             Matrix<double>(options.sweeps, of.out_features())};
+    };
+    const auto errors = channel_errors(problem, make_method(plus(), ruin)->solve(problem).weight);
+    const Grid unsearched = minmax_grid_per_channel(layer.weight.view(), 3, 1.0);
+    const LookAhead look_ahead(problem, {});
+    const Grid grid = search_grid(look_ahead, unsearched, {Granularity::per_channel});
+    const auto start = channel_errors(problem, on_grid(look_ahead.run(grid).start.bit_code, grid));
+    for (std::size_t j = 0; j < start.size(); ++j) CHECK(errors[j] <= start[j] * (1 + 1e-6));
+}
+
 TEST_CASE("comq_plus with one grid a layer is never worse than rounding") {
     const ExplicitLayer layer = random_layer(205, 100, 40, 16);
     for (const int bits : {2, 4}) {
@@ -173,6 +190,8 @@ TEST_CASE("comq_plus gives the same bits on any number of threads") {
                          weights.front().bit_code.data()));
         CHECK(std::equal(weight.scale.data(), weight.scale.data() + 41,
                          weights.front().scale.data()));
+        CHECK(std::equal(weight.zero_point.data(), weight.zero_point.data() + 41,
+                         weights.front().zero_point.data()));
     }
 }
 

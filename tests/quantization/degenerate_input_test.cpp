@@ -107,7 +107,12 @@ TEST_CASE("constant channels are represented exactly per channel") {
 TEST_CASE("a layer of zeros stays zero") {
     ExplicitLayer layer = random_layer(34, 60, 12, 4);
     layer.weight = Matrix<float>(4, 12);
-    for (const QuantizationConfig& config : every_config()) {
+    const bool symmetric = GENERATE(false, true);
+    const auto zero_point = GENERATE(ZeroPoint::whole, ZeroPoint::half, ZeroPoint::real);
+    for (QuantizationConfig config : every_config()) {
+        config.symmetric = symmetric;
+        config.zero_point = zero_point;
+        CAPTURE(config.method, static_cast<int>(config.preset));
         const QuantizedWeight weight = make_method(config)->solve(layer.problem(2)).weight;
         check_usable(weight, 2);
         const Matrix<float> values = dequantize(weight);
