@@ -23,24 +23,6 @@ bool is_sha256(const std::string& digest) {
     return digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-/** An empty text stands for `null`. */
-ValueType<std::string> or_null(const ValueType<std::string>& type) {
-    ValueType<std::string> result;
-    result.description = "null or " + type.description;
-    result.read = [type](const YamlNode& node, const std::string& key, std::string& value,
-                         ConfigProblems& problems) {
-        if (node.kind == YamlNode::Kind::null) {
-            value.clear();
-        } else {
-            type.read(node, key, value, problems);
-        }
-    };
-    result.print = [type](const std::string& value) {
-        return value.empty() ? std::string("null") : type.print(value);
-    };
-    return result;
-}
-
 /** Which presets set `key`, and to what: the end of its meaning. */
 std::string preset_note(const std::string& key) {
     std::string note;
@@ -397,7 +379,7 @@ Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
                            "independent of one another."},
                field(&Config::seed), integer<uint64_t>(0));
     schema.add({.key = "device",
-                .key_class = KeyClass::resource,
+                .key_class = KeyClass::result,
                 .meaning = "Where networks run: cpu, cuda, or cuda:N for GPU number N."},
                field(&Config::device), text_where("cpu | cuda | cuda:N", is_device));
     add_model_and_data(schema, known);

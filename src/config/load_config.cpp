@@ -1,5 +1,6 @@
 #include "config/load_config.hpp"
 
+#include "config/combinations.hpp"
 #include "config/composition.hpp"
 #include "config/config_paths.hpp"
 
@@ -28,23 +29,6 @@ YamlNode preset_document(const Schema<ExperimentConfig>& schema,
     auto document = parse_yaml(values.yaml, "preset " + values.name, problems, false);
     problems.throw_if_any();
     return std::move(*document);
-}
-
-/** Rules that involve several keys. */
-void check_combinations(const LoadedConfig& loaded, const YamlPosition& whole,
-                        ConfigProblems& problems) {
-    const ExperimentConfig& config = loaded.config;
-    if (config.data.layout == DataLayout::demo) return;
-    const auto require = [&](const fs::path& path, const std::string& key) {
-        if (!path.empty()) return;
-        const auto given = loaded.given.find(key);
-        problems.add(given == loaded.given.end() ? whole : given->second, key,
-                     "is required unless data.layout is demo");
-    };
-    require(config.data.evaluation, "data.evaluation");
-    if (config.reads_calibration_images()) {
-        require(config.data.calibration, "data.calibration");
-    }
 }
 
 std::vector<YamlNode> parse_overrides(const std::vector<std::string>& texts,

@@ -100,6 +100,23 @@ ValueType<std::string> text() {
     return text_where("a text", [](const std::string& value) { return !value.empty(); });
 }
 
+ValueType<std::string> or_null(const ValueType<std::string>& type) {
+    ValueType<std::string> result;
+    result.description = "null or " + type.description;
+    result.read = [type](const YamlNode& node, const std::string& key, std::string& value,
+                         ConfigProblems& problems) {
+        if (node.kind == YamlNode::Kind::null) {
+            value.clear();
+        } else {
+            type.read(node, key, value, problems);
+        }
+    };
+    result.print = [type](const std::string& value) {
+        return value.empty() ? std::string("null") : type.print(value);
+    };
+    return result;
+}
+
 ValueType<std::string> name_of(const std::string& what, std::vector<std::string> names) {
     if (names.empty()) {
         auto any = text();

@@ -103,6 +103,8 @@ ValueType<std::string> text();
 /** A text that `allowed` accepts; `description` says which. */
 ValueType<std::string> text_where(std::string description,
                                   std::function<bool(const std::string&)> allowed);
+/** An empty text stands for `null`. */
+ValueType<std::string> or_null(const ValueType<std::string>& type);
 /** One of `names`, or any name when the list is empty; `what` is "model", "method". */
 ValueType<std::string> name_of(const std::string& what, std::vector<std::string> names);
 /**

@@ -6,7 +6,6 @@
 
 #include "batched/batched_descent.hpp"
 #include "calibration/paired_gram.hpp"
-#include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
@@ -49,22 +48,6 @@ class TrialWeight {
 
 }  // namespace
 
-void check_propagation(const ExperimentConfig& config) {
-    if (config.calibration.inputs != CalibrationInputs::quantized) return;
-    const auto refuse = [](const char* what) {
-        throw UsageError("calibration.inputs: quantized inputs do not go with {}", what);
-    };
-    const auto& calibration = config.calibration;
-    if (calibration.rows_per_image) refuse("calibration.rows_per_image");
-    if (calibration.precision != Precision::float32) refuse("calibration.precision");
-    if (communicator().size() > 1) refuse("several ranks; start one process");
-    if (!calibration.propagation && calibration.holdout == 0) {
-        throw UsageError(
-            "calibration.propagation: without a strength the best is chosen on held-out images; "
-            "give one, or set calibration.holdout");
-    }
-}
-
 PropagationStage::PropagationStage(const ExperimentConfig& config, const LoadedModel& model,
                                    std::shared_ptr<Network> original, const RunImages& images,
                                    torch::Device device)
@@ -87,6 +70,10 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
                    config_.calibration.batch_size},
                   images_.calibration, augmentation_seed(config_), bad);
     });
+    if (!config_.calibration.propagation && walk.held_out().empty()) {
+        throw InputError("data.calibration: none of the {} held-out images can be read",
+                         images_.calibration.held_out.size());
+    }
     std::optional<LogitDivergence> divergence;
     if (!config_.calibration.propagation &&
         config_.calibration.propagation_criterion == PropagationCriterion::logits) {
@@ -111,12 +98,11 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
                     return collect(planned, walk, importance ? &*importance : nullptr);
                 });
                 times.timed("solve", [&] {
-                    finished.emplace().record =
-                        solve(planned, statistics, divergence ? &*divergence : nullptr);
+                    finished = solve(planned, statistics, divergence ? &*divergence : nullptr);
                     journal.store_layer(*finished);
                 });
             }
-            install_weight(*planned.entry.layer, finished->record);
+            install_weight(*planned.entry.layer, *finished);
             walk.diverge();
             progress.advance(1, name);
         }
@@ -128,8 +114,8 @@ LayerStatistics PropagationStage::collect(const PlannedLayer& planned, const Sid
                                           const RowImportance* importance) const {
     const QuantizableLayer& layer = *planned.entry.layer;
     LayerStatistics statistics;
-    const auto sum = [&](const std::vector<int64_t>& batches, const char* paired,
-                         const char* plain, const RowImportance* weights) {
+    const auto sum = [&](const std::vector<int64_t>& batches, const char* paired, const char* plain,
+                         const RowImportance* weights) {
         PairedGramCollector collector(layer, weights != nullptr);
         walk.for_each(batches, [&](int64_t batch) {
             const auto seen = walk.inputs(layer.name(), batch);

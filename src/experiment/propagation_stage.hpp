@@ -19,9 +19,6 @@
 
 namespace comq {
 
-/** Throws UsageError for choices that do not go with `calibration.inputs: quantized`. */
-void check_propagation(const ExperimentConfig& config);
-
 /**
  * Quantizes the layers of a plan one after the other in the order in which they run, each fitted to
  * the inputs that it sees once the layers before it are quantized (quantization/propagation.hpp).
@@ -30,7 +27,6 @@ class PropagationStage {
   public:
     /**
      * `original` is a second copy of `model.network`, whose weights are quantized as the run goes.
-     * `config` has passed check_propagation.
      */
     PropagationStage(const ExperimentConfig& config, const LoadedModel& model,
                      std::shared_ptr<Network> original, const RunImages& images,
@@ -38,7 +34,8 @@ class PropagationStage {
 
     /**
      * On return `journal` has all layers of `plan`, and the network their weights. Throws
-     * Interrupted when `stop` is set; what is stored then stays.
+     * InputError when no image of those that are needed can be read, Interrupted when `stop` is
+     * set; what is stored then stays.
      */
     void run(const LayerPlan& plan, RunJournal& journal, BadImages& bad, StageTimes& times,
              const std::atomic<bool>& stop);

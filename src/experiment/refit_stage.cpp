@@ -29,14 +29,6 @@ std::string name_of(StepKind kind, double strength) {
 
 }  // namespace
 
-void check_refits(const ExperimentConfig& config) {
-    if (!config.repair.output_refit && !config.repair.norm_refit) return;
-    if (config.calibration.holdout > 0) return;
-    throw UsageError(
-        "repair.{}: how far a refit goes is chosen on held-out images; set calibration.holdout",
-        config.repair.output_refit ? "output_refit" : "norm_refit");
-}
-
 RefitStage::RefitStage(const ExperimentConfig& config, Network& network, SideBySide& walk)
     : config_(config),
       network_(network),

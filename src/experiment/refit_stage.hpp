@@ -18,9 +18,6 @@
 
 namespace comq {
 
-/** Throws UsageError for refits without held-out images. */
-void check_refits(const ExperimentConfig& config);
-
 /**
  * Closed-form repairs that bring the outputs of a quantized network closer to those of the
  * full-precision one, channel by channel (repair/affine_refit.hpp), in the order of execution: each

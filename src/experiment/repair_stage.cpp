@@ -53,14 +53,11 @@ std::string weight_name(const LayerRecord& layer) { return layer.name + ".weight
 
 RepairStage::RepairStage(const ExperimentConfig& config, const LoadedModel& model,
                          const RunImages& images, torch::Device device)
-    : config_(config.repair), experiment_(config), model_(model), images_(images), device_(device) {
-    if (config_.fold_batch_norm && config_.reestimate_batch_norm) {
-        throw UsageError(
-            "repair.reestimate_batch_norm: a folded BatchNorm has no statistics left to estimate; "
-            "set it or repair.fold_batch_norm to false");
-    }
-    check_refits(config);
-}
+    : config_(config.repair),
+      experiment_(config),
+      model_(model),
+      images_(images),
+      device_(device) {}
 
 void RepairStage::before_calibration() {
     if (!config_.fold_batch_norm) return;

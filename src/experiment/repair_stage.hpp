@@ -17,7 +17,6 @@ namespace comq {
  */
 class RepairStage {
   public:
-    /** Throws UsageError for repairs that exclude each other, and what check_refits throws. */
     RepairStage(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
                 torch::Device device);
 

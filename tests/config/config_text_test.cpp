@@ -53,14 +53,14 @@ TEST_CASE("the identity changes with numbers, not with places and resources") {
         return identity_text(load(rich_config, {override_text}).config);
     };
     for (const char* same :
-         {"device=cuda", "model.weights=/other", "data.root=/other", "data.max_bad_images=3",
+         {"model.weights=/other", "data.root=/other", "data.max_bad_images=3",
           "resources.threads=1", "resources.cache=/c", "evaluation.expected_top1=null",
           "output.file=/o.h5", "quantization.sweeps=4"}) {
         INFO(same);
         CHECK(with(same) == identity);
     }
     for (const char* other :
-         {"seed=1", "model.name=y", "data.layout=cifar100", "calibration.images=3",
+         {"device=cuda", "seed=1", "model.name=y", "data.layout=cifar100", "calibration.images=3",
           "calibration.batch_size=4", "quantization.bits=3", "quantization.layers=[]",
           "quantization.preset=authors_code", "evaluation.images=all"}) {
         INFO(other);

@@ -94,6 +94,35 @@ TEST_CASE("missing keys are named") {
     CHECK_NOTHROW(load("model: {name: x}\ndata: {evaluation: a}\n", {"quantization.method=none"}));
 }
 
+TEST_CASE("keys that do not go together are named before anything runs") {
+    const auto refused = [](const std::vector<std::string>& overrides, const std::string& line) {
+        CAPTURE(line);
+        CHECK_THAT(error_of(complete_config, overrides), ContainsSubstring(line));
+    };
+    const std::string quantized = "calibration.inputs=quantized";
+    const std::string on_line = "command line: " + quantized + ": key 'calibration.inputs': ";
+    const std::string whole = "test.yaml:1: key ";
+    refused({quantized}, whole +
+                             "'calibration.propagation': without a strength the best is chosen "
+                             "on held-out images; give one, or set calibration.holdout");
+    refused({quantized, "calibration.propagation=1", "calibration.rows_per_image=4"},
+            on_line + "quantized inputs do not go with calibration.rows_per_image");
+    refused({quantized, "calibration.holdout=8", "calibration.precision=bfloat16"},
+            on_line + "quantized inputs do not go with calibration.precision");
+    refused({quantized, "calibration.propagation=1", "quantization.average_bits=3"},
+            "command line: quantization.average_bits=3: key 'quantization.average_bits': errors "
+            "are measured on full-precision inputs");
+    refused({"calibration.weighting=fisher", "calibration.rows_per_image=4"},
+            "key 'calibration.weighting': all rows of an image are weighted");
+    refused({"repair.fold_batch_norm=true", "repair.reestimate_batch_norm=true"},
+            "key 'repair.reestimate_batch_norm': a folded BatchNorm has no statistics left");
+    refused({"repair.norm_refit=true"},
+            "key 'repair.norm_refit': how far a refit goes is chosen on held-out images");
+    CHECK_NOTHROW(load(complete_config, {quantized, "calibration.holdout=8"}));
+    CHECK_NOTHROW(load(complete_config, {quantized, "calibration.propagation=0.5"}));
+    CHECK_NOTHROW(load(complete_config, {"repair.output_refit=true", "calibration.holdout=8"}));
+}
+
 TEST_CASE("rounding of layer inputs is off by default and checked key by key") {
     const auto off = load(complete_config).config.activations;
     CHECK_FALSE(off.bits.has_value());

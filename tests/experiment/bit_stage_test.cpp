@@ -115,12 +115,7 @@ TEST_CASE("a resumed run takes the measured errors from the journal") {
         resumed.stages, [](const StageRecord& stage) { return stage.name == "choose bits"; }));
 }
 
-TEST_CASE("what does not go with chosen bits is refused, and a plan tells of them") {
-    CHECK_THROWS_WITH(
-        run("demo_vit_4bit", {"quantization.average_bits=3", "calibration.inputs=quantized",
-                              "calibration.propagation=1"}),
-        ContainsSubstring("quantization.average_bits") &&
-            ContainsSubstring("calibration.inputs=quantized"));
+TEST_CASE("a plan tells which bits are chosen") {
     const auto text = describe_plan(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
                                                          {"quantization.average_bits=3.5"}));
     CHECK_THAT(text, ContainsSubstring("auto") && ContainsSubstring("3.5 on average"));

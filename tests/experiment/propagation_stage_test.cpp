@@ -61,8 +61,8 @@ TEST_CASE("rows weighted by importance go with quantized inputs") {
     overrides.emplace_back("calibration.propagation=0.5");
     const auto propagated = propagated_run(network, overrides);
     overrides = weighted;
-    overrides.insert(overrides.end(), {"calibration.images=64", "calibration.holdout=24",
-                                       "evaluation.images=100"});
+    overrides.insert(overrides.end(),
+                     {"calibration.images=64", "calibration.holdout=24", "evaluation.images=100"});
     const auto plain =
         test::run_shipped("demo_" + network + "_4bit", test::temporary_folder(), overrides);
     const auto unweighted =
@@ -73,21 +73,9 @@ TEST_CASE("rows weighted by importance go with quantized inputs") {
     CHECK(first.relative_error == Approx(plain.layers.front().relative_error).epsilon(1e-3));
     CHECK(first.rtn_relative_error ==
           Approx(plain.layers.front().rtn_relative_error).epsilon(1e-6));
-    CHECK_FALSE(std::ranges::equal(first.bit_code.bytes(),
-                                   unweighted.layers.front().bit_code.bytes()));
+    CHECK_FALSE(
+        std::ranges::equal(first.bit_code.bytes(), unweighted.layers.front().bit_code.bytes()));
     CHECK(propagated.layers.size() == plain.layers.size());
-}
-
-TEST_CASE("what does not go with quantized inputs is refused before anything is read") {
-    const auto folder = test::temporary_folder();
-    const auto refuse = [&](const std::vector<std::string>& overrides, const std::string& why) {
-        auto all = overrides;
-        all.emplace_back("calibration.inputs=quantized");
-        CHECK_THROWS_WITH(test::run_shipped("demo_vit_4bit", folder, all), ContainsSubstring(why));
-    };
-    refuse({}, "set calibration.holdout");
-    refuse({"calibration.holdout=8", "calibration.rows_per_image=4"}, "calibration.rows_per_image");
-    refuse({"calibration.holdout=8", "calibration.precision=bfloat16"}, "calibration.precision");
 }
 
 TEST_CASE("a spool gives back what was stored and leaves nothing behind") {
