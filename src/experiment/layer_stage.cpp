@@ -45,8 +45,8 @@ void LayerStage::run(const LayerPlan& plan, RunJournal& journal, BadImages& bad,
             writer.finish();
             throw Interrupted("interrupted; {} layers are kept", journal.finished_layers().size());
         }
-        const auto finished = std::make_shared<const FinishedLayer>(
-            FinishedLayer{quantize_layer(planned, statistics, *method_, *round_to_nearest_), {}});
+        const auto finished = std::make_shared<const LayerRecord>(
+            quantize_layer(planned, statistics, *method_, *round_to_nearest_));
         writer.push([&journal, finished] { journal.store_layer(*finished); });
     };
     statistics_.for_each(rest, {"solve", "quantization", solve}, bad, times, stop);

@@ -6,6 +6,7 @@
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
+#include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "models/load.hpp"
 #include "tensor/runtime.hpp"
@@ -129,6 +130,7 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
     std::string all = keys.identity.config;
     for (const auto& [name, digest] : content) all += fmt::format("{}: {}\n", name, digest);
     keys.identity.digest = sha256_hex(all);
+    keys.identity.program = build_commit();
 
     keys.full_precision =
         digest_of({"full-precision predictions 1", model.description->name, model.checkpoint_sha256,

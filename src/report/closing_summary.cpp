@@ -89,7 +89,7 @@ std::string closing_summary(const RunRecord& run, const std::string& file) {
 std::string closing_line(const RunRecord& run, const std::string& file) {
     nlohmann::ordered_json line;
     line["file"] = file;
-    line["status"] = name_of(run.status);
+    line["status"] = complete_status;
     line["identity"] = run.identity;
     if (run.full_precision) line["full_precision_top1"] = number(run.full_precision->top1);
     if (run.quantized) {

@@ -165,12 +165,11 @@ std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
 }
 
 std::string describe_run(const RunRecord& run, const std::string& origin, std::string_view sort) {
-    return fmt::format(
-        "{}: {} run, identity {}\nuses labels: {}, gradients: {}\n\n{}\n{}\n{}{}\n{}{}", origin,
-        name_of(run.status), run.identity, run.uses_labels ? "yes" : "no",
-        run.uses_gradients ? "yes" : "no", config_paragraph(run, origin),
-        provenance_and_stages(run), accuracy_paragraph(run), size_paragraph(run),
-        layer_table(run, sort), activation_table(run));
+    return fmt::format("{}: identity {}\nuses labels: {}, gradients: {}\n\n{}\n{}\n{}{}\n{}{}",
+                       origin, run.identity, run.uses_labels ? "yes" : "no",
+                       run.uses_gradients ? "yes" : "no", config_paragraph(run, origin),
+                       provenance_and_stages(run), accuracy_paragraph(run), size_paragraph(run),
+                       layer_table(run, sort), activation_table(run));
 }
 
 std::string layers_csv(const RunRecord& run, std::string_view sort) {

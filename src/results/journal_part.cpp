@@ -18,7 +18,6 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* part_version = "1";
-constexpr std::string_view parameter_prefix = "parameters/";
 
 std::string digest_of(const JournalPart& part) {
     Sha256 hash;
@@ -88,48 +87,40 @@ JournalPart read_journal_part(const fs::path& file) {
     return part;
 }
 
-JournalPart to_part(const FinishedLayer& layer) {
+JournalPart to_part(const LayerRecord& layer) {
     json record;
     for (const LayerColumn& column : layer_columns()) {
         std::visit(
             [&](auto field) {
                 if constexpr (std::is_same_v<decltype(field), double LayerRecord::*>) {
-                    record[column.name] = to_json(layer.record.*field);
+                    record[column.name] = to_json(layer.*field);
                 } else {
-                    record[column.name] = layer.record.*field;
+                    record[column.name] = layer.*field;
                 }
             },
             column.field);
     }
     JournalPart part{record.dump(), {}};
-    part.tensors["bit_code"] = layer.record.bit_code;
-    part.tensors["scale"] = layer.record.scale;
-    part.tensors["zero_point"] = layer.record.zero_point;
-    for (const auto& [name, tensor] : layer.parameters) {
-        part.tensors[std::string(parameter_prefix) + name] = tensor;
-    }
+    part.tensors["bit_code"] = layer.bit_code;
+    part.tensors["scale"] = layer.scale;
+    part.tensors["zero_point"] = layer.zero_point;
     return part;
 }
 
-FinishedLayer layer_from(const JournalPart& part, const fs::path& file) {
-    FinishedLayer layer;
+LayerRecord layer_from(const JournalPart& part, const fs::path& file) {
+    LayerRecord layer;
     try {
         const json record = json::parse(part.record);
         for (const LayerColumn& column : layer_columns()) {
-            std::visit([&](auto field) { from_json(record.at(column.name), layer.record.*field); },
+            std::visit([&](auto field) { from_json(record.at(column.name), layer.*field); },
                        column.field);
         }
     } catch (const std::exception& error) {
         throw InputError("{}: its record is unreadable: {}", file.string(), error.what());
     }
-    layer.record.bit_code = tensor_of(part, "bit_code", DType::u8, 2, file);
-    layer.record.scale = tensor_of(part, "scale", DType::f32, 2, file);
-    layer.record.zero_point = tensor_of(part, "zero_point", DType::f32, 2, file);
-    for (const auto& [name, tensor] : part.tensors) {
-        if (name.starts_with(parameter_prefix)) {
-            layer.parameters[name.substr(parameter_prefix.size())] = tensor;
-        }
-    }
+    layer.bit_code = tensor_of(part, "bit_code", DType::u8, 2, file);
+    layer.scale = tensor_of(part, "scale", DType::f32, 2, file);
+    layer.zero_point = tensor_of(part, "zero_point", DType::f32, 2, file);
     return layer;
 }
 

@@ -23,23 +23,17 @@ void write_journal_part(const std::filesystem::path& file, const JournalPart& pa
 /** Throws InputError naming the file when it is damaged or of another version. */
 JournalPart read_journal_part(const std::filesystem::path& file);
 
-/** A layer as the journal keeps it. */
-struct FinishedLayer {
-    LayerRecord record;
-    TensorMap parameters;  ///< other tensors that changed with this layer, by name
-};
-
 /** Predictions of one network for some of the evaluation images. */
 struct FinishedPredictions {
     std::string network;  ///< "full_precision" or "quantized"
     Predictions predictions;
 };
 
-JournalPart to_part(const FinishedLayer& layer);
+JournalPart to_part(const LayerRecord& layer);
 JournalPart to_part(const FinishedPredictions& finished);
 
 /** Throw InputError, which names `file`, when something is missing or mis-shaped. */
-FinishedLayer layer_from(const JournalPart& part, const std::filesystem::path& file);
+LayerRecord layer_from(const JournalPart& part, const std::filesystem::path& file);
 FinishedPredictions predictions_from(const JournalPart& part, const std::filesystem::path& file);
 
 }  // namespace comq

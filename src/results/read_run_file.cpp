@@ -122,13 +122,12 @@ void check_version(const Reader& reader, const Hdf5Group& root) {
     }
 }
 
-RunStatus read_status(const Reader& reader, const Hdf5Group& root) {
+void check_status(const Reader& reader, const Hdf5Group& root) {
     std::string status;
     reader.attribute(root, "status", status);
-    for (const auto known : {RunStatus::complete, RunStatus::partial, RunStatus::gate_failed}) {
-        if (status == name_of(known)) return known;
+    if (status != complete_status) {
+        reader.fail("/", "'status' is '{}', expected {}", status, complete_status);
     }
-    reader.fail("/", "'status' is '{}', expected complete, partial or gate_failed", status);
 }
 
 /** Other writers know less of these; what is absent stays empty. */
@@ -228,7 +227,7 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     check_version(reader, root);
 
     RunRecord run;
-    run.status = read_status(reader, root);
+    check_status(reader, root);
     reader.attribute(root, "config", run.config);
     reader.attribute(root, "identity", run.identity);
     reader.attribute(root, "uses_labels", run.uses_labels);

@@ -24,7 +24,7 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* header_name = "run.json";
-constexpr const char* header_format = "comq journal 1";
+constexpr const char* header_format = "comq journal 2";
 constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
 constexpr std::string_view part_suffix = ".safetensors";
@@ -84,7 +84,8 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
     const json header{{"format", header_format},
                       {"identity", identity.digest},
                       {"config", identity.config},
-                      {"content", identity.content}};
+                      {"content", identity.content},
+                      {"program", identity.program}};
     write_text_atomically(file, header.dump(2) + "\n");
 }
 
@@ -93,7 +94,8 @@ RunIdentity read_header(const fs::path& file) {
         const json header = json::parse(text_of(file));
         if (header.at("format") != header_format)
             throw Failure("format is not '{}'", header_format);
-        return {header.at("identity"), header.at("config"), header.at("content")};
+        return {header.at("identity"), header.at("config"), header.at("content"),
+                header.at("program")};
     } catch (const std::exception& error) {
         throw InputError(
             "{}: is damaged, so nothing tells which run the parts beside it belong to ({}); start "
@@ -187,9 +189,13 @@ void RunJournal::open(const RunIdentity& identity, Leftover leftover,
         throw UsageError(
             "{}: is the work of another run, which differs in {}; restore that, choose another "
             "output.file, or start over with --restart",
-            folder_.string(),
-            names.empty() ? std::string("the program's build or machine")
-                          : fmt::format("{}", fmt::join(names, ", ")));
+            folder_.string(), fmt::join(names, ", "));
+    }
+    if (stored.program != identity.program) {
+        throw UsageError(
+            "{}: was computed by another build of comq (commit {}, this is {}), whose numbers may "
+            "differ; continue with that one, or start over with --restart",
+            folder_.string(), stored.program, identity.program);
     }
     read_parts();
 }
@@ -223,7 +229,7 @@ void RunJournal::take_part(const fs::path& file) {
     if (const auto set = set_named(file.filename().string())) {
         tensors_[*set] = std::move(part.tensors);
     } else if (file.filename().string().starts_with(layer_prefix)) {
-        layers_[layer_from(part, file).record.name] = file;
+        layers_[layer_from(part, file).name] = file;
     } else {
         const FinishedPredictions finished = predictions_from(part, file);
         append(predictions_[finished.network], finished.predictions);
@@ -250,15 +256,15 @@ std::vector<std::string> RunJournal::finished_layers() const {
     return names;
 }
 
-std::optional<FinishedLayer> RunJournal::layer(const std::string& name) const {
+std::optional<LayerRecord> RunJournal::layer(const std::string& name) const {
     const std::scoped_lock guard(mutex_);
     const auto found = layers_.find(name);
     if (found == layers_.end()) return std::nullopt;
     return layer_from(read_journal_part(found->second), found->second);
 }
 
-void RunJournal::store_layer(const FinishedLayer& layer) {
-    const std::string& name = layer.record.name;
+void RunJournal::store_layer(const LayerRecord& layer) {
+    const std::string& name = layer.name;
     assert(!name.empty() && name.find('/') == std::string::npos);
     const fs::path file = folder_ / fmt::format("{}{}{}", layer_prefix, name, part_suffix);
     const std::scoped_lock guard(mutex_);

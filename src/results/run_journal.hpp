@@ -20,10 +20,11 @@ namespace comq {
 
 /** What decides whether an interrupted run may be continued. */
 struct RunIdentity {
-    std::string digest;  ///< RunRecord::identity
-    std::string config;  ///< resolved YAML text
+    std::string digest;        ///< RunRecord::identity
+    std::string config;        ///< keys that can change a number, as YAML text
     /** Hashes of what the config's paths lead to, by a name for people ("checkpoint"). */
     std::map<std::string, std::string> content;
+    std::string program;  ///< commit of the build; not in the digest: results of builds compare
 };
 
 /** Names the keys in which two resolved configs differ, of those that can change a number. */
@@ -75,9 +76,9 @@ class RunJournal {
 
     std::vector<std::string> finished_layers() const;
     /** None: not finished. */
-    std::optional<FinishedLayer> layer(const std::string& name) const;
+    std::optional<LayerRecord> layer(const std::string& name) const;
     /** Durable on return. */
-    void store_layer(const FinishedLayer& layer);
+    void store_layer(const LayerRecord& layer);
 
     /** None: not finished. */
     std::optional<TensorMap> tensors(TensorSet set) const;

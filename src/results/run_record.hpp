@@ -12,11 +12,8 @@
 
 namespace comq {
 
-/** How far a run came; `partial` files are assembled from a journal on request. */
-enum class RunStatus { complete, partial, gate_failed };
-
-/** "complete", "partial", "gate_failed". */
-std::string_view name_of(RunStatus status);
+/** The status of every result file: what is not finished is in a journal. */
+inline constexpr const char* complete_status = "complete";
 
 inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
 
@@ -85,7 +82,6 @@ struct StageRecord {
 
 /** Everything a run leaves behind: what a result file holds (results/README.md). */
 struct RunRecord {
-    RunStatus status = RunStatus::complete;
     std::string config;    ///< resolved YAML text
     std::string identity;  ///< hash of what can change a number: config, checkpoint, images
     bool uses_labels = false;

@@ -135,7 +135,7 @@ void write_stages(Hdf5Group group, const std::vector<StageRecord>& stages) {
 
 void write_run(Hdf5Group root, const RunRecord& run) {
     root.write_attribute("schema_version", std::string(run_schema_version));
-    root.write_attribute("status", std::string(name_of(run.status)));
+    root.write_attribute("status", std::string(complete_status));
     root.write_attribute("config", run.config);
     root.write_attribute("identity", run.identity);
     root.write_attribute("uses_labels", run.uses_labels);

@@ -108,13 +108,7 @@ ResultFolder find_results(const std::vector<fs::path>& folders, Unreadable unrea
     for (const fs::path& file : candidates_in(folders)) {
         if (holds_something_else(file)) continue;
         try {
-            ResultFile result = read_result(file);
-            if (result.run.status == RunStatus::complete) {
-                found.files.push_back(std::move(result));
-            } else {
-                found.warnings.push_back(fmt::format("{}: passed over, its run is {}",
-                                                     file.string(), name_of(result.run.status)));
-            }
+            found.files.push_back(read_result(file));
         } catch (const InputError& error) {
             if (unreadable == Unreadable::refuse) {
                 throw InputError(

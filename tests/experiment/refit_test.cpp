@@ -362,7 +362,7 @@ TEST_CASE("a resumed run takes finished refits from the journal") {
     const auto whole = run_experiment(loaded, {});
     {
         RunJournal journal = test::new_journal(loaded);
-        for (const auto& layer : whole.layers) journal.store_layer({layer, {}});
+        for (const auto& layer : whole.layers) journal.store_layer(layer);
         // Another number than a refit would give, to see where it comes from.
         TensorMap repaired = whole.parameters;
         repaired["blocks.0.attn.qkv/scale"] = to_host(2.0F * to_torch(whole.layers.front().scale));

@@ -121,7 +121,7 @@ TEST_CASE("a resumed run takes finished repairs from the journal") {
 
     {
         RunJournal journal = test::new_journal(loaded);
-        for (const auto& layer : whole.layers) journal.store_layer({layer, {}});
+        for (const auto& layer : whole.layers) journal.store_layer(layer);
         // Other numbers than a repair would give, to see where they come from.
         TensorMap parameters = whole.parameters;
         auto& bias = parameters.at("linear.bias");

@@ -23,8 +23,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 TEST_CASE("a run is described with everything a reader asks for") {
     const std::string text = describe_run(test::sample_run(), "run.h5", "relative_error");
     for (const char* expected :
-         {"run.h5: complete run, identity aaaa", "gradients: yes", "bits=4", "name=demo_vit",
-          "node17", "run_experiment configs/demo.yaml", "calibrate          1.2 s", "80.00 ± 17.89",
+         {"run.h5: identity aaaa", "gradients: yes", "bits=4", "name=demo_vit", "node17",
+          "run_experiment configs/demo.yaml", "calibrate          1.2 s", "80.00 ± 17.89",
           "40.00 ± 21.91", "agreement           60.00",
           "1 kB as floats, 160 B quantized (6.2x), 4.50 bits a weight", "blocks.0.attn.qkv",
           "layers (2, sorted by relative_error)", "rounded inputs (2 layers)", "dynamic"}) {

@@ -62,7 +62,6 @@ TEST_CASE("the summary of a run file leaves out codes and parameters only") {
 
 TEST_CASE("a run without layers, evaluation or calibration is written and read") {
     RunRecord run;
-    run.status = RunStatus::gate_failed;
     run.config = "seed: 0\n";
     const fs::path file = test::temporary_folder() / "new" / "folder" / "run.h5";
     write_run_file(file, run);

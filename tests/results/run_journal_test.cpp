@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const RunIdentity identity{"id-1", "bits: 4\n", {{"checkpoint", "c0ffee"}}};
+const RunIdentity identity{"id-1", "bits: 4\n", {{"checkpoint", "c0ffee"}}, "this commit"};
 
 std::vector<std::string> no_keys(const std::string&, const std::string&) { return {}; }
 
@@ -26,7 +26,7 @@ RunJournal open(const fs::path& result, Leftover leftover) {
     return RunJournal(result, identity, leftover, no_keys);
 }
 
-FinishedLayer layer(std::size_t i) { return {test::sample_run().layers[i], {}}; }
+LayerRecord layer(std::size_t i) { return test::sample_run().layers[i]; }
 
 /** A journal with both layers of the sample and two blocks of predictions. */
 fs::path finished_journal() {
@@ -54,7 +54,7 @@ TEST_CASE("a resumed journal has what was stored") {
     const RunJournal journal(result, identity, Leftover::resume, no_keys);
     CHECK(journal.finished_layers() ==
           std::vector<std::string>{"blocks.0.attn.qkv", "features.3.expand3x3"});
-    test::check_equal(journal.layer("features.3.expand3x3")->record, layer(1).record);
+    test::check_equal(*journal.layer("features.3.expand3x3"), layer(1));
     CHECK_FALSE(journal.layer("head").has_value());
     const Predictions predictions = journal.predictions("quantized");
     CHECK(predictions.image == std::vector<int64_t>{0, 1, 8, 9});
@@ -116,7 +116,7 @@ TEST_CASE("the work of an earlier run is never touched unasked") {
 TEST_CASE("a journal without finished work is no obstacle") {
     const fs::path result = test::temporary_folder() / "run.h5";
     { const RunJournal journal(result, identity, Leftover::refuse, no_keys); }
-    const RunIdentity other{"id-2", "bits: 3\n", {}};
+    const RunIdentity other{"id-2", "bits: 3\n", {}, "this commit"};
     CHECK_NOTHROW(RunJournal(result, other, Leftover::refuse, no_keys));
     CHECK_NOTHROW(RunJournal(result, identity, Leftover::resume, no_keys));
 }
@@ -128,11 +128,23 @@ TEST_CASE("resuming another run names what differs") {
         CHECK(there == "bits: 4\n");
         return std::vector<std::string>{"bits"};
     };
-    const RunIdentity other{"id-2", "bits: 3\n", {{"checkpoint", "beef"}}};
+    const RunIdentity other{"id-2", "bits: 3\n", {{"checkpoint", "beef"}}, "this commit"};
     CHECK_THROWS_AS(RunJournal(result, other, Leftover::resume, bits), UsageError);
     CHECK_THROWS_WITH(RunJournal(result, other, Leftover::resume, bits),
                       ContainsSubstring("differs in bits, checkpoint;"));
     CHECK(open(result, Leftover::resume).finished_layers().size() == 2);
+}
+
+TEST_CASE("the work of another build is not mixed with this one's") {
+    const fs::path result = finished_journal();
+    RunIdentity other = identity;
+    other.program = "other commit";
+    CHECK_THROWS_AS(RunJournal(result, other, Leftover::resume, no_keys), UsageError);
+    CHECK_THROWS_WITH(RunJournal(result, other, Leftover::resume, no_keys),
+                      ContainsSubstring("another build of comq (commit this commit, this is other "
+                                        "commit)") &&
+                          ContainsSubstring("--restart"));
+    CHECK_NOTHROW(RunJournal(result, identity, Leftover::resume, no_keys));
 }
 
 TEST_CASE("a damaged part is dropped and the rest is kept") {
@@ -156,13 +168,13 @@ TEST_CASE("ranks share the journal that their root has opened") {
     RunJournal root = open(result, Leftover::resume);
     const auto other = RunJournal::join(result);
     CHECK(other->finished_layers().size() == 2);
-    FinishedLayer third = layer(0);
-    third.record.name = "blocks.1.attn.qkv";
+    LayerRecord third = layer(0);
+    third.name = "blocks.1.attn.qkv";
     other->store_layer(third);
     other->store_predictions({"quantized", {{20, 21}, {5, 5}, {5, 5}, {0, 0}}});
     CHECK_FALSE(root.layer("blocks.1.attn.qkv").has_value());
     root.refresh();
-    test::check_equal(root.layer("blocks.1.attn.qkv")->record, third.record);
+    test::check_equal(*root.layer("blocks.1.attn.qkv"), third);
     CHECK(root.predictions("quantized").image == std::vector<int64_t>{0, 1, 8, 9, 20, 21});
 }
 
@@ -223,8 +235,8 @@ TEST_CASE("a process killed while it stores loses nothing that store_layer retur
     if (child == 0) {
         RunJournal journal(result, identity, Leftover::refuse, no_keys);
         for (unsigned char i = 0;; ++i) {
-            FinishedLayer next = layer(0);
-            next.record.name = "layer" + std::to_string(i);
+            LayerRecord next = layer(0);
+            next.name = "layer" + std::to_string(i);
             journal.store_layer(next);
             if (write(stored[1], &i, 1) != 1) _exit(1);
         }
@@ -248,10 +260,10 @@ TEST_CASE("a full disk ends in one line that says what is kept") {
     const fs::path result = finished_journal();
     {
         RunJournal journal(result, identity, Leftover::resume, no_keys);
-        FinishedLayer large = layer(0);
-        large.record.name = "large";
+        LayerRecord large = layer(0);
+        large.name = "large";
         const std::vector<uint8_t> codes(1 << 20);
-        large.record.bit_code = HostTensor::copy_of<uint8_t>(DType::u8, {1 << 10, 1 << 10}, codes);
+        large.bit_code = HostTensor::copy_of<uint8_t>(DType::u8, {1 << 10, 1 << 10}, codes);
         const test::FileSizeLimit full_disk(100'000);
         CHECK_THROWS_WITH(journal.store_layer(large),
                           ContainsSubstring("layer.large.safetensors: can't be written") &&

@@ -39,17 +39,6 @@ TEST_CASE("result files are found by their content, below any folder and under a
     CHECK(found.warnings.empty());
 }
 
-TEST_CASE("runs that are not complete are passed over with a warning") {
-    const auto folder = test::temporary_folder();
-    RunRecord run = test::record_of({});
-    run.status = RunStatus::partial;
-    write(folder / "part.h5", run);
-    const auto found = find_results({folder}, Unreadable::refuse);
-    CHECK(found.files.empty());
-    REQUIRE(found.warnings.size() == 1);
-    CHECK_THAT(found.warnings[0], ContainsSubstring("part.h5: passed over, its run is partial"));
-}
-
 TEST_CASE("a damaged result file ends in one line that names it, or is passed over") {
     const auto folder = test::temporary_folder();
     write(folder / "whole.h5");
