@@ -81,7 +81,9 @@ void print_plan(const Sweep& sweep, const std::vector<PointStatus>& statuses,
 }
 
 void launch(const Arguments& arguments, const Sweep& sweep) {
-    const auto statuses = status_of(sweep, slurm_tasks(sweep));
+    const bool submits = arguments.launcher == "slurm" && !arguments.dry_run;
+    const auto statuses =
+        status_of(sweep, slurm_tasks(sweep, submits ? QueueUnknown::refuse : QueueUnknown::warn));
     std::vector<std::size_t> chosen;
     for (std::size_t i = 0; i < statuses.size(); ++i) {
         if (to_be_run(statuses[i].state, arguments.only_failed)) chosen.push_back(i);

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
     log_to_stderr();
     return run_program(app, argc, argv, [&] {
         const Sweep sweep = open_sweep(file, overrides);
-        fmt::print("{}", status_table(sweep, status_of(sweep, slurm_tasks(sweep))));
+        fmt::print("{}",
+                   status_table(sweep, status_of(sweep, slurm_tasks(sweep, QueueUnknown::warn))));
     });
 }

@@ -1,6 +1,7 @@
 #include "sweep/collect_points.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include "config/config_text.hpp"
 #include "config/experiment_schema.hpp"
 #include "config/value_types.hpp"
+#include "core/errors.hpp"
 #include "report/config_values.hpp"
 #include "report/csv.hpp"
 #include "results/layer_columns.hpp"
@@ -200,8 +202,12 @@ SweepTable collect_points(const Sweep& sweep) {
         configs.push_back(
             config_values(resolved_text(point.config.config), point.result().string()));
         if (!fs::exists(point.result())) continue;
-        finished.push_back(
-            {&point, configs.back(), read_run_file(point.result(), ReadScope::summary)});
+        try {
+            finished.push_back(
+                {&point, configs.back(), read_run_file(point.result(), ReadScope::summary)});
+        } catch (const InputError& error) {
+            spdlog::warn("left out: {}; delete the file to compute it again", error.what());
+        }
     }
     SweepTable table;
     table.rows = finished.size();

@@ -75,6 +75,7 @@ class LocalPool {
         // Another launcher may have been quicker.
         if (const auto holder = lock_holder(point.result()); holder || exists(point.result())) {
             statuses_[i] = status_of(sweep_, point);
+            if (statuses_[i].state == PointState::failed) ++failures_;
             report(i);
             return;
         }

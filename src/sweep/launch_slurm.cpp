@@ -93,13 +93,19 @@ struct QueueEntry {
 };
 
 /** By "12_3", of this user's jobs. */
-std::map<std::string, QueueEntry> queue() {
+std::map<std::string, QueueEntry> queue(QueueUnknown unknown) {
     std::map<std::string, QueueEntry> entries;
     const auto result = run_shell(
         fmt::format("squeue --noheader --array --user={} --format='%i|%T|%r' 2>&1", ::geteuid()));
     if (result.exit_code != 0) {
-        spdlog::warn("squeue can't be asked, so no task counts as queued or running: {}",
-                     result.output.substr(0, result.output.find('\n')));
+        const auto reason = result.output.substr(0, result.output.find('\n'));
+        if (unknown == QueueUnknown::refuse) {
+            throw Failure(
+                "squeue can't be asked, and points that wait in the queue must not be submitted "
+                "again ({}); try again when it answers",
+                reason);
+        }
+        spdlog::warn("squeue can't be asked, so no task counts as queued or running: {}", reason);
         return entries;
     }
     std::istringstream lines(result.output);
@@ -161,11 +167,11 @@ std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std:
     return jobs;
 }
 
-SlurmTasks slurm_tasks(const Sweep& sweep) {
+SlurmTasks slurm_tasks(const Sweep& sweep, QueueUnknown unknown) {
     SlurmTasks tasks;
     const auto submissions = submissions_of(sweep);
     if (submissions.empty()) return tasks;
-    const auto queued = queue();
+    const auto queued = queue(unknown);
     for (const auto& file : submissions) {
         std::ifstream stream(file);
         std::size_t index = 0;

@@ -27,10 +27,13 @@ std::vector<std::vector<std::size_t>> split_array(const std::vector<std::size_t>
 /** By the MaxArraySize that Slurm tells, or its default of 1001 where there is no Slurm. */
 std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen);
 
-/**
- * The last submission of every point that was ever submitted, with the state squeue reports. Where
- * squeue can't be asked, that is said in one line and tasks count as ended.
- */
-SlurmTasks slurm_tasks(const Sweep& sweep);
+/** What to do where squeue can't be asked. */
+enum class QueueUnknown {
+    warn,    ///< tasks count as ended, which is said in one line
+    refuse,  ///< a Failure: what waits in the queue would be submitted again
+};
+
+/** The last submission of every point that was ever submitted, with the state squeue reports. */
+SlurmTasks slurm_tasks(const Sweep& sweep, QueueUnknown unknown);
 
 }  // namespace comq

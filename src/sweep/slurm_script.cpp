@@ -21,7 +21,11 @@ if [ -e "$point.h5" ]; then
     exit 0
 fi
 rm -f "points/$point.exit"
-parts_before=$(ls "$point.h5.parts" 2>/dev/null | wc -l)
+begun=points/$point.begun
+touch "$begun"
+got_on() {{
+    [ -n "$(find "$point.h5.parts" -name '*.safetensors' -newer "$begun" 2>/dev/null)" ]
+}}
 
 signals=0
 warned=false
@@ -41,7 +45,7 @@ while
 do :; done
 
 if [ "$code" = 75 ] && $warned; then
-    if [ "$(ls "$point.h5.parts" 2>/dev/null | wc -l)" -gt "$parts_before" ]; then
+    if got_on; then
         echo "requeued to continue"
         scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && exit 0
     else
@@ -49,6 +53,7 @@ if [ "$code" = 75 ] && $warned; then
         code=1
     fi
 fi
+rm -f "$begun"
 printf '%s\n%s\n' "$code" "$PWD/$log" >"points/$point.exit.$$" && mv "points/$point.exit.$$" "points/$point.exit"
 exit "$code"
 )sh";
@@ -95,11 +100,10 @@ std::string slurm_script(const Sweep& sweep, const std::vector<std::size_t>& poi
     for (const auto i : points) list += "    " + sweep.points[i].id + "\n";
     std::string setup;
     for (const auto& line : sweep.spec.slurm.setup) setup += line + "\n";
-    return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size(), cpus), list,
-                       setup) +
+    return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size(), cpus),
+                       list, setup) +
            fmt::format(body, fmt::arg("folder", shell_quoted(sweep.spec.folder.string())),
-                       fmt::arg("program", shell_quoted(program.string())),
-                       fmt::arg("cpus", cpus));
+                       fmt::arg("program", shell_quoted(program.string())), fmt::arg("cpus", cpus));
 }
 
 }  // namespace comq

@@ -163,8 +163,8 @@ Schema<Spec> sweep_schema() {
                 .key_class = KeyClass::location,
                 .meaning = "Name of the sweep; null: that of its file."},
                field(&Spec::name),
-               text_where("null or letters, digits and _-.",
-                          [](const std::string& name) { return is_file_name(name); }));
+               or_null(text_where("letters, digits and _-.",
+                                  [](const std::string& name) { return is_file_name(name); })));
     schema.add({.key = "config",
                 .key_class = KeyClass::location,
                 .meaning = "Experiment that every point starts from: a path from the working "

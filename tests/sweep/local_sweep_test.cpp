@@ -48,6 +48,22 @@ TEST_CASE("a failing point stops nothing but itself, and is told with its error"
     CHECK_THAT(stopped.output, ContainsSubstring("1 failed, 1 waiting"));
 }
 
+TEST_CASE("a damaged result counts as a failure and is left out of the table") {
+    const test::DemoSweep sweep("grid: {quantization.bits: [3, 4]}\n");
+    REQUIRE(sweep.run("quantization.method=none").exit_code == 0);
+    const auto damaged = sweep.out() / sweep.results().begin()->first;
+    fs::resize_file(damaged, 100);
+    const auto again = sweep.run("quantization.method=none");
+    INFO(again.output);
+    CHECK(again.exit_code == 1);
+    CHECK_THAT(again.output, ContainsSubstring("1 of 2 points failed") &&
+                                 ContainsSubstring("delete the file to compute it again"));
+    const auto table = sweep.run("quantization.method=none --collect");
+    CHECK(table.exit_code == 0);
+    CHECK_THAT(table.output, ContainsSubstring("1 of 2 points") &&
+                                 ContainsSubstring("delete the file to compute it again"));
+}
+
 TEST_CASE("a signal stops a local sweep cleanly, and the same command continues it") {
     const test::DemoSweep sweep("grid: {quantization.bits: [3, 4]}\n");
     test::ChildProcess launcher({std::string(COMQ_PROGRAMS) + "/run_sweep", sweep.file().string(),

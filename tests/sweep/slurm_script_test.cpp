@@ -55,14 +55,14 @@ class Script {
     Sweep sweep_;
 };
 
-/** Waits for a signal, finishes a part if told so, and exits like run_experiment. */
-std::string interruptible(bool finishes_a_part) {
+/** Waits for a signal, finishes the part `part` if there is one, and exits like run_experiment. */
+std::string interruptible(const std::string& part) {
     return fmt::format(
         "trap 'stop=1' USR1 TERM\n"
         "touch ../ready 2>/dev/null\n"
         "while [ -z \"$stop\" ]; do sleep 0.02; done\n"
         "{}exit 75\n",
-        finishes_a_part ? "mkdir -p $point.h5.parts; touch $point.h5.parts/layer.a\n" : "");
+        part.empty() ? "" : "mkdir -p $point.h5.parts; touch $point.h5.parts/" + part + "\n");
 }
 
 }  // namespace
@@ -114,14 +114,18 @@ TEST_CASE("a batch script whose point is finished runs nothing") {
 }
 
 TEST_CASE("at the time limit a task that got on requeues itself") {
-    const Script script(interruptible(true));
+    const Script script(interruptible("layer.a.safetensors"));
     CHECK(script.run("USR1") == 0);
     CHECK(test::text_of(script.file("requeued")) == "requeue 7_0\n");
     CHECK_FALSE(script.outcome());
+    // A part written anew is progress, too.
+    fs::remove(script.file("ready"));
+    CHECK(script.run("USR1") == 0);
+    CHECK(test::text_of(script.file("requeued")) == "requeue 7_0\nrequeue 7_0\n");
 }
 
 TEST_CASE("a time limit too short for any progress is an error, not an endless loop") {
-    const Script script(interruptible(false));
+    const Script script(interruptible(GENERATE("", "run.json")));
     CHECK(script.run("USR1") == 1);
     CHECK_FALSE(fs::exists(script.file("requeued")));
     CHECK(script.outcome()->exit_code == 1);
@@ -130,7 +134,7 @@ TEST_CASE("a time limit too short for any progress is an error, not an endless l
 }
 
 TEST_CASE("a cancelled task stops and is not requeued") {
-    const Script script(interruptible(true));
+    const Script script(interruptible("layer.a.safetensors"));
     CHECK(script.run("TERM") == 75);
     CHECK_FALSE(fs::exists(script.file("requeued")));
     CHECK(script.outcome()->exit_code == 75);
