@@ -8,7 +8,10 @@ namespace comq {
 RangeTap::RangeTap(const std::vector<Network::LayerEntry>& layers,
                    ActivationGranularity granularity)
     : granularity_(granularity) {
-    for (const auto& entry : layers) ranges_[entry.layer];
+    for (const auto& entry : layers) {
+        layers_.push_back(entry.layer);
+        ranges_[entry.layer];
+    }
 }
 
 torch::Tensor RangeTap::on_input(const QuantizableLayer& layer, const torch::Tensor& input) {
@@ -35,10 +38,13 @@ torch::Tensor RangeTap::on_input(const QuantizableLayer& layer, const torch::Ten
 
 InputRanges RangeTap::ranges() const {
     InputRanges ranges;
-    for (const auto& [layer, range] : ranges_) {
+    for (const auto* layer : layers_) {
+        const InputRange& range = ranges_.at(layer);
         if (!range.minimum.defined()) {
-            throw InputError("layer {}: saw no calibration image, so its inputs have no range",
-                             layer->name());
+            throw InputError(
+                "layer {}: saw no calibration image that can be read, so its inputs have no range; "
+                "check data.calibration",
+                layer->name());
         }
         if (!range.minimum.isfinite().all().item<bool>() ||
             !range.maximum.isfinite().all().item<bool>()) {

@@ -32,12 +32,12 @@ class RangeTap : public Tap {
     torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override;
 
     /**
-     * Throws InputError naming the layer when an input was NaN or infinite, or a layer has seen
-     * none.
+     * Throws InputError naming the first layer that had a NaN or infinite input, or has seen none.
      */
     InputRanges ranges() const;
 
   private:
+    std::vector<const QuantizableLayer*> layers_;  ///< in the network's order
     ActivationGranularity granularity_;
     std::mutex mutex_;
     std::map<const QuantizableLayer*, InputRange> ranges_;

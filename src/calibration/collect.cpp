@@ -154,12 +154,12 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
 }
 
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
-    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool further_pass) {
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, int further_passes) {
     std::vector<std::vector<Network::LayerEntry>> groups;
     int64_t used = 0;
     for (const auto& entry : layers) {
-        // While further rows are summed, the finished Gram (half as large) stands beside them.
-        const int64_t bytes = gram_bytes(*entry.layer) * (further_pass ? 3 : 2) / 2;
+        // Beside the last sums stand the finished Grams of the passes before, each half as large.
+        const int64_t bytes = gram_bytes(*entry.layer) * (2 + further_passes) / 2;
         if (groups.empty() || used + bytes > budget_bytes) {
             groups.emplace_back();
             used = 0;

@@ -52,10 +52,10 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
 
 /**
  * Splits `layers`, in order, into runs whose Grams fit in `budget_bytes` together; a layer larger
- * than the budget has a run of its own. Each run costs one forward pass. `further_pass`: held-out
- * or weighted rows are summed as well.
+ * than the budget has a run of its own. Each run costs one forward pass. `further_passes` counts
+ * the Grams that are summed after the plain one, of held-out or weighted rows.
  */
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
-    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, bool further_pass);
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, int further_passes);
 
 }  // namespace comq

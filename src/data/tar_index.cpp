@@ -103,8 +103,9 @@ std::vector<fs::path> index_files(const fs::path& archive) {
     std::vector<fs::path> files{archive.string() + ".comq-index"};
     const char* cache = std::getenv("XDG_CACHE_HOME");
     const char* home = std::getenv("HOME");
-    if (cache == nullptr && home == nullptr) return files;
-    const fs::path folder = cache != nullptr ? fs::path(cache) : fs::path(home) / ".cache";
+    const bool has_cache = cache != nullptr && *cache != '\0';
+    if (!has_cache && home == nullptr) return files;
+    const fs::path folder = has_cache ? fs::path(cache) : fs::path(home) / ".cache";
     files.push_back(folder / "comq" /
                     (sha256_hex(fs::absolute(archive).string()).substr(0, 16) + ".comq-index"));
     return files;
@@ -160,10 +161,15 @@ std::vector<TarMember> cached_tar_index(const RandomAccessFile& file) {
     for (const fs::path& index : index_files(file.path())) {
         std::error_code absent;
         if (!fs::is_regular_file(index, absent)) continue;
-        const std::vector<std::byte> bytes = read_file(index);
-        const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        if (auto members = parse_index(file, text)) return std::move(*members);
-        spdlog::info("{}: does not fit {} and is made anew", index.string(), file.path().string());
+        try {
+            const std::vector<std::byte> bytes = read_file(index);
+            const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            if (auto members = parse_index(file, text)) return std::move(*members);
+            spdlog::info("{}: does not fit {} and is made anew", index.string(),
+                         file.path().string());
+        } catch (const InputError& error) {
+            spdlog::info("{}; it is made anew", error.what());  // another user's, perhaps
+        }
     }
     std::vector<TarMember> members = index_tar(file);
     remember(file.path(), write_index(file, members));

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -14,7 +13,6 @@
 #include <vector>
 
 #include "batched/batched_descent.hpp"
-#include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "quantization/bit_allocation.hpp"
@@ -23,8 +21,6 @@
 namespace comq {
 
 namespace {
-
-constexpr std::array measured_bits{2, 4, 8};
 
 /** The squared relative error of one layer at each of measured_bits, [3] f64. */
 HostTensor measure(const PlannedLayer& planned, const LayerStatistics& statistics,
@@ -80,19 +76,6 @@ void allocate(LayerPlan& plan, double average, const TensorMap& errors) {
 }
 
 }  // namespace
-
-void check_bit_choice(const ExperimentConfig& config) {
-    if (!config.quantization.average_bits || !config.quantizes_weights()) return;
-    if (config.calibration.inputs == CalibrationInputs::quantized) {
-        throw UsageError(
-            "quantization.average_bits: errors are measured on full-precision inputs, so it does "
-            "not go with calibration.inputs=quantized; take out one of them");
-    }
-    if (communicator().size() > 1) {
-        throw UsageError(
-            "quantization.average_bits: does not go with several ranks; start one process");
-    }
-}
 
 void choose_bits(LayerPlan& plan, const QuantizationConfig& config, StatisticsStage& statistics,
                  torch::Device device, RunJournal& journal, BadImages& bad, StageTimes& times,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 
 #include "config/experiment_config.hpp"
@@ -11,17 +12,16 @@
 
 namespace comq {
 
-/** Throws UsageError for choices that do not go with `quantization.average_bits`. */
-void check_bit_choice(const ExperimentConfig& config);
+/** Widths at which the error of each layer is measured; others are interpolated. */
+inline constexpr std::array measured_bits{2, 4, 8};
 
 /**
  * `quantization.average_bits`: widths of layers such that the sum of their squared relative errors
  * is least while all codes together take that many bits a weight on average (scales and zero
- * points apart; quantization/bit_allocation.hpp). The configured method itself is measured, at 2,
- * 4 and 8 bits, and errors at other widths are interpolated: on the demo networks and DeiT-Tiny
- * that loses up to 3% of the sum against measuring all widths, where round-to-nearest as a stand-in
- * loses up to 25%. Layers whose bits a rule of `quantization.layers` gives keep them, within the
- * budget.
+ * points apart; quantization/bit_allocation.hpp). The configured method itself is measured, at
+ * measured_bits: on the demo networks and DeiT-Tiny that loses up to 3% of the sum against
+ * measuring all widths, where round-to-nearest as a stand-in loses up to 25%. Layers whose bits a
+ * rule of `quantization.layers` gives keep them, within the budget.
  *
  * Measured errors are taken from `journal` where an earlier run stored them, and stored there.
  * Throws UsageError when the budget can't be kept, Interrupted when `stop` is set.

@@ -1,6 +1,7 @@
 #include "experiment/cache_folder.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -27,6 +28,17 @@ fs::path CacheFolder::file(const std::string& kind, const std::string& key) cons
             folder_.string(), error.message());
     }
     return folder_ / fmt::format("{}-{}.safetensors", kind, key.substr(0, 32));
+}
+
+std::unique_ptr<FileLock> CacheFolder::lock(const fs::path& file,
+                                            const std::atomic<bool>& stop) const {
+    if (!enabled()) return nullptr;
+    try {
+        return FileLock::wait(file, stop);
+    } catch (const Failure& error) {
+        spdlog::warn("{}; going on without the lock", error.what());
+        return nullptr;
+    }
 }
 
 void CacheFolder::touch(const fs::path& file) const {

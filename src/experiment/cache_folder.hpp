@@ -1,8 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+
+#include "storage/file_lock.hpp"
 
 namespace comq {
 
@@ -18,6 +22,13 @@ class CacheFolder {
     bool enabled() const { return !folder_.empty(); }
     /** Where the entry lies or is to be written; creates the folder. */
     std::filesystem::path file(const std::string& kind, const std::string& key) const;
+    /**
+     * Held while the entry at `file` is made, so that of several runs that start at once one does
+     * the work. Waits for the holder. Null when the cache is off, when `stop` becomes true, and,
+     * with a warning, where no lock can be had: then the work is done more than once.
+     */
+    std::unique_ptr<FileLock> lock(const std::filesystem::path& file,
+                                   const std::atomic<bool>& stop) const;
     /** Marks an entry as used now. */
     void touch(const std::filesystem::path& file) const;
     /** Removes the least recently used entries until the rest fits; never `keep`. */

@@ -33,10 +33,15 @@ std::vector<int64_t> missing(const std::vector<int64_t>& wanted, const Predictio
 }
 
 std::optional<Predictions> cached_predictions(const CacheFolder& cache,
-                                              const std::filesystem::path& file) {
+                                              const std::filesystem::path& file,
+                                              std::size_t wanted) {
     if (!cache.enabled() || !std::filesystem::exists(file)) return std::nullopt;
     try {
         auto cached = predictions_from(read_journal_part(file), file);
+        if (cached.predictions.size() != wanted) {
+            throw InputError("{}: has {} of {} images", file.string(), cached.predictions.size(),
+                             wanted);
+        }
         cache.touch(file);
         spdlog::info("full-precision predictions of {} images come from the cache ({})",
                      cached.predictions.size(), file.string());
@@ -46,6 +51,17 @@ std::optional<Predictions> cached_predictions(const CacheFolder& cache,
         std::error_code ignored;
         std::filesystem::remove(file, ignored);
         return std::nullopt;
+    }
+}
+
+/** A cache that can't be written to saves no work; that is no reason to lose any. */
+void store(const CacheFolder& cache, const std::filesystem::path& file,
+           const Predictions& predictions) {
+    try {
+        write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
+        cache.evict(file);
+    } catch (const Failure& error) {
+        spdlog::warn("{}; the full-precision predictions are not cached", error.what());
     }
 }
 
@@ -87,18 +103,17 @@ Predictions predict_full_precision(const Network& network, const ImageSet& image
     std::optional<Predictions> cached;
     std::unique_ptr<FileLock> lock;
     if (ranks.root()) {
-        cached = cached_predictions(cache, file);
+        cached = cached_predictions(cache, file, images.indices.size());
         if (!cached) {
-            lock = FileLock::wait(file, stop);
-            cached = cached_predictions(cache, file);
+            lock = cache.lock(file, stop);
+            cached = cached_predictions(cache, file, images.indices.size());
         }
     }
     if (ranks.broadcast(cached ? "cached" : "") == "cached") return cached.value_or(Predictions{});
     Predictions predictions = compute();
-    if (ranks.root()) {
-        write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
-        cache.evict(file);
-    }
+    // What could not be read today may be readable tomorrow.
+    const bool whole = predictions.size() == images.indices.size();
+    if (ranks.root() && whole) store(cache, file, predictions);
     return predictions;
 }
 

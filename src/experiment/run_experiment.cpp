@@ -54,6 +54,14 @@ void check_output(const fs::path& file, const RunIdentity& identity, Leftover le
                      : fmt::format("it differs in {}", fmt::join(keys, ", ")));
 }
 
+void check_ranks(const ExperimentConfig& config) {
+    if (communicator().size() == 1 || !config.quantizes_weights()) return;
+    const bool by_layer = config.calibration.inputs == CalibrationInputs::quantized;
+    if (!by_layer && !config.quantization.average_bits) return;
+    throw UsageError("{} does not go with several ranks; start one process",
+                     by_layer ? "calibration.inputs=quantized" : "quantization.average_bits");
+}
+
 /** One run from its loaded parts to its record. */
 class Run {
   public:
@@ -208,7 +216,8 @@ class Run {
         try {
             check_full_precision(accuracy, *expected);
         } catch (const GateError&) {
-            journal_->remove();
+            // Layers of a run that goes on may have cost hours, and the expectation may be wrong.
+            if (journal_->finished_layers().empty()) journal_->remove();
             throw;
         }
         spdlog::info("full-precision Top-1 is {:.2f}% ± {:.2f}, as expected ({:.2f}%)",
@@ -248,8 +257,8 @@ class Run {
         }
         for (const auto& planned : plan_.layers) {
             auto finished = journal_->layer(planned.entry.layer->name());
-            install_weight(*planned.entry.layer, finished->record);
-            record_.layers.push_back(std::move(finished->record));
+            install_weight(*planned.entry.layer, *finished);
+            record_.layers.push_back(std::move(*finished));
         }
     }
 
@@ -304,8 +313,7 @@ class Run {
 
 RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) {
     check_paths(loaded);
-    check_propagation(loaded.config);
-    check_bit_choice(loaded.config);
+    check_ranks(loaded.config);
     set_torch_threads(resolved_threads(loaded.config.resources));
     try {
         return Run(loaded, options).execute();
@@ -328,9 +336,8 @@ std::string describe_plan(const LoadedConfig& loaded) {
         measure_workload(*network, plan, description.preprocessing, config, threads);
     int64_t evaluation_images = 0;
     try {
-        const auto source = open_image_source(config.data, Split::evaluation);
-        evaluation_images = config.evaluation.images.value_or(source->size());
-    } catch (const Error& missing) {
+        evaluation_images = std::ssize(open_images(config).evaluation);
+    } catch (const InputError& missing) {
         spdlog::warn("{}", missing.what());
     }
     auto text = plan_text(plan, workload, config, evaluation_images, threads);

@@ -85,7 +85,9 @@ StatisticsCache::StatisticsCache(const CacheFolder& folder, std::string origin, 
     : folder_(folder), origin_(std::move(origin)), enabled_(enabled) {}
 
 bool StatisticsCache::holds(const std::string& layer) const {
-    return enabled() && fs::exists(file_of(layer));
+    if (!enabled()) return false;
+    const std::lock_guard guard(mutex_);
+    return !refused_.contains(layer) && fs::exists(file_of(layer));
 }
 
 fs::path StatisticsCache::file_of(const std::string& layer) const {
@@ -103,6 +105,8 @@ std::optional<LayerStatistics> StatisticsCache::load(const std::string& layer) c
         spdlog::warn("{}; the statistics of {} are collected again", error.what(), layer);
         std::error_code ignored;
         fs::remove(file, ignored);
+        const std::lock_guard guard(mutex_);
+        refused_.insert(layer);
         return std::nullopt;
     }
 }
@@ -112,6 +116,8 @@ void StatisticsCache::store(const std::string& layer, const LayerStatistics& sta
     const auto file = file_of(layer);
     try {
         write_journal_part(file, to_part(statistics, origin_ + layer));
+        const std::lock_guard guard(mutex_);
+        refused_.erase(layer);
     } catch (const Failure& error) {
         spdlog::warn("{}; the statistics of {} are not cached", error.what(), layer);
     }
@@ -123,7 +129,7 @@ void StatisticsCache::trim() const {
 
 std::unique_ptr<FileLock> StatisticsCache::lock(const std::atomic<bool>& stop) const {
     if (!enabled()) return nullptr;
-    return FileLock::wait(folder_.file(kind, sha256_hex(origin_)), stop);
+    return folder_.lock(folder_.file(kind, sha256_hex(origin_)), stop);
 }
 
 }  // namespace comq

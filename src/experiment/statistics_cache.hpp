@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "calibration/statistics.hpp"
@@ -28,7 +30,7 @@ class StatisticsCache {
     StatisticsCache(const CacheFolder& folder, std::string origin, bool enabled = true);
 
     bool enabled() const { return enabled_ && folder_.enabled(); }
-    /** Whether there is a file of this layer; load() may still refuse it. */
+    /** Whether there is a file of this layer that load() has not refused. */
     bool holds(const std::string& layer) const;
     /** None when there is none. A damaged or foreign file is removed, which is said in one line. */
     std::optional<LayerStatistics> load(const std::string& layer) const;
@@ -36,10 +38,7 @@ class StatisticsCache {
     void store(const std::string& layer, const LayerStatistics& statistics) const;
     /** Keeps the folder's limit; after a group of layers is stored. */
     void trim() const;
-    /**
-     * Held while statistics are collected, so that of several runs that start at once one does the
-     * work. Waits for the holder; null when the cache is off or `stop` becomes true.
-     */
+    /** Held while statistics are collected (CacheFolder::lock). */
     std::unique_ptr<FileLock> lock(const std::atomic<bool>& stop) const;
 
   private:
@@ -48,6 +47,9 @@ class StatisticsCache {
     const CacheFolder& folder_;
     std::string origin_;
     bool enabled_;
+    mutable std::mutex mutex_;
+    mutable std::set<std::string>
+        refused_;  ///< layers whose file was damaged and may still lie there
 };
 
 }  // namespace comq

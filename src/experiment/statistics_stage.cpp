@@ -23,7 +23,7 @@ StatisticsCache shared_cache(const ExperimentConfig& config, const RunKeys& keys
                              const CacheFolder& folder, const LayerPlan& plan) {
     int64_t bytes = 0;
     for (const auto& planned : plan.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
-    if (config.calibration.holdout > 0) bytes *= 2;
+    bytes *= 1 + further_passes(config.calibration);
     const bool fits = bytes <= config.resources.cache_limit_bytes;
     if (folder.enabled() && !fits) {
         spdlog::info("the statistics of all layers take {}, so they are not cached: {}",
@@ -57,7 +57,7 @@ void StatisticsStage::for_each(std::vector<PlannedLayer> rest, const Use& use, B
         if (lock && cache_.holds(rest.front().entry.layer->name())) continue;
         const auto group =
             group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
-                            sums_further_rows(config_.calibration))
+                            further_passes(config_.calibration))
                 .front();
         auto statistics = times.timed("calibrate", [&] { return collect(group, bad, stop); });
         lock.reset();

@@ -9,6 +9,10 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/progress.hpp"
+#include "experiment/bit_stage.hpp"
+#include "models/norms.hpp"
+#include "quantization/method.hpp"
+#include "quantization/propagation.hpp"
 #include "storage/host_tensor.hpp"
 
 namespace comq {
@@ -72,13 +76,66 @@ std::string shape_of(const QuantizableLayer& layer) {
 /** Forward and backward pass, in forward passes. */
 constexpr double gradient_pass = 3.0;
 
+/** Of at most four steps: half and whole, of the shift alone and with the factor. */
+constexpr double trials_of_a_refit = 3.0;
+
 /**
- * Both networks go through a block once for each of its layers and once more to leave it; blocks
- * count as equally long.
+ * Both networks go through a block once for each of its `modules` that is looked at and once more
+ * to leave it; blocks count as equally long.
  */
-double propagation_forwards(const Network& network, const LayerPlan& plan) {
+double two_networks_forwards(const Network& network, int64_t modules) {
     const auto blocks = static_cast<double>(network.blocks().size());
-    return 2.0 * (static_cast<double>(plan.layers.size()) + blocks) / blocks;
+    return 2.0 * (static_cast<double>(modules) + blocks) / blocks;
+}
+
+/** Of the candidates of each layer, whose held-out images go through the rest of the network. */
+double choice_forwards(const ExperimentConfig& config, const LayerPlan& plan) {
+    const auto& calibration = config.calibration;
+    if (calibration.inputs != CalibrationInputs::quantized || calibration.propagation ||
+        calibration.propagation_criterion != PropagationCriterion::logits) {
+        return 0.0;
+    }
+    return 0.5 * static_cast<double>(std::size(propagation_strengths)) *
+           static_cast<double>(plan.layers.size()) * static_cast<double>(calibration.holdout);
+}
+
+int64_t norm_count(const Network& network) {
+    const auto modules = network.modules(/*include_self=*/false);
+    return std::ranges::count_if(modules, [](const auto& module) {
+        return dynamic_cast<const BatchNorm2dImpl*>(module.get()) != nullptr ||
+               dynamic_cast<const LayerNormImpl*>(module.get()) != nullptr;
+    });
+}
+
+double repair_forwards(const Network& network, const LayerPlan& plan,
+                       const ExperimentConfig& config) {
+    const auto& repair = config.repair;
+    const auto images = static_cast<double>(repair.images.value_or(config.calibration.images));
+    double forwards = 0.0;
+    if (repair.bias_correction) forwards += images;
+    if (repair.reestimate_batch_norm) forwards += images;
+    if (repair.norm_tuning != NormTuning::none) {
+        forwards += images * static_cast<double>(repair.epochs) * (1.0 + gradient_pass);
+    }
+    int64_t refits = repair.output_refit ? std::ssize(plan.layers) : 0;
+    if (repair.norm_refit) refits += norm_count(network);
+    if (refits > 0) {
+        forwards += images * two_networks_forwards(network, refits);
+        forwards += 0.5 * trials_of_a_refit * static_cast<double>(refits) *
+                    static_cast<double>(config.calibration.holdout);
+    }
+    return forwards;
+}
+
+/** How often the layers are solved: for each strength or width that could be chosen, and at last.
+ */
+double solutions_of_a_layer(const ExperimentConfig& config) {
+    const auto& calibration = config.calibration;
+    if (calibration.inputs == CalibrationInputs::quantized) {
+        return calibration.propagation ? 1.0
+                                       : static_cast<double>(std::size(propagation_strengths));
+    }
+    return config.quantization.average_bits ? 1.0 + std::size(measured_bits) : 1.0;
 }
 
 /** Floats of the largest input of a block, for one image. */
@@ -93,8 +150,8 @@ int64_t largest_block_input(const Network& network, torch::Tensor activation) {
 
 }  // namespace
 
-bool sums_further_rows(const CalibrationConfig& config) {
-    return config.holdout > 0 || config.weighting != Weighting::none;
+int further_passes(const CalibrationConfig& config) {
+    return (config.weighting != Weighting::none ? 1 : 0) + (config.holdout > 0 ? 1 : 0);
 }
 
 Workload measure_workload(const Network& network, const LayerPlan& plan,
@@ -115,6 +172,10 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         seconds_since(start) / static_cast<double>(config.calibration.batch_size);
 
     const double rate = product_rate();
+    const double sweeps =
+        config.quantizes_weights()
+            ? solutions_of_a_layer(config) * make_method(config.quantization)->cost_in_sweeps()
+            : 0.0;
     int64_t activation_bytes = 0;
     for (const auto& planned : plan.layers) {
         const QuantizableLayer& layer = *planned.entry.layer;
@@ -127,7 +188,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         cost.multiply_adds = rows * m * n;
         cost.gram_multiply_adds = groups * rows * m * (m + 1) / 2;
         workload.gram_seconds_per_image += cost.gram_multiply_adds / rate;
-        workload.solve_seconds += m * m * n * config.quantization.sweeps / assumed_descent_rate;
+        workload.solve_seconds += m * m * n * sweeps / assumed_descent_rate;
         workload.gram_bytes += gram_bytes(layer);
         workload.disk_bytes += 2 * layer.weight().numel();
         activation_bytes = std::max(activation_bytes,
@@ -139,7 +200,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
     if (calibration.inputs == CalibrationInputs::quantized) {
         workload.calibration_forwards =
-            propagation_forwards(network, plan) + forwards_of_gradients;
+            two_networks_forwards(network, std::ssize(plan.layers)) + forwards_of_gradients;
         workload.gram_seconds_per_image *= 4.0;  // of rows twice as long
         workload.gram_bytes = 0;                 // of one layer at a time
         for (const auto& planned : plan.layers) {
@@ -158,11 +219,13 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         }
     } else {
         const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
-                                            sums_further_rows(calibration));
+                                            further_passes(calibration));
         workload.forward_passes = static_cast<int64_t>(groups.size());
         workload.calibration_forwards =
             static_cast<double>(workload.forward_passes) * (1.0 + forwards_of_gradients);
     }
+    workload.choice_forwards = choice_forwards(config, plan);
+    workload.repair_forwards = repair_forwards(network, plan, config);
     workload.peak_bytes = parameter_bytes(network) * 2 +
                           std::min(workload.gram_bytes, config.resources.memory_bytes) +
                           4 * activation_bytes * calibration.batch_size * threads;
@@ -190,28 +253,30 @@ std::string plan_text(const LayerPlan& plan, const Workload& workload,
         plan.left_out.empty() ? "none" : fmt::format("{}", fmt::join(plan.left_out, ", ")));
     if (const auto average = config.quantization.average_bits) {
         text += fmt::format(
-            "auto: bits are chosen by the layers' errors at 2, 4 and 8 bits, {} on average over "
-            "all weights; that takes about three times the solving\n",
-            *average);
+            "auto: bits are chosen by the layers' errors at {} bits, {} on average over all "
+            "weights\n",
+            fmt::join(measured_bits, ", "), *average);
     }
 
     const auto images = static_cast<double>(config.calibration.images + config.calibration.holdout);
-    const double calibration = images *
-                               (workload.forward_seconds_per_image * workload.calibration_forwards +
-                                workload.gram_seconds_per_image) /
-                               threads;
-    const double evaluation =
-        2.0 * static_cast<double>(evaluation_images) * workload.forward_seconds_per_image / threads;
+    const auto seconds = [&](double forwards) {
+        return forwards * workload.forward_seconds_per_image / threads;
+    };
+    const double calibration = seconds(images * workload.calibration_forwards) +
+                               images * workload.gram_seconds_per_image / threads;
+    const double solving = workload.solve_seconds / threads + seconds(workload.choice_forwards);
+    const double repair = seconds(workload.repair_forwards);
+    const double evaluation = seconds(2.0 * static_cast<double>(evaluation_images));
     text += fmt::format("memory: about {} (Grams {}, {} forward pass{})\n",
                         format_bytes(static_cast<double>(workload.peak_bytes)),
                         format_bytes(static_cast<double>(workload.gram_bytes)),
                         workload.forward_passes, workload.forward_passes == 1 ? "" : "es");
     text += fmt::format("disk: about {}\n", format_bytes(static_cast<double>(workload.disk_bytes)));
-    text +=
-        fmt::format("time on {} threads: about {} calibration, {} solving, {}\n", threads,
-                    format_duration(calibration), format_duration(workload.solve_seconds / threads),
-                    evaluation_images > 0 ? format_duration(evaluation) + " evaluation"
-                                          : "and the evaluation (its images are not there)");
+    text += fmt::format("time on {} threads: about {} calibration, {} solving, {}{}\n", threads,
+                        format_duration(calibration), format_duration(solving),
+                        repair > 0.0 ? format_duration(repair) + " repair, " : "",
+                        evaluation_images > 0 ? format_duration(evaluation) + " evaluation"
+                                              : "and the evaluation (its images are not there)");
     return text;
 }
 

@@ -30,10 +30,12 @@ struct Workload {
     int64_t forward_passes = 1;         ///< calibration passes that the memory budget makes
     double calibration_forwards = 1.0;  ///< what an image costs in calibration beside its Grams, in
                                         ///< forward passes: gradients, and error propagation
+    double choice_forwards = 0.0;  ///< passes of single images that choose strengths of propagation
+    double repair_forwards = 0.0;  ///< passes of single images that repairs make
 };
 
-/** Whether calibration makes a second pass over rows while the plain Grams are held. */
-bool sums_further_rows(const CalibrationConfig& config);
+/** Passes that calibration makes after the plain Grams: weighted rows, held-out images. */
+int further_passes(const CalibrationConfig& config);
 
 Workload measure_workload(const Network& network, const LayerPlan& plan,
                           const Preprocessing& preprocessing, const ExperimentConfig& config,

@@ -72,6 +72,9 @@ int64_t reestimate_batch_norm(Network& network, const ImageSet& images, torch::D
         },
         options);
     if (!whole) throw Interrupted("interrupted while estimating BatchNorm statistics");
+    if (batches == 0) {
+        throw InputError("repair.images: none of the {} images can be read", images.indices.size());
+    }
     for (const auto& sums : norms) install(sums, static_cast<double>(batches));
     network.eval();
     return static_cast<int64_t>(norms.size());

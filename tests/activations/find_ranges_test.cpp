@@ -143,8 +143,10 @@ TEST_CASE("a layer whose inputs are not finite is named") {
         const torch::NoGradGuard no_gradient;
         layers.front().layer->bias()[0] = std::numeric_limits<float>::quiet_NaN();
     }
-    CHECK_THROWS_WITH(test_case.find({8, per_tensor, RangeChoice::percentile, 99.9, false}),
-                      ContainsSubstring("NaN or infinite"));
+    // A NaN bias spoils the inputs of all layers behind it: the first of them is told.
+    CHECK_THROWS_WITH(
+        test_case.find({8, per_tensor, RangeChoice::percentile, 99.9, false}),
+        ContainsSubstring("layer " + layers[1].layer->name() + ": an input is NaN or infinite"));
     CHECK_THROWS_AS(test_case.find({8, per_tensor, {}, 99.9, false}, std::atomic<bool>{true}),
                     Interrupted);
 }

@@ -31,21 +31,63 @@ TEST_CASE("every shipped config can be planned without its weights and images") 
     CHECK(planned.size() >= 18);
 }
 
+namespace {
+
+Workload workload_with(const std::vector<std::string>& overrides) {
+    const auto loaded = test::shipped_config("demo_vit_4bit", test::temporary_folder(), overrides);
+    const auto& model = find_model(loaded.config.model.name);
+    const auto network = model.make();
+    return measure_workload(*network, plan_layers(*network, loaded.config.quantization),
+                            model.preprocessing, loaded.config, 1);
+}
+
+}  // namespace
+
 TEST_CASE("a plan counts what gradients and error propagation cost") {
-    const auto workload = [](const std::vector<std::string>& overrides) {
-        const auto loaded =
-            test::shipped_config("demo_vit_4bit", test::temporary_folder(), overrides);
-        const auto& model = find_model(loaded.config.model.name);
-        const auto network = model.make();
-        return measure_workload(*network, plan_layers(*network, loaded.config.quantization),
-                                model.preprocessing, loaded.config, 1);
-    };
-    const auto plain = workload({});
+    const auto plain = workload_with({});
     CHECK(plain.calibration_forwards == 1.0);
-    CHECK(workload({"calibration.weighting=fisher"}).calibration_forwards == 4.0);
-    const auto propagated = workload({"calibration.inputs=quantized"});
+    CHECK(plain.choice_forwards == 0.0);
+    CHECK(workload_with({"calibration.weighting=fisher"}).calibration_forwards == 4.0);
+    const auto propagated =
+        workload_with({"calibration.inputs=quantized", "calibration.holdout=64"});
     // Four layers in each block but stem and head: five passes of two networks there.
     CHECK(propagated.calibration_forwards > 4.0);
     CHECK(propagated.calibration_forwards < 10.0);
     CHECK(propagated.disk_bytes > plain.disk_bytes);
+    // Four strengths for each of 20 layers, 64 images through half the network on average.
+    CHECK(propagated.choice_forwards == 4 * 20 * 32.0);
+    CHECK(workload_with({"calibration.inputs=quantized", "calibration.propagation=1"})
+              .choice_forwards == 0.0);
+}
+
+TEST_CASE("a plan counts how often and by what layers are solved") {
+    const double comq = workload_with({"quantization.sweeps=4"}).solve_seconds;
+    CHECK(comq > 0.0);
+    CHECK(workload_with({"quantization.sweeps=1"}).solve_seconds == comq / 4);
+    CHECK(workload_with({"quantization.method=gptq"}).solve_seconds == comq / 4);
+    CHECK(workload_with({"quantization.method=comq_plus"}).solve_seconds == 16 * comq);
+    CHECK(workload_with({"quantization.method=none"}).solve_seconds == 0.0);
+    CHECK(workload_with({"quantization.sweeps=4", "quantization.average_bits=3"}).solve_seconds ==
+          4 * comq);
+    CHECK(workload_with(
+              {"quantization.sweeps=4", "calibration.inputs=quantized", "calibration.holdout=64"})
+              .solve_seconds == 4 * comq);
+}
+
+TEST_CASE("a plan counts what repairs cost") {
+    const std::string images = "calibration.images=100";
+    CHECK(workload_with({images}).repair_forwards == 0.0);
+    CHECK(workload_with({images, "repair.bias_correction=true"}).repair_forwards == 100.0);
+    CHECK(workload_with({images, "repair.images=50", "repair.bias_correction=true"})
+              .repair_forwards == 50.0);
+    // The target, a forward and a backward pass.
+    CHECK(workload_with({images, "repair.norm_tuning=labels", "repair.epochs=2"}).repair_forwards ==
+          800.0);
+    const double outputs =
+        workload_with({images, "repair.output_refit=true", "calibration.holdout=64"})
+            .repair_forwards;
+    CHECK(outputs > 20 * 64 * 0.5);
+    CHECK(workload_with({images, "repair.output_refit=true", "repair.norm_refit=true",
+                         "calibration.holdout=64"})
+              .repair_forwards > outputs);
 }

@@ -101,6 +101,20 @@ TEST_CASE("the gate stops a run whose full-precision accuracy is not the expecte
     CHECK(fs::is_empty(folder));
 }
 
+TEST_CASE("the gate loses no layer that an earlier attempt has finished") {
+    const auto folder = test::temporary_folder();
+    const auto loaded = test::shipped_config("demo_vit_4bit", folder, with({}));
+    const auto whole = run_experiment(loaded, {});
+    fs::remove(loaded.config.output.file);
+    test::new_journal(loaded).store_layer(whole.layers.front());
+    CHECK_THROWS_AS(test::run_shipped("demo_vit_4bit", folder,
+                                      with({"evaluation.expected_top1=20"}), Leftover::resume),
+                    GateError);
+    CHECK(fs::exists(RunJournal::folder_of(loaded.config.output.file) /
+                     ("layer." + whole.layers.front().name + ".safetensors")));
+    check_same_numbers(whole, run_experiment(loaded, {Leftover::resume, {}}));
+}
+
 TEST_CASE("a result of another run is not overwritten by accident") {
     const auto folder = test::temporary_folder();
     const auto first = test::run_shipped("demo_vit_4bit", folder, with({}));

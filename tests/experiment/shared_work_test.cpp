@@ -110,6 +110,48 @@ TEST_CASE("cached statistics of another layer, network or recipe are not taken")
     CHECK(cache.holds("layer") != cache.holds("other layer"));
 }
 
+TEST_CASE("a damaged file that can't be removed is not tried again") {
+    const auto path = test::temporary_folder();
+    const CacheFolder folder(path, 1'000'000);
+    const StatisticsCache cache(folder, "origin\n");
+    cache.store("layer", sample_statistics(4, 1));
+    // Not even root removes a folder by the name of a file.
+    const auto file = entries(path, "statistics-").at(0);
+    fs::remove(file);
+    fs::create_directories(file / "inside");
+    CHECK(cache.holds("layer"));
+    CHECK_FALSE(cache.load("layer"));
+    CHECK_FALSE(cache.holds("layer"));
+    fs::remove_all(file);
+    cache.store("layer", sample_statistics(4, 1));
+    CHECK(cache.holds("layer"));
+}
+
+TEST_CASE("a cache without locks is used all the same") {
+    const auto path = test::temporary_folder();
+    const CacheFolder folder(path, 1'000'000);
+    const auto entry = folder.file("statistics", "key");
+    const std::atomic<bool> stop{false};
+    CHECK(folder.lock(entry, stop) != nullptr);
+    fs::create_directories(entry.string() + ".lock");
+    CHECK(folder.lock(entry, stop) == nullptr);
+}
+
+TEST_CASE("predictions that some images are missing from are not shared") {
+    const Runs runs;
+    const auto whole = runs.run("whole.h5");
+    const auto file = entries(runs.cache(), "predictions-").at(0);
+    auto part = predictions_from(read_journal_part(file), file);
+    for (auto* column : {&part.predictions.image, &part.predictions.label,
+                         &part.predictions.prediction, &part.predictions.rank}) {
+        column->pop_back();
+    }
+    write_journal_part(file, to_part(part));
+    const auto again = runs.run("again.h5");
+    CHECK(again.full_precision->images == whole.full_precision->images);
+    CHECK(predictions_from(read_journal_part(file), file).predictions.size() == 100);
+}
+
 TEST_CASE("a cache that is switched off neither holds nor waits") {
     const CacheFolder off({}, 1);
     const StatisticsCache cache(off, "origin\n");
