@@ -54,9 +54,13 @@ SUPPORTED = {
     "quantization.grid": ["auto", "minmax"],
     "quantization.scalar": [1],
     "quantization.order": ["greedy", "shared", "cyclic"],
+    "quantization.average_bits": [None],
+    "activations.bits": [None],
     "repair.fold_batch_norm": [False],
     "repair.bias_correction": [False],
     "repair.reestimate_batch_norm": [False],
+    "repair.output_refit": [False],
+    "repair.norm_refit": [False],
     "repair.norm_tuning": ["none"],
 }
 

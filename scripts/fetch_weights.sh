@@ -50,7 +50,7 @@ accept() { # FILE NAME-AT-THE-PUBLISHER
     digest=$(sha256sum "$file.part" | cut -d ' ' -f 1)
     expected=$(expected_digest "$2")
     [ "${digest#"$expected"}" != "$digest" ] || [ -z "$expected" ] ||
-        fail "$file.part: its SHA-256 is $digest, not $expected...; the file is left for inspection" 3
+        fail "$file.part: its SHA-256 is $digest, not $expected...; delete it to download it again" 3
     mv "$file.part" "$file"
 }
 

@@ -192,7 +192,8 @@ def plot_bits(arguments):
 
 def changing_keys(runs, allowed):
     """Keys of the experiment, apart from `allowed`, the seed, and where things lie."""
-    sections = ("calibration.", "quantization.", "evaluation.")
+    sections = ("activations.", "calibration.", "evaluation.", "model.name", "quantization.",
+                "repair.")
     return [key for key in runs[0].config if key.startswith(sections) and key not in allowed]
 
 

@@ -7,8 +7,8 @@ usage() {
     cat <<'END'
 usage: scripts/run_demo.sh [--libtorch pip|debian|python|DIR] [key=value ...]
 
-Examples: scripts/run_demo.sh quantization.bits=2
-          scripts/run_demo.sh --libtorch debian
+Examples: scripts/run_demo.sh quantization.bits=2 output.file=results/demo_vit_2bit.h5
+          scripts/run_demo.sh --libtorch debian output.file=results/demo_vit_debian.h5
 END
 }
 
