@@ -113,6 +113,9 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
             collector.sum_at(*layers[i].layer, ranks, owners[i]);
             if (owners[i] == ranks.rank()) {
                 collector.take(*layers[i].layer, name, statistics[i]);
+                if (statistics[i].rows.at(name) > 0) continue;
+                throw InputError("data.calibration: none of the {} images of '{}' can be read",
+                                 indices.size(), title);
             }
         }
     };

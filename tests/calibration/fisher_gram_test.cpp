@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
@@ -146,4 +147,32 @@ TEST_CASE("a share of nothing leaves the plain Gram") {
                                           torch::randn({5, 3, 4, 4}), {0, 1, 2, 3, 4});
     CHECK(std::ranges::equal(statistics.grams.at(statistic::gram)[0].values(),
                              statistics.grams.at(statistic::weighted_gram)[0].values()));
+}
+
+TEST_CASE("where every gradient is 0 the weighted Gram is the plain one") {
+    torch::manual_seed(5);
+    SmallNetwork network;
+    {
+        const torch::NoGradGuard no_grad;
+        network.head->weight().zero_();  // so that no output depends on the convolution
+    }
+    const auto statistics = statistics_of(network, network.layers().front(), {},
+                                          torch::randn({4, 3, 4, 4}), {0, 1, 2, 3});
+    for (std::size_t g = 0; g < 3; ++g) {
+        CHECK(std::ranges::equal(statistics.grams.at(statistic::gram)[g].values(),
+                                 statistics.grams.at(statistic::weighted_gram)[g].values()));
+    }
+}
+
+TEST_CASE("NaN gradients name the layer") {
+    torch::manual_seed(6);
+    SmallNetwork network;
+    network.convolution->set_name("features.convolution");
+    {
+        const torch::NoGradGuard no_grad;
+        network.head->weight().fill_(std::numeric_limits<float>::quiet_NaN());
+    }
+    CHECK_THROWS_WITH(statistics_of(network, network.layers().front(), {},
+                                    torch::randn({4, 3, 4, 4}), {0, 1, 2, 3}),
+                      ContainsSubstring("features.convolution"));
 }

@@ -118,6 +118,15 @@ TEST_CASE("held-out images are summed apart and unreadable ones are left out") {
     CHECK(bad.count() == 1);
 }
 
+TEST_CASE("images none of which can be read leave no statistics behind") {
+    const test::MemorySource source(4, 32, 10, {3});
+    const auto network = hash_network("demo_vit");
+    BadImages bad(1);
+    CHECK_THROWS_WITH(collect_statistics(*network, network->layers(), pass_over(source, 3, 1),
+                                         torch::kCPU, bad, never_stop),
+                      ContainsSubstring("data.calibration: none of the 1 images"));
+}
+
 TEST_CASE("NaN inputs name the layer") {
     const auto network = hash_network("demo_cnn");
     {

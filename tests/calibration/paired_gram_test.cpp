@@ -76,11 +76,14 @@ TEST_CASE("weighted rows count by their weights in the joint Gram, and alike in 
 TEST_CASE("NaN inputs of either network name the layer") {
     Linear linear(3, 2);
     linear->set_name("blocks.1.mlp.fc1");
-    auto bad = torch::ones({1, 4, 3});
+    const auto good = torch::ones({1, 4, 3});
+    auto bad = good.clone();
     bad[0][2][1] = std::numeric_limits<float>::quiet_NaN();
-    PairedGramCollector collector(*linear);
-    collector.add(bad, torch::ones({1, 4, 3}));
-    LayerStatistics statistics;
-    CHECK_THROWS_WITH(collector.take(statistic::paired_gram, statistic::gram, statistics),
-                      ContainsSubstring("blocks.1.mlp.fc1"));
+    for (const bool of_quantized : {true, false}) {
+        PairedGramCollector collector(*linear);
+        collector.add(of_quantized ? bad : good, of_quantized ? good : bad);
+        LayerStatistics statistics;
+        CHECK_THROWS_WITH(collector.take(statistic::paired_gram, statistic::gram, statistics),
+                          ContainsSubstring("blocks.1.mlp.fc1"));
+    }
 }
