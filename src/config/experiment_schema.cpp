@@ -247,8 +247,10 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                 .unit = "inputs"},
                quantization(&QuantizationConfig::group_size), integer<int64_t>(1));
     schema.add({.key = "quantization.symmetric",
-                .meaning = "Whether the zero point is fixed at -2^(bits-1) and the scale follows "
-                           "from the largest magnitude, instead of both from the range."},
+                .meaning = "Whether the zero point is fixed, at -2^(bits-1) or, where it need not "
+                           "be whole, at -(2^bits-1)/2, and the scale follows from the largest "
+                           "magnitude, instead of both from the range. The preset paper of comq "
+                           "with granularity per_layer has a grid of its own."},
                quantization(&QuantizationConfig::symmetric), boolean());
     schema.add(
         {.key = "quantization.zero_point",
@@ -290,12 +292,13 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                               {"greedy_dynamic", Order::greedy_dynamic},
                               {"shared", Order::shared}}));
     schema.add({.key = "quantization.sweeps",
-                .meaning = "Passes of the descent over all weights of a layer." +
+                .meaning = "Passes of comq's descent over all weights of a layer; comq_plus goes "
+                           "on until nothing moves." +
                            preset_note("quantization.sweeps")},
                quantization(&QuantizationConfig::sweeps), integer<int>(1, 1000));
     schema.add({.key = "quantization.scale_update",
-                .meaning = "What happens to the scale after each sweep: nothing, or its "
-                           "closed-form minimiser." +
+                .meaning = "What happens to the scale after each of comq's sweeps: nothing, or "
+                           "its closed-form minimiser, which comq_plus always takes." +
                            preset_note("quantization.scale_update")},
                quantization(&QuantizationConfig::scale_update),
                choice<ScaleUpdate>(

@@ -138,7 +138,7 @@ TEST_CASE("look-ahead gives the codes of GPTQ's algorithm") {
     }
 }
 
-TEST_CASE("look-ahead beats rounding and one path of descent on correlated inputs") {
+TEST_CASE("look-ahead beats rounding on correlated inputs") {
     const ExplicitLayer layer = random_layer(93, 300, 80, 32);
     for (const int bits : {3, 4}) {
         const GroupProblem problem = layer.problem(bits);
