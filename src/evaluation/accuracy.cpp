@@ -30,6 +30,16 @@ double agreement(const Predictions& a, const Predictions& b) {
     return 100.0 * static_cast<double>(same) / static_cast<double>(a.size());
 }
 
+void append(Predictions& predictions, const Predictions& more) {
+    const auto extend = [](std::vector<int64_t>& column, const std::vector<int64_t>& values) {
+        column.insert(column.end(), values.begin(), values.end());
+    };
+    extend(predictions.image, more.image);
+    extend(predictions.label, more.label);
+    extend(predictions.prediction, more.prediction);
+    extend(predictions.rank, more.rank);
+}
+
 void append_prediction(Predictions& predictions, int64_t image, int64_t label, const float* logits,
                        int64_t classes) {
     const int64_t best = std::max_element(logits, logits + classes) - logits;

@@ -28,6 +28,9 @@ Accuracy accuracy_of(const Predictions& predictions);
 /** Percent of images on which two networks predict the same class; the images must be the same. */
 double agreement(const Predictions& a, const Predictions& b);
 
+/** Adds those of `more` behind those of `predictions`. */
+void append(Predictions& predictions, const Predictions& more);
+
 /** Appends to `predictions` the outcome of one image with `logits` [classes]. */
 void append_prediction(Predictions& predictions, int64_t image, int64_t label, const float* logits,
                        int64_t classes);

@@ -45,13 +45,6 @@ Predictions predict_batch(const Network& network, ImageBatch& batch, const Image
     return predictions;
 }
 
-void append(Predictions& all, const Predictions& more) {
-    all.image.insert(all.image.end(), more.image.begin(), more.image.end());
-    all.label.insert(all.label.end(), more.label.begin(), more.label.end());
-    all.prediction.insert(all.prediction.end(), more.prediction.begin(), more.prediction.end());
-    all.rank.insert(all.rank.end(), more.rank.begin(), more.rank.end());
-}
-
 }  // namespace
 
 Predictions evaluate(const Network& network, const ImageSet& images, torch::Device device,

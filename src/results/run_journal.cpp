@@ -132,16 +132,6 @@ Predictions sorted(const Predictions& all) {
     return result;
 }
 
-void append(Predictions& all, const Predictions& more) {
-    const auto extend = [](std::vector<int64_t>& column, const std::vector<int64_t>& values) {
-        column.insert(column.end(), values.begin(), values.end());
-    };
-    extend(all.image, more.image);
-    extend(all.label, more.label);
-    extend(all.prediction, more.prediction);
-    extend(all.rank, more.rank);
-}
-
 }  // namespace
 
 fs::path RunJournal::folder_of(const fs::path& result_file) {
