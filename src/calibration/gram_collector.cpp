@@ -4,7 +4,7 @@
 #include <cassert>
 
 #include "calibration/conv_gram.hpp"
-#include "calibration/convolution_gram.hpp"
+#include "calibration/patch_gram.hpp"
 
 namespace comq {
 

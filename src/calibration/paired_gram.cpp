@@ -5,8 +5,8 @@
 #include <iterator>
 
 #include "calibration/conv_gram.hpp"
-#include "calibration/convolution_gram.hpp"
 #include "calibration/gram_collector.hpp"
+#include "calibration/patch_gram.hpp"
 
 namespace comq {
 
@@ -25,10 +25,10 @@ PackedTriangle full_precision_part(const PackedTriangle& paired) {
 /** [B, 2C, H, W], of which group g has the channels of group g of either, x̃ before x. */
 torch::Tensor by_groups(const torch::Tensor& quantized, const torch::Tensor& full_precision,
                         int64_t groups) {
-    return torch::cat(
-               {quantized.unflatten(1, {groups, -1}), full_precision.unflatten(1, {groups, -1})}, 2)
-        .flatten(1, 2)
-        .contiguous();
+    const auto grouped = [&](const torch::Tensor& maps) {
+        return maps.reshape({maps.size(0), groups, -1, maps.size(2), maps.size(3)});
+    };
+    return torch::cat({grouped(quantized), grouped(full_precision)}, 2).flatten(1, 2).contiguous();
 }
 
 }  // namespace

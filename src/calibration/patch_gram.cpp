@@ -1,4 +1,4 @@
-#include "calibration/convolution_gram.hpp"
+#include "calibration/patch_gram.hpp"
 
 #include <algorithm>
 #include <vector>

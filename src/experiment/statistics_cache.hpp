@@ -48,8 +48,8 @@ class StatisticsCache {
     std::string origin_;
     bool enabled_;
     mutable std::mutex mutex_;
-    mutable std::set<std::string>
-        refused_;  ///< layers whose file was damaged and may still lie there
+    /** Layers whose file was damaged; it may still lie there. */
+    mutable std::set<std::string> refused_;
 };
 
 }  // namespace comq
