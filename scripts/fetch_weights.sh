@@ -60,6 +60,7 @@ download() { # URL FILE
     echo "$url -> $file${expected:+ (SHA-256 $expected)}"
     [ -z "$dry_run" ] || return 0
     if [ ! -e "$file" ]; then
+        command -v curl >/dev/null || fail "curl is not installed; install the package curl"
         curl --fail --location --continue-at - --output "$file.part" "$url" ||
             fail "$url: the download failed; run the command again to continue it" 3
         accept "$file" "$url"
