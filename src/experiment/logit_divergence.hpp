@@ -17,8 +17,8 @@ namespace comq {
 class LogitDivergence {
   public:
     /**
-     * Keeps a reference to `walk`, which has read its images and stands before the first block.
-     * Throws InputError without a held-out image.
+     * Keeps a reference to `walk`, which has read its images, held-out ones among them, and stands
+     * before the first block.
      */
     explicit LogitDivergence(const SideBySide& walk);
 

@@ -6,7 +6,6 @@
 
 #include "batched/batched_descent.hpp"
 #include "calibration/paired_gram.hpp"
-#include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "quantization/propagation.hpp"
@@ -70,10 +69,6 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
                    config_.calibration.batch_size},
                   images_.calibration, augmentation_seed(config_), bad);
     });
-    if (!config_.calibration.propagation && walk.held_out().empty()) {
-        throw InputError("data.calibration: none of the {} held-out images can be read",
-                         images_.calibration.held_out.size());
-    }
     std::optional<LogitDivergence> divergence;
     if (!config_.calibration.propagation &&
         config_.calibration.propagation_criterion == PropagationCriterion::logits) {

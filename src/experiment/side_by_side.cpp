@@ -141,6 +141,10 @@ void SideBySide::read(const ImageSet& images, const CalibrationImages& indices,
         throw InputError("data.calibration: none of the {} images can be read",
                          indices.fitted.size());
     }
+    if (held_out_.empty() && !indices.held_out.empty()) {
+        throw InputError("data.calibration: none of the {} held-out images can be read",
+                         indices.held_out.size());
+    }
 }
 
 torch::Tensor SideBySide::run(const Network& network, int64_t batch) const {

@@ -41,7 +41,7 @@ class SideBySide {
 
     /**
      * Reads the images, in batches of `images.batch_size`; `images.indices` are not used. Throws
-     * InputError when no image that is fitted can be read.
+     * InputError when no image that is fitted can be read, or none of those that are held out.
      */
     void read(const ImageSet& images, const CalibrationImages& indices,
               std::optional<uint64_t> augmentation_seed, BadImages& bad);

@@ -6,6 +6,7 @@
 
 #include "experiment/runs.hpp"
 #include "support/catch.hpp"
+#include "support/memory_source.hpp"
 #include "tensor/batch_pixels.hpp"
 
 using namespace comq;
@@ -85,4 +86,23 @@ TEST_CASE("the divergence of logits is that of the whole networks, from any bloc
         const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
         CHECK(divergence.measure() == measured);
     }
+}
+
+TEST_CASE("a walk needs an image of each kind that it is to read") {
+    const auto model = load_model(
+        test::shipped_config("demo_vit_4bit", test::temporary_folder()).config.model, torch::kCPU);
+    const test::MemorySource source(4, 32, 10, {0, 3});
+    const std::atomic<bool> stop{false};
+    const auto read = [&](const CalibrationImages& images) {
+        BadImages bad(1);
+        SideBySide walk(*model.network, *model.network, torch::kCPU,
+                        test::temporary_folder() / "spool", "testing", stop);
+        walk.read({&source, {}, model.description->preprocessing, 2}, images, std::nullopt, bad);
+        return walk.held_out().size();
+    };
+    CHECK(read({{1, 2}, {}}) == 0);
+    CHECK(read({{0, 1}, {2}}) == 1);
+    CHECK_THROWS_WITH(read({{0}, {1}}), ContainsSubstring("none of the 1 images can be read"));
+    CHECK_THROWS_WITH(read({{1, 2}, {3}}),
+                      ContainsSubstring("none of the 1 held-out images can be read"));
 }
