@@ -1,8 +1,10 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <sys/types.h>
 
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -11,6 +13,7 @@
 
 #include "core/run_shell.hpp"
 #include "core/shell_words.hpp"
+#include "storage/file_lock.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "sweep/point_status.hpp"
@@ -66,6 +69,14 @@ class DemoSweep {
   private:
     std::filesystem::path folder_ = temporary_folder();
 };
+
+/** The process that computes a point, 0 when none does. */
+inline pid_t process_of(const SweepPoint& point) {
+    pid_t process = 0;
+    const auto holder = lock_holder(point.result());
+    if (holder) std::sscanf(holder->c_str(), "process %d", &process);
+    return process;
+}
 
 /** Polls `condition` for at most `seconds`. */
 template <typename Condition>

@@ -1,8 +1,8 @@
 #include <signal.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <fstream>
 
-#include "storage/file_lock.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
 
@@ -41,12 +41,24 @@ class LocalSlurm {
     fs::path folder_ = test::temporary_folder() / "slurm";
 };
 
-/** The process that computes a point, 0 when none does. */
-pid_t process_of(const SweepPoint& point) {
-    pid_t process = 0;
-    const auto holder = lock_holder(point.result());
-    if (holder) std::sscanf(holder->c_str(), "process %d", &process);
-    return process;
+/** Whether a stopped process has a signal to take once it goes on. */
+bool awaits(pid_t process, int signal) {
+    std::ifstream status(fmt::format("/proc/{}/status", process));
+    std::string word;
+    while (status >> word && word != "ShdPnd:") {
+    }
+    uint64_t pending = 0;
+    status >> std::hex >> pending;
+    return (pending >> (signal - 1)) & 1;
+}
+
+/** Whether a part of the point is on disk, which is what makes a task worth requeueing. */
+bool got_on(const SweepPoint& point) {
+    const fs::path parts = point.result().string() + ".parts";
+    return fs::exists(parts) &&
+           std::any_of(fs::directory_iterator(parts), {}, [](const fs::directory_entry& entry) {
+               return entry.path().extension() == ".safetensors";
+           });
 }
 
 }  // namespace
@@ -57,7 +69,7 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
         return;
     }
     const LocalSlurm slurm;
-    // Long enough to be caught: 0 is killed, 1 is warned as at a time limit, 2 is cancelled.
+    // 0 is killed, 1 is warned as at a time limit, 2 is cancelled.
     const test::DemoSweep sweep(
         "grid: {quantization.bits: [2, 3, 4, 8]}\n"
         "slurm: {concurrent: 3, cpus: 1, options: [--oversubscribe]}\n",
@@ -73,11 +85,18 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     CHECK_THAT(submitted.output, ContainsSubstring("4 points submitted as job 1"));
     CHECK_THAT(run("").output, ContainsSubstring("nothing to run"));
 
-    REQUIRE(test::wait_until([&] { return process_of(points[0]) > 0; }, 60));
-    CHECK(::kill(process_of(points[0]), SIGKILL) == 0);
-    REQUIRE(test::wait_until([&] { return sweep.logged("info: full-precision") >= 2; }, 120));
-    slurm.ask("scancel --signal=USR1 --batch 1_1");
+    REQUIRE(test::wait_until([&] { return test::process_of(points[0]) > 0; }, 60));
+    CHECK(::kill(test::process_of(points[0]), SIGKILL) == 0);
+    REQUIRE(test::wait_until([&] { return test::process_of(points[2]) > 0; }, 60));
     slurm.ask("scancel 1_2");
+    // Stopped meanwhile, so that it can't finish before Slurm has warned it.
+    REQUIRE(test::wait_until([&] { return got_on(points[1]); }, 120));
+    const pid_t warned = test::process_of(points[1]);
+    REQUIRE(warned > 0);
+    CHECK(::kill(warned, SIGSTOP) == 0);
+    slurm.ask("scancel --signal=USR1 --batch 1_1");
+    CHECK(test::wait_until([&] { return awaits(warned, SIGUSR1); }, 60));
+    CHECK(::kill(warned, SIGCONT) == 0);
     REQUIRE(slurm.empties_queue());
     const auto before = sweep.status(slurm.environment()).output;
     INFO(before);
