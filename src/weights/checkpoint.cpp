@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/errors.hpp"
+#include "core/hash.hpp"
 #include "storage/safetensors.hpp"
 #include "weights/npz.hpp"
 #include "weights/sharded_checkpoint.hpp"
@@ -105,6 +106,17 @@ Checkpoint open_checkpoint(const std::filesystem::path& file) {
         return parse_checkpoint(map_file(file.parent_path() / shard)).tensors;
     });
     return whole;
+}
+
+std::string checkpoint_sha256(const std::filesystem::path& file) {
+    const FileBytes bytes = map_file(file);
+    if (!looks_like_shard_index(bytes)) return sha256_hex_of_file(file);
+    Sha256 hash;
+    hash.update(bytes.bytes());
+    for (const auto& shard : shards_of(bytes)) {
+        hash.update(sha256_hex_of_file(file.parent_path() / shard));
+    }
+    return hash.hex_digest();
 }
 
 TensorMap read_checkpoint(const std::filesystem::path& file) {

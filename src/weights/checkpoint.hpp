@@ -33,6 +33,12 @@ TensorMap read_checkpoint(const std::filesystem::path& file);
 
 /** The same with what is known about the file, without logging. */
 Checkpoint open_checkpoint(const std::filesystem::path& file);
+/**
+ * The SHA-256 of the file, or of a sharded checkpoint's index followed by the digests of its shards
+ * in the order of their names. Throws InputError naming the file that can't be read.
+ */
+std::string checkpoint_sha256(const std::filesystem::path& file);
+
 /** One file's bytes; indices of sharded checkpoints are refused. */
 Checkpoint parse_checkpoint(const FileBytes& file);
 

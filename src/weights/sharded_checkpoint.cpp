@@ -51,6 +51,12 @@ bool looks_like_shard_index(const FileBytes& file) {
            text.find("\"weight_map\"") != std::string_view::npos;
 }
 
+std::vector<std::string> shards_of(const FileBytes& index) {
+    std::vector<std::string> files;
+    for (const auto& [file, names] : parse_index(index)) files.push_back(file);
+    return files;
+}
+
 TensorMap join_shards(const FileBytes& index,
                       const std::function<TensorMap(const std::string&)>& read_shard) {
     TensorMap whole;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "storage/host_tensor.hpp"
 #include "storage/mapped_file.hpp"
@@ -10,6 +11,9 @@ namespace comq {
 
 /** Whether the bytes are JSON with a "weight_map", as Hugging Face's index files. */
 bool looks_like_shard_index(const FileBytes& file);
+
+/** The file names of the shards, sorted; throws as join_shards. */
+std::vector<std::string> shards_of(const FileBytes& index);
 
 /**
  * The tensors that an index assigns to shards; `read_shard` reads one by its file name, which is

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "core/errors.hpp"
+#include "core/hash.hpp"
 #include "storage/safetensors.hpp"
 #include "support/catch.hpp"
 #include "weights/checkpoint.hpp"
@@ -62,4 +63,18 @@ TEST_CASE("a shard with a tensor that the index doesn't name is refused") {
     write_safetensors(index.parent_path() / "a.safetensors",
                       {{"x", tensor_of(1.f)}, {"other", tensor_of(1.f)}});
     CHECK_THROWS_WITH(read_checkpoint(index), ContainsSubstring("holds tensor 'other'"));
+}
+
+TEST_CASE("the digest of a sharded checkpoint follows its shards") {
+    const std::string text =
+        R"({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}})";
+    const fs::path one = sharded(text), other = sharded(text);
+    CHECK(checkpoint_sha256(one) == checkpoint_sha256(other));
+    write_safetensors(other.parent_path() / "b.safetensors", {{"y", tensor_of(3.f)}});
+    CHECK(checkpoint_sha256(one) != checkpoint_sha256(other));
+    fs::remove(other.parent_path() / "b.safetensors");
+    CHECK_THROWS_WITH(checkpoint_sha256(other), ContainsSubstring("b.safetensors"));
+    // Of a single file it is what sha256sum prints.
+    const fs::path shard = one.parent_path() / "a.safetensors";
+    CHECK(checkpoint_sha256(shard) == sha256_hex_of_file(shard));
 }
