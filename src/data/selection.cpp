@@ -1,6 +1,7 @@
 #include "data/selection.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "core/errors.hpp"
@@ -31,6 +32,19 @@ std::vector<int64_t> select_images(int64_t size, int64_t count, Selection select
     return all_images(count);
 }
 
+std::vector<int64_t> select_other_images(int64_t size, const std::vector<int64_t>& taken,
+                                         int64_t count, Selection selection, uint64_t seed,
+                                         std::string_view stream, std::string_view key) {
+    std::vector<int64_t> rest;
+    std::ranges::set_difference(all_images(size), taken, std::back_inserter(rest));
+    std::vector<int64_t> chosen;
+    for (const int64_t position :
+         select_images(static_cast<int64_t>(rest.size()), count, selection, seed, stream, key)) {
+        chosen.push_back(rest[static_cast<std::size_t>(position)]);
+    }
+    return chosen;
+}
+
 CalibrationImages select_calibration_images(int64_t size, const CalibrationConfig& config,
                                             uint64_t seed) {
     require_images(
@@ -39,15 +53,8 @@ CalibrationImages select_calibration_images(int64_t size, const CalibrationConfi
     CalibrationImages chosen;
     chosen.fitted = select_images(size, config.images, config.selection, seed, "calibration",
                                   "calibration.images");
-    std::vector<int64_t> rest;
-    const std::vector<int64_t> everything = all_images(size);
-    std::set_difference(everything.begin(), everything.end(), chosen.fitted.begin(),
-                        chosen.fitted.end(), std::back_inserter(rest));
-    for (const int64_t position :
-         select_images(static_cast<int64_t>(rest.size()), config.holdout, config.selection, seed,
-                       "holdout", "calibration.holdout")) {
-        chosen.held_out.push_back(rest[static_cast<std::size_t>(position)]);
-    }
+    chosen.held_out = select_other_images(size, chosen.fitted, config.holdout, config.selection,
+                                          seed, "holdout", "calibration.holdout");
     return chosen;
 }
 

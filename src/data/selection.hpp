@@ -17,6 +17,11 @@ namespace comq {
 std::vector<int64_t> select_images(int64_t size, int64_t count, Selection selection, uint64_t seed,
                                    std::string_view stream, std::string_view key);
 
+/** As `select_images`, of the pictures that are not in `taken`, which ascends. */
+std::vector<int64_t> select_other_images(int64_t size, const std::vector<int64_t>& taken,
+                                         int64_t count, Selection selection, uint64_t seed,
+                                         std::string_view stream, std::string_view key);
+
 /** Pictures that are fitted and further ones that only measure; no picture is in both. */
 struct CalibrationImages {
     std::vector<int64_t> fitted;

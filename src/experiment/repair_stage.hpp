@@ -49,7 +49,6 @@ class RepairStage {
     void repair(std::vector<LayerRecord>& layers, const RunJournal& journal, BadImages& bad,
                 const std::atomic<bool>& stop);
     void install(const TensorMap& repaired, std::vector<LayerRecord>& layers) const;
-    CalibrationImages refit_images(const std::vector<int64_t>& repair_images) const;
 
     const RepairConfig& config_;
     const ExperimentConfig& experiment_;
@@ -58,7 +57,10 @@ class RepairStage {
     torch::Device device_;
 };
 
-/** The images of `repair.images`: those of the calibration, or a draw of their own. */
+/**
+ * The images of `repair.images`: those of the calibration, or a draw of their own. What the
+ * calibration holds out fits no repair either.
+ */
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
 
 }  // namespace comq

@@ -66,3 +66,15 @@ TEST_CASE("ranks share the batches that one rank alone would read") {
     CHECK(every_nth_batch(images, 2, 2, 3) == std::vector<int64_t>{14, 15});
     CHECK(every_nth_batch(images, 8, 1, 2).empty());
 }
+
+TEST_CASE("other images are drawn from those that are not taken") {
+    const std::vector<int64_t> taken{0, 2, 3};
+    CHECK(select_other_images(7, taken, 2, Selection::first, 0, "s", "k") ==
+          std::vector<int64_t>{1, 4});
+    CHECK(select_other_images(7, taken, 4, Selection::random, 3, "s", "k") ==
+          std::vector<int64_t>{1, 4, 5, 6});
+    CHECK(select_other_images(50, {}, 9, Selection::random, 3, "s", "k") ==
+          select_images(50, 9, Selection::random, 3, "s", "k"));
+    CHECK_THROWS_WITH(select_other_images(7, taken, 5, Selection::random, 0, "s", "repair.images"),
+                      ContainsSubstring("repair.images: 5 pictures are asked for, but there are 4"));
+}
