@@ -43,8 +43,8 @@ void add_repair(Schema<ExperimentConfig>& schema) {
                                    {"labels", NormTuning::labels},
                                    {"full_precision_logits", NormTuning::full_precision_logits}}));
     schema.add({.key = "repair.images",
-                .meaning = "Images that repairs look at, drawn from data.calibration by 'seed'; "
-                           "null: those of the calibration.",
+                .meaning = "Images that repairs look at, drawn from data.calibration by 'seed', "
+                           "none of them held out; null: those of the calibration.",
                 .unit = "images"},
                repair(&RepairConfig::images), optional(integer<int64_t>(1)));
     schema.add({.key = "repair.batch_size",

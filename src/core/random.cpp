@@ -58,6 +58,14 @@ std::vector<int64_t> RandomStream::permutation(int64_t population) const {
     return order;
 }
 
+std::vector<int64_t> RandomStream::shuffled(const std::vector<int64_t>& values) const {
+    std::vector<int64_t> result;
+    for (const auto i : permutation(std::ssize(values))) {
+        result.push_back(values[static_cast<std::size_t>(i)]);
+    }
+    return result;
+}
+
 std::vector<int64_t> RandomStream::choose(int64_t population, int64_t count) const {
     std::vector<int64_t> chosen = permutation(population);
     chosen.resize(static_cast<std::size_t>(count));

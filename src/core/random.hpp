@@ -34,6 +34,8 @@ class RandomStream {
     std::vector<int64_t> choose(int64_t population, int64_t count) const;
     /** A permutation of {0, …, population − 1}. */
     std::vector<int64_t> permutation(int64_t population) const;
+    /** `values` in the order of `permutation`. */
+    std::vector<int64_t> shuffled(const std::vector<int64_t>& values) const;
 
   private:
     explicit RandomStream(uint64_t key) : key_(key) {}

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -133,15 +132,15 @@ void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& jou
                "layers corrected", "bias_correction");
     }
     if (config_.reestimate_batch_norm) {
-        report(reestimate_batch_norm(network, images, device_, bad, stop), "BatchNorms estimated",
-               "reestimate_batch_norm");
+        report(reestimate_batch_norm(network, images, experiment_.seed, device_, bad, stop),
+               "BatchNorms estimated", "reestimate_batch_norm");
     }
     if (refits()) {
         SideBySide walk(*original, network, device_, journal.folder() / "activations",
                         "refitting outputs", stop);
         auto in_passes = images;
         in_passes.batch_size = refit_batch;
-        walk.read(in_passes, refit_images(images.indices), {}, bad);
+        walk.read(in_passes, {images.indices, images_.calibration.held_out}, {}, bad);
         RefitStage stage(experiment_, network, walk);
         stage.run(layers);
         if (config_.output_refit) report(stage.outputs(), "layers refitted", "output_refit");
@@ -157,16 +156,6 @@ void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& jou
         report(tune_norms(*original, network, images, recipe, device_, bad, stop),
                "norm weights and biases trained", "norm_tuning");
     }
-}
-
-/** What is held out by the calibration fits no repair either. */
-CalibrationImages RepairStage::refit_images(const std::vector<int64_t>& repair_images) const {
-    const auto& held_out = images_.calibration.held_out;
-    CalibrationImages images{{}, held_out};
-    std::ranges::copy_if(repair_images, std::back_inserter(images.fitted), [&](int64_t image) {
-        return !std::ranges::binary_search(held_out, image);
-    });
-    return images;
 }
 
 TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quantized) const {
@@ -186,8 +175,9 @@ TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quanti
 
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images) {
     if (!config.repair.images) return images.calibration.fitted;
-    return select_images(images.calibration_source->size(), *config.repair.images,
-                         Selection::random, config.seed, "repair", "repair.images");
+    return select_other_images(images.calibration_source->size(), images.calibration.held_out,
+                               *config.repair.images, Selection::random, config.seed, "repair",
+                               "repair.images");
 }
 
 }  // namespace comq

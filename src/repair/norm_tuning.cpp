@@ -50,13 +50,7 @@ class Tuning {
 
     /** The images of one epoch in its own order. */
     std::vector<int64_t> order_of(int64_t epoch) const {
-        const auto epoch_stream = stream_.child(fmt::format("order {}", epoch));
-        std::vector<int64_t> order;
-        for (const auto i :
-             epoch_stream.permutation(static_cast<int64_t>(images_.indices.size()))) {
-            order.push_back(images_.indices[static_cast<std::size_t>(i)]);
-        }
-        return order;
+        return stream_.child(fmt::format("order {}", epoch)).shuffled(images_.indices);
     }
 
     /** One step of Adam; returns the loss before it. */

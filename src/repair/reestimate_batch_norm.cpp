@@ -4,13 +4,14 @@
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "core/random.hpp"
 #include "tensor/batch_pixels.hpp"
 
 namespace comq {
 
 namespace {
 
-/** Sums of one norm's batch statistics, in fp64. */
+/** Sums of one norm's batch statistics over images, in fp64. */
 struct NormSums {
     torch::nn::BatchNorm2dImpl* norm;
     torch::Tensor mean;
@@ -31,25 +32,25 @@ std::vector<NormSums> norms_of(const Network& network) {
     return norms;
 }
 
-void add_batch(NormSums& sums) {
+void add_batch(NormSums& sums, double images) {
     const auto mean = sums.norm->running_mean.to(torch::kDouble);
-    sums.mean += mean;
-    sums.squared_mean += mean.square();
-    sums.variance += sums.norm->running_var.to(torch::kDouble);
+    sums.mean += mean * images;
+    sums.squared_mean += mean.square() * images;
+    sums.variance += sums.norm->running_var.to(torch::kDouble) * images;
 }
 
-void install(const NormSums& sums, double batches) {
-    const auto mean = sums.mean / batches;
-    const auto between = sums.squared_mean / batches - mean.square();
+void install(const NormSums& sums, double images) {
+    const auto mean = sums.mean / images;
+    const auto between = sums.squared_mean / images - mean.square();
     sums.norm->running_mean.copy_(mean);
-    sums.norm->running_var.copy_(sums.variance / batches + between.clamp_min(0.0));
+    sums.norm->running_var.copy_(sums.variance / images + between.clamp_min(0.0));
     sums.norm->num_batches_tracked.copy_(sums.batches_tracked);
 }
 
 }  // namespace
 
-int64_t reestimate_batch_norm(Network& network, const ImageSet& images, torch::Device device,
-                              BadImages& bad, const std::atomic<bool>& stop) {
+int64_t reestimate_batch_norm(Network& network, const ImageSet& images, uint64_t seed,
+                              torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
     const torch::NoGradGuard no_gradient;
     auto norms = norms_of(network);
     if (norms.empty()) return 0;
@@ -61,21 +62,23 @@ int64_t reestimate_batch_norm(Network& network, const ImageSet& images, torch::D
                       static_cast<int64_t>(images.indices.size()));
     LoaderOptions options(Consume::serial);
     options.stop = &stop;
-    int64_t batches = 0;
+    int64_t seen = 0;
     const bool whole = for_each_batch(
-        *images.source, images.indices, images.preprocessing, images.batch_size, bad,
+        *images.source, RandomStream(seed, "batch statistics").shuffled(images.indices),
+        images.preprocessing, images.batch_size, bad,
         [&](ImageBatch&& batch) {
             network.forward(batch_pixels(batch).to(device));
-            for (auto& sums : norms) add_batch(sums);
-            ++batches;
-            progress.advance(static_cast<int64_t>(batch.indices.size()));
+            const auto count = std::ssize(batch.indices);
+            for (auto& sums : norms) add_batch(sums, static_cast<double>(count));
+            seen += count;
+            progress.advance(count);
         },
         options);
     if (!whole) throw Interrupted("interrupted while estimating BatchNorm statistics");
-    if (batches == 0) {
+    if (seen == 0) {
         throw InputError("repair.images: none of the {} images can be read", images.indices.size());
     }
-    for (const auto& sums : norms) install(sums, static_cast<double>(batches));
+    for (const auto& sums : norms) install(sums, static_cast<double>(seen));
     network.eval();
     return static_cast<int64_t>(norms.size());
 }
