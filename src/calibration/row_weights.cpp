@@ -9,6 +9,10 @@ namespace comq {
 
 namespace {
 
+// Squared gradients of a large network are so small (1e-9) that high powers of them would fall
+// below what Grams resolve; a common factor of the weights cancels when their mean is scaled to 1.
+constexpr double square_unit = 0x1p14;
+
 /** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
 torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
     const auto squared = gradient.square();
@@ -38,7 +42,7 @@ class BatchTaps : public Tap, public OutputTap {
         const auto found = inputs_.find(&layer);
         if (found == inputs_.end()) return;
         output.register_hook([this, &layer, input = found->second](const torch::Tensor& gradient) {
-            visit_(layer, input, mean_square(layer, gradient).pow(power_));
+            visit_(layer, input, (mean_square(layer, gradient) * square_unit).pow(power_));
         });
     }
 

@@ -138,6 +138,29 @@ TEST_CASE(
     for (const auto& parameter : network->parameters()) CHECK_FALSE(parameter.grad().defined());
 }
 
+TEST_CASE("small gradients keep their digits at high powers") {
+    // Gradients a tenth as large make the same weights but for a factor, which must not matter.
+    torch::manual_seed(7);
+    SmallNetwork network;
+    const auto pixels = torch::randn({4, 3, 6, 6});
+    FisherWeighting weighting;
+    weighting.power = 2.0;
+    const auto gram_with = [&](double scale) {
+        const torch::NoGradGuard no_grad;
+        const auto kept = network.head->weight().clone();
+        network.head->weight().mul_(scale);
+        const auto gram = triangle(
+            statistics_of(network, network.layers().front(), weighting, pixels, {0, 1, 2, 3})
+                .grams.at(statistic::weighted_gram)
+                .at(0));
+        network.head->weight().copy_(kept);
+        return gram;
+    };
+    // So small that the predictions of both are those of the bias, within a percent.
+    const auto small = gram_with(3e-3), smaller = gram_with(3e-4);
+    CHECK((small - smaller).norm().item<double>() < 5e-2 * small.norm().item<double>());
+}
+
 TEST_CASE("a share of nothing leaves the plain Gram") {
     torch::manual_seed(4);
     SmallNetwork network;
