@@ -56,6 +56,10 @@ bool fits_zero_points(const QuantizationConfig& config) {
     return config.zero_point == ZeroPoint::real && !config.symmetric;
 }
 
+bool looks_ahead(const QuantizationConfig& config) {
+    return config.grid == GridChoice::look_ahead || config.start == StartChoice::look_ahead;
+}
+
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem,
                    const Grid& grid) {
     switch (config.start) {

@@ -25,4 +25,7 @@ bool fits_zero_points(const QuantizationConfig& config);
 /** The start a config names. */
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem, const Grid& grid);
 
+/** Whether the config has the grid or the start chosen by look-ahead (look_ahead.hpp). */
+bool looks_ahead(const QuantizationConfig& config);
+
 }  // namespace comq

@@ -64,6 +64,8 @@ class ComqPlus final : public Method {
     /** Measured: 15 to 16 times COMQ with four sweeps. */
     double cost_in_sweeps() const override { return 64.0; }
 
+    double peak_matrices() const override { return look_ahead_matrices; }
+
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
         const Grid unsearched = unsearched_grid(config_, problem);

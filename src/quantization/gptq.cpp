@@ -15,6 +15,8 @@ class Gptq final : public Method {
 
     std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
 
+    double peak_matrices() const override { return look_ahead_matrices; }
+
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
         const Grid grid = choose_grid(config_, problem);

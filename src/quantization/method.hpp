@@ -24,6 +24,11 @@ struct Solution {
  */
 class Method {
   public:
+    /** The Gram, and its copy in fp32. */
+    static constexpr double descent_matrices = 1.5;
+    /** The Gram, the factor of the damped one, influences and their copy in fp32. */
+    static constexpr double look_ahead_matrices = 3.5;
+
     virtual ~Method() = default;
     /** Names of calibration/statistics.hpp, which the problem then holds. */
     virtual std::vector<std::string> required_statistics() const = 0;
@@ -34,6 +39,11 @@ class Method {
     virtual bool follows_output_path() const { return false; }
     /** What solving costs, in sweeps of coordinate descent; feeds the estimate of --dry-run. */
     virtual double cost_in_sweeps() const { return 1.0; }
+    /**
+     * How many m × m matrices in fp64 solving holds at its peak, the Gram among them; feeds the
+     * estimate of --dry-run.
+     */
+    virtual double peak_matrices() const { return descent_matrices; }
     /** Thread-safe. Throws what check_problem throws. */
     virtual Solution solve(const GroupProblem& problem) const = 0;
 };

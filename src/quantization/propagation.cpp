@@ -42,10 +42,10 @@ Matrix<double> damped_factor(const PackedTriangle& gram) {
 /** (X − X̃)ᵀX̃, the transpose of G − H̃; row m + i of the pair holds x_i·x̃. */
 Matrix<double> input_change(const PackedTriangle& paired) {
     const int64_t m = paired.order() / 2;
-    const Matrix<double> whole = paired.unpacked();
-    Matrix<double> change(m, m);
+    Matrix<double> change = quantized_part(paired).unpacked();
     for (int64_t i = 0; i < m; ++i) {
-        for (int64_t k = 0; k < m; ++k) change(i, k) = whole(m + i, k) - whole(i, k);
+        const double* pair = paired.row(m + i);
+        for (int64_t k = 0; k < m; ++k) change(i, k) = pair[k] - change(i, k);
     }
     return change;
 }
