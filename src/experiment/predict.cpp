@@ -24,11 +24,20 @@ std::string title_of(const std::string& name) {
     return name == full_precision_network ? "evaluation, full precision" : "evaluation, quantized";
 }
 
-std::vector<int64_t> missing(const std::vector<int64_t>& wanted, const Predictions& done) {
+/**
+ * By batches of a run from its beginning, for others could change the last bits of logits. An
+ * image that could not be read is missing in a batch that is done.
+ */
+std::vector<int64_t> missing(const ImageSet& wanted, const Predictions& done) {
     const std::unordered_set<int64_t> known(done.image.begin(), done.image.end());
     std::vector<int64_t> rest;
-    std::ranges::copy_if(wanted, std::back_inserter(rest),
-                         [&](int64_t image) { return !known.contains(image); });
+    for (auto batch = wanted.indices.begin(); batch != wanted.indices.end();) {
+        const auto end = batch + std::min(wanted.batch_size, wanted.indices.end() - batch);
+        const bool is_done =
+            std::any_of(batch, end, [&](int64_t image) { return known.contains(image); });
+        if (!is_done) rest.insert(rest.end(), batch, end);
+        batch = end;
+    }
     return rest;
 }
 
@@ -70,9 +79,8 @@ void store(const CacheFolder& cache, const std::filesystem::path& file,
 Predictions predict(const Network& network, const std::string& name, const ImageSet& images,
                     torch::Device device, BadImages& bad, RunJournal& journal,
                     const std::atomic<bool>& stop, Tap* tap) {
-    const auto rest =
-        every_nth_batch(missing(images.indices, journal.predictions(name)), images.batch_size,
-                        communicator().rank(), communicator().size());
+    const auto rest = every_nth_batch(missing(images, journal.predictions(name)), images.batch_size,
+                                      communicator().rank(), communicator().size());
     if (!rest.empty()) {
         Progress progress(title_of(name), "images", static_cast<int64_t>(rest.size()));
         const auto block =

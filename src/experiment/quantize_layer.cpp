@@ -1,5 +1,6 @@
 #include "experiment/quantize_layer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <span>
 
@@ -29,8 +30,31 @@ MatrixView<const float> view_of(const torch::Tensor& weight, const QuantizableLa
 
 int64_t numel(const LayerRecord& record) { return record.in_features * record.out_features; }
 
+/** Whether the rows first … last − 1 of `values` [n, groups] are equal. */
+bool equal_rows(const HostTensor& values, int64_t first, int64_t last) {
+    const auto bytes = values.bytes();
+    const auto row_bytes = bytes.size() / static_cast<std::size_t>(values.shape.at(0));
+    const auto row = [&](int64_t i) {
+        return bytes.subspan(static_cast<std::size_t>(i) * row_bytes, row_bytes);
+    };
+    for (int64_t i = first + 1; i < last; ++i) {
+        if (!std::ranges::equal(row(i), row(first))) return false;
+    }
+    return true;
+}
+
+/** Scales and zero points, those that a convolution's group or a layer shares counted once. */
 int64_t grid_bytes(const LayerRecord& record) {
-    return static_cast<int64_t>(record.scale.nbytes() + record.zero_point.nbytes());
+    const int64_t rows_of_group = record.out_features / record.groups;
+    int64_t rows = 0;
+    for (int64_t first = 0; first < record.out_features; first += rows_of_group) {
+        const int64_t last = first + rows_of_group;
+        const bool shared =
+            equal_rows(record.scale, first, last) && equal_rows(record.zero_point, first, last);
+        rows += shared ? 1 : rows_of_group;
+    }
+    const auto all = static_cast<int64_t>(record.scale.nbytes() + record.zero_point.nbytes());
+    return all / record.out_features * rows;
 }
 
 }  // namespace

@@ -80,7 +80,8 @@ class Run {
           bad_range_images_(config_.data.max_bad_images),
           bad_evaluation_(config_.data.max_bad_images),
           record_(first_record(options)) {
-        check_classes();
+        check_classes(*images_.evaluation_source, "data.evaluation");
+        if (repair_.uses_labels()) check_classes(*images_.calibration_source, "data.calibration");
         open_journal(options.leftover);
     }
 
@@ -143,13 +144,13 @@ class Run {
         journal_->remove();
     }
 
-    void check_classes() const {
-        const auto classes = images_.evaluation_source->classes();
+    void check_classes(const ImageSource& source, const char* key) const {
+        const auto classes = source.classes();
         if (classes == model_.description->classes) return;
         throw UsageError(
-            "data.evaluation: the images have {} classes, {} has {}; name the list of "
+            "{}: the images have {} classes, {} has {}; name the list of "
             "all classes with data.synsets, or choose another model",
-            classes, model_.description->name, model_.description->classes);
+            key, classes, model_.description->name, model_.description->classes);
     }
 
     RunRecord first_record(const RunOptions& options) const {

@@ -42,7 +42,8 @@ std::string digest_of(std::initializer_list<std::string> parts) {
  */
 std::string statistics_origin(const ExperimentConfig& config, const LoadedModel& model,
                               const std::map<std::string, std::string>& content) {
-    std::string text = fmt::format("layer statistics {}\n", statistics_version);
+    std::string text =
+        fmt::format("layer statistics {} of build {}\n", statistics_version, build_commit());
     text += identity_text(config, [](const std::string& key) {
         const bool later = key.starts_with("quantization.") || key.starts_with("activations.") ||
                            key.starts_with("evaluation.") ||
@@ -71,7 +72,7 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     LoadedModel model;
     model.description = &find_model(config.name);
     model.checkpoint = checkpoint_of(config, *model.description);
-    model.checkpoint_sha256 = sha256_hex_of_file(model.checkpoint);
+    model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
     if (!config.sha256.empty() && config.sha256 != model.checkpoint_sha256) {
         throw InputError(
             "{}: its SHA-256 is {}, but model.sha256 says {}; fetch the file again or "
@@ -133,8 +134,9 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
     keys.identity.program = build_commit();
 
     keys.full_precision =
-        digest_of({"full-precision predictions 1", model.description->name, model.checkpoint_sha256,
-                   keys.evaluation_images, model.description->preprocessing.describe(),
+        digest_of({"full-precision predictions 1", std::string(build_commit()),
+                   model.description->name, model.checkpoint_sha256, keys.evaluation_images,
+                   model.description->preprocessing.describe(),
                    fmt::format("{}", config.evaluation.batch_size),
                    content.at("LibTorch and instruction set")});
     keys.statistics = statistics_origin(config, model, content);

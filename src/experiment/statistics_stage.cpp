@@ -82,9 +82,8 @@ void StatisticsStage::for_each(std::vector<PlannedLayer> rest, const Use& use, B
 
 void StatisticsStage::visit_layers(std::size_t count,
                                    const std::function<void(std::size_t)>& visit) const {
-    // Each needs its whole Gram besides the triangle, and a device its memory for one.
-    constexpr int most_at_once = 4;
-    visit_in_flight(count, device_.is_cpu() ? std::min(thread_count(), most_at_once) : 1, visit);
+    // A device has memory for one.
+    visit_in_flight(count, device_.is_cpu() ? layers_solved_at_once(thread_count()) : 1, visit);
 }
 
 /** Visits and removes the layers of `rest` whose statistics are there; returns how many. */

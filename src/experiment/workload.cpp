@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <numeric>
 #include <unordered_map>
 
 #include "calibration/collect.hpp"
@@ -11,6 +13,7 @@
 #include "core/progress.hpp"
 #include "experiment/bit_stage.hpp"
 #include "models/norms.hpp"
+#include "quantization/choices.hpp"
 #include "quantization/method.hpp"
 #include "quantization/propagation.hpp"
 #include "storage/host_tensor.hpp"
@@ -148,11 +151,53 @@ int64_t largest_block_input(const Network& network, torch::Tensor activation) {
     return largest;
 }
 
+/** While one layer after the other is summed with and without quantized inputs, and solved. */
+double propagation_bytes(const LayerPlan& plan, const CalibrationConfig& calibration,
+                         double solver_matrices) {
+    double most = 0.0;
+    for (const auto& planned : plan.layers) {
+        const auto gram = static_cast<double>(gram_bytes(*planned.entry.layer));
+        const double finished = 2.5;  // the triangles of order 2m and m, in sums of order m
+        const double held_out = calibration.holdout > 0 ? finished : 0.0;
+        const double solving = finished + held_out + std::max(2.0, solver_matrices);
+        most = std::max(most, gram * std::max(4.0 + held_out, solving));
+    }
+    return most;
+}
+
+/** While a group of layers is summed, and some of them are solved from what has been summed. */
+double statistics_bytes(const std::vector<std::vector<Network::LayerEntry>>& groups,
+                        const CalibrationConfig& calibration, double solver_matrices, int threads) {
+    double most = 0.0;
+    for (const auto& group : groups) {
+        double summing = 0.0, summed = 0.0;
+        std::vector<double> solving;
+        for (const auto& entry : group) {
+            const auto gram = static_cast<double>(gram_bytes(*entry.layer));
+            const double finished = 0.5 * (1 + further_passes(calibration)) * gram;
+            summing += finished + 0.5 * gram;
+            summed += finished;
+            const auto at_once =
+                static_cast<double>(std::min<int64_t>(entry.layer->groups(), threads));
+            solving.push_back(gram / static_cast<double>(entry.layer->groups()) * at_once *
+                              solver_matrices);
+        }
+        std::ranges::sort(solving, std::greater());
+        solving.resize(
+            std::min(solving.size(), static_cast<std::size_t>(layers_solved_at_once(threads))));
+        most =
+            std::max(most, std::max(summing, std::reduce(solving.begin(), solving.end(), summed)));
+    }
+    return most;
+}
+
 }  // namespace
 
 int further_passes(const CalibrationConfig& config) {
     return (config.weighting != Weighting::none ? 1 : 0) + (config.holdout > 0 ? 1 : 0);
 }
+
+int layers_solved_at_once(int threads) { return std::min(threads, 4); }
 
 Workload measure_workload(const Network& network, const LayerPlan& plan,
                           const Preprocessing& preprocessing, const ExperimentConfig& config,
@@ -172,10 +217,9 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         seconds_since(start) / static_cast<double>(config.calibration.batch_size);
 
     const double rate = product_rate();
+    const auto method = config.quantizes_weights() ? make_method(config.quantization) : nullptr;
     const double sweeps =
-        config.quantizes_weights()
-            ? solutions_of_a_layer(config) * make_method(config.quantization)->cost_in_sweeps()
-            : 0.0;
+        method != nullptr ? solutions_of_a_layer(config) * method->cost_in_sweeps() : 0.0;
     int64_t activation_bytes = 0;
     for (const auto& planned : plan.layers) {
         const QuantizableLayer& layer = *planned.entry.layer;
@@ -196,6 +240,10 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         workload.layers.push_back(cost);
     }
     const auto& calibration = config.calibration;
+    double layer_bytes = 0.0;
+    const double solver_matrices = method == nullptr                  ? 0.0
+                                   : looks_ahead(config.quantization) ? Method::look_ahead_matrices
+                                                                      : method->peak_matrices();
     const double forwards_of_gradients =
         calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
     if (calibration.inputs == CalibrationInputs::quantized) {
@@ -207,6 +255,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
             workload.gram_bytes =
                 std::max(workload.gram_bytes, 4 * gram_bytes(*planned.entry.layer));
         }
+        layer_bytes = propagation_bytes(plan, calibration, solver_matrices);
         workload.disk_bytes += 2 * static_cast<int64_t>(sizeof(float)) *
                                largest_block_input(network, image) *
                                (calibration.images + calibration.holdout);
@@ -220,14 +269,14 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
     } else {
         const auto groups = group_by_memory(plan.entries(), config.resources.memory_bytes,
                                             further_passes(calibration));
+        layer_bytes = statistics_bytes(groups, calibration, solver_matrices, threads);
         workload.forward_passes = static_cast<int64_t>(groups.size());
         workload.calibration_forwards =
             static_cast<double>(workload.forward_passes) * (1.0 + forwards_of_gradients);
     }
     workload.choice_forwards = choice_forwards(config, plan);
     workload.repair_forwards = repair_forwards(network, plan, config);
-    workload.peak_bytes = parameter_bytes(network) * 2 +
-                          std::min(workload.gram_bytes, config.resources.memory_bytes) +
+    workload.peak_bytes = parameter_bytes(network) * 2 + static_cast<int64_t>(layer_bytes) +
                           4 * activation_bytes * calibration.batch_size * threads;
     return workload;
 }

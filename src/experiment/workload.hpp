@@ -25,7 +25,7 @@ struct Workload {
     double gram_seconds_per_image = 0.0;     ///< from the products' rate, measured on one thread
     double solve_seconds = 0.0;              ///< of all layers on one thread, by an assumed rate
     int64_t gram_bytes = 0;                  ///< of all planned layers while they are summed
-    int64_t peak_bytes = 0;             ///< estimate: weights, Grams within budget, activations
+    int64_t peak_bytes = 0;                  ///< estimate: weights, Grams, solvers, activations
     int64_t disk_bytes = 0;             ///< of the result file, the journal and spooled activations
     int64_t forward_passes = 1;         ///< calibration passes that the memory budget makes
     double calibration_forwards = 1.0;  ///< what an image costs in calibration beside its Grams, in
@@ -36,6 +36,9 @@ struct Workload {
 
 /** Passes that calibration makes after the plain Grams: weighted rows, held-out images. */
 int further_passes(const CalibrationConfig& config);
+
+/** On the CPU. Each needs its whole Gram besides the triangle. */
+int layers_solved_at_once(int threads);
 
 Workload measure_workload(const Network& network, const LayerPlan& plan,
                           const Preprocessing& preprocessing, const ExperimentConfig& config,

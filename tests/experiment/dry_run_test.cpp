@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <set>
 
+#include "calibration/gram_collector.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/workload.hpp"
@@ -90,4 +92,34 @@ TEST_CASE("a plan counts what repairs cost") {
     CHECK(workload_with({images, "repair.output_refit=true", "repair.norm_refit=true",
                          "calibration.holdout=64"})
               .repair_forwards > outputs);
+}
+
+TEST_CASE("a plan's memory follows the largest layer, the solver and quantized inputs") {
+    auto loaded = test::shipped_config("demo_vit_4bit", test::temporary_folder(), {});
+    const auto& model = find_model(loaded.config.model.name);
+    const auto network = model.make();
+    const auto plan = plan_layers(*network, loaded.config.quantization);
+    const auto peak = [&] {
+        return measure_workload(*network, plan, model.preprocessing, loaded.config, 1).peak_bytes;
+    };
+    int64_t largest = 0, sum = 0;
+    for (const auto& planned : plan.layers) {
+        const auto bytes = gram_bytes(*planned.entry.layer);
+        largest = std::max(largest, bytes);
+        sum += bytes;
+    }
+    // A budget that no layer fits into leaves one layer at a time, and that one whole.
+    loaded.config.resources.memory_bytes = 1;
+    const auto one_by_one = peak();
+    CHECK(one_by_one > largest * 3 / 2);
+    loaded.config.quantization.method = "gptq";
+    CHECK(peak() == one_by_one + 2 * largest);
+    loaded.config.quantization.method = "comq";
+    loaded.config.quantization.start = StartChoice::look_ahead;
+    CHECK(peak() == one_by_one + 2 * largest);
+    loaded.config.calibration.inputs = CalibrationInputs::quantized;
+    CHECK(peak() > one_by_one + 2 * largest);
+    loaded.config.calibration.inputs = CalibrationInputs::full_precision;
+    loaded.config.resources.memory_bytes = int64_t{1} << 40;
+    CHECK(peak() >= one_by_one - largest / 2 + sum / 2);
 }

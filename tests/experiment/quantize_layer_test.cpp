@@ -87,4 +87,12 @@ TEST_CASE("the size counts packed codes, scales and zero points, and all that st
     CHECK(size.float_bytes == (64 * 32 + 32) * 4);
     CHECK(size.quantized_bytes == 64 * 32 * 3 / 8 + 32 * 8 + 32 * 4);
     CHECK(size.average_bits_with_scales == Approx(3.0 + 64.0 / 64.0));
+
+    // One scale and zero point a layer are stored once for each output and cost one of each.
+    LayerRecord shared = quantized.record;
+    for (HostTensor* values : {&shared.scale, &shared.zero_point}) {
+        *values = HostTensor::copy_of<float>(DType::f32, {32, 1}, std::vector<float>(32, 0.5F));
+    }
+    CHECK(measure_size(network, {shared}).average_bits_with_scales ==
+          Approx(3.0 + 64.0 / (64.0 * 32.0)));
 }

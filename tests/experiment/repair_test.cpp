@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <iterator>
 
+#include "data/dataset_files.hpp"
 #include "evaluation/evaluate.hpp"
 #include "experiment/quantize_layer.hpp"
+#include "experiment/repair_stage.hpp"
 #include "experiment/runs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
@@ -132,4 +135,36 @@ TEST_CASE("a resumed run takes finished repairs from the journal") {
     const auto resumed = run_experiment(loaded, {Leftover::resume, {}});
     CHECK(torch::equal(to_torch(resumed.parameters.at("linear.bias")),
                        to_torch(whole.parameters.at("linear.bias")) + 0.25F));
+}
+
+TEST_CASE("labels are not trained on where classes are missing") {
+    const auto folder = test::temporary_folder();
+    for (int label = 0; label < 10; ++label) {
+        const auto picture = fs::path("class " + std::to_string(label)) / "0.jpg";
+        test::write_jpeg(folder / "all" / picture, 20 * label);
+        if (label != 3) test::write_jpeg(folder / "some" / picture, 20 * label);
+    }
+    const auto tuned_by = [&](const std::string& loss) {
+        return test::run_shipped(
+            "demo_cnn_4bit", folder,
+            {"data.layout=imagefolder", "data.evaluation=" + (folder / "all").string(),
+             "data.calibration=" + (folder / "some").string(), "evaluation.images=all",
+             "calibration.images=9", "repair.epochs=1", "repair.norm_tuning=" + loss});
+    };
+    CHECK_THROWS_WITH(tuned_by("labels"),
+                      ContainsSubstring("data.calibration: the images have 9 classes") &&
+                          ContainsSubstring("data.synsets"));
+    CHECK(tuned_by("full_precision_logits").uses_gradients);
+}
+
+TEST_CASE("images of repairs are none that the calibration holds out") {
+    const auto loaded = test::shipped_config(
+        "demo_cnn_4bit", test::temporary_folder(),
+        {"calibration.images=32", "calibration.holdout=100", "repair.images=900"});
+    const auto images = open_images(loaded.config);
+    const auto chosen = select_repair_images(loaded.config, images);
+    CHECK(chosen.size() == 900);
+    std::vector<int64_t> both;
+    std::ranges::set_intersection(chosen, images.calibration.held_out, std::back_inserter(both));
+    CHECK(both.empty());
 }
