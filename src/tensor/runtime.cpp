@@ -1,5 +1,6 @@
 #include "tensor/runtime.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <malloc.h>
 #include <tbb/task_scheduler_observer.h>
@@ -34,6 +35,15 @@ void keep_freed_memory() {
     mallopt(M_MMAP_THRESHOLD, 64 * mebibyte);
     mallopt(M_TRIM_THRESHOLD, 256 * mebibyte);
 #endif
+}
+
+/** cuDNN would otherwise take 10 bits of each fp32 factor, and sum gradients in any order. */
+void compute_in_fp32() {
+    auto& context = at::globalContext();
+    context.setAllowTF32CuDNN(false);
+    context.setAllowTF32CuBLAS(false);
+    context.setBenchmarkCuDNN(false);
+    context.setDeterministicCuDNN(true);
 }
 
 }  // namespace
@@ -74,6 +84,7 @@ torch::Device parse_device(const std::string& text) {
         throw UsageError("device: '{}' doesn't exist: this machine has {} CUDA device{}", text,
                          devices, devices == 1 ? " (cuda:0)" : "s, numbered from cuda:0");
     }
+    compute_in_fp32();
     return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
 }
 

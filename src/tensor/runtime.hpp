@@ -14,7 +14,8 @@ namespace comq {
 void set_torch_threads(int threads);
 
 /**
- * "cpu", "cuda" or "cuda:N". Throws UsageError for anything else, and for a CUDA device that this
+ * "cpu", "cuda" or "cuda:N"; a CUDA device then computes in fp32 proper and by cuDNN's
+ * deterministic algorithms. Throws UsageError for anything else, and for a CUDA device that this
  * machine or this build of LibTorch doesn't have.
  */
 torch::Device parse_device(const std::string& text);
