@@ -11,6 +11,7 @@
 #include "config/config_paths.hpp"
 #include "core/interrupt.hpp"
 #include "core/version.hpp"
+#include "experiment/setup.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/collect_points.hpp"
 #include "sweep/launch_local.hpp"
@@ -30,7 +31,8 @@ constexpr const char* examples =
     "      data.root=/data/imagenet local.jobs=2\n"
     "  run_sweep experiments/order_bits.yaml --launcher slurm slurm.partition=short --dry-run\n"
     "  run_sweep experiments/order_bits.yaml --collect\n"
-    "Exit codes: those of run_experiment; 1 when points failed, 75 when stopped by a signal.";
+    "Exit codes: those of run_experiment; 1 when points failed, 75 when it or a\n"
+    "point was stopped by a signal.";
 
 struct Arguments {
     std::string sweep;
@@ -68,8 +70,7 @@ void print_plan(const Sweep& sweep, const std::vector<PointStatus>& statuses,
     if (chosen.empty()) return;
     if (launcher == "local") {
         const auto command =
-            point_command(sweep, sweep.points[chosen.front()], experiment_program(),
-                          threads_of_a_job(sweep.spec.local));
+            point_command(sweep, sweep.points[chosen.front()], experiment_program());
         fmt::print("{} at a time, the first one by\n  {}\n", sweep.spec.local.jobs,
                    fmt::join(command, " "));
         return;
@@ -118,7 +119,7 @@ void run(const Arguments& arguments) {
     if (arguments.sweep.empty()) {
         throw UsageError("no sweep is named; try: run_sweep experiments/order_bits.yaml --dry-run");
     }
-    const Sweep sweep = open_sweep(arguments.sweep, arguments.overrides);
+    const Sweep sweep = open_sweep(arguments.sweep, arguments.overrides, known_names());
     if (arguments.collect) {
         collect(sweep);
     } else {

@@ -211,7 +211,7 @@ class Expansion {
         for (const auto& key : sweep_.varied) {
             point.values.push_back(schema_.find(key)->print(config));
             const auto info = std::ranges::find(schema_.keys(), key, &KeyInfo::key);
-            if (info->key_class == KeyClass::location) {
+            if (info->key_class != KeyClass::result) {
                 identity += fmt::format("{}: {}\n", key, point.values.back());
             }
         }

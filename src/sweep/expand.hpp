@@ -12,8 +12,9 @@ namespace comq {
 /** One experiment of a sweep. */
 struct SweepPoint {
     /**
-     * 16 hexadecimal digits of the hash of the config's identity_text and of the places that the
-     * sweep varies (checkpoints, data): the same point has the same files in every later call.
+     * 16 hexadecimal digits of the hash of the config's identity_text and of whatever else the
+     * sweep varies (checkpoints, data, threads): the same point has the same files in every later
+     * call.
      */
     std::string id;
     LoadedConfig config;              ///< `output.file` and the cache lie in the sweep's folder

@@ -24,6 +24,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto poll_interval = std::chrono::milliseconds(100);
 
+int threads_of(const LocalSettings& settings, const SweepPoint& point) {
+    if (settings.threads > 0) return settings.threads;
+    const int named = point.config.config.resources.threads;
+    return named > 0 ? named : std::max(1, available_cores() / settings.jobs);
+}
+
 class LocalPool {
   public:
     LocalPool(const Sweep& sweep, const std::vector<std::size_t>& chosen,
@@ -32,7 +38,7 @@ class LocalPool {
           options_(options),
           stop_(stop),
           jobs_(static_cast<std::size_t>(sweep.spec.local.jobs)),
-          chosen_(chosen.size()),
+          chosen_(chosen),
           waiting_(chosen.begin(), chosen.end()),
           statuses_(status_of(sweep)) {}
 
@@ -64,10 +70,6 @@ class LocalPool {
 
     bool stopping() const { return stop_ || (options_.fail_fast && failures_ > 0); }
 
-    std::filesystem::path log_of(const SweepPoint& point) const {
-        return sweep_files::logs(sweep_) / (point.id + ".log");
-    }
-
     void start_next() {
         const std::size_t i = waiting_.front();
         waiting_.pop_front();
@@ -79,9 +81,8 @@ class LocalPool {
             report(i);
             return;
         }
-        running_.emplace_back(
-            i, point_command(sweep_, point, options_.program, threads_of_a_job(sweep_.spec.local)),
-            log_of(point));
+        running_.emplace_back(i, point_command(sweep_, point, options_.program),
+                              sweep_files::local_log(sweep_, point));
         statuses_[i] = {.state = PointState::running, .detail = "starting"};
     }
 
@@ -93,7 +94,7 @@ class LocalPool {
                 continue;
             }
             const SweepPoint& point = sweep_.points[job->point];
-            write_outcome(sweep_, point, {*exit_code, log_of(point)});
+            write_outcome(sweep_, point, {*exit_code, sweep_files::local_log(sweep_, point)});
             statuses_[job->point] = status_of(sweep_, point);
             if (statuses_[job->point].state == PointState::failed) ++failures_;
             seconds_ += std::chrono::duration<double>(Clock::now() - job->started).count();
@@ -113,7 +114,7 @@ class LocalPool {
     }
 
     void report(std::size_t i) {
-        table_.print(fmt::format("[{}/{}] {}", ++reported_, chosen_,
+        table_.print(fmt::format("[{}/{}] {}", ++reported_, chosen_.size(),
                                  point_line(sweep_, sweep_.points[i], statuses_[i])));
     }
 
@@ -121,7 +122,8 @@ class LocalPool {
         if (!table_.live()) return;
         std::vector<std::size_t> points;
         for (const auto& job : running_) {
-            statuses_[job.point].detail = last_line(log_of(sweep_.points[job.point]));
+            statuses_[job.point].detail =
+                last_line(sweep_files::local_log(sweep_, sweep_.points[job.point]));
             statuses_[job.point].seconds =
                 std::chrono::duration<double>(Clock::now() - job.started).count();
             points.push_back(job.point);
@@ -154,13 +156,20 @@ class LocalPool {
                 "them again",
                 failed.size(), statuses_.size(), fmt::join(failed, ", "));
         }
+        const auto interrupted = std::ranges::count_if(
+            chosen_, [&](std::size_t i) { return statuses_[i].state == PointState::interrupted; });
+        if (interrupted > 0) {
+            throw Interrupted(
+                "{} of {} points ended at a signal of their own; the same command continues them",
+                interrupted, statuses_.size());
+        }
     }
 
     const Sweep& sweep_;
     const LocalOptions& options_;
     const std::atomic<bool>& stop_;
     std::size_t jobs_;
-    std::size_t chosen_;
+    const std::vector<std::size_t>& chosen_;
     std::deque<std::size_t> waiting_;
     std::list<Job> running_;
     std::vector<PointStatus> statuses_;
@@ -174,14 +183,10 @@ class LocalPool {
 
 }  // namespace
 
-int threads_of_a_job(const LocalSettings& settings) {
-    return settings.threads > 0 ? settings.threads : std::max(1, available_cores() / settings.jobs);
-}
-
 std::vector<std::string> point_command(const Sweep& sweep, const SweepPoint& point,
-                                       const std::filesystem::path& program, int threads) {
+                                       const std::filesystem::path& program) {
     return {program.string(), sweep_files::config(sweep, point).string(), "--resume", "--threads",
-            std::to_string(threads)};
+            std::to_string(threads_of(sweep.spec.local, point))};
 }
 
 void launch_local(const Sweep& sweep, const std::vector<std::size_t>& chosen,

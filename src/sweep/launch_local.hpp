@@ -20,16 +20,17 @@ struct LocalOptions {
  *
  * Once `stop` is set, the running points finish the layer they are at and keep it; then throws
  * Interrupted. Throws Failure naming the failed points, after all others have run or, with
- * `fail_fast`, been stopped.
+ * `fail_fast`, been stopped; and Interrupted when none failed and some were stopped by a signal of
+ * their own.
  */
 void launch_local(const Sweep& sweep, const std::vector<std::size_t>& chosen,
                   const LocalOptions& options, const std::atomic<bool>& stop);
 
-/** What starts a point; `threads` ≥ 1. */
+/**
+ * What starts a point, with `local.threads` threads, else those that its config names, else the
+ * cores shared out among the jobs.
+ */
 std::vector<std::string> point_command(const Sweep& sweep, const SweepPoint& point,
-                                       const std::filesystem::path& program, int threads);
-
-/** Threads of each point: `local.threads`, or the cores shared out among the jobs. */
-int threads_of_a_job(const LocalSettings& settings);
+                                       const std::filesystem::path& program);
 
 }  // namespace comq

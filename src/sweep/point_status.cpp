@@ -51,6 +51,12 @@ bool has_parts(const SweepPoint& point) {
     return fs::exists(RunJournal::folder_of(point.result()), none);
 }
 
+/** Whether `a` was written after `b`; a file that is not there is older than any. */
+bool is_newer(const fs::path& a, const fs::path& b) {
+    std::error_code none;
+    return fs::last_write_time(a, none) > fs::last_write_time(b, none);
+}
+
 /** What Slurm itself wrote at the end of a log about a task that it stopped. */
 std::optional<std::string> slurm_reason(const fs::path& log) {
     const auto lines = tail_lines(log);
@@ -135,6 +141,9 @@ fs::path outcome(const Sweep& sweep, const SweepPoint& point) {
     return sweep.spec.folder / "points" / (point.id + ".exit");
 }
 fs::path logs(const Sweep& sweep) { return sweep.spec.folder / "logs"; }
+fs::path local_log(const Sweep& sweep, const SweepPoint& point) {
+    return logs(sweep) / (point.id + ".log");
+}
 fs::path submissions(const Sweep& sweep) { return sweep.spec.folder / "slurm"; }
 }  // namespace sweep_files
 
@@ -159,16 +168,19 @@ PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTa
     PointStatus status;
     const auto found = tasks.find(point.id);
     const SlurmTask* task = found == tasks.end() ? nullptr : &found->second;
+    const bool in_queue = task != nullptr && !task->state.empty();
+    const auto local_log = sweep_files::local_log(sweep, point);
+    const bool task_was_last = task != nullptr && !is_newer(local_log, task->log);
     const auto holder = lock_holder(point.result());
-    if (holder || (task != nullptr && task->state == "RUNNING")) {
+    if (holder || (in_queue && task->state == "RUNNING")) {
+        const bool by_task = in_queue && task->state != "PENDING";
         status.state = PointState::running;
-        const auto log =
-            task != nullptr ? task->log : sweep_files::logs(sweep) / (point.id + ".log");
         status.detail =
-            fmt::format("{} ({})", last_line(log), task != nullptr ? "task " + task->job : *holder);
+            fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
+                        by_task ? "task " + task->job : *holder);
         return status;
     }
-    if (task != nullptr && !task->state.empty()) {
+    if (in_queue) {
         status.state = PointState::queued;
         status.detail = fmt::format("task {}: {}", task->job, task->reason);
         return status;
@@ -177,12 +189,15 @@ PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTa
         const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
         status.state = stopped ? PointState::interrupted : PointState::failed;
         status.detail = stopped ? error_line(outcome->log) : describe_end(*outcome);
-    } else if (task != nullptr) {
+    } else if (task_was_last) {
         status.state = PointState::failed;
         status.detail = describe_loss(*task);
     } else if (has_parts(point)) {
         status.state = PointState::interrupted;
         status.detail = "what is finished is kept";
+    } else if (task != nullptr) {
+        status.state = PointState::interrupted;
+        status.detail = fmt::format("ended without a word; see {}", local_log.string());
     }
     return status;
 }

@@ -35,6 +35,8 @@ namespace sweep_files {
 std::filesystem::path config(const Sweep& sweep, const SweepPoint& point);   ///< resolved YAML
 std::filesystem::path outcome(const Sweep& sweep, const SweepPoint& point);  ///< see Outcome
 std::filesystem::path logs(const Sweep& sweep);
+/** What the processes of this machine print that compute the point. */
+std::filesystem::path local_log(const Sweep& sweep, const SweepPoint& point);
 std::filesystem::path submissions(const Sweep& sweep);  ///< scripts and point lists of Slurm
 }  // namespace sweep_files
 
@@ -56,7 +58,10 @@ struct SlurmTask {
 };
 using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last submission of each
 
-/** Reads the result, the lock, the outcome and the journal of one point. */
+/**
+ * Reads the result, the lock, the outcome and the journal of one point. A task that Slurm has no
+ * longer counts only until a process of this machine has taken the point up.
+ */
 PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks = {});
 std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks = {});
 

@@ -193,7 +193,8 @@ Schema<Spec> sweep_schema() {
                field(&Spec::local, &LocalSettings::jobs), integer<int>(1, 4096));
     schema.add({.key = "local.threads",
                 .key_class = KeyClass::resource,
-                .meaning = "Threads of each; all: the cores shared out among the jobs."},
+                .meaning = "Threads of each; all: resources.threads where a point names a number, "
+                           "else the cores shared out among the jobs."},
                field(&Spec::local, &LocalSettings::threads), count_or_all<int>());
     add_slurm(schema);
     return schema;

@@ -14,7 +14,7 @@ namespace comq {
 /** How points run on this machine: `local`. */
 struct LocalSettings {
     int jobs = 1;     ///< points at a time
-    int threads = 0;  ///< of each point; 0: the cores shared out among the jobs
+    int threads = 0;  ///< of each point; 0: its own resources.threads, or a share of the cores
 };
 
 /** How points run under Slurm: `slurm`. */

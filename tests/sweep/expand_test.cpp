@@ -1,5 +1,7 @@
 #include "sweep/expand.hpp"
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "sweep/sweep_files.hpp"
@@ -83,10 +85,14 @@ TEST_CASE("a point keeps its identity whatever varies beside it and wherever it 
           folder.path() / "out" / (small.points.front().id + ".h5"));
 }
 
-TEST_CASE("checkpoints that a sweep varies tell its points apart") {
+TEST_CASE("whatever a sweep varies tells its points apart, checkpoints and threads too") {
     const test::SweepFolder folder;
-    const auto sweep = folder.open("grid: {model.weights: [a.safetensors, b.safetensors]}\n");
-    CHECK(sweep.points[0].id != sweep.points[1].id);
+    for (const char* grid :
+         {"{model.weights: [a.safetensors, b.safetensors]}", "{resources.threads: [1, 2]}"}) {
+        INFO(grid);
+        const auto sweep = folder.open(fmt::format("grid: {}\n", grid));
+        CHECK(sweep.points[0].id != sweep.points[1].id);
+    }
 }
 
 TEST_CASE("points share a cache in the sweep's folder unless the config names one or none") {
@@ -99,6 +105,9 @@ TEST_CASE("points share a cache in the sweep's folder unless the config names on
     CHECK(cache_of({}) == folder.path() / "out" / "cache");
     CHECK(cache_of({"resources.cache=/some/where"}) == "/some/where");
     CHECK(cache_of({"resources.cache=null"}).empty());
+    const auto points = folder.open("points: [{resources.cache: null}, {seed: 1}]\n").points;
+    CHECK(points[0].config.config.resources.cache.empty());
+    CHECK(points[1].config.config.resources.cache == folder.path() / "out" / "cache");
 }
 
 TEST_CASE("what is wrong with points is told once, with its line") {
@@ -113,6 +122,8 @@ TEST_CASE("what is wrong with points is told once, with its line") {
     CHECK(wrong_value.find('\n') == std::string::npos);
     CHECK_THAT(folder.error_of("grid:\n  quantization.method: [conq]\n"),
                ContainsSubstring("some_sweep.yaml:3") && ContainsSubstring("comq"));
+    CHECK_THAT(folder.error_of("grid:\n  model.name: [demo_vot]\n"),
+               ContainsSubstring("some_sweep.yaml:3") && ContainsSubstring("demo_vit"));
     CHECK_THAT(folder.error_of("grid: {seed: 3}\n"),
                ContainsSubstring("expected a list of values"));
     CHECK_THAT(folder.error_of("grid: {seed: []}\n"), ContainsSubstring("an empty one"));

@@ -1,10 +1,19 @@
 #include <csignal>
 
 #include "support/child_process.hpp"
+#include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
+
+namespace {
+
+/** The first point fails at run time: its network is not the expected one. */
+constexpr const char* failing_and_passing =
+    "points: [{evaluation.expected_top1: 5}, {quantization.method: none}]\n";
+
+}  // namespace
 
 TEST_CASE("a local sweep runs every point once, shares its statistics, and is collected") {
     const test::DemoSweep sweep("grid: {quantization.bits: [3, 4]}\n");
@@ -22,6 +31,11 @@ TEST_CASE("a local sweep runs every point once, shares its statistics, and is co
     CHECK_THAT(sweep.status().output, ContainsSubstring("2 points: 2 finished"));
     const auto more = sweep.run("grid.quantization.bits='[2, 3, 4]' --dry-run");
     CHECK_THAT(more.output, ContainsSubstring("1 to be run") && ContainsSubstring("--resume"));
+    const auto named = sweep.run("grid.quantization.bits='[2]' resources.threads=7 --dry-run");
+    CHECK_THAT(named.output, ContainsSubstring("--resume --threads 7\n"));
+    const auto shared =
+        sweep.run("grid.quantization.bits='[2]' resources.threads=7 local.threads=3 --dry-run");
+    CHECK_THAT(shared.output, ContainsSubstring("--resume --threads 3\n"));
 
     CHECK_THAT(sweep.run("--collect").output, ContainsSubstring("2 of 2 points"));
     CHECK(fs::exists(sweep.out() / "demo.csv"));
@@ -29,23 +43,31 @@ TEST_CASE("a local sweep runs every point once, shares its statistics, and is co
 }
 
 TEST_CASE("a failing point stops nothing but itself, and is told with its error") {
-    const test::DemoSweep sweep(
-        "points: [{model.name: no_such_network}, {quantization.method: none}]\n");
+    const test::DemoSweep sweep(failing_and_passing);
     const auto all = sweep.run("");
     INFO(all.output);
     CHECK(all.exit_code == 1);
     CHECK_THAT(all.output, ContainsSubstring("1 of 2 points failed") &&
-                               ContainsSubstring("exit 2: ") &&
-                               ContainsSubstring("no_such_network"));
+                               ContainsSubstring("exit 4: full-precision Top-1 is ") &&
+                               ContainsSubstring("evaluation.expected_top1 says 5.00%"));
     CHECK(sweep.results().size() == 1);
     const auto again = sweep.run("--only-failed --dry-run");
     CHECK_THAT(again.output, ContainsSubstring("1 to be run"));
 
-    const test::DemoSweep fast(
-        "points: [{model.name: no_such_network}, {quantization.method: none}]\n");
+    const test::DemoSweep fast(failing_and_passing);
     const auto stopped = fast.run("--fail-fast");
     CHECK(stopped.exit_code == 1);
     CHECK_THAT(stopped.output, ContainsSubstring("1 failed, 1 waiting"));
+}
+
+TEST_CASE("a misspelt model is found before anything runs") {
+    const test::DemoSweep sweep("grid: {model.name: [demo_vit, demo_vot]}\n");
+    const auto refused = sweep.run("");
+    INFO(refused.output);
+    CHECK(refused.exit_code == 2);
+    CHECK_THAT(refused.output, ContainsSubstring("demo.yaml:4: key 'model.name'") &&
+                                   ContainsSubstring("(nearest known: 'demo_vit')"));
+    CHECK_FALSE(fs::exists(sweep.out()));
 }
 
 TEST_CASE("a damaged result counts as a failure and is left out of the table") {
@@ -76,4 +98,26 @@ TEST_CASE("a signal stops a local sweep cleanly, and the same command continues 
     CHECK_THAT(sweep.run("calibration.images=256 --dry-run").output,
                ContainsSubstring("interrupted") && ContainsSubstring("2 to be run"));
     CHECK(sweep.run("calibration.images=256").exit_code == 0);
+}
+
+TEST_CASE("a point that a signal of its own ended makes the sweep an interrupted one") {
+    const test::DemoSweep sweep("grid: {quantization.bits: [3]}\n");
+    const std::string images = "calibration.images=256";
+    const auto point = open_sweep(sweep.file(), {images}).points.front();
+    const auto log = sweep.out().parent_path() / "sweep.log";
+    test::ChildProcess launcher(
+        {std::string(COMQ_PROGRAMS) + "/run_sweep", sweep.file().string(), images}, log);
+    REQUIRE(test::wait_until(
+        [&] {
+            return fs::exists(sweep.out() / "logs") && sweep.logged("info: full-precision") > 0;
+        },
+        60));
+    const pid_t process = test::process_of(point);
+    REQUIRE(process > 0);
+    CHECK(::kill(process, SIGTERM) == 0);
+    CHECK(launcher.wait() == 75);
+    CHECK_THAT(test::text_of(log),
+               ContainsSubstring("error: 1 of 1 points ended at a signal of their own; the same "
+                                 "command continues them"));
+    CHECK(sweep.run(images).exit_code == 0);
 }

@@ -1,5 +1,6 @@
 #include "sweep/point_status.hpp"
 
+#include <chrono>
 #include <fstream>
 
 #include "results/run_file.hpp"
@@ -10,6 +11,7 @@
 #include "sweep/sweep_text.hpp"
 
 using namespace comq;
+using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 namespace {
@@ -88,6 +90,32 @@ TEST_CASE("what Slurm knows decides until a task has ended") {
 
     write_outcome(one.sweep, one.point, {75, one.log});
     CHECK(one.status(task).state == PointState::interrupted);
+}
+
+TEST_CASE("a point that a process here took up after its Slurm task is told by that process") {
+    const OnePoint one;
+    const SlurmTask gone{"12_0", "", "", one.log};
+    one.write_log("slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n");
+    const fs::path local = sweep_files::local_log(one.sweep, one.point);
+    std::ofstream(local) << "calibration     3/10 images,   1.0/s\n";
+    fs::last_write_time(local, fs::last_write_time(one.log) + 1min);
+    {
+        const FileLock lock(one.point.result());
+        CHECK(one.status(gone).state == PointState::running);
+        CHECK_THAT(one.status(gone).detail,
+                   ContainsSubstring("calibration 3/10 images, 1.0/s (process "));
+        const SlurmTask pending{"12_0", "PENDING", "Resources", one.log};
+        CHECK_THAT(one.status(pending).detail, ContainsSubstring("(process "));
+    }
+    CHECK(one.status(gone).state == PointState::interrupted);
+    CHECK_THAT(one.status(gone).detail, ContainsSubstring(one.point.id + ".log"));
+    fs::create_directory(RunJournal::folder_of(one.point.result()));
+    CHECK(one.status(gone).state == PointState::interrupted);
+    CHECK(one.status(gone).detail == "what is finished is kept");
+
+    fs::last_write_time(one.log, fs::last_write_time(local) + 1min);
+    CHECK(one.status(gone).state == PointState::failed);
+    CHECK_THAT(one.status(gone).detail, ContainsSubstring("task 12_0: cancelled"));
 }
 
 TEST_CASE("preparing a folder forgets how the chosen points ended before") {

@@ -20,7 +20,7 @@ class SweepFolder {
     /** Results land in the folder `out`. */
     Sweep open(const std::string& text, std::vector<std::string> arguments = {}) const {
         arguments.push_back("folder=" + (path() / "out").string());
-        return open_sweep(write(text), arguments);
+        return open_sweep(write(text), arguments, {{"demo_cnn", "demo_vit"}, {"comq", "rtn"}});
     }
     /** The message of the UsageError that opening must end in. */
     std::string error_of(const std::string& text, std::vector<std::string> arguments = {}) const {
