@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,25 +52,48 @@ std::vector<ResultFile> read_results(const Arguments& arguments) {
     return std::move(found.files);
 }
 
-/** Hands the runs to run_sweep, which is built and installed beside this program. */
-void run_missing(const Arguments& arguments, const TableSpec& spec, const Table& table) {
+/** The code a program ended with; what is none of comq's (a crash, a shell's 127) is a failure. */
+ExitCode exit_code_of(int status) {
+    if (!WIFEXITED(status)) return ExitCode::failure;
+    const auto code = static_cast<ExitCode>(WEXITSTATUS(status));
+    switch (code) {
+        case ExitCode::done:
+        case ExitCode::failure:
+        case ExitCode::usage:
+        case ExitCode::bad_input:
+        case ExitCode::gate_failed:
+        case ExitCode::interrupted:
+            return code;
+    }
+    return ExitCode::failure;
+}
+
+/**
+ * Hands the runs to run_sweep, which is built and installed beside this program. A sweep that fails
+ * keeps no other from running, only a signal does. Returns the first failure.
+ */
+std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& spec,
+                                 const Table& table) {
     const auto program = fs::read_symlink("/proc/self/exe").parent_path() / "run_sweep";
     const auto folder = fs::path(arguments.results.front()) / spec.file.stem();
+    std::optional<Error> failure;
     for (const auto& sweep : write_sweeps(table.missing(), folder)) {
         // The terminal's output is for the table.
         const std::string command =
             fmt::format("{} {} --launcher {} 1>&2", shell_quoted(program.string()),
                         shell_quoted(sweep.string()), arguments.launcher);
         fmt::print(stderr, "{}\n", command);
-        const int status = std::system(command.c_str());
-        const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-        if (exit_code != 0) {
-            throw Error(static_cast<ExitCode>(exit_code),
-                        fmt::format("run_sweep ended with exit code {}; the same command goes on "
-                                    "with what is left",
-                                    exit_code));
+        const ExitCode code = exit_code_of(std::system(command.c_str()));
+        if (code == ExitCode::done) continue;
+        if (!failure) {
+            failure.emplace(code,
+                            fmt::format("run_sweep {} ended with exit code {}; the same command "
+                                        "goes on with what is left",
+                                        sweep.string(), static_cast<int>(code)));
         }
+        if (code == ExitCode::interrupted) break;
     }
+    return failure;
 }
 
 void run(const Arguments& arguments) {
@@ -77,8 +101,9 @@ void run(const Arguments& arguments) {
     const TableSpec spec = read_table_spec(find_shipped(arguments.spec), options.known);
     if (!arguments.run_missing) check_folders(arguments.results);
     Table table = fill_table(spec, read_results(arguments), options);
+    std::optional<Error> failure;
     if (arguments.run_missing && !table.missing().empty()) {
-        run_missing(arguments, spec, table);
+        failure = run_missing(arguments, spec, table);
         table = fill_table(spec, read_results(arguments), options);
     }
     const std::string text = render(table, arguments.format);
@@ -87,6 +112,7 @@ void run(const Arguments& arguments) {
     } else {
         write_file_atomically(arguments.output, std::as_bytes(std::span(text)));
     }
+    if (failure) throw Error(*failure);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "core/shell_words.hpp"
 #include "report/config_values.hpp"
 #include "table/peer_methods.hpp"
+#include "weights/checkpoint.hpp"
 
 namespace comq {
 
@@ -39,20 +40,55 @@ bool always_decides(const std::string& key) {
     return !describes_full_precision(key) && !describes_calibration_images(key) && key != "seed";
 }
 
+/** Whether runs that differ in this key, which some `set` gives that value, are told apart. */
+bool decides_when_named(const std::string& key, const std::string& value, Measure measure) {
+    // What a run took from a cache cost it no time; where the cache lies makes no difference.
+    if (key == "resources.cache") return value == "null" && info_of(measure).is_time;
+    if (key == "model.sha256") return value != "null";  // which accepts any
+    if (key == "resources.threads") return value != "all";
+    return key != "model.weights" && key != "resources.cache_limit" && key != "output.file";
+}
+
 Values expected_values(const Values& resolved, const Values& set, Measure measure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
     Values expected;
     for (const auto& [key, value] : resolved) {
-        if (!is_result_key(keys, key)) continue;
         if (measure == Measure::full_precision && !describes_full_precision(key)) continue;
-        if (set.contains(key) || always_decides(key)) expected[key] = value;
+        const bool decides = set.contains(key) ? decides_when_named(key, value, measure)
+                                               : is_result_key(keys, key) && always_decides(key);
+        if (decides) expected[key] = value;
     }
     return expected;
+}
+
+/** Of the checkpoint, the file that the run found, not what its config demanded. */
+std::string recorded(const ResultFile& file, const std::string& key) {
+    if (key == "model.sha256") return file.run.provenance.checkpoint_sha256;
+    const auto found = file.values.find(key);
+    return found == file.values.end() ? std::string() : found->second;
+}
+
+/** SHA-256 of a checkpoint, read once for all cells; none where it is not on this machine. */
+std::optional<std::string> digest_of(const std::filesystem::path& file) {
+    static std::map<std::filesystem::path, std::string> known;
+    std::error_code none;
+    if (!std::filesystem::is_regular_file(file, none)) return std::nullopt;
+    auto found = known.find(file);
+    if (found == known.end()) found = known.emplace(file, checkpoint_sha256(file)).first;
+    return found->second;
+}
+
+bool has_checkpoint(const ResultFile& file, const std::filesystem::path& weights) {
+    if (weights.empty()) return recorded(file, "model.weights") == "null";
+    const auto digest = digest_of(weights);
+    return digest ? *digest == file.run.provenance.checkpoint_sha256
+                  : weights.filename().string() == file.run.provenance.checkpoint;
 }
 
 }  // namespace
 
 bool describes_full_precision(const std::string& key) {
+    if (key == "data.calibration") return false;
     return key.starts_with("model.") || key.starts_with("data.") || key.starts_with("evaluation.");
 }
 
@@ -66,10 +102,11 @@ std::string MissingRun::command() const {
 }
 
 bool CellPlan::matches(const ResultFile& file) const {
-    return std::ranges::all_of(expected, [&](const auto& item) {
-        const auto found = file.values.find(item.first);
-        return found != file.values.end() && found->second == item.second;
-    });
+    const auto as_expected = [&](const auto& item) {
+        return recorded(file, item.first) == item.second;
+    };
+    return std::ranges::all_of(expected, as_expected) &&
+           (!weights || has_checkpoint(file, *weights));
 }
 
 MissingRun CellPlan::run(uint64_t seed, const std::filesystem::path& folder) const {
@@ -108,6 +145,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
         plan.expected =
             expected_values(config_values(resolved_text(loaded.config), plan.config_file.string()),
                             set, plan.measure);
+        if (set.contains("model.weights")) plan.weights = loaded.config.model.weights;
     } catch (const UsageError& error) {
         throw UsageError("{}: cell {}: {}", spec.file.string(), plan.name, error.what());
     }

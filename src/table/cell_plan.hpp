@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,8 @@ struct MissingRun {
 };
 
 /**
- * Whether a key says on which images which network is evaluated; the others that change numbers
- * say what is done to the network, which its full-precision accuracy does not depend on.
+ * Whether a key says on which images which network is evaluated; the others say what is done to the
+ * network, which its full-precision accuracy does not depend on.
  */
 bool describes_full_precision(const std::string& key);
 
@@ -35,11 +36,17 @@ struct CellPlan {
     std::vector<std::string> overrides;  ///< without the seed
     /**
      * Keys of the resolved config that decide whether a run belongs here: the model, all that is
-     * done to it, and what the spec sets of the images that calibrate and evaluate it.
+     * done to it, and what else the spec sets.
      */
     std::map<std::string, std::string> expected;
+    /** `model.weights` where the spec sets it; the empty path: those that come with the model. */
+    std::optional<std::filesystem::path> weights;
     std::string name;  ///< "w4/comq/deit_small": for messages and file names
 
+    /**
+     * Checkpoints are the same by their content, as in a run's identity, or by name where `weights`
+     * is not on this machine. Throws InputError when they can't be read.
+     */
     bool matches(const ResultFile& file) const;
     MissingRun run(uint64_t seed, const std::filesystem::path& folder) const;
 };

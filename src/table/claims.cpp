@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "config/experiment_schema.hpp"
@@ -40,23 +41,35 @@ std::vector<std::string> differences(const ResultFile& a, const ResultFile& b, M
         if (first != second) found.emplace_back(what);
     };
     compare(a.run.provenance.checkpoint_sha256, b.run.provenance.checkpoint_sha256,
-            "the checkpoint");
+            "the checkpoint (model.weights)");
     if (same_seed || value_of(a, "evaluation.images") == "all") {
-        compare(a.evaluation_images, b.evaluation_images, "the evaluation images");
+        compare(a.evaluation_images, b.evaluation_images,
+                "the evaluation images (data.evaluation)");
     }
     if (measure == Measure::full_precision) return found;
     if (same_seed || value_of(a, "calibration.selection") == "first") {
-        compare(a.calibration_images, b.calibration_images, "the calibration images");
+        compare(a.calibration_images, b.calibration_images,
+                "the calibration images (data.calibration)");
     }
     if (info_of(measure).is_time) {
         compare(a.run.provenance.cpu_model, b.run.provenance.cpu_model, "the processor");
-        compare(a.run.provenance.threads, b.run.provenance.threads, "the number of threads");
+        compare(a.run.provenance.threads, b.run.provenance.threads,
+                "the number of threads (resources.threads)");
         compare(a.run.provenance.device, b.run.provenance.device, "the device");
     }
     if (same_seed && found.empty()) {
         compare(a.run.identity, b.run.identity, "LibTorch or the instruction set");
     }
     return found;
+}
+
+void refuse_different(const CellPlan& plan, const ResultFile& a, const ResultFile& b) {
+    const auto different = differences(a, b, plan.measure);
+    if (different.empty()) return;
+    throw InputError(
+        "cell {}: {} and {} both fill it and differ by more than the seed: {}; move one of "
+        "them away, or name these keys under 'set' in the table",
+        plan.name, a.path.string(), b.path.string(), fmt::join(different, ", "));
 }
 
 }  // namespace
@@ -67,14 +80,12 @@ std::vector<const ResultFile*> claims_of(const CellPlan& plan,
     for (const ResultFile& file : results) {
         if (plan.matches(file) && measured(plan.measure, file.run)) claims.push_back(&file);
     }
+    std::map<uint64_t, const ResultFile*> first_of_seed;
     for (const ResultFile* claim : claims) {
-        const auto different = differences(*claims.front(), *claim, plan.measure);
-        if (different.empty()) continue;
-        throw InputError(
-            "cell {}: {} and {} both fill it and differ by more than the seed: {}; move one of "
-            "them away, or name these keys under 'set' in the table",
-            plan.name, claims.front()->path.string(), claim->path.string(),
-            fmt::join(different, ", "));
+        refuse_different(plan, *claims.front(), *claim);
+        // Runs of one seed have more in common: their images, and all of their identity.
+        const auto first = first_of_seed.try_emplace(claim->run.provenance.seed, claim).first;
+        refuse_different(plan, *first->second, *claim);
     }
     std::ranges::sort(claims, {}, [](const ResultFile* file) {
         return std::tuple(file->run.provenance.seed, file->path);

@@ -23,13 +23,19 @@ double heldout_squared_error(const std::vector<LayerRecord>& layers) {
     return sum / static_cast<double>(layers.size());
 }
 
-/** Of the stages named `name`, or of all when it is empty; a stage may have several parts. */
+/**
+ * Of the stages named `name`, or of all when it is empty; a stage may have several parts. NaN where
+ * there is none: the run took the work from a cache, or an earlier process of it had done it.
+ */
 double seconds_of(const RunRecord& run, std::string_view name) {
     double sum = 0;
+    bool found = false;
     for (const StageRecord& stage : run.stages) {
-        if (name.empty() || stage.name == name) sum += stage.seconds;
+        if (!name.empty() && stage.name != name) continue;
+        sum += stage.seconds;
+        found = true;
     }
-    return sum;
+    return found ? sum : not_measured;
 }
 
 }  // namespace

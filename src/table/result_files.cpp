@@ -41,23 +41,83 @@ bool holds_something_else(const fs::path& file) {
     }
 }
 
-std::set<fs::path> candidates_in(const std::vector<fs::path>& folders) {
-    std::set<fs::path> files;
-    for (const fs::path& folder : folders) {
+/** What AtomicFile has not renamed yet; a run that was killed may have left it for ever. */
+bool is_temporary(const fs::path& file) {
+    const std::string name = file.filename().string();
+    return name.starts_with('.') && name.ends_with(".tmp");
+}
+
+/** Refuses what can't be read, or warns of it. */
+class UnreadableCheck {
+  public:
+    UnreadableCheck(Unreadable unreadable, std::vector<std::string>& warnings)
+        : unreadable_(unreadable), warnings_(warnings) {}
+
+    /** `what` names it and says why; `kind` is "file" or "folder". */
+    void add(const std::string& what, const char* remedy, const char* kind) const {
+        if (unreadable_ == Unreadable::refuse) {
+            throw InputError("{}; {}, or pass such {}s over with --skip-unreadable", what, remedy,
+                             kind);
+        }
+        warnings_.push_back(fmt::format("passed over: {}", what));
+    }
+
+  private:
+    Unreadable unreadable_;
+    std::vector<std::string>& warnings_;
+};
+
+/** Collects the files in folders and below them, links followed, that may be results. */
+class Search {
+  public:
+    explicit Search(const UnreadableCheck& check) : check_(check) {}
+
+    void enter(const fs::path& folder) {
         std::error_code error;
-        for (fs::recursive_directory_iterator
-                 entry(folder, fs::directory_options::skip_permission_denied, error),
-             end;
-             !error && entry != end; entry.increment(error)) {
-            if (entry->is_directory(error) && entry->path().extension() == ".parts") {
-                entry.disable_recursion_pending();  // of a run that has not finished
-            } else if (entry->is_regular_file(error) && looks_like_result(entry->path())) {
-                files.insert(entry->path());
-            }
+        if (!is_new(folder, error)) return report(folder, error);
+        std::set<fs::path> entries;  // in order: it decides by which of two names a file goes
+        for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+             entry.increment(error)) {
+            entries.insert(entry->path());
+        }
+        report(folder, error);
+        for (const fs::path& entry : entries) visit(entry);
+    }
+    const std::set<fs::path>& files() const { return files_; }
+
+  private:
+    void visit(const fs::path& entry) {
+        std::error_code error;
+        const fs::file_status status = fs::status(entry, error);
+        if (fs::is_directory(status)) {
+            // Parts are of a run that has not finished.
+            if (entry.extension() != ".parts") enter(entry);
+        } else if (fs::is_regular_file(status)) {
+            if (is_temporary(entry) || !looks_like_result(entry)) return;
+            if (is_new(entry, error)) files_.insert(entry);
+        } else {
+            report(entry, error);
         }
     }
-    return files;
-}
+
+    /** False for what was seen under another name: a link may lead back to where it lies. */
+    bool is_new(const fs::path& path, std::error_code& error) {
+        const fs::path place = fs::canonical(path, error);
+        return !error && seen_.insert(place).second;
+    }
+
+    /** What is not there, or no longer, holds nothing. */
+    void report(const fs::path& path, const std::error_code& error) const {
+        if (!error || error == std::errc::no_such_file_or_directory) return;
+        check_.add(
+            fmt::format("{}: can't be searched for results: {}", path.string(), error.message()),
+            "make it readable or move it away", "folder");
+    }
+
+    const UnreadableCheck& check_;
+    std::set<fs::path> files_;
+    std::set<fs::path> seen_;
+};
 
 std::string digest_of(const std::vector<std::string>& ids, const std::vector<int64_t>& labels) {
     Sha256 hash;
@@ -103,22 +163,26 @@ ResultFile read_result(const fs::path& file) {
     return result;
 }
 
-ResultFolder find_results(const std::vector<fs::path>& folders, Unreadable unreadable) {
-    ResultFolder found;
-    for (const fs::path& file : candidates_in(folders)) {
+void add_results(const std::set<fs::path>& files, Unreadable unreadable, ResultFolder& found) {
+    const UnreadableCheck check(unreadable, found.warnings);
+    for (const fs::path& file : files) {
         if (holds_something_else(file)) continue;
         try {
             found.files.push_back(read_result(file));
         } catch (const InputError& error) {
-            if (unreadable == Unreadable::refuse) {
-                throw InputError(
-                    "{}; move the file away and run it again, or pass such files over with "
-                    "--skip-unreadable",
-                    error.what());
-            }
-            found.warnings.push_back(fmt::format("passed over: {}", error.what()));
+            std::error_code unknown;
+            const bool is_gone = !fs::exists(file, unknown) && !unknown;
+            if (!is_gone) check.add(error.what(), "move the file away and run it again", "file");
         }
     }
+}
+
+ResultFolder find_results(const std::vector<fs::path>& folders, Unreadable unreadable) {
+    ResultFolder found;
+    const UnreadableCheck check(unreadable, found.warnings);
+    Search search(check);
+    for (const fs::path& folder : folders) search.enter(folder);
+    add_results(search.files(), unreadable, found);
     return found;
 }
 

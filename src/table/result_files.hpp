@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,16 +24,21 @@ struct ResultFolder {
     std::vector<std::string> warnings;  ///< a line for each file that was passed over
 };
 
-/** What happens to a result file that can't be read. */
+/** What happens to a folder or a result file that can't be read. */
 enum class Unreadable { refuse, pass_over };
 
 /**
- * Reads every HDF5 file in `folders` and below them, whatever its name; folders that are missing
- * hold nothing, and HDF5 files that are no runs are left alone. Throws InputError for a file that
- * looks like a result and can't be read (corrupt, cut, of a later schema), unless it is to be
- * passed over.
+ * Reads every HDF5 file in `folders` and below them, links followed, whatever its name; folders
+ * that are missing hold nothing, and HDF5 files that are no runs are left alone, as is what a run
+ * has not written to its end. Throws InputError for a folder that can't be searched and for a file
+ * that looks like a result and can't be read (corrupt, cut, of a later schema), unless they are to
+ * be passed over.
  */
 ResultFolder find_results(const std::vector<std::filesystem::path>& folders, Unreadable unreadable);
+
+/** Adds the results among `files` to `found`; a file that was moved away meanwhile holds none. */
+void add_results(const std::set<std::filesystem::path>& files, Unreadable unreadable,
+                 ResultFolder& found);
 
 ResultFile read_result(const std::filesystem::path& file);
 

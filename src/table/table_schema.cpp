@@ -63,6 +63,7 @@ ValueType<std::vector<V>> sequence_of(const ValueType<V>& item, const std::strin
 
 /** A path as the value of an override, in quotes only where YAML would misread it. */
 std::string override_text(const std::string& key, const std::string& path) {
+    if (path.empty()) return "null";
     ConfigProblems problems;
     const YamlNode document = parse_override(key + "=" + path, problems);
     const YamlNode* node = &document;

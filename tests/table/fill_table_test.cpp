@@ -1,6 +1,9 @@
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "core/errors.hpp"
+#include "core/hash.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "table/made_runs.hpp"
@@ -8,6 +11,7 @@
 
 using namespace comq;
 using Overrides = std::vector<std::string>;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -98,6 +102,82 @@ TEST_CASE("two files that claim a cell and differ by more than the seed are refu
     const std::string strict = std::string("set: {calibration: {images: 256}}\n") + two_rows;
     CHECK_NOTHROW(
         fill(strict, {base, test::result_of(folder, "other.h5", {{"calibration.images=64"}})}));
+}
+
+TEST_CASE("two runs of one seed are compared whatever seed comes first") {
+    const auto folder = test::temporary_folder();
+    const Overrides first{"evaluation.images=50"};
+    const Overrides second{"evaluation.images=50", "seed=1"};
+    std::vector<ResultFile> results{test::result_of(folder, "a.h5", {first, 40, 50}),
+                                    test::result_of(folder, "b.h5", {second, 40, 50})};
+    const Table table = fill(two_rows, results);
+    CHECK(cell(table, 0).ours->runs == 2);
+    results.push_back(test::result_of(folder, "c.h5", {second, 40, 60}));
+    CHECK_THROWS_WITH(fill(two_rows, results), ContainsSubstring("b.h5 and ") &&
+                                                   ContainsSubstring("c.h5 both fill it") &&
+                                                   ContainsSubstring("the evaluation images"));
+}
+
+TEST_CASE("columns that differ in their checkpoint only take the runs of it") {
+    const auto folder = test::temporary_folder();
+    const auto a = (folder / "a.safetensors").string();
+    const auto b = (folder / "b.safetensors").string();
+    const std::vector<ResultFile> results{
+        test::result_of(folder, "x.h5", {{"model.weights=" + a}, 80, 100, "of a"}),
+        test::result_of(folder, "y.h5", {{"model.weights=" + b}, 70, 100, "of b"})};
+    const auto column = [](const std::string& id, const std::string& set) {
+        return "  - {id: " + id + ", label: " + id + ", set: {model: {" + set + "}}}\n";
+    };
+    const auto fill_columns = [&](const std::string& set_a, const std::string& set_b) {
+        return fill("columns:\n" + column("a", set_a) + column("b", set_b) +
+                        "rows:\n"
+                        "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
+                        "  - {id: fp, label: FP, measure: full_precision}\n",
+                    results);
+    };
+    const auto check = [](const Table& table) {
+        CHECK(cell(table, 0, 0).ours->value == Approx(80));
+        CHECK(cell(table, 0, 1).ours->value == Approx(70));
+        CHECK(cell(table, 1, 0).files.at(0).filename() == "x.h5");
+        CHECK(cell(table, 1, 1).files.at(0).filename() == "y.h5");
+        CHECK(table.missing().empty());
+    };
+    SECTION("by name where they are not on this machine") {
+        check(fill_columns("weights: elsewhere/a.safetensors", "weights: elsewhere/b.safetensors"));
+    }
+    SECTION("by their content where they are") {
+        const auto renamed = test::file_with("renamed", "of a").string();
+        std::ofstream(b) << "of b";
+        check(fill_columns("weights: " + renamed, "weights: " + b));
+        const auto other = test::file_with("b.safetensors", "another of that name").string();
+        const Table table = fill_columns("weights: " + renamed, "weights: " + other);
+        CHECK(cell(table, 0, 0).ours.has_value());
+        CHECK_FALSE(cell(table, 0, 1).ours.has_value());
+    }
+    SECTION("by their digest") {
+        check(fill_columns("sha256: " + sha256_hex("of a"), "sha256: " + sha256_hex("of b")));
+    }
+}
+
+TEST_CASE("keys that a table names decide, paths and resources too") {
+    const auto folder = test::temporary_folder();
+    const std::vector<ResultFile> results{test::result_of(
+        folder, "x.h5",
+        {{"data.evaluation=/x/val", "resources.threads=2", "resources.cache=/x/cache"}})};
+    const auto fills = [&](const std::string& set, const std::string& measure = "top1") {
+        const Table table =
+            fill("measure: " + measure + "\nset: {" + set + "}\n" + two_rows, results);
+        return cell(table, 0).ours.has_value();
+    };
+    CHECK(fills("data: {evaluation: /x/val}, resources: {threads: 2}"));
+    CHECK_FALSE(fills("data: {evaluation: /y/val}"));
+    CHECK_FALSE(fills("resources: {threads: 4}"));
+    // Where results and caches lie tells no runs apart.
+    CHECK(fills("resources: {cache: /y/cache, cache_limit: 1GB}, output: {file: y.h5}"));
+    CHECK(fills("resources: {cache: null}"));
+    // But a run that may have taken its work from a cache did not spend the time.
+    CHECK(fills("resources: {threads: 2}", "solve_seconds"));
+    CHECK_FALSE(fills("resources: {cache: null}", "solve_seconds"));
 }
 
 TEST_CASE("times are averaged over repetitions on one machine only") {

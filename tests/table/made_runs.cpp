@@ -42,6 +42,8 @@ RunRecord record_of(const MadeRun& made) {
     RunRecord run;
     run.config = resolved_text(loaded.config);
     run.provenance.seed = loaded.config.seed;
+    const auto& weights = loaded.config.model.weights;
+    run.provenance.checkpoint = weights.empty() ? "demo_vit.safetensors" : weights.filename();
     run.provenance.checkpoint_sha256 = sha256_hex(made.checkpoint);
     run.provenance.cpu_model = made.cpu;
     run.provenance.threads = 2;

@@ -15,7 +15,7 @@ struct MadeRun {
     std::vector<std::string> overrides{};  ///< of configs/demo_vit_4bit.yaml
     int64_t right = 90;                    ///< of `images`, by the quantized network
     int64_t images = 100;
-    std::string checkpoint = "checkpoint";
+    std::string checkpoint = "checkpoint";  ///< what the file of its weights holds
     std::string cpu = "Some CPU";
 };
 

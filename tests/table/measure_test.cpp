@@ -16,7 +16,20 @@ TEST_CASE("measures of a run") {
     CHECK(measured(Measure::squared_error, run)->value == 0.0625);
     CHECK(std::isnan(measured(Measure::squared_error, run)->standard_error));
     CHECK(measured(Measure::solve_seconds, run)->value == 0.75);  // both parts of the stage
+    CHECK(measured(Measure::calibration_seconds, run)->value == 1.5);
     CHECK(measured(Measure::total_seconds, run)->value == 2.25);
+}
+
+TEST_CASE("a stage that a run did not go through has no time") {
+    RunRecord run = test::record_of({});
+    // Its statistics came from the cache.
+    run.stages = {{"solve", 0.5}, {"evaluate quantized", 1.0}};
+    CHECK_FALSE(measured(Measure::calibration_seconds, run).has_value());
+    CHECK(measured(Measure::solve_seconds, run)->value == 0.5);
+    CHECK(measured(Measure::total_seconds, run)->value == 1.5);
+    // It was resumed after its last layer.
+    run.stages = {{"evaluate quantized", 1.0}};
+    CHECK_FALSE(measured(Measure::solve_seconds, run).has_value());
 }
 
 TEST_CASE("the error on held-out images is a measure where there were some") {

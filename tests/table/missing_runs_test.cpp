@@ -28,6 +28,30 @@ TEST_CASE("missing runs become a sweep for each config they start from") {
     CHECK(points[1].find("quantization.layers")->items.size() == 1);
 }
 
+TEST_CASE("configs of one name have a sweep each, the same in every call") {
+    const auto folder = test::temporary_folder() / "table";
+    const MissingRun first{"x/a.yaml", {"seed=1"}, {}, "/x/a.yaml"};
+    const MissingRun second{"y/a.yaml", {"seed=2"}, {}, "/y/a.yaml"};
+    const auto value_in = [](const std::filesystem::path& file, const char* key) {
+        ConfigProblems problems;
+        const auto sweep = read_yaml_file(file, problems);
+        problems.throw_if_any();
+        return sweep->find(key)->scalar;
+    };
+    const auto files = write_sweeps({first, second}, folder);
+    REQUIRE(files.size() == 2);
+    CHECK(files[0] == folder / "a.yaml");
+    CHECK(value_in(files[0], "config") == "/x/a.yaml");
+    CHECK(value_in(files[0], "folder") == (folder / "a").string());
+    CHECK(files[1].filename().string().starts_with("a-"));
+    CHECK(value_in(files[1], "config") == "/y/a.yaml");
+    CHECK(value_in(files[1], "folder") == (folder / files[1].stem()).string());
+    // Either may be all that is still missing.
+    CHECK(write_sweeps({second}, folder).at(0) == files[1]);
+    CHECK(write_sweeps({first}, folder).at(0) == files[0]);
+    CHECK(value_in(files[1], "config") == "/y/a.yaml");
+}
+
 TEST_CASE("the command of a peer's missing run is that of its script") {
     const MissingRun run{"configs/a.yaml",
                          {"quantization.bits=4", "quantization.method=brevitas_gptq", "seed=1"},

@@ -103,6 +103,29 @@ TEST_CASE("missing runs of a table fill it from nothing by one command") {
                           !ContainsSubstring("Missing runs"));
 }
 
+TEST_CASE("a sweep that fails keeps no other from filling the table") {
+    const auto folder = test::temporary_folder();
+    const std::string network = "model: {name: demo_cnn}\ndata: {layout: demo}\n";
+    // By name the one whose network is not the expected one comes first.
+    std::ofstream(folder / "a.yaml") << network << "evaluation: {expected_top1: 5}\n";
+    std::ofstream(folder / "b.yaml") << network;
+    const auto spec = test::spec_with(fmt::format(
+        "set: {{calibration: {{images: 8}}, evaluation: {{images: 60}}}}\n"
+        "columns:\n"
+        "  - {{id: a, label: A, config: {0}/a.yaml, set: {{calibration: {{holdout: 1}}}}}}\n"
+        "  - {{id: b, label: B, config: {0}/b.yaml, set: {{calibration: {{holdout: 0}}}}}}\n"
+        "rows: [{{id: rtn, label: RTN, set: {{quantization: {{method: rtn}}}}}}]\n",
+        folder.string()));
+    const auto outcome = make_tables(folder, {spec.string(), "--run-missing", "-o", "table.md"});
+    INFO(outcome.output);
+    CHECK(outcome.exit_code == 1);
+    CHECK_THAT(outcome.output, ContainsSubstring("error: run_sweep results/table_test/a.yaml ended "
+                                                 "with exit code 1; the same command goes on"));
+    const std::string table = test::text_of(folder / "table.md");
+    CHECK_THAT(table, ContainsSubstring("Missing runs (1") && ContainsSubstring("/a.yaml") &&
+                          !ContainsSubstring("/b.yaml") && ContainsSubstring("± is one"));
+}
+
 TEST_CASE("make_tables fails in one clear line with the documented exit code") {
     const auto folder = test::temporary_folder();
     const auto typo =
