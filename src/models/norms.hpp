@@ -4,7 +4,7 @@
 
 namespace comq {
 
-// LibTorch's norms, but that the OutputTap of the running thread sees their outputs.
+// Norms whose outputs the OutputTap of the running thread sees.
 
 class LayerNormImpl : public torch::nn::LayerNormImpl {
   public:
@@ -13,11 +13,21 @@ class LayerNormImpl : public torch::nn::LayerNormImpl {
 };
 TORCH_MODULE(LayerNorm);
 
-/** Over `[B, channels, H, W]`. */
-class BatchNorm2dImpl : public torch::nn::BatchNorm2dImpl {
+/**
+ * Over `[B, channels, H, W]`, with the parameters and buffers of LibTorch's own, from which nothing
+ * can be derived in 1.13: the library keeps a symbol of its base to itself.
+ */
+class BatchNorm2dImpl : public torch::nn::Module {
   public:
-    using torch::nn::BatchNorm2dImpl::BatchNorm2dImpl;
+    explicit BatchNorm2dImpl(const torch::nn::BatchNorm2dOptions& settings);
     torch::Tensor forward(const torch::Tensor& input);
+
+    torch::nn::BatchNorm2dOptions options;  ///< of which eps and momentum count
+    torch::Tensor weight;
+    torch::Tensor bias;
+    torch::Tensor running_mean;
+    torch::Tensor running_var;
+    torch::Tensor num_batches_tracked;
 };
 TORCH_MODULE(BatchNorm2d);
 

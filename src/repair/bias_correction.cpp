@@ -50,7 +50,7 @@ class ErrorTap : public Tap {
 };
 
 Corrections corrections_of(const Network& original, const Network& quantized, std::size_t batches) {
-    std::map<const QuantizableLayer*, torch::nn::BatchNorm2dImpl*> norms;
+    std::map<const QuantizableLayer*, BatchNorm2dImpl*> norms;
     for (const auto& pair : conv_norm_pairs(quantized)) norms[pair.convolution] = pair.norm;
     Corrections corrections;
     for (std::size_t i = 0; i < quantized.layers().size(); ++i) {

@@ -45,7 +45,7 @@ std::vector<ConvNormPair> conv_norm_pairs(const Network& network) {
     for (const auto& module : network.modules(/*include_self=*/false)) {
         if (auto* convolution = dynamic_cast<Conv2dImpl*>(module.get())) {
             last = convolution;
-        } else if (auto* norm = dynamic_cast<torch::nn::BatchNorm2dImpl*>(module.get())) {
+        } else if (auto* norm = dynamic_cast<BatchNorm2dImpl*>(module.get())) {
             if (last != nullptr && last->out_features() == norm->options.num_features()) {
                 pairs.push_back({last, norm});
             }

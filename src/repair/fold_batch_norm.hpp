@@ -5,13 +5,14 @@
 #include <vector>
 
 #include "models/network.hpp"
+#include "models/norms.hpp"
 
 namespace comq {
 
 /** A convolution and the BatchNorm that its output goes through, and nothing else. */
 struct ConvNormPair {
     Conv2dImpl* convolution;
-    torch::nn::BatchNorm2dImpl* norm;
+    BatchNorm2dImpl* norm;
 };
 
 /** Every pair of a network, in order of registration: a norm follows its convolution there. */

@@ -5,6 +5,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "core/random.hpp"
+#include "models/norms.hpp"
 #include "tensor/batch_pixels.hpp"
 
 namespace comq {
@@ -13,7 +14,7 @@ namespace {
 
 /** Sums of one norm's batch statistics over images, in fp64. */
 struct NormSums {
-    torch::nn::BatchNorm2dImpl* norm;
+    BatchNorm2dImpl* norm;
     torch::Tensor mean;
     torch::Tensor squared_mean;
     torch::Tensor variance;
@@ -23,7 +24,7 @@ struct NormSums {
 std::vector<NormSums> norms_of(const Network& network) {
     std::vector<NormSums> norms;
     for (const auto& module : network.modules(/*include_self=*/false)) {
-        auto* norm = dynamic_cast<torch::nn::BatchNorm2dImpl*>(module.get());
+        auto* norm = dynamic_cast<BatchNorm2dImpl*>(module.get());
         if (norm == nullptr) continue;
         const auto zeros = torch::zeros_like(norm->running_mean, torch::kDouble);
         norms.push_back(
