@@ -65,7 +65,7 @@ TEST_CASE("a shift alone is the mean of what outputs lack") {
     const auto step = fit_affine(outputs.sums(), StepKind::shift);
     const auto lacking =
         outputs.full_precision.to(torch::kDouble) - outputs.quantized.to(torch::kDouble);
-    CHECK(torch::allclose(step.shift, lacking.mean({0, 1}), tolerance));
+    CHECK(torch::allclose(step.shift, lacking.mean({1, 0}), tolerance));
     CHECK_FALSE(step.slope.any().item<bool>());
 }
 
