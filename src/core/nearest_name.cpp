@@ -6,7 +6,10 @@
 
 namespace comq {
 
-int edit_distance(std::string_view a, std::string_view b) {
+namespace {
+
+/** From `a` to the first 0, 1, … characters of `b`. */
+std::vector<int> distances_to_prefixes(std::string_view a, std::string_view b) {
     // Rows of the dynamic programme: distances of the prefixes of b to the last three of a.
     std::vector<int> before_last(b.size() + 1), last(b.size() + 1), current(b.size() + 1);
     std::iota(last.begin(), last.end(), 0);
@@ -22,7 +25,20 @@ int edit_distance(std::string_view a, std::string_view b) {
         before_last.swap(last);
         last.swap(current);
     }
-    return last[b.size()];
+    return last;
+}
+
+/** A name that breaks off early, as `deit_tiny` of `deit_tiny_patch16_224`, lacks one thing only.
+ */
+int distance_of_typing(std::string_view typed, std::string_view name) {
+    const auto distances = distances_to_prefixes(typed, name);
+    return std::min(distances.back(), std::ranges::min(distances) + 1);
+}
+
+}  // namespace
+
+int edit_distance(std::string_view a, std::string_view b) {
+    return distances_to_prefixes(a, b).back();
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
@@ -31,7 +47,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     int least = std::numeric_limits<int>::max();
     std::string nearest;
     for (const auto& candidate : known) {
-        const int distance = edit_distance(compared, candidate);
+        const int distance = distance_of_typing(compared, candidate);
         if (distance < least) {
             least = distance;
             nearest = candidate;

@@ -13,8 +13,8 @@ namespace comq {
 int edit_distance(std::string_view a, std::string_view b);
 
 /**
- * The name of `known` a user who typed `name` most likely meant: least edit distance, the first of
- * equals. Empty when `known` is empty.
+ * The name of `known` a user who typed `name` most likely meant: least edit distance, to which
+ * a missing end adds one at most; the first of equals. Empty when `known` is empty.
  */
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 

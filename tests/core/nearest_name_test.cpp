@@ -22,6 +22,9 @@ TEST_CASE("the nearest name is the first of least distance") {
     CHECK(nearest_name("ordre", known) == "order");
     CHECK(nearest_name("scaler", known) == "scalar");
     CHECK(nearest_name("xyz", {"abc", "abd"}) == "abc");
+    CHECK(nearest_name("deit_tny", {"demo_cnn", "deit_tiny_patch16_224"}) ==
+          "deit_tiny_patch16_224");
+    CHECK(nearest_name("comq_pls", {"comq", "comq_plus"}) == "comq_plus");
     CHECK(nearest_name("bits", {}).empty());
     CHECK(nearest_name(std::string(100'000, 'b'), known) == "bits");
 }
