@@ -15,9 +15,13 @@ import math
 import pathlib
 import sys
 
-import h5py
-import matplotlib
-import yaml
+try:
+    import h5py
+    import matplotlib
+    import yaml
+except ModuleNotFoundError as missing:
+    sys.exit(f"plot_results.py: {sys.executable} has no {missing.name}; pip install h5py "
+             "matplotlib pyyaml, or use Debian's own: /usr/bin/python3 scripts/plot_results.py")
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
