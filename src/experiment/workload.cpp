@@ -1,9 +1,11 @@
 #include "experiment/workload.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <numeric>
 #include <unordered_map>
@@ -57,6 +59,13 @@ double product_rate() {
     constexpr int repeats = 4;
     for (int i = 0; i < repeats; ++i) torch::mm_out(product, a, a);
     return repeats * static_cast<double>(size * size * size) / seconds_since(start);
+}
+
+/** Of this process; 0 where the system does not tell. */
+int64_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    int64_t size = 0, resident = 0;
+    return statm >> size >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
 
 int64_t parameter_bytes(const Network& network) {
@@ -274,6 +283,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
         workload.calibration_forwards =
             static_cast<double>(workload.forward_passes) * (1.0 + forwards_of_gradients);
     }
+    workload.program_bytes = std::max(resident_bytes() - parameter_bytes(network), int64_t{0});
     workload.choice_forwards = choice_forwards(config, plan);
     workload.repair_forwards = repair_forwards(network, plan, config);
     workload.peak_bytes = parameter_bytes(network) * 2 + static_cast<int64_t>(layer_bytes) +
@@ -316,10 +326,11 @@ std::string plan_text(const LayerPlan& plan, const Workload& workload,
     const double solving = workload.solve_seconds / threads + seconds(workload.choice_forwards);
     const double repair = seconds(workload.repair_forwards);
     const double evaluation = seconds(2.0 * static_cast<double>(evaluation_images));
-    text += fmt::format("memory: about {} (Grams {}, {} forward pass{})\n",
-                        format_bytes(static_cast<double>(workload.peak_bytes)),
-                        format_bytes(static_cast<double>(workload.gram_bytes)),
-                        workload.forward_passes, workload.forward_passes == 1 ? "" : "es");
+    text +=
+        fmt::format("memory: about {} (Grams {}, {} forward pass{})\n",
+                    format_bytes(static_cast<double>(workload.peak_bytes + workload.program_bytes)),
+                    format_bytes(static_cast<double>(workload.gram_bytes)), workload.forward_passes,
+                    workload.forward_passes == 1 ? "" : "es");
     text += fmt::format("disk: about {}\n", format_bytes(static_cast<double>(workload.disk_bytes)));
     text += fmt::format("time on {} threads: about {} calibration, {} solving, {}{}\n", threads,
                         format_duration(calibration), format_duration(solving),

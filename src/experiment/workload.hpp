@@ -26,6 +26,7 @@ struct Workload {
     double solve_seconds = 0.0;              ///< of all layers on one thread, by an assumed rate
     int64_t gram_bytes = 0;                  ///< of all planned layers while they are summed
     int64_t peak_bytes = 0;                  ///< estimate: weights, Grams, solvers, activations
+    int64_t program_bytes = 0;               ///< measured: this program and its libraries
     int64_t disk_bytes = 0;             ///< of the result file, the journal and spooled activations
     int64_t forward_passes = 1;         ///< calibration passes that the memory budget makes
     double calibration_forwards = 1.0;  ///< what an image costs in calibration beside its Grams, in

@@ -108,6 +108,8 @@ TEST_CASE("a plan's memory follows the largest layer, the solver and quantized i
         largest = std::max(largest, bytes);
         sum += bytes;
     }
+    CHECK(measure_workload(*network, plan, model.preprocessing, loaded.config, 1).program_bytes >
+          10'000'000);
     // A budget that no layer fits into leaves one layer at a time, and that one whole.
     loaded.config.resources.memory_bytes = 1;
     const auto one_by_one = peak();
