@@ -23,7 +23,6 @@ namespace {
 class SingleThreadedWorkers : public tbb::task_scheduler_observer {
   public:
     SingleThreadedWorkers() { observe(true); }
-    ~SingleThreadedWorkers() override { observe(false); }
     void on_scheduler_entry(bool) override { at::init_num_threads(); }
 };
 
@@ -55,7 +54,9 @@ void set_torch_threads(int threads) {
     static std::once_flag interop;
     // LibTorch refuses a second call, and nothing here uses its inter-operator pool.
     std::call_once(interop, [] { at::set_num_interop_threads(1); });
-    static SingleThreadedWorkers workers;
+    // Never destroyed: at exit TBB would leave it to workers to free what they still look at. The
+    // attribute keeps the pointer, by which leak checkers see that nothing is lost.
+    [[gnu::used]] static const auto* workers = new SingleThreadedWorkers;
 }
 
 torch::Device parse_device(const std::string& text) {
