@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "results/run_journal.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
 
@@ -54,7 +55,7 @@ bool awaits(pid_t process, int signal) {
 
 /** Whether a part of the point is on disk, which is what makes a task worth requeueing. */
 bool got_on(const SweepPoint& point) {
-    const fs::path parts = point.result().string() + ".parts";
+    const fs::path parts = RunJournal::folder_of(point.result());
     return fs::exists(parts) &&
            std::any_of(fs::directory_iterator(parts), {}, [](const fs::directory_entry& entry) {
                return entry.path().extension() == ".safetensors";
