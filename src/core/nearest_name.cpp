@@ -28,8 +28,7 @@ std::vector<int> distances_to_prefixes(std::string_view a, std::string_view b) {
     return last;
 }
 
-/** A name that breaks off early, as `deit_tiny` of `deit_tiny_patch16_224`, lacks one thing only.
- */
+/** A name that breaks off early, `deit_tiny` of `deit_tiny_patch16_224`, lacks one thing only. */
 int distance_of_typing(std::string_view typed, std::string_view name) {
     const auto distances = distances_to_prefixes(typed, name);
     return std::min(distances.back(), std::ranges::min(distances) + 1);
