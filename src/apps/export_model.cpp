@@ -1,10 +1,9 @@
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <string>
 
-#include "apps/logging.hpp"
-#include "apps/run_program.hpp"
+#include "apps/program.hpp"
 #include "core/version.hpp"
 #include "experiment/restore_network.hpp"
 #include "results/run_file.hpp"
@@ -48,10 +47,12 @@ void export_model(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app(
+    Program program(
+        "export_model",
         "Writes the quantized network of a run as a checkpoint of floats under the names of timm "
         "(transformers) or torchvision (CNNs).",
-        "export_model");
+        "Example:\n  export_model results/deit_tiny_4bit.h5 -o deit_tiny_4bit.safetensors");
+    CLI::App& app = program.arguments();
     Arguments arguments;
     app.add_option("RUN", arguments.run, "result file (.h5)")->required();
     app.add_option("-o,--output", arguments.output, "checkpoint to write")->required();
@@ -60,8 +61,5 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--weights", arguments.weights,
                    "checkpoint the run started from, when it has moved");
-    log_to_stderr();
-    app.set_version_flag("--version", fmt::format("export_model {}", version_line()));
-    app.footer("Example:\n  export_model results/deit_tiny_4bit.h5 -o deit_tiny_4bit.safetensors");
-    return run_program(app, argc, argv, [&] { export_model(arguments); });
+    return program.run(argc, argv, [&] { export_model(arguments); });
 }

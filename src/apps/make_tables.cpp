@@ -1,21 +1,19 @@
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/wait.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "apps/run_program.hpp"
+#include "apps/program.hpp"
 #include "config/shipped_file.hpp"
 #include "core/shell_words.hpp"
-#include "core/version.hpp"
+#include "core/standard_streams.hpp"
 #include "experiment/setup.hpp"
-#include "storage/atomic_file.hpp"
 #include "table/missing_runs.hpp"
 #include "table/peer_methods.hpp"
 #include "table/render.hpp"
@@ -30,7 +28,6 @@ constexpr const char* default_folder = "results";
 struct Arguments {
     std::string spec;
     TableFormat format = TableFormat::markdown;
-    std::string output;
     std::vector<std::string> results{default_folder};
     bool skip_unreadable = false;
     bool run_missing = false;
@@ -48,7 +45,7 @@ std::vector<ResultFile> read_results(const Arguments& arguments) {
     auto found =
         find_results({arguments.results.begin(), arguments.results.end()},
                      arguments.skip_unreadable ? Unreadable::pass_over : Unreadable::refuse);
-    for (const std::string& warning : found.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : found.warnings) spdlog::warn("{}", warning);
     return std::move(found.files);
 }
 
@@ -82,7 +79,7 @@ std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& sp
         const std::string command =
             fmt::format("{} {} --launcher {} 1>&2", shell_quoted(program.string()),
                         shell_quoted(sweep.string()), arguments.launcher);
-        fmt::print(stderr, "{}\n", command);
+        inform(command + "\n");
         const ExitCode code = exit_code_of(std::system(command.c_str()));
         if (code == ExitCode::done) continue;
         if (!failure) {
@@ -96,7 +93,7 @@ std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& sp
     return failure;
 }
 
-void run(const Arguments& arguments) {
+void run(const Arguments& arguments, Program& program) {
     const FillOptions options{with_peers(known_names()), arguments.results.front()};
     const TableSpec spec = read_table_spec(find_shipped(arguments.spec), options.known);
     if (!arguments.run_missing) check_folders(arguments.results);
@@ -106,19 +103,18 @@ void run(const Arguments& arguments) {
         failure = run_missing(arguments, spec, table);
         table = fill_table(spec, read_results(arguments), options);
     }
-    const std::string text = render(table, arguments.format);
-    if (arguments.output.empty()) {
-        fmt::print("{}", text);
-    } else {
-        write_file_atomically(arguments.output, std::as_bytes(std::span(text)));
-    }
+    program.print(render(table, arguments.format));
     if (failure) throw Error(*failure);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Builds a table from result files and published numbers.", "make_tables");
+    Program program("make_tables", "Builds a table from result files and published numbers.",
+                    "Examples:\n"
+                    "  make_tables experiments/table_demo.yaml --run-missing\n"
+                    "  make_tables experiments/table_vit.yaml --format latex -o table_vit.tex");
+    CLI::App& app = program.arguments();
     Arguments arguments;
     const std::map<std::string, TableFormat> formats{{"md", TableFormat::markdown},
                                                      {"latex", TableFormat::latex},
@@ -129,7 +125,7 @@ int main(int argc, char** argv) {
     app.add_option("--format", arguments.format, "md, latex, csv or html")
         ->transform(CLI::CheckedTransformer(formats).description("{md,latex,csv,html}"))
         ->default_str("md");
-    app.add_option("-o,--output", arguments.output, "file to write instead of the terminal");
+    program.offer_output_file();
     app.add_option("--results", arguments.results,
                    "folders that are searched for result files; missing runs go to the first")
         ->capture_default_str();
@@ -139,10 +135,5 @@ int main(int argc, char** argv) {
     app.add_option("--launcher", arguments.launcher, "where missing runs go: local or slurm")
         ->check(CLI::IsMember({"local", "slurm"}))
         ->capture_default_str();
-    app.set_version_flag("--version", fmt::format("make_tables {}", version_line()));
-    app.footer(
-        "Examples:\n"
-        "  make_tables experiments/table_demo.yaml --run-missing\n"
-        "  make_tables experiments/table_vit.yaml --format latex -o table_vit.tex");
-    return run_program(app, argc, argv, [&] { run(arguments); });
+    return program.run(argc, argv, [&] { run(arguments, program); });
 }

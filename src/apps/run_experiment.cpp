@@ -1,20 +1,17 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "apps/logging.hpp"
-#include "apps/run_program.hpp"
+#include "apps/program.hpp"
 #include "config/config_text.hpp"
 #include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
 #include "core/progress.hpp"
-#include "core/version.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/setup.hpp"
 #include "models/registry.hpp"
@@ -60,7 +57,6 @@ LoadedConfig load(const Arguments& arguments) {
 }
 
 void set_up_logging(bool quiet) {
-    log_to_stderr();
     spdlog::set_level(quiet ? spdlog::level::warn : spdlog::level::info);
     Progress::set_quiet(quiet);
 }
@@ -110,8 +106,10 @@ void run(const Arguments& arguments, int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Quantizes a pretrained network as a config says, measures it, and writes HDF5.",
-                 "run_experiment");
+    Program program(
+        "run_experiment",
+        "Quantizes a pretrained network as a config says, measures it, and writes HDF5.", examples);
+    CLI::App& app = program.arguments();
     Arguments arguments;
     app.add_option("CONFIG", arguments.config, "experiment file (.yaml)");
     app.add_option("key=value", arguments.overrides,
@@ -120,7 +118,7 @@ int main(int argc, char** argv) {
                  "print the resolved config and the plan by layer with memory, disk and time");
     app.add_flag("--print-config", arguments.print_config,
                  "print the resolved config with the origin of each key");
-    app.add_option("--output", arguments.output, "result file, short for output.file=FILE");
+    app.add_option("-o,--output", arguments.output, "result file, short for output.file=FILE");
     app.add_option("--threads", arguments.threads, "short for resources.threads=N")
         ->check(CLI::PositiveNumber);
     app.add_flag("--resume", arguments.resume, "continue an interrupted run");
@@ -132,9 +130,7 @@ int main(int argc, char** argv) {
         ->expected(0, 1)
         ->default_str("all");
     app.add_flag("--list-models", arguments.list_models, "print the networks comq knows");
-    app.set_version_flag("--version", fmt::format("run_experiment {}", version_line()));
-    app.footer(examples);
-    const int code = run_program(app, argc, argv, [&] {
+    const int code = program.run(argc, argv, [&] {
         start_ranks();
         run(arguments, argc, argv);
     });

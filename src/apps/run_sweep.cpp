@@ -1,16 +1,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "apps/logging.hpp"
-#include "apps/run_program.hpp"
+#include "apps/program.hpp"
 #include "config/config_paths.hpp"
 #include "core/interrupt.hpp"
-#include "core/version.hpp"
+#include "core/standard_streams.hpp"
 #include "experiment/setup.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/collect_points.hpp"
@@ -104,8 +102,8 @@ void launch(const Arguments& arguments, const Sweep& sweep) {
                    chosen.size(), fmt::join(jobs, ", "), arguments.sweep);
         return;
     }
-    fmt::print(stderr, "{}; running {} in {}\n", count_line(statuses), chosen.size(),
-               sweep.spec.folder.string());
+    inform(fmt::format("{}; running {} in {}\n", count_line(statuses), chosen.size(),
+                       sweep.spec.folder.string()));
     catch_interrupts();
     launch_local(sweep, chosen, {experiment_program(), arguments.fail_fast}, interrupt_requested());
     fmt::print("{}", status_table(sweep, status_of(sweep)));
@@ -130,8 +128,10 @@ void run(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Runs the points of a sweep that are not finished, here or under Slurm.",
-                 "run_sweep");
+    Program program("run_sweep",
+                    "Runs the points of a sweep that are not finished, here or under Slurm.",
+                    examples);
+    CLI::App& app = program.arguments();
     Arguments arguments;
     app.add_option("SWEEP", arguments.sweep, "sweep file (.yaml)");
     app.add_option("key=value", arguments.overrides,
@@ -147,8 +147,5 @@ int main(int argc, char** argv) {
     app.add_flag("--collect", arguments.collect,
                  "write the finished points as one table, NAME.csv and NAME.hdf5, and run nothing");
     app.add_flag("--explain", arguments.explain, "print the keys of a sweep file");
-    app.set_version_flag("--version", fmt::format("run_sweep {}", version_line()));
-    app.footer(examples);
-    log_to_stderr();
-    return run_program(app, argc, argv, [&] { run(arguments); });
+    return program.run(argc, argv, [&] { run(arguments); });
 }

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <string>
 
-#include "apps/run_program.hpp"
+#include "apps/program.hpp"
 #include "core/hash.hpp"
 #include "core/interrupt.hpp"
 #include "core/threads.hpp"
@@ -84,15 +84,17 @@ void run(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Trains a network of the embedded demo set and writes its weights.");
-    app.footer("Example: train_demo demo_vit --output datasets/demo/demo_vit.safetensors");
+    Program program("train_demo",
+                    "Trains a network of the embedded demo set and writes its weights.",
+                    "Example:\n  train_demo demo_vit -o datasets/demo/demo_vit.safetensors");
+    CLI::App& app = program.arguments();
     Arguments arguments;
     app.add_option("model", arguments.model, "demo_vit or demo_cnn")->required();
-    app.add_option("--output", arguments.output, "file to write (default: MODEL.safetensors)");
+    app.add_option("-o,--output", arguments.output, "file to write (default: MODEL.safetensors)");
     app.add_option("--seed", arguments.seed, "seed of the first weights (default: 0)");
     app.add_option("--images", arguments.images, "pictures to train on (default: the recipe's)")
         ->check(CLI::Range(int64_t{32}, int64_t{100'000'000}));
     app.add_option("--threads", arguments.threads, "threads (default: all cores)")
         ->check(CLI::Range(1, 4096));
-    return comq::run_program(app, argc, argv, [&] { run(arguments); });
+    return program.run(argc, argv, [&] { run(arguments); });
 }

@@ -7,7 +7,8 @@
 #include <array>
 #include <atomic>
 #include <cmath>
-#include <cstdio>
+
+#include "core/standard_streams.hpp"
 
 namespace comq {
 
@@ -86,9 +87,8 @@ void Progress::advance(int64_t amount, const std::string& note) {
     const double interval = terminal_ ? terminal_interval_seconds : line_interval_seconds;
     if (quiet_process || seconds_between(last_print_, now) < interval) return;
     last_print_ = now;
-    fmt::print(stderr, "{}{}{}", terminal_ ? erase_line : "", status_line(now),
-               terminal_ ? "" : "\n");
-    std::fflush(stderr);
+    inform(fmt::format("{}{}{}", terminal_ ? erase_line : "", status_line(now),
+                       terminal_ ? "" : "\n"));
 }
 
 void Progress::finish() {
@@ -96,7 +96,7 @@ void Progress::finish() {
     if (finished_) return;
     finished_ = true;
     if (quiet_process) return;
-    fmt::print(stderr, "{}{}\n", terminal_ ? erase_line : "", status_line(Clock::now()));
+    inform(fmt::format("{}{}\n", terminal_ ? erase_line : "", status_line(Clock::now())));
 }
 
 }  // namespace comq

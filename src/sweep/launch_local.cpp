@@ -11,6 +11,7 @@
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "core/standard_streams.hpp"
 #include "core/threads.hpp"
 #include "storage/file_lock.hpp"
 #include "sweep/child_process.hpp"
@@ -54,7 +55,7 @@ class LocalPool {
             std::this_thread::sleep_for(poll_interval);
         }
         table_.finish();
-        fmt::print(stderr, "{}\n", count_line(statuses_));
+        inform(count_line(statuses_) + "\n");
         finish();
     }
 

@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+
+#include "core/standard_streams.hpp"
 
 namespace comq {
 
@@ -45,23 +46,23 @@ void LiveTable::show(const std::vector<std::string>& lines) {
     // The last line, with the totals, is never cut off.
     const std::size_t room = std::max<std::size_t>(screen.rows, 3) - 1;
     const std::size_t first = lines.size() > room ? lines.size() - room : 0;
+    std::string text;
     for (std::size_t i = first; i < lines.size(); ++i) {
-        fmt::print(stderr, "{}\n", cut(lines[i], screen.columns - 1));
+        text += cut(lines[i], screen.columns - 1) + "\n";
         ++drawn_;
     }
-    std::fflush(stderr);
+    inform(text);
 }
 
 void LiveTable::print(const std::string& line) {
     erase();
-    fmt::print(stderr, "{}\n", line);
-    std::fflush(stderr);
+    inform(line + "\n");
 }
 
 void LiveTable::finish() { erase(); }
 
 void LiveTable::erase() {
-    if (drawn_ > 0) fmt::print(stderr, "\x1b[{}A\x1b[J", drawn_);
+    if (drawn_ > 0) inform(fmt::format("\x1b[{}A\x1b[J", drawn_));
     drawn_ = 0;
 }
 

@@ -2,11 +2,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "apps/run_program.hpp"
+#include "apps/program.hpp"
 #include "bench/pipeline_ratios.hpp"
 #include "bench/solver_ratios.hpp"
 #include "core/threads.hpp"
@@ -15,12 +14,14 @@
 
 int main(int argc, char** argv) {
     using namespace comq;
-    CLI::App app("Measures comq against what the machine can do, as ratios within one run.");
+    Program program("bench_ratios",
+                    "Measures comq against what the machine can do, as ratios within one run.", "");
+    CLI::App& app = program.arguments();
     bool quick = false;
     std::string json;
     app.add_flag("--quick", quick, "a fraction of the work");
     app.add_option("--json", json, "file for the figures");
-    return run_program(app, argc, argv, [&] {
+    return program.run(argc, argv, [&] {
         spdlog::set_level(spdlog::level::warn);
         set_torch_threads(available_cores());
         nlohmann::ordered_json figures;

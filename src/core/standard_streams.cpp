@@ -1,0 +1,43 @@
+#include "core/standard_streams.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <system_error>
+
+#include "core/errors.hpp"
+
+namespace comq {
+
+void prepare_standard_streams() {
+    // open() takes the lowest free descriptor, so the ones below are filled first.
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+        if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) ::open("/dev/null", O_RDWR);
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+void inform(std::string_view text) noexcept {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    std::fflush(stderr);
+}
+
+void flush_standard_output() {
+    std::cout.flush();
+    errno = 0;
+    const bool flushed = std::fflush(stdout) == 0;
+    const int reason = errno;
+    if (flushed && std::ferror(stdout) == 0 && std::cout.good()) return;
+    if (reason == EPIPE) {
+        std::signal(SIGPIPE, SIG_DFL);
+        std::raise(SIGPIPE);
+    }
+    throw Failure("the standard output could not be written{}{}", reason == 0 ? "" : ": ",
+                  reason == 0 ? "" : std::generic_category().message(reason));
+}
+
+}  // namespace comq

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string_view>
+
+namespace comq {
+
+/**
+ * Opens /dev/null in the place of each closed descriptor of 0 to 2, so that no file a program
+ * opens becomes its standard output or error; and has a write to a pipe that nobody reads fail
+ * instead of ending the process. Called before a program opens anything.
+ */
+void prepare_standard_streams();
+
+/**
+ * Writes to the standard error what only informs. What can't be written (a full disk, a terminal
+ * that is gone) is lost: it never ends a run.
+ */
+void inform(std::string_view text) noexcept;
+
+/**
+ * Flushes the standard output. Throws Failure when anything written to it was lost; where its
+ * reader has gone (`| head`), the process ends by SIGPIPE, silently, as other programs do.
+ */
+void flush_standard_output();
+
+}  // namespace comq
