@@ -11,9 +11,10 @@
 
 #include "apps/program.hpp"
 #include "config/shipped_file.hpp"
+#include "core/errors.hpp"
 #include "core/shell_words.hpp"
 #include "core/standard_streams.hpp"
-#include "experiment/setup.hpp"
+#include "experiment/known_names.hpp"
 #include "table/missing_runs.hpp"
 #include "table/peer_methods.hpp"
 #include "table/render.hpp"

@@ -7,9 +7,10 @@
 
 #include "apps/program.hpp"
 #include "config/config_paths.hpp"
+#include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/standard_streams.hpp"
-#include "experiment/setup.hpp"
+#include "experiment/known_names.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/collect_points.hpp"
 #include "sweep/launch_local.hpp"

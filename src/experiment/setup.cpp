@@ -60,14 +60,6 @@ std::string statistics_origin(const ExperimentConfig& config, const LoadedModel&
 
 }  // namespace
 
-KnownNames known_names() {
-    KnownNames known;
-    for (const auto& description : model_registry()) known.models.push_back(description.name);
-    known.methods = method_names();
-    known.methods.emplace_back("none");
-    return known;
-}
-
 LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     LoadedModel model;
     model.description = &find_model(config.name);

@@ -12,13 +12,9 @@
 #include "data/selection.hpp"
 #include "experiment/layer_plan.hpp"
 #include "models/registry.hpp"
-#include "quantization/method.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {
-
-/** The names a config may use, for messages with the line of a typing error. */
-KnownNames known_names();
 
 /** A network with the weights of its checkpoint. */
 struct LoadedModel {

@@ -1,5 +1,7 @@
 #include "models/mobilenet.hpp"
 
+#include <torch/nn/modules/container/sequential.h>
+
 #include <fmt/format.h>
 
 #include "models/conv_norm.hpp"

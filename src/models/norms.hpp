@@ -1,6 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/normalization.h>
+#include <torch/nn/options/batchnorm.h>
 
 namespace comq {
 

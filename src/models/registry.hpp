@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "image/preprocessing.hpp"
-#include "models/network.hpp"
 
 namespace comq {
+
+class Network;
 
 /** One network with the checkpoint that its numbers belong to. */
 struct ModelDescription {

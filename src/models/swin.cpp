@@ -1,5 +1,7 @@
 #include "models/swin.hpp"
 
+#include <torch/nn/modules/container/modulelist.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>

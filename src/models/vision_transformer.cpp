@@ -1,5 +1,7 @@
 #include "models/vision_transformer.hpp"
 
+#include <torch/nn/modules/container/modulelist.h>
+
 #include <fmt/format.h>
 
 #include "models/attention.hpp"

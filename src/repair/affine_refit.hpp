@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "tensor/torch.hpp"
 
 #include <cstdint>
 

@@ -1,5 +1,7 @@
 #include "repair/norm_tuning.hpp"
 
+#include <torch/optim/adam.h>
+
 #include <fmt/format.h>
 #include <tbb/parallel_for.h>
 

@@ -7,7 +7,7 @@ namespace comq {
 
 namespace {
 
-const CellStyle style{
+const CellStyle html_style{
     .plus_minus = " ± ",
     .minus = "−",
     .empty = "–",
@@ -15,7 +15,7 @@ const CellStyle style{
     .bold = [](const std::string& text) { return "<strong>" + text + "</strong>"; },
     .raised = [](const std::string& text) { return "<sup>" + text + "</sup>"; }};
 
-std::string escaped(const std::string& text) {
+std::string html_escaped(const std::string& text) {
     std::string result;
     for (const char c : text) {
         if (c == '&') {
@@ -42,18 +42,18 @@ constexpr const char* head =
 
 std::string rows_of(const Table& table) {
     std::string text = "<tr><th></th>";
-    for (const std::string& column : table.columns) text += "<th>" + escaped(column) + "</th>";
+    for (const std::string& column : table.columns) text += "<th>" + html_escaped(column) + "</th>";
     text += "</tr>\n";
     std::string group;
     for (const TableRow& row : table.rows) {
         if (row.group != group) {
             group = row.group;
             text += fmt::format("<tr class=\"group\"><td colspan=\"{}\">{}</td></tr>\n",
-                                table.columns.size() + 1, escaped(group));
+                                table.columns.size() + 1, html_escaped(group));
         }
-        text += "<tr><td>" + escaped(row.label) + "</td>";
+        text += "<tr><td>" + html_escaped(row.label) + "</td>";
         for (const TableCell& cell : row.cells) {
-            text += "<td>" + cell_text(cell, table.has_published(), style) + "</td>";
+            text += "<td>" + cell_text(cell, table.has_published(), html_style) + "</td>";
         }
         text += "</tr>\n";
     }
@@ -64,20 +64,20 @@ std::string rows_of(const Table& table) {
 
 std::string render_html(const Table& table) {
     std::string text =
-        fmt::format(fmt::runtime(head), escaped(table.title), escaped(table.caption));
-    text += rows_of(table) + "</table>\n<p>" + escaped(explain_cells(table)) + "</p>\n";
+        fmt::format(fmt::runtime(head), html_escaped(table.title), html_escaped(table.caption));
+    text += rows_of(table) + "</table>\n<p>" + html_escaped(explain_cells(table)) + "</p>\n";
     for (std::size_t i = 0; i < table.notes.size(); ++i) {
-        text += style.raised(note_mark(i)) + " " + escaped(table.notes[i]) + "<br>\n";
+        text += html_style.raised(note_mark(i)) + " " + html_escaped(table.notes[i]) + "<br>\n";
     }
     if (!table.citations.empty()) text += "<p>Published numbers:</p>\n<ul>\n";
     for (const std::string& citation : table.citations) {
-        text += "<li>" + escaped(citation) + "</li>\n";
+        text += "<li>" + html_escaped(citation) + "</li>\n";
     }
     if (!table.citations.empty()) text += "</ul>\n";
     const auto missing = table.missing();
     if (!missing.empty()) {
         text += fmt::format("<details><summary>Missing runs ({})</summary>\n<pre>", missing.size());
-        for (const MissingRun& run : missing) text += escaped(run.command()) + "\n";
+        for (const MissingRun& run : missing) text += html_escaped(run.command()) + "\n";
         text += "</pre>\n</details>\n";
     }
     return text + "</body>\n</html>\n";

@@ -1,5 +1,9 @@
 #include "training/train.hpp"
 
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adamw.h>
+
 #include <fmt/format.h>
 
 #include <cmath>

@@ -1,0 +1,16 @@
+#include "experiment/known_names.hpp"
+
+#include "models/registry.hpp"
+#include "quantization/method.hpp"
+
+namespace comq {
+
+KnownNames known_names() {
+    KnownNames known;
+    for (const auto& description : model_registry()) known.models.push_back(description.name);
+    known.methods = method_names();
+    known.methods.emplace_back("none");
+    return known;
+}
+
+}  // namespace comq

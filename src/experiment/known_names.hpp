@@ -1,0 +1,10 @@
+#pragma once
+
+#include "config/experiment_schema.hpp"
+
+namespace comq {
+
+/** The names a config may use, for messages with the line of a typing error. */
+KnownNames known_names();
+
+}  // namespace comq
