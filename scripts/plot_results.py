@@ -67,6 +67,8 @@ def main():
     for ending in (".pdf", ".png"):
         figure.savefig(arguments.output + ending, dpi=250)
         print(arguments.output + ending)
+    shown = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    print("shown: " + "; ".join(shown))
 
 
 if __name__ == "__main__":

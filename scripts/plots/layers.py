@@ -24,7 +24,9 @@ def plot(arguments):
     width = arguments.width or min(7.0, max(3.4, 0.15 * len(layers) + 1.2))
     set_sizes(width)
     figure, axes = plt.subplots(figsize=(width, 3.0 if width > 4.5 else 2.6))
-    draws_nearest = name == "error" and all(run.method() != METHODS["rtn"] for run in runs)
+    draws_nearest = name == "error" and all(
+        run.method() != METHODS["rtn"] and not any(map(math.isnan, rtn_errors(run)))
+        for run in runs)
     nearest = nearest_errors(runs) if draws_nearest else []
     # Several runs stand beside each other at a layer.
     step = 0.7 / max(1, len(runs) - 1) if len(runs) > 1 else 0
@@ -90,9 +92,13 @@ def labels_of(runs):
     return labels
 
 
+def rtn_errors(run):
+    return run.layer_columns["rtn_relative_error"]
+
+
 def nearest_errors(runs):
     """Round-to-nearest by layer: once where all runs have the same, else of each run."""
-    columns = [run.layer_columns["rtn_relative_error"] for run in runs]
+    columns = [rtn_errors(run) for run in runs]
     alike = all(max(abs(a - b) for a, b in zip(columns[0], other)) < 1e-3 * max(columns[0])
                 for other in columns[1:])
     return columns[:1] if alike and len(runs) > 1 else columns

@@ -22,37 +22,116 @@ std::string python_for_figures() {
     return {};
 }
 
+/** Draws plots of made-up runs, which lie in a folder of the test. */
+class Plots {
+  public:
+    explicit Plots(std::string python) : python_(std::move(python)) {}
+
+    void add(const std::string& name, std::vector<std::string> overrides,
+             const std::string& layer = "blocks.0.attn.qkv") {
+        auto run = test::record_of({std::move(overrides)});
+        for (auto& record : run.layers) record.name = layer;
+        write_run_file(runs() / name, run);
+    }
+
+    /** Exit code of the script; there are both files exactly when it is 0. */
+    int draw(std::vector<std::string> arguments) {
+        const std::string output = (folder_ / std::to_string(++drawn_)).string();
+        const auto script = test::source_dir() / "scripts" / "plot_results.py";
+        arguments.insert(arguments.begin(), {"/usr/bin/env", python_, script.string()});
+        arguments.insert(arguments.end(), {"-o", output});
+        const int exit_code = test::ChildProcess(arguments, folder_ / "log").wait();
+        INFO(printed());
+        CHECK((exit_code == 0) == fs::exists(output + ".pdf"));
+        CHECK((exit_code == 0) == fs::exists(output + ".png"));
+        return exit_code;
+    }
+
+    /** What the script said last. */
+    std::string printed() const { return test::text_of(folder_ / "log"); }
+    fs::path runs() const { return folder_ / "runs"; }
+    std::string run(const std::string& name) const { return (runs() / name).string(); }
+
+  private:
+    std::string python_;
+    fs::path folder_ = test::temporary_folder();
+    int drawn_ = 0;
+};
+
 }  // namespace
 
+#define COMQ_NEED_PLOTS(name)                                            \
+    const std::string python = python_for_figures();                     \
+    if (python.empty()) {                                                \
+        test::skip("python", "Python with h5py, matplotlib and PyYAML"); \
+        return;                                                          \
+    }                                                                    \
+    Plots name(python)
+
 TEST_CASE("figures are drawn from result files as PDF and PNG") {
-    const std::string python = python_for_figures();
-    if (python.empty()) {
-        test::skip("python", "Python with h5py, matplotlib and PyYAML");
-        return;
+    COMQ_NEED_PLOTS(plots);
+    plots.add("a.h5", {"quantization.bits=3"});
+    plots.add("b.h5", {"quantization.bits=3", "seed=1"});
+    plots.add("c.h5", {"quantization.bits=4"});
+    plots.add("d.h5", {"quantization.method=rtn"});
+    const std::string runs = plots.runs().string();
+    CHECK(plots.draw({"layers", plots.run("a.h5")}) == 0);
+    CHECK(plots.draw({"bits", runs}) == 0);
+    CHECK(plots.draw({"bits", runs, "--drop", "--width", "3.4", "--title", "Two methods"}) == 0);
+    CHECK(plots.draw({"bits", runs, "--metric", "agreement", "--width", "7"}) == 0);
+    CHECK(plots.draw({"bits", runs, "--width", "0.5"}) == 2);
+    CHECK(plots.draw({"bits", runs, "--metric", "error", "--drop"}) == 1);
+    CHECK_THAT(plots.printed(), ContainsSubstring("error: --drop is of an accuracy"));
+    CHECK(plots.draw({"bits", runs, "--metric", "heldout"}) == 1);
+    CHECK_THAT(plots.printed(), ContainsSubstring("calibration.holdout=64 measures it"));
+}
+
+TEST_CASE("a plot has a line for every setting and drops none") {
+    COMQ_NEED_PLOTS(plots);
+    plots.add("a.h5", {"quantization.bits=3"});
+    plots.add("b.h5", {"quantization.bits=4"});
+    plots.add("c.h5", {"quantization.bits=3", "quantization.order=cyclic"});
+    plots.add("d.h5", {"quantization.bits=4", "quantization.order=cyclic"});
+    plots.add("e.h5", {"quantization.method=gptq"});
+    plots.add("f.h5", {"quantization.method=comq_plus", "quantization.zero_point=real"});
+    const std::string runs = plots.runs().string();
+    CHECK(plots.draw({"ablation", runs, "--key", "quantization.bits"}) == 0);
+    CHECK_THAT(plots.printed(),
+               ContainsSubstring("shown: GPTQ; COMQ (paper), order=greedy; "
+                                 "COMQ (paper), order=cyclic; comq_plus, real zero points"));
+    CHECK(plots.draw({"bits", runs}) == 0);
+    CHECK_THAT(plots.printed(), ContainsSubstring("COMQ (paper), order=cyclic"));
+    CHECK(plots.draw({"ablation", runs, "--key", "quantization.sweeps"}) == 1);
+    CHECK_THAT(plots.printed(),
+               ContainsSubstring("error: no two runs of one model differ in quantization.sweeps"));
+    for (int images = 100; images < 112; ++images) {
+        plots.add(fmt::format("{}.h5", images), {fmt::format("calibration.images={}", images)});
     }
-    const auto folder = test::temporary_folder();
-    const auto runs = folder / "runs";
-    const auto add = [&](const std::string& name, std::vector<std::string> overrides) {
-        write_run_file(runs / name, test::record_of({std::move(overrides)}));
-    };
-    add("a.h5", {"quantization.bits=3"});
-    add("b.h5", {"quantization.bits=3", "seed=1"});
-    add("c.h5", {"quantization.bits=4"});
-    add("d.h5", {"quantization.method=rtn"});
-    const auto plot = [&](std::vector<std::string> arguments, const std::string& output) {
-        const auto script = test::source_dir() / "scripts" / "plot_results.py";
-        arguments.insert(arguments.begin(), {"/usr/bin/env", python, script.string()});
-        arguments.insert(arguments.end(), {"-o", (folder / output).string()});
-        const int exit_code = test::ChildProcess(arguments, folder / "log").wait();
-        INFO(test::text_of(folder / "log"));
-        CHECK((exit_code == 0) == fs::exists(folder / (output + ".pdf")));
-        CHECK((exit_code == 0) == fs::exists(folder / (output + ".png")));
-        return exit_code;
-    };
-    CHECK(plot({"layers", (runs / "a.h5").string()}, "layers") == 0);
-    CHECK(plot({"bits", runs.string()}, "bits") == 0);
-    CHECK(plot({"ablation", runs.string(), "--key", "quantization.bits"}, "ablation") == 0);
-    CHECK(plot({"ablation", runs.string(), "--key", "quantization.order"}, "nothing") == 1);
-    CHECK_THAT(test::text_of(folder / "log"),
-               ContainsSubstring("error: no two runs of one model differ in quantization.order"));
+    CHECK(plots.draw({"bits", runs}) == 1);
+    CHECK_THAT(plots.printed(), ContainsSubstring("16 lines cannot be told apart"));
+}
+
+TEST_CASE("networks have panels of their own") {
+    COMQ_NEED_PLOTS(plots);
+    for (const std::string bits : {"3", "4"}) {
+        plots.add("vit" + bits + ".h5", {"quantization.bits=" + bits});
+        plots.add("cnn" + bits + ".h5", {"quantization.bits=" + bits, "model.name=demo_cnn"});
+    }
+    CHECK(plots.draw({"bits", plots.runs().string()}) == 0);
+    CHECK_THAT(plots.printed(), ContainsSubstring("shown: full precision; COMQ (paper)\n"));
+    CHECK(plots.draw({"ablation", plots.runs().string(), "--key", "quantization.bits"}) == 0);
+    CHECK_THAT(plots.printed(), ContainsSubstring("shown: demo ViT; demo CNN\n"));
+}
+
+TEST_CASE("layers of several runs are drawn together when they are the same") {
+    COMQ_NEED_PLOTS(plots);
+    plots.add("a.h5", {"quantization.bits=3"});
+    plots.add("b.h5", {"quantization.bits=4"});
+    plots.add("c.h5", {"quantization.bits=4"}, "blocks.0.attn.proj");
+    CHECK(plots.draw({"layers", plots.run("a.h5"), plots.run("b.h5")}) == 0);
+    CHECK_THAT(plots.printed(), ContainsSubstring("COMQ (paper), 3 bits") &&
+                                    ContainsSubstring("COMQ (paper), 4 bits"));
+    CHECK(plots.draw({"layers", plots.run("a.h5"), plots.run("c.h5")}) == 1);
+    CHECK_THAT(plots.printed(), ContainsSubstring("have other layers: blocks.0.attn.proj"));
+    CHECK(plots.draw({"layers", plots.run("a.h5"), "--drop"}) == 1);
 }
