@@ -29,7 +29,7 @@ def plot(arguments):
         for run in runs)
     nearest = nearest_errors(runs) if draws_nearest else []
     # Several runs stand beside each other at a layer.
-    step = 0.7 / max(1, len(runs) - 1) if len(runs) > 1 else 0
+    step = 0.5 / (len(runs) - 1) if len(runs) > 1 else 0
     for index, run in enumerate(runs):
         errors = run.layer_columns[column]
         if any(math.isnan(error) for error in errors):
