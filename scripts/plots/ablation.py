@@ -23,7 +23,7 @@ def plot(arguments):
     names = [arguments.metric] if arguments.metric else ["top1", "error"]
     width = arguments.width or min(7.0, 3.8 * len(columns))
     set_sizes(width)
-    row_height = min(2.1, 0.5 + 0.45 * width / len(columns))
+    row_height = min(2.1, max(1.45, 0.5 + 0.45 * width / len(columns)))
     figure, grid = plt.subplots(len(names), len(columns), sharex=True, sharey="row",
                                 squeeze=False, figsize=(width, 0.3 + len(names) * row_height))
     values = all_values(runs, key)
@@ -38,7 +38,8 @@ def plot(arguments):
         row[0].set_ylabel(axis)
     for title, top, bottom in zip(columns, grid[0], grid[-1]):
         if len(columns) > 1:
-            top.set_title(title)
+            narrow = width / len(columns) < 1.6
+            top.set_title(title.replace(" ", "\n", 1) if narrow else title)
         set_x_axis(bottom, values)
         bottom.set_xlabel(axis_name(key))
     legend_above(figure, grid.flat, arguments.title)

@@ -19,18 +19,28 @@ def plot(arguments):
     axis, measure = measure_of(arguments.metric or "top1", arguments.drop)
     width = arguments.width or (3.8 if len(networks) == 1 else min(7.0, 1.8 * len(networks)))
     set_sizes(width)
-    panel = width / len(networks)
-    figure, grid = plt.subplots(1, len(networks), sharey=not arguments.own_scale, squeeze=False,
-                                figsize=(width, min(2.7, max(1.9, 0.75 * panel + 0.55))))
-    for panel, (network, of_labels) in zip(grid[0], lines.items()):
+    # Side by side where titles fit, else below one another.
+    columns = len(networks) if width / len(networks) >= 1.6 else 1
+    rows = len(networks) // columns
+    height = min(2.7, max(1.9, 0.9 * width / columns + 0.6)) if rows == 1 else 1.35 * rows + 0.3
+    figure, grid = plt.subplots(rows, columns, squeeze=False, figsize=(width, height), sharex=True,
+                                sharey=not arguments.own_scale)
+    for panel, (network, of_labels) in zip(grid.flat, lines.items()):
         draw_panel(panel, of_labels, labels, measure)
         mark_full_precision(panel, networks[network], arguments)
         # The title of a single panel is the figure's.
         if len(networks) > 1 or not arguments.title:
             panel.set_title(network_name(network))
+    ticks = sorted({run.config[KEY] for runs in networks.values() for run in runs})
+    for panel in grid[-1]:
         panel.set_xlabel(axis_name(KEY))
-    grid[0][0].set_ylabel(axis)
-    legend_above(figure, grid[0], arguments.title)
+        panel.set_xticks(ticks)
+        panel.margins(x=0.5 if len(ticks) == 1 else 0.05)
+    if rows > 1:
+        figure.supylabel(axis, fontsize=plt.rcParams["axes.labelsize"])
+    else:
+        grid[0][0].set_ylabel(axis)
+    legend_above(figure, grid.flat, arguments.title)
     return figure
 
 
@@ -53,17 +63,12 @@ def ordered_labels(lines):
 
 
 def draw_panel(axes, lines, labels, measure):
-    ticks = set()
     for label, runs in lines.items():
         index = labels.index(label)
         x, y, error = points(runs, KEY, measure)
         # Lines that coincide stay visible side by side.
         shift = 0.03 * (index - (len(labels) - 1) / 2)
         draw_line(axes, index, [bits + shift for bits in x], y, error, label)
-        ticks.update(x)
-    axes.set_xticks(sorted(ticks))
-    if len(ticks) == 1:
-        axes.margins(x=0.5)
 
 
 def mark_full_precision(axes, runs, arguments):
