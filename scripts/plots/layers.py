@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator
 
-from plots.runs import METHODS, differing_keys, fail, read_runs
+from plots.runs import METHODS, differing_keys, fail, in_words, read_runs
 from plots.style import check_lines, legend_above, line_style, network_name, set_sizes
 
 COLUMNS = {"error": ("relative layer error", "relative_error"),
@@ -84,7 +84,7 @@ def labels_of(runs):
             parts.append(bits(run))
         for key in differing_keys(peers):
             if key not in ("quantization.bits", "quantization.average_bits"):
-                parts.append(f"{key.split('.', 1)[1]}={run.config.get(key)}")
+                parts.append(in_words(key, run.config.get(key)))
         if len({other.config.get("seed") for other in peers}) > 1:
             parts.append(f"seed {run.config.get('seed')}")
         label = ", ".join(parts)

@@ -114,6 +114,19 @@ def differing_keys(runs, without=()):
     return [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
 
 
+def sortable(value):
+    """Numbers before text, each in its own order."""
+    number = isinstance(value, (int, float))
+    return (not number, value if number else 0, str(value))
+
+
+def in_words(key, value):
+    """What a key adds to the name of a line."""
+    if key == "quantization.bits":
+        return f"{value} bits"
+    return f"{key.split('.', 1)[1]}={value}"
+
+
 def lines_of(runs, x_key):
     """
     {label: runs} of one network: a line for each setting of all keys but `x_key` and the seed.
@@ -123,7 +136,8 @@ def lines_of(runs, x_key):
     groups = collections.defaultdict(list)
     for run in runs:
         groups[tuple(run.setting().get(key) for key in keys)].append(run)
-    ordered = sorted(groups.values(), key=lambda members: members[0].rank())
+    ordered = sorted(groups.values(), key=lambda members: (
+        members[0].rank(), [sortable(members[0].config.get(key)) for key in keys]))
     same_method = collections.defaultdict(list)
     for members in ordered:
         same_method[members[0].method()].append(members[0])
@@ -137,8 +151,7 @@ def lines_of(runs, x_key):
             if value in WORDS.get(key, {}):
                 parts.append(WORDS[key][value])
             elif key in told:
-                parts.append(f"{key.split('.', 1)[1]}={value}")
-        # The method is no part of a name that only the values of keys tell apart.
+                parts.append(in_words(key, value))
         label = ", ".join(parts)
         if label in lines:
             fail(f"{members[0].file} and {lines[label][0].file} differ in something that is no "

@@ -97,8 +97,8 @@ TEST_CASE("a plot has a line for every setting and drops none") {
     const std::string runs = plots.runs().string();
     CHECK(plots.draw({"ablation", runs, "--key", "quantization.bits"}) == 0);
     CHECK_THAT(plots.printed(),
-               ContainsSubstring("shown: GPTQ; COMQ (paper), order=greedy; "
-                                 "COMQ (paper), order=cyclic; comq_plus, real zero points"));
+               ContainsSubstring("shown: GPTQ; COMQ (paper), order=cyclic; "
+                                 "COMQ (paper), order=greedy; comq_plus, real zero points"));
     CHECK(plots.draw({"bits", runs}) == 0);
     CHECK_THAT(plots.printed(), ContainsSubstring("COMQ (paper), order=cyclic"));
     CHECK(plots.draw({"ablation", runs, "--key", "quantization.sweeps"}) == 1);
