@@ -77,50 +77,89 @@ remember_libtorch() {
     echo "$libtorch" >build/libtorch-choice
 }
 
-# Debian's and Ubuntu's packages; elsewhere, without root, and where apt fails, CMake says what it
-# misses.
-install_packages() {
-    command -v dpkg-query >/dev/null || return 0
-    local name choice missing=() as_root=()
-    while read -r name choice; do
-        case $name in '' | '#'*) continue ;; esac
-        if [ -n "$choice" ] && [ "$choice" != "@$libtorch" ]; then continue; fi
+# Runs a command that would say too much, its output in $1; on a terminal a line shows how many of
+# $3 steps the log names ($4, a regular expression). $2 is what is being done.
+quietly() { # LOG TITLE STEPS PATTERN COMMAND...
+    local log=$1 title=$2 steps=$3 pattern=$4 status=0 began=$SECONDS worker
+    shift 4
+    mkdir -p "$(dirname "$log")"
+    "$@" >"$log" 2>&1 &
+    worker=$!
+    if [ -t 2 ]; then
+        while kill -0 $worker 2>/dev/null; do
+            printf '\r\033[Kcomq: %s, %d of %d, %d s' "$title" "$(grep -cE "$pattern" "$log")" "$steps" \
+                $((SECONDS - began)) >&2
+            sleep 0.5
+        done
+        printf '\r\033[K' >&2
+    fi
+    wait $worker || status=$?
+    if [ $status -eq 0 ]; then say "$title: $((SECONDS - began)) s"; fi
+    return $status
+}
+
+# The packages of the groups $@ that are not installed; groups are those of packages.txt.
+missing_packages() {
+    local group='' name choice
+    while read -r name choice _; do
+        case $name in
+            '' | '#'*) continue ;;
+            '['*) group=${name//[\[\]]/} && continue ;;
+        esac
+        case " $* " in *" $group "*) ;; *) continue ;; esac
+        if [[ $choice == @* ]] && [ "$choice" != "@$libtorch" ]; then continue; fi
         case $(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null) in
             ?i*) ;;
-            *) missing+=("$name") ;;
+            *) echo "$name" ;;
         esac
     done <scripts/packages.txt
+}
+
+# Debian's and Ubuntu's packages of the groups $@; elsewhere, without root, and where apt fails,
+# CMake says what it misses.
+install_packages() {
+    command -v dpkg-query >/dev/null || return 0
+    local missing apt count size
+    mapfile -t missing < <(missing_packages "$@")
     if [ ${#missing[@]} -eq 0 ]; then return 0; fi
+    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
     if [ "$(id -u)" -ne 0 ]; then
         if ! command -v sudo >/dev/null; then
             say "not root and no sudo, so going on without these packages: ${missing[*]}"
             return 0
         fi
-        as_root=(sudo)
+        apt=(sudo "${apt[@]}")
     fi
-    say "installing packages: ${missing[*]}"
-    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
-    if ! "${as_root[@]}" update || ! "${as_root[@]}" install --no-install-recommends "${missing[@]}"; then
-        say "apt-get failed, so going on without these packages: ${missing[*]}"
+    quietly build/apt-update.log "list of packages" 1 '^Fetched' "${apt[@]}" update || true
+    count=$("${apt[@]}" -s install --no-install-recommends "${missing[@]}" 2>/dev/null | grep -c '^Inst' || true)
+    size=$("${apt[@]}" --print-uris install --no-install-recommends "${missing[@]}" 2>/dev/null |
+        awk '/^\x27/ {bytes += $3} END {print int(bytes / 1e6)}')
+    say "installing $count packages, $size MB to download: ${missing[*]}"
+    if quietly build/apt-install.log "packages" "$count" '^Setting up' \
+        "${apt[@]}" install --no-install-recommends "${missing[@]}"; then
+        # What CMake did not find before may be there now.
+        rm -f build/*/.configured
+    else
+        say "apt-get failed (build/apt-install.log), so going on without these packages: ${missing[*]}"
     fi
 }
 
 # Unpacks the pinned CPU build of PyTorch, the C++ distribution included, into the build folder.
 # The wheel's Python version does not matter to C++, so any python3 with pip can fetch it. PyPI's
-# own wheel of that version may need CUDA; "+cpu" asks every source pip knows for the CPU build. What
-# PyTorch needs to be imported comes along: a test loads an exported checkpoint with it.
+# own wheel of that version may need CUDA; "+cpu" asks every source pip knows for the CPU build.
 fetch_libtorch() {
     local folder=build/libtorch-$LIBTORCH_VERSION log=build/libtorch-pip.log python
     torch_dir=$source_folder/$folder/torch/share/cmake/Torch
     if [ -f "$torch_dir/TorchConfig.cmake" ]; then return 0; fi
-    say "fetching LibTorch $LIBTORCH_VERSION, CPU build, with pip into $folder"
+    say "fetching LibTorch $LIBTORCH_VERSION, CPU build, with pip into $folder: 190 MB to download, 700 MB on disk"
     rm -rf "$folder" "$folder.partial"
     for python in python3 /usr/bin/python3; do
         "$python" -m pip --version >/dev/null 2>&1 || continue
-        "$python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30 \
-            --no-compile --only-binary=:all: --target "$folder.partial" \
+        quietly $log "LibTorch" 2 'Downloading|Processing|Installing' \
+            "$python" -m pip install --disable-pip-version-check --retries 1 --timeout 30 --progress-bar off \
+            --no-compile --no-deps --only-binary=:all: --target "$folder.partial" \
             --implementation cp --python-version 3.11 --platform "manylinux_2_28_$(uname -m)" \
-            --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" >$log 2>&1 || break
+            --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" || break
         mv "$folder.partial" "$folder"
         return 0
     done
@@ -128,7 +167,22 @@ fetch_libtorch() {
     return 1
 }
 
-# Sets $torch_dir, the folder of TorchConfig.cmake, for $libtorch.
+# What the Python side of that PyTorch imports, beside it: a test loads an exported checkpoint.
+fetch_torch_python() {
+    local folder=build/libtorch-$LIBTORCH_VERSION python requirements
+    [ -d "$folder" ] && [ ! -d "$folder/sympy" ] || return 0
+    mapfile -t requirements < <(sed -n 's/^Requires-Dist: //p' "$folder"/torch-*.dist-info/METADATA | grep -v extra)
+    for python in python3 /usr/bin/python3; do
+        "$python" -m pip --version >/dev/null 2>&1 || continue
+        quietly build/torch-python-pip.log "what PyTorch imports" "${#requirements[@]}" '^Collecting' \
+            "$python" -m pip install --disable-pip-version-check --retries 1 --timeout 30 --no-compile \
+            --target "$folder" "${requirements[@]}" ||
+            say "pip can't get what PyTorch imports (build/torch-python-pip.log); a test is skipped"
+        return 0
+    done
+}
+
+# Sets $torch_dir, the folder of TorchConfig.cmake, for $libtorch; $@ are the groups of packages.
 find_libtorch() {
     case $libtorch in
         pip)
@@ -139,8 +193,8 @@ find_libtorch() {
             say "pip can't get LibTorch $LIBTORCH_VERSION, so Debian's 1.13.1 is used until 'scripts/setup.sh --libtorch pip'"
             choose_libtorch debian "$preset"
             remember_libtorch
-            install_packages
-            find_libtorch
+            install_packages "$@"
+            find_libtorch "$@"
             ;;
         debian)
             torch_dir=$(find /usr/lib/*/cmake/Torch /usr/share/cmake/Torch \
@@ -160,35 +214,61 @@ find_libtorch() {
     [ -f "$torch_dir/TorchConfig.cmake" ] || fail "no LibTorch for C++: $torch_dir/TorchConfig.cmake is missing"
 }
 
-configure() {
+configure() { # WITH_TESTS
     local configured
     configured=$(sed -n 's/^Torch_DIR:[A-Z]*=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
-    if [ "$configured" = "$torch_dir" ] && [ -f "$build/build.ninja" ]; then return 0; fi
-    say "configuring $build"
-    # Paths inside another LibTorch would stay in the cache.
-    rm -f "$build/CMakeCache.txt"
-    cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" ||
+    if [ "$configured" != "$torch_dir" ]; then
+        # Paths inside another LibTorch would stay in the cache.
+        rm -f "$build/CMakeCache.txt" "$build/.configured"
+    fi
+    # Tests that were once configured stay: a demo must not undo them.
+    if $1 && ! grep -qs 'tests' "$build/.configured"; then rm -f "$build/.configured"; fi
+    if [ -f "$build/.configured" ] && [ -f "$build/build.ninja" ]; then return 0; fi
+    local options=()
+    if $1; then
+        options=(-DCOMQ_BUILD_TESTS=ON)
+    elif [ ! -f "$build/CMakeCache.txt" ]; then
+        options=(-DCOMQ_BUILD_TESTS=OFF)
+    fi
+    quietly "$build.configure.log" "configured $build" 1 '^-- Configuring done' \
+        cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" "${options[@]}" || {
+        cat "$build.configure.log" >&2
         fail "CMake could not configure $build; its message above says what is missing (packages: scripts/packages.txt)"
+    }
+    if $1; then echo tests; else echo programs; fi >"$build/.configured"
 }
 
 # As many compilers at a time as there are cores and pairs of gigabytes.
-compile() {
-    local jobs memory
+compile() { # TARGET
+    local jobs memory steps began=$SECONDS
     memory=$(awk '/^MemAvailable/ {print int($2 / 2e6)}' /proc/meminfo)
     jobs=$(nproc)
     if [ "$memory" -lt "$jobs" ]; then jobs=$((memory > 0 ? memory : 1)); fi
-    cmake --build "$build" -j "$jobs" || fail "the build in $build failed"
+    steps=$(ninja -C "$build" -n "$1" 2>/dev/null | grep -cE '^\[.*(Building|Linking)' || true)
+    if [ "$steps" -gt 10 ]; then
+        # 2.3 s a step of one core, measured on 2 cores.
+        say "compiling $1: $steps steps with $jobs at a time, about $((1 + steps * 23 / 600 / jobs)) min"
+    fi
+    cmake --build "$build" -j "$jobs" --target "$1" || fail "the build in $build failed"
+    if [ "$steps" -gt 10 ]; then say "compiled in $((SECONDS - began)) s"; fi
 }
 
-# Only one set-up of a tree at a time.
-set_up() {
+# Only one set-up of a tree at a time. demo: programs with what they can't do without; programs: all
+# that they can use; tests: those, too.
+set_up() { # demo | programs | tests
+    local groups=(programs) target=programs with_tests=false
+    case $1 in
+        programs) groups+=(everything) ;;
+        tests) groups+=(everything tests) target=all with_tests=true ;;
+    esac
     mkdir -p build
     exec 9>build/set-up.lock
     flock 9
-    install_packages
-    find_libtorch
-    configure
-    compile
+    install_packages "${groups[@]}"
+    find_libtorch "${groups[@]}"
+    if $with_tests && [ "$libtorch" = pip ]; then fetch_torch_python; fi
+    configure $with_tests
+    compile $target
     exec 9>&-
 }
 

@@ -44,9 +44,9 @@ install_peers() {
 choose_libtorch "$choice" "$preset"
 assets=${COMQ_ASSETS:-../shared/assets}
 [ -d "$assets" ] || fail "no folder $assets; COMQ_ASSETS names the real weights and images"
-set_up
+set_up tests
 cmake -B "$build" -DCOMQ_BUILD_BENCHMARKS=ON >/dev/null || fail "CMake could not add the benchmarks"
-compile
+compile all
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

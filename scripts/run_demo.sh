@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what is missing, then quantizes the small ViT that comes with comq on its small data set.
+# Sets up what is missing for it, then quantizes the small ViT that comes with comq on its small
+# data set.
 set -euo pipefail
 source "$(dirname "$0")/functions.sh"
 
@@ -17,7 +18,7 @@ set -- "${rest[@]}"
 [ "$preset" = release ] || fail "the demo runs the preset release"
 
 choose_libtorch "$choice" "$preset"
-set_up
+set_up demo
 install_programs
 say "run_experiment configs/demo_vit_4bit.yaml $*"
 "$build/bin/run_experiment" configs/demo_vit_4bit.yaml "$@"

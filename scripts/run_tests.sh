@@ -19,5 +19,5 @@ parse_leading_options "$@"
 set -- "${rest[@]}"
 
 choose_libtorch "$choice" "$preset"
-set_up
+set_up tests
 exec ctest --test-dir "$build" --output-on-failure "$@"

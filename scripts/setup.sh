@@ -36,7 +36,7 @@ while [ $# -gt 0 ]; do
 done
 
 choose_libtorch "$choice" "$preset"
-set_up
+set_up programs
 if [ -n "$choice" ]; then remember_libtorch; fi
 if $install && [ "$preset" = release ]; then install_programs; fi
 say "ready in $build"

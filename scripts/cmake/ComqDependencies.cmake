@@ -8,13 +8,27 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
-find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(JPEG REQUIRED)
 
 find_package(HDF5 REQUIRED COMPONENTS C HL)
 add_library(comq_hdf5 INTERFACE)
 target_include_directories(comq_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
 target_link_libraries(comq_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES})
+
+# Decodes images that are no JPEG. Found by name, since its own CMake files come with all of its
+# modules, and those with hundreds of packages.
+find_path(COMQ_OPENCV_INCLUDE_DIR opencv2/imgcodecs.hpp PATH_SUFFIXES opencv4)
+find_library(COMQ_OPENCV_CORE opencv_core)
+find_library(COMQ_OPENCV_IMGCODECS opencv_imgcodecs)
+if(COMQ_OPENCV_INCLUDE_DIR AND COMQ_OPENCV_CORE AND COMQ_OPENCV_IMGCODECS)
+  set(COMQ_OPENCV_FOUND TRUE)
+  add_library(comq_opencv INTERFACE)
+  target_include_directories(comq_opencv SYSTEM INTERFACE ${COMQ_OPENCV_INCLUDE_DIR})
+  target_link_libraries(comq_opencv INTERFACE ${COMQ_OPENCV_IMGCODECS} ${COMQ_OPENCV_CORE})
+else()
+  set(COMQ_OPENCV_FOUND FALSE)
+endif()
+message(STATUS "OpenCV: ${COMQ_OPENCV_FOUND}")
 
 # Only runs over many ranks need it (src/ranks). The C++ bindings were removed from MPI.
 option(COMQ_MPI "Use MPI where it is found" ON)

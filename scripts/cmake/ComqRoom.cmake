@@ -32,6 +32,7 @@ function(comq_add_program name)
   if(PROGRAM_TORCH)
     comq_use_torch_header(${name})
   endif()
+  add_dependencies(programs ${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <opencv2/core/version.hpp>
 #include <utility>
 
 #include "config/config_paths.hpp"
@@ -26,6 +25,7 @@
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_stage.hpp"
 #include "experiment/workload.hpp"
+#include "image/opencv_decode.hpp"
 #include "results/run_file.hpp"
 #include "tensor/runtime.hpp"
 
@@ -161,7 +161,7 @@ class Run {
             config_.quantizes_weights() && config_.calibration.weighting != Weighting::none;
         record.provenance = collect_provenance(options.arguments);
         record.provenance.libtorch_version = torch_version();
-        record.provenance.opencv_version = CV_VERSION;
+        record.provenance.opencv_version = opencv_version();
         record.provenance.device = config_.device;
         record.provenance.threads = resolved_threads(config_.resources);
         record.provenance.seed = config_.seed;

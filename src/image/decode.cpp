@@ -1,57 +1,12 @@
 #include "image/decode.hpp"
 
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
-
 #include <limits>
 
 #include "core/errors.hpp"
 #include "image/jpeg.hpp"
+#include "image/opencv_decode.hpp"
 
 namespace comq {
-
-namespace {
-
-cv::Mat decode_by_opencv(std::span<const std::byte> bytes, int flags, const std::string& name) {
-    // OpenCV only reads from the buffer, though its header is not const.
-    auto* data = const_cast<std::byte*>(bytes.data());
-    const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, data);
-    cv::Mat picture;
-    try {
-        picture = cv::imdecode(buffer, flags | cv::IMREAD_IGNORE_ORIENTATION);
-    } catch (const cv::Exception& error) {
-        throw InputError("{}: can't be decoded: {}", name, error.err);
-    }
-    if (picture.empty()) {
-        throw InputError(
-            "{}: no image, or cut short or corrupt (JPEG, PNG, BMP, WebP and TIFF can be read)",
-            name);
-    }
-    return picture;
-}
-
-/** True for a PNG of 16-bit grey without alpha (bit depth at byte 24, colour type at 25). */
-bool is_gray16_png(std::span<const std::byte> bytes) {
-    return bytes.size() > 25 && bytes[0] == std::byte{0x89} && bytes[1] == std::byte{'P'} &&
-           bytes[24] == std::byte{16} && bytes[25] == std::byte{0};
-}
-
-/** Pillow saturates 16-bit grey to 255 (but takes the high byte of 16-bit colours). */
-RgbImage decode_gray16(std::span<const std::byte> bytes, const std::string& name) {
-    cv::Mat gray;
-    decode_by_opencv(bytes, cv::IMREAD_GRAYSCALE | cv::IMREAD_ANYDEPTH, name)
-        .convertTo(gray, CV_8U);
-    RgbImage image{gray.rows, gray.cols, {}};
-    image.pixels.reserve(gray.total() * 3);
-    for (int y = 0; y < gray.rows; ++y) {
-        for (int x = 0; x < gray.cols; ++x) {
-            image.pixels.insert(image.pixels.end(), 3, gray.at<uint8_t>(y, x));
-        }
-    }
-    return image;
-}
-
-}  // namespace
 
 RgbImage decode_image(std::span<const std::byte> bytes, const std::string& name) {
     if (bytes.empty()) throw InputError("{}: the image file is empty", name);
@@ -59,22 +14,7 @@ RgbImage decode_image(std::span<const std::byte> bytes, const std::string& name)
         throw InputError("{}: {} bytes are too many for an image", name, bytes.size());
     }
     if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
-
-    if (is_gray16_png(bytes)) return decode_gray16(bytes, name);
-
-    const cv::Mat bgr = decode_by_opencv(bytes, cv::IMREAD_COLOR, name);
-    RgbImage image{bgr.rows, bgr.cols, {}};
-    image.pixels.resize(static_cast<std::size_t>(bgr.rows) * bgr.cols * 3);
-    for (int y = 0; y < bgr.rows; ++y) {
-        const uint8_t* source = bgr.ptr<uint8_t>(y);
-        uint8_t* target = image.row(y);
-        for (int x = 0; x < 3 * bgr.cols; x += 3) {
-            target[x] = source[x + 2];
-            target[x + 1] = source[x + 1];
-            target[x + 2] = source[x];
-        }
-    }
-    return image;
+    return decode_by_opencv(bytes, name);
 }
 
 }  // namespace comq
