@@ -12,8 +12,8 @@ namespace comq {
 enum class ExitCode : int {
     done = 0,
     failure = 1,       ///< anything without a code of its own
-    usage = 2,         ///< bad command line or config
-    bad_input = 3,     ///< corrupt or missing checkpoint, image, cache or result file
+    usage = 2,         ///< bad command line or config: what it names is not there, or not listed
+    bad_input = 3,     ///< corrupt checkpoint, image, cache or result file
     gate_failed = 4,   ///< the full-precision accuracy is not the expected one
     interrupted = 75,  ///< stopped by a signal; `--resume` continues
 };

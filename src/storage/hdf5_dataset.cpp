@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/errors.hpp"
+#include "core/utf8.hpp"
 #include "storage/hdf5_handle.hpp"
 
 namespace comq {
@@ -110,9 +111,10 @@ Hdf5Dataset Hdf5Group::write_column(const std::string& name, std::span<const dou
 
 Hdf5Dataset Hdf5Group::write_column(const std::string& name, std::span<const std::string> values) {
     const Hdf5Guard guard;
+    std::vector<std::string> valid;
+    for (const std::string& value : values) valid.push_back(replace_invalid_utf8(value));
     std::vector<const char*> pointers;
-    pointers.reserve(values.size());
-    for (const std::string& value : values) pointers.push_back(value.c_str());
+    for (const std::string& value : valid) pointers.push_back(value.c_str());
     const Hdf5Handle type = text_type();
     return write_values(id(), name, type.get(), pointers.size(), pointers.data());
 }

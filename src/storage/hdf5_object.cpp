@@ -1,3 +1,4 @@
+#include "core/utf8.hpp"
 #include "storage/hdf5_handle.hpp"
 
 namespace comq {
@@ -72,7 +73,8 @@ std::vector<std::string> Hdf5Object::attribute_names() const {
 void Hdf5Object::write_attribute(const std::string& name, const std::string& value) {
     const Hdf5Guard guard;
     const Hdf5Handle type = text_type();
-    const char* text = value.c_str();
+    const std::string valid = replace_invalid_utf8(value);
+    const char* text = valid.c_str();
     write_scalar(id(), name, type.get(), &text);
 }
 
