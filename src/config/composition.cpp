@@ -169,42 +169,4 @@ Composition compose(const YamlNode& document, const std::vector<fs::path>& folde
     return composer.take();
 }
 
-YamlNode nested_document(std::string_view key, const YamlPosition& position, YamlNode value) {
-    // Innermost section first.
-    while (true) {
-        const std::size_t dot = key.rfind('.');
-        YamlNode map;
-        map.kind = YamlNode::Kind::map;
-        map.position = position;
-        map.entries.push_back({std::string(key.substr(dot + 1)), position, std::move(value)});
-        if (dot == std::string_view::npos) return map;
-        value = std::move(map);
-        key = key.substr(0, dot);
-    }
-}
-
-YamlNode parse_override(std::string_view text, ConfigProblems& problems) {
-    const std::string source = "command line: " + excerpt(text);
-    const YamlPosition position(source);
-    YamlNode document;
-    document.kind = YamlNode::Kind::map;
-    document.position = position;
-
-    const std::size_t equals = text.find('=');
-    const std::string_view key = text.substr(0, equals);
-    if (equals == std::string_view::npos || key.empty() || key.front() == '.' ||
-        key.back() == '.' || key.find("..") != std::string_view::npos) {
-        problems.add(position, "expected key=value, like quantization.bits=3");
-        return document;
-    }
-    if (key == "defaults") {
-        problems.add(position, "defaults", "fragments are named in files only");
-        return document;
-    }
-    auto value = parse_yaml(text.substr(equals + 1), source, problems, false);
-    if (!value) return document;
-
-    return nested_document(key, position, std::move(*value));
-}
-
 }  // namespace comq

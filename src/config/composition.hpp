@@ -30,13 +30,4 @@ Composition compose(const std::filesystem::path& file,
 Composition compose(const YamlNode& document, const std::vector<std::filesystem::path>& folders,
                     ConfigProblems& problems);
 
-/** The document {a: {b: value}} for the key "a.b", which was written at `position`. */
-YamlNode nested_document(std::string_view key, const YamlPosition& position, YamlNode value);
-
-/**
- * "a.b=c" of the command line as the document {a: {b: c}}; c is YAML, and nothing after '=' is
- * null. A text that isn't of this form is a problem and gives an empty map.
- */
-YamlNode parse_override(std::string_view text, ConfigProblems& problems);
-
 }  // namespace comq

@@ -94,7 +94,8 @@ void add_model_and_data(Schema<Config>& schema, const KnownNames& known) {
     schema.add({.key = "data.root",
                 .key_class = location,
                 .meaning = "Folder where the relative paths of 'data' start; itself relative to "
-                           "the working directory. null: the working directory."},
+                           "the working directory. null: the working directory. Any path may begin "
+                           "with ~/ and hold ${VAR} or ${VAR:-default}."},
                data(&DataConfig::root), path());
     schema.add({.key = "data.layout",
                 .meaning = "How images are stored; datasets/README.md shows each layout. demo is "
@@ -319,7 +320,8 @@ void add_evaluation_and_rest(Schema<Config>& schema) {
     using enum KeyClass;
 
     schema.add({.key = "evaluation.images",
-                .meaning = "Images to evaluate on: all, or a random choice of so many by 'seed'.",
+                .meaning = "Images to evaluate on: all, or a random choice of so many, the same "
+                           "ones whatever 'seed' is.",
                 .unit = "images"},
                evaluation(&EvaluationConfig::images), count_or_all<std::optional<int64_t>>());
     schema.add({.key = "evaluation.batch_size",
@@ -357,7 +359,8 @@ void add_evaluation_and_rest(Schema<Config>& schema) {
     schema.add({.key = "output.file",
                 .key_class = location,
                 .meaning = "HDF5 file of the results, described in results/README.md; null: "
-                           "results/NAME.h5, NAME being the name of the config file."},
+                           "results/NAME.h5, NAME being that of the config file and what the "
+                           "command line changes of the numbers, like demo_vit_4bit-bits3."},
                field(&Config::output, &OutputConfig::file), path());
 }
 
@@ -378,8 +381,8 @@ const std::vector<PresetValues>& presets() {
 Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
     Schema<Config> schema;
     schema.add({.key = "seed",
-                .meaning = "Seed of every random draw; draws for different purposes are "
-                           "independent of one another."},
+                .meaning = "Seed of every random draw but the choice of evaluation images; draws "
+                           "for different purposes are independent of one another."},
                field(&Config::seed), integer<uint64_t>(0));
     schema.add({.key = "device",
                 .key_class = KeyClass::result,

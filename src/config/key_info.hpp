@@ -13,15 +13,25 @@ enum class KeyClass {
     location,  ///< where things lie; what they hold enters the identity, the path doesn't
 };
 
+/** How the value of a key is written. */
+enum class ValueForm {
+    scalar,  ///< a number, a switch, a size
+    name,    ///< one of `choices`, or a name of which no list is at hand
+    text,    ///< a path or another text of any characters
+    tree,    ///< a list or a map
+};
+
 /** What is known of a key apart from the field it is bound to. */
 struct KeyInfo {
     std::string key;  ///< dotted: "quantization.bits"
     KeyClass key_class = KeyClass::result;
-    std::string meaning;            ///< sentences
-    std::string unit = {};          ///< empty: none
-    bool required = false;          ///< has no default
-    std::string type = {};          ///< with its range or choices; taken from the value type
-    std::string default_text = {};  ///< YAML; taken from a default-constructed object
+    std::string meaning;                 ///< sentences
+    std::string unit = {};               ///< empty: none
+    bool required = false;               ///< has no default
+    std::string type = {};               ///< with its range or choices; taken from the value type
+    std::string default_text = {};       ///< YAML; taken from a default-constructed object
+    ValueForm form = ValueForm::scalar;  ///< taken from the value type
+    std::vector<std::string> choices = {};  ///< all values, where they are names; likewise
 };
 
 /** The key a user who wrote `key` most likely meant; its last part alone may be right. */

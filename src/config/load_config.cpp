@@ -1,8 +1,13 @@
 #include "config/load_config.hpp"
 
+#include <fmt/format.h>
+
 #include "config/combinations.hpp"
 #include "config/composition.hpp"
 #include "config/config_paths.hpp"
+#include "config/default_output.hpp"
+#include "config/override.hpp"
+#include "core/shell_words.hpp"
 
 namespace comq {
 
@@ -17,38 +22,83 @@ const PresetValues& values_of(Preset preset) {
     return presets().front();
 }
 
-/** The keys of the preset that the documents choose. */
-YamlNode preset_document(const Schema<ExperimentConfig>& schema,
-                         const std::vector<YamlNode>& documents) {
+Preset preset_of(const Schema<ExperimentConfig>& schema, const std::vector<YamlNode>& documents) {
     ExperimentConfig chosen;
     GivenKeys given;
     ConfigProblems reported_later;
     for (const auto& document : documents) schema.read(document, chosen, given, reported_later);
-    const PresetValues& values = values_of(chosen.quantization.preset);
+    return chosen.quantization.preset;
+}
+
+YamlNode preset_document(Preset preset) {
+    const PresetValues& values = values_of(preset);
     ConfigProblems problems;
     auto document = parse_yaml(values.yaml, "preset " + values.name, problems, false);
     problems.throw_if_any();
     return std::move(*document);
 }
 
+/** A ready command, for somebody who gave a run several values of a key. */
+std::string sweep_hint(const std::string& key, const std::string& values,
+                       const std::string& source) {
+    const std::string sweep = fmt::format("{{config: {}, grid: {{{}: {}}}}}",
+                                          print_yaml_text(source), key, excerpt(values));
+    return fmt::format(
+        "one run takes one value; run_sweep varies keys: echo {} > sweep.yaml && run_sweep "
+        "sweep.yaml (experiments/README.md)",
+        shell_quoted(sweep));
+}
+
 std::vector<YamlNode> parse_overrides(const std::vector<std::string>& texts,
+                                      const std::string& source, const LoadOptions& options,
                                       ConfigProblems& problems) {
     std::vector<YamlNode> documents;
-    for (const auto& text : texts) documents.push_back(parse_override(text, problems));
+    const auto keys = experiment_schema(options.known).keys();
+    for (const auto& text : texts) {
+        if (const auto values = several_values(text, keys)) {
+            const std::string key = text.substr(0, text.find('='));
+            problems.add(YamlPosition("command line: " + excerpt(text)), key,
+                         sweep_hint(key, *values, source));
+        } else {
+            documents.push_back(parse_override(text, keys, problems));
+        }
+    }
     return documents;
+}
+
+/** The name of the result where the config gives none. */
+fs::path default_output_of(const std::string& source, const std::vector<YamlNode>& of_file,
+                           const std::vector<YamlNode>& overrides, const LoadedConfig& loaded,
+                           const Schema<ExperimentConfig>& schema) {
+    // What is wrong has been said when the whole config was read.
+    ConfigProblems said;
+    ExperimentConfig ignored;
+    GivenKeys overridden;
+    for (const auto& document : overrides) schema.read(document, ignored, overridden, said);
+    LoadedConfig without;
+    const Preset preset = loaded.config.quantization.preset;
+    schema.read(preset_document(preset), without.config, without.given, said);
+    for (const auto& document : of_file) {
+        schema.read(document, without.config, without.given, said);
+    }
+    without.config.quantization.preset = preset;
+    resolve_paths(schema, without, said);
+    return default_output(fs::path(source).stem().string(),
+                          {loaded, without, preset_of(schema, of_file), overridden}, schema);
 }
 
 LoadedConfig resolve(Composition composition, const std::string& source,
                      const std::vector<YamlNode>& overrides, const LoadOptions& options,
                      ConfigProblems& problems) {
-    composition.documents.insert(composition.documents.end(), overrides.begin(), overrides.end());
+    const std::vector<YamlNode>& of_file = composition.documents;
+    std::vector<YamlNode> documents = of_file;
+    documents.insert(documents.end(), overrides.begin(), overrides.end());
     const auto schema = experiment_schema(options.known);
-    composition.documents.insert(composition.documents.begin(),
-                                 preset_document(schema, composition.documents));
+    documents.insert(documents.begin(), preset_document(preset_of(schema, documents)));
 
     LoadedConfig loaded;
     loaded.files = std::move(composition.files);
-    for (const auto& document : composition.documents) {
+    for (const auto& document : documents) {
         schema.read(document, loaded.config, loaded.given, problems);
     }
     // What is missing may stand in a part that couldn't be read.
@@ -57,12 +107,12 @@ LoadedConfig resolve(Composition composition, const std::string& source,
         schema.require(loaded.given, whole, problems);
         check_combinations(loaded, whole, problems);
     }
-    if (loaded.config.output.file.empty()) {
-        loaded.config.output.file = fs::path("results") / fs::path(source).stem();
-        loaded.config.output.file += ".h5";
-    }
     resolve_paths(schema, loaded, problems);
     problems.throw_if_any();
+    if (loaded.config.output.file.empty()) {
+        loaded.config.output.file =
+            fs::absolute(default_output_of(source, of_file, overrides, loaded, schema));
+    }
     return loaded;
 }
 
@@ -84,7 +134,7 @@ std::string LoadedConfig::origin(const std::string& key) const {
 LoadedConfig load_config(const fs::path& file, const std::vector<std::string>& overrides,
                          const LoadOptions& options) {
     ConfigProblems problems;
-    const auto documents = parse_overrides(overrides, problems);
+    const auto documents = parse_overrides(overrides, file.string(), options, problems);
     return load_file(file, documents, options, problems);
 }
 
@@ -104,7 +154,7 @@ LoadedConfig load_config_text(const std::string& text, const std::string& source
                      "expected 'key: value' lines, not " + document->describe());
     }
     if (!document || document->kind != YamlNode::Kind::map) problems.throw_if_any();
-    const auto documents = parse_overrides(overrides, problems);
+    const auto documents = parse_overrides(overrides, source, options, problems);
     return resolve(compose(*document, options.fragment_folders, problems), source, documents,
                    options, problems);
 }

@@ -27,9 +27,10 @@ struct LoadedConfig {
 
 /**
  * Reads an experiment's config. Precedence: schema defaults < preset < fragments in order < file <
- * overrides ("a.b=c", c in YAML) in order. Paths come out absolute: `~`, ${VAR} and
+ * overrides ("a.b=c", see parse_override) in order. Paths come out absolute: `~`, ${VAR} and
  * ${VAR:-default} are expanded, those of `data` start at data.root, the others at the working
- * directory. Whether they exist is check_paths' question.
+ * directory. Whether they exist is check_paths' question. Where `output.file` is not given it is
+ * that of default_output.
  * Throws one UsageError with a line for everything that is wrong, "file:line: key 'a.b': what".
  */
 LoadedConfig load_config(const std::filesystem::path& file,

@@ -89,6 +89,9 @@ class Schema {
     }
 
   private:
+    /** What is wrong with an unknown key that indentation put there; empty if it isn't that. */
+    std::string misplaced_message(const YamlNode& map, const std::string& key,
+                                  const std::string& section) const;
     void read_section(const YamlNode& map, const std::string& section, const std::string& prefix,
                       T& object, GivenKeys& given, ConfigProblems& problems) const;
 
@@ -102,6 +105,8 @@ template <typename T>
 template <typename Field, typename V>
 void Schema<T>::add(KeyInfo info, Field field, ValueType<V> type) {
     info.type = type.description;
+    info.form = type.form;
+    info.choices = type.choices;
     if (!info.required) info.default_text = type.print(field(default_));
     Key key;
     key.read = [=](const YamlNode& node, const std::string& name, T& object,
@@ -119,6 +124,22 @@ void Schema<T>::add(KeyInfo info, Field field, ValueType<V> type) {
 }
 
 template <typename T>
+std::string Schema<T>::misplaced_message(const YamlNode& map, const std::string& key,
+                                         const std::string& section) const {
+    if (!section.empty()) {
+        if (sections_.count(key) == 0 && find(key) == nullptr) return "";
+        return fmt::format("wrong indentation: '{}' stands at the beginning of a line", key);
+    }
+    for (const auto& entry : map.entries) {
+        const std::string name = entry.key + "." + key;
+        if (entry.value.kind != YamlNode::Kind::null || sections_.count(entry.key) == 0) continue;
+        if (find(name) == nullptr && sections_.count(name) == 0) continue;
+        return fmt::format("wrong indentation: '{}' is indented below '{}'", key, entry.key);
+    }
+    return "";
+}
+
+template <typename T>
 void Schema<T>::read_section(const YamlNode& map, const std::string& section,
                              const std::string& prefix, T& object, GivenKeys& given,
                              ConfigProblems& problems) const {
@@ -129,10 +150,13 @@ void Schema<T>::read_section(const YamlNode& map, const std::string& section,
         if (key != nullptr && !dotted) {
             key->read(entry.value, prefix + name, object, problems);
             given.insert_or_assign(name, entry.value.position);
-        } else if (dotted || sections_.count(name) == 0) {
+        } else if (dotted && key != nullptr) {
             problems.add(entry.position, prefix + name,
-                         key != nullptr ? "write a dotted key as nested YAML, a level a line"
-                                        : unknown_key_message(name, infos_));
+                         "write a dotted key as nested YAML, a level a line");
+        } else if (dotted || sections_.count(name) == 0) {
+            const std::string misplaced = misplaced_message(map, entry.key, section);
+            problems.add(entry.position, prefix + name,
+                         misplaced.empty() ? unknown_key_message(name, infos_) : misplaced);
         } else if (entry.value.kind == YamlNode::Kind::map) {
             read_section(entry.value, name + ".", prefix, object, given, problems);
         } else if (entry.value.kind != YamlNode::Kind::null) {
@@ -154,6 +178,7 @@ ValueType<std::vector<Item>> list_of(
                              ConfigProblems&)>& check = {}) {
     ValueType<std::vector<Item>> result;
     result.description = description;
+    result.form = ValueForm::tree;
     result.read = [=](const YamlNode& node, const std::string& key, std::vector<Item>& value,
                       ConfigProblems& problems) {
         if (node.kind != YamlNode::Kind::list) {

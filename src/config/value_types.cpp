@@ -8,6 +8,7 @@
 #include <cctype>
 
 #include "core/nearest_name.hpp"
+#include "core/utf8.hpp"
 
 namespace comq {
 
@@ -68,13 +69,13 @@ std::string print_byte_size(int64_t bytes) {
 std::string print_yaml_text(const std::string& text) {
     // In a flow context the emitter also quotes what only a list or map would misread.
     YAML::Emitter emitter;
-    emitter << YAML::Flow << YAML::BeginSeq << text << YAML::EndSeq;
+    emitter << YAML::Flow << YAML::BeginSeq << replace_invalid_utf8(text) << YAML::EndSeq;
     const std::string list = emitter.c_str();
     return list.substr(1, list.size() - 2);
 }
 
 ValueType<bool> boolean() {
-    return scalar_value<bool>(
+    auto result = scalar_value<bool>(
         "true or false",
         [](const YamlNode& node) -> std::optional<bool> {
             if (node.quoted || (node.scalar != "true" && node.scalar != "false")) {
@@ -83,17 +84,21 @@ ValueType<bool> boolean() {
             return node.scalar == "true";
         },
         [](const bool& value) { return std::string(value ? "true" : "false"); });
+    result.choices = {"true", "false"};
+    return result;
 }
 
 ValueType<std::string> text_where(std::string description,
                                   std::function<bool(const std::string&)> allowed) {
-    return scalar_value<std::string>(
+    auto result = scalar_value<std::string>(
         std::move(description),
         [allowed](const YamlNode& node) -> std::optional<std::string> {
             if (!allowed(node.scalar)) return std::nullopt;
             return node.scalar;
         },
         print_yaml_text);
+    result.form = ValueForm::text;
+    return result;
 }
 
 ValueType<std::string> text() {
@@ -103,6 +108,7 @@ ValueType<std::string> text() {
 ValueType<std::string> or_null(const ValueType<std::string>& type) {
     ValueType<std::string> result;
     result.description = "null or " + type.description;
+    result.form = type.form;
     result.read = [type](const YamlNode& node, const std::string& key, std::string& value,
                          ConfigProblems& problems) {
         if (node.kind == YamlNode::Kind::null) {
@@ -121,10 +127,13 @@ ValueType<std::string> name_of(const std::string& what, std::vector<std::string>
     if (names.empty()) {
         auto any = text();
         any.description = "the name of a " + what;
+        any.form = ValueForm::name;
         return any;
     }
     ValueType<std::string> result;
     result.description = fmt::format("{}", fmt::join(names, " | "));
+    result.form = ValueForm::name;
+    result.choices = names;
     result.read = [what, names](const YamlNode& node, const std::string& key, std::string& value,
                                 ConfigProblems& problems) {
         if (node.kind == YamlNode::Kind::scalar &&
@@ -149,6 +158,7 @@ ValueType<std::string> name_of(const std::string& what, std::vector<std::string>
 ValueType<std::filesystem::path> path() {
     ValueType<std::filesystem::path> result;
     result.description = "path";
+    result.form = ValueForm::text;
     result.read = [](const YamlNode& node, const std::string& key, std::filesystem::path& value,
                      ConfigProblems& problems) {
         if (node.kind == YamlNode::Kind::null) {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/key_info.hpp"
 #include "config/problems.hpp"
 #include "config/yaml_document.hpp"
 
@@ -28,6 +29,8 @@ struct ValueType {
      */
     std::function<void(const YamlNode&, const std::string& key, V&, ConfigProblems&)> read;
     std::function<std::string(const V&)> print;  ///< one line of YAML that reads back the same
+    ValueForm form = ValueForm::scalar;
+    std::vector<std::string> choices = {};  ///< all values, where they are names
 };
 
 /** The number a plain scalar holds as a whole; none otherwise, or when it isn't finite or fits. */
@@ -65,7 +68,7 @@ ValueType<V> scalar_value(std::string description,
                          fmt::format("expected {}, not {}", description, node.describe()));
         }
     };
-    return {std::move(description), std::move(read), std::move(print)};
+    return {std::move(description), std::move(read), std::move(print), ValueForm::scalar, {}};
 }
 
 /** Numbers of [least, greatest]; `name` is "integer" or "number". */
@@ -143,6 +146,9 @@ template <typename V>
 ValueType<std::optional<V>> optional(ValueType<V> type) {
     ValueType<std::optional<V>> result;
     result.description = "null or " + type.description;
+    result.form = type.form;
+    result.choices = type.choices;
+    if (!result.choices.empty()) result.choices.emplace_back("null");
     result.read = [type](const YamlNode& node, const std::string& key, std::optional<V>& value,
                          ConfigProblems& problems) {
         if (node.kind == YamlNode::Kind::null) {
@@ -168,6 +174,8 @@ ValueType<Enum> choice(std::vector<std::pair<std::string, Enum>> choices) {
     const auto checked = name_of("", names);
     ValueType<Enum> result;
     result.description = checked.description;
+    result.form = checked.form;
+    result.choices = checked.choices;
     result.read = [checked, choices](const YamlNode& node, const std::string& key, Enum& value,
                                      ConfigProblems& problems) {
         std::string name;

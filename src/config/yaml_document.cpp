@@ -4,7 +4,6 @@
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -12,7 +11,9 @@
 #include <map>
 #include <sstream>
 
+#include "config/indentation.hpp"
 #include "config/problems.hpp"
+#include "core/utf8.hpp"
 
 namespace comq {
 
@@ -174,7 +175,7 @@ bool add_character_problems(std::string_view text, YamlPosition position,
             ++line;
             in_indentation = true;
         } else if (c == '\t' && in_indentation) {
-            problems.add(position, "the line is indented by a tab; YAML wants spaces");
+            problems.add(position, "wrong indentation: a tab begins the line; YAML wants spaces");
             return true;
         } else if ((byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f) {
             problems.add(position,
@@ -185,15 +186,6 @@ bool add_character_problems(std::string_view text, YamlPosition position,
         }
     }
     return false;
-}
-
-bool is_utf8(const std::string& line) {
-    try {
-        static_cast<void>(nlohmann::json(line).dump());
-        return true;
-    } catch (const nlohmann::json::type_error&) {
-        return false;
-    }
 }
 
 bool add_encoding_problem(std::string_view text, YamlPosition position, ConfigProblems& problems) {
@@ -211,12 +203,8 @@ bool add_encoding_problem(std::string_view text, YamlPosition position, ConfigPr
 /** yaml-cpp's messages assume that one knows its scanner; the most frequent ones say more here. */
 std::string reworded(const std::string& message) {
     static const std::array<std::pair<const char*, const char*>, 8> known = {{
-        {YAML::ErrorMsg::END_OF_MAP,
-         "expected 'key: value'; is the line indented like its "
-         "neighbours, and is there a space after ':'?"},
-        {YAML::ErrorMsg::END_OF_SEQ,
-         "expected '- value'; is the line indented like its "
-         "neighbours?"},
+        {YAML::ErrorMsg::END_OF_MAP, "expected 'key: value'; is there a space after ':'?"},
+        {YAML::ErrorMsg::END_OF_SEQ, "expected '- value'; is there a space after '-'?"},
         {YAML::ErrorMsg::END_OF_MAP_FLOW, "a '{' is not closed by '}', or a ',' is missing"},
         {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a '[' is not closed by ']', or a ',' is missing"},
         {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is opened but not closed"},
@@ -228,6 +216,29 @@ std::string reworded(const std::string& message) {
         if (message == theirs) return ours;
     }
     return excerpt(message);
+}
+
+/** What follows a key on its own line can't have a value: no matter of indentation. */
+bool follows_value(std::string_view text, const YAML::Mark& mark) {
+    const auto before =
+        text.substr(0, std::min<std::size_t>(static_cast<std::size_t>(mark.pos), text.size()));
+    const auto line = before.substr(before.rfind('\n') + 1);
+    return line.find(": ") != std::string_view::npos;
+}
+
+std::string explanation(std::string_view text, const YAML::Exception& error, bool lines) {
+    const bool of_block =
+        error.msg == YAML::ErrorMsg::END_OF_MAP || error.msg == YAML::ErrorMsg::END_OF_SEQ ||
+        (error.msg == YAML::ErrorMsg::MAP_VALUE && !follows_value(text, error.mark));
+    if (lines && of_block && !error.mark.is_null()) {
+        auto problem = indentation_problem(text, error.mark.line + 1);
+        if (!problem.empty()) return problem;
+    }
+    return reworded(error.msg);
+}
+
+bool begins_document(std::string_view text) {
+    return text.starts_with("---") || text.find("\n---") != std::string_view::npos;
 }
 
 }  // namespace
@@ -279,9 +290,10 @@ std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& sou
         }
         YamlNode root = builder.take_root();
         if (parser.HandleNextDocument(builder)) {
-            problems.add(
-                builder.take_root().position,
-                "a second document starts here; is the line indented like its neighbours?");
+            const YamlPosition position = builder.take_root().position;
+            auto problem = indentation_problem(text, position.line);
+            if (begins_document(text) || problem.empty()) problem = "a second document starts here";
+            problems.add(position, problem);
             return std::nullopt;
         }
         return root;
@@ -290,7 +302,7 @@ std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& sou
     } catch (const YAML::DeepRecursion&) {
         problems.add(start, "lists and maps are nested too deeply");
     } catch (const YAML::Exception& error) {
-        problems.add(builder.position(error.mark), reworded(error.msg));
+        problems.add(builder.position(error.mark), explanation(text, error, lines));
     }
     return std::nullopt;
 }

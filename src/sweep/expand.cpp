@@ -9,10 +9,11 @@
 #include <sstream>
 #include <utility>
 
-#include "config/composition.hpp"
 #include "config/config_text.hpp"
+#include "config/override.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
+#include "core/utf8.hpp"
 
 namespace comq {
 
@@ -220,6 +221,7 @@ class Expansion {
         if (point.config.given.count("resources.cache") == 0) {
             config.resources.cache = sweep_.spec.folder / "cache";
         }
+        check_names(config, written);
         const auto [twin, is_new] = ids_.emplace(point.id, sweep_.points.size());
         if (!is_new) {
             problems_.add(written, fmt::format("points {} and {} are the same experiment: {}",
@@ -227,6 +229,17 @@ class Expansion {
                                                describe_point(sweep_, point)));
         }
         sweep_.points.push_back(std::move(point));
+    }
+
+    /** What a point runs is its config as a YAML file, which holds text. */
+    void check_names(ExperimentConfig& config, const YamlPosition& written) {
+        for (const auto& info : schema_.keys()) {
+            const auto& path_of = schema_.find(info.key)->path;
+            if (!path_of || is_utf8(path_of(config).string())) continue;
+            problems_.add(written, info.key == "output.file" ? "folder" : info.key,
+                          "leads to a name that is not UTF-8, which the configs of points can't "
+                          "hold; use another folder");
+        }
     }
 
     void throw_failures() const {

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include "config/composition.hpp"
 #include "config/config_paths.hpp"
+#include "config/experiment_schema.hpp"
+#include "config/override.hpp"
 #include "config/schema.hpp"
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
@@ -49,6 +51,7 @@ void merge(YamlNode& map, const YamlNode& more) {
 ValueType<YamlNode> tree(YamlNode::Kind kind, std::string description) {
     ValueType<YamlNode> result;
     result.description = std::move(description);
+    result.form = ValueForm::tree;
     result.read = [kind, text = result.description](const YamlNode& node, const std::string& key,
                                                     YamlNode& value, ConfigProblems& problems) {
         if (node.kind == YamlNode::Kind::null) {
@@ -71,6 +74,7 @@ ValueType<std::vector<std::string>> texts(std::string description,
     const auto item = text_where(description, std::move(allowed));
     ValueType<std::vector<std::string>> result;
     result.description = "list, each " + description;
+    result.form = ValueForm::tree;
     result.read = [item, text = result.description](const YamlNode& node, const std::string& key,
                                                     std::vector<std::string>& value,
                                                     ConfigProblems& problems) {
@@ -200,13 +204,47 @@ Schema<Spec> sweep_schema() {
     return schema;
 }
 
-/** Whether the override "a.b=c" is one of the sweep and not of the experiment. */
-bool is_sweep_key(const std::string& argument, const Schema<Spec>& schema) {
-    const auto first = argument.substr(0, argument.find_first_of(".="));
-    return std::ranges::any_of(schema.keys(), [&](const KeyInfo& info) {
-        return info.key.substr(0, info.key.find('.')) == first;
-    });
-}
+/** Reads the "key=value" of the command line into the sweep. */
+class ArgumentReader {
+  public:
+    ArgumentReader(const Schema<Spec>& schema, SweepSpec& spec, GivenKeys& given,
+                   ConfigProblems& problems)
+        : schema_(schema),
+          experiment_keys_(experiment_schema().keys()),
+          spec_(spec),
+          given_(given),
+          problems_(problems) {}
+
+    void read(const std::string& argument) {
+        if (is_sweep_key(argument)) {
+            schema_.read(parse_override(argument, schema_.keys(), problems_), spec_, given_,
+                         problems_);
+        } else if (const auto values = several_values(argument, experiment_keys_)) {
+            const std::string key = argument.substr(0, argument.find('='));
+            problems_.add(YamlPosition("command line: " + excerpt(argument)), key,
+                          fmt::format("one point takes one value; vary the key by grid.{}={}", key,
+                                      excerpt(*values)));
+        } else if (auto override = parse_override(argument, experiment_keys_, problems_);
+                   !override.entries.empty()) {
+            spec_.experiment_overrides.push_back(std::move(override));
+        }
+    }
+
+  private:
+    /** Whether the override "a.b=c" is one of the sweep and not of the experiment. */
+    bool is_sweep_key(const std::string& argument) const {
+        const auto first = argument.substr(0, argument.find_first_of(".="));
+        return std::ranges::any_of(schema_.keys(), [&](const KeyInfo& info) {
+            return info.key.substr(0, info.key.find('.')) == first;
+        });
+    }
+
+    const Schema<Spec>& schema_;
+    std::vector<KeyInfo> experiment_keys_;
+    SweepSpec& spec_;
+    GivenKeys& given_;
+    ConfigProblems& problems_;
+};
 
 /** From the working directory, beside the sweep, or among the files that come with comq. */
 fs::path find_config(const fs::path& named, const fs::path& sweep_file) {
@@ -230,14 +268,8 @@ SweepSpec load_sweep(const fs::path& file, const std::vector<std::string>& argum
     spec.name = file.stem().string();
     GivenKeys given;
     schema.read(*document, spec, given, problems);
-    for (const auto& argument : arguments) {
-        auto override = parse_override(argument, problems);
-        if (is_sweep_key(argument, schema)) {
-            schema.read(override, spec, given, problems);
-        } else if (!override.entries.empty()) {
-            spec.experiment_overrides.push_back(std::move(override));
-        }
-    }
+    ArgumentReader reader(schema, spec, given, problems);
+    for (const auto& argument : arguments) reader.read(argument);
     if (problems.empty()) schema.require(given, YamlPosition(spec.file, 1, 1), problems);
     spec.config = expand_path(spec.config, "config", given["config"], problems);
     spec.folder = expand_path(spec.folder, "folder", given["folder"], problems);
@@ -255,5 +287,18 @@ std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map) {
 }
 
 std::vector<KeyInfo> sweep_keys() { return sweep_schema().keys(); }
+
+std::vector<KeyInfo> sweep_arguments(const KnownNames& known) {
+    std::vector<KeyInfo> keys = experiment_schema(known).keys();
+    const auto varied = keys;
+    std::ranges::copy(sweep_keys(), std::back_inserter(keys));
+    for (KeyInfo info : varied) {
+        info.key = "grid." + info.key;
+        info.form = ValueForm::tree;
+        info.choices.clear();
+        keys.push_back(std::move(info));
+    }
+    return keys;
+}
 
 }  // namespace comq

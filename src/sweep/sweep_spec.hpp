@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/experiment_schema.hpp"
 #include "config/key_info.hpp"
 #include "config/yaml_document.hpp"
 
@@ -60,5 +61,7 @@ std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map);
 
 /** Every key of a sweep, for `run_sweep --explain`. */
 std::vector<KeyInfo> sweep_keys();
+/** Every key that may stand as key=value: of experiments, of sweeps, and "grid." of experiments. */
+std::vector<KeyInfo> sweep_arguments(const KnownNames& known);
 
 }  // namespace comq

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "config/composition.hpp"
-
 namespace comq {
 
 namespace {
@@ -61,16 +59,12 @@ ValueType<std::vector<V>> sequence_of(const ValueType<V>& item, const std::strin
     return result;
 }
 
-/** A path as the value of an override, in quotes only where YAML would misread it. */
-std::string override_text(const std::string& key, const std::string& path) {
+/** A path as the value of an override and in YAML, in quotes only where YAML would misread it. */
+std::string override_text(const std::string& path) {
     if (path.empty()) return "null";
     ConfigProblems problems;
-    const YamlNode document = parse_override(key + "=" + path, problems);
-    const YamlNode* node = &document;
-    while (node->kind == YamlNode::Kind::map && !node->entries.empty()) {
-        node = &node->entries.front().value;
-    }
-    return problems.empty() && node->scalar == path ? path : print_yaml_text(path);
+    const auto node = parse_yaml(path, "", problems, false);
+    return node && problems.empty() && node->scalar == path ? path : print_yaml_text(path);
 }
 
 /** Config keys as in an experiment, checked by its schema where they stand. */
@@ -94,9 +88,8 @@ ValueType<CellSettings> settings(const KnownNames& known) {
             }
             const auto* declared = schema.find(name);
             // Variables in paths are expanded where the run starts, so they stay as written.
-            value.values[name] = declared->path
-                                     ? override_text(name, declared->path(config).string())
-                                     : declared->print(config);
+            value.values[name] = declared->path ? override_text(declared->path(config).string())
+                                                : declared->print(config);
         }
     };
     result.print = [](const CellSettings& value) {

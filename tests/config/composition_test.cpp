@@ -109,27 +109,3 @@ TEST_CASE("a file is found in the shipped folder too, a missing one has a neares
     CHECK(problems_of(folder.path() / "vit_b_4bti.yaml")[0].ends_with(fmt::format(
         "no such file (nearest known: '{}')", (folder.path() / "vit_b_4bit.yaml").string())));
 }
-
-TEST_CASE("overrides are YAML behind a dotted key") {
-    ConfigProblems problems;
-    const YamlNode document = parse_override("a.b.c=[1, {x: y}]", problems);
-    REQUIRE(problems.empty());
-    const YamlNode* value = document.find("a")->find("b")->find("c");
-    REQUIRE(value->kind == YamlNode::Kind::list);
-    CHECK(value->items[1].find("x")->scalar == "y");
-    CHECK(value->position.text() == "command line: a.b.c=[1, {x: y}]");
-    CHECK(parse_override("a=", problems).find("a")->kind == YamlNode::Kind::null);
-    CHECK(parse_override("a=b=c", problems).find("a")->scalar == "b=c");
-    CHECK(problems.empty());
-}
-
-TEST_CASE("overrides of another form are refused") {
-    for (const char* text : {"a", "", "=", "=3", ".a=3", "a.=3", "a..b=3", "a=[", "a='x", "a=*b",
-                             "defaults=[x]", "a={b: 1, b: 2}", "a=\tb: c"}) {
-        INFO(text);
-        ConfigProblems problems;
-        parse_override(text, problems);
-        REQUIRE(problems.lines().size() == 1);
-        CHECK(problems.lines()[0].find("command line: " + excerpt(text)) == 0);
-    }
-}

@@ -86,7 +86,7 @@ TEST_CASE("syntax errors name file and line") {
     CHECK(problem_of("a: \"x") == "a.yaml:1: a quote is opened but not closed");
     CHECK(problem_of("a: b: c\n").find("a.yaml:1: ") == 0);
     CHECK(problem_of("a:\n\tb: 1\n") ==
-          "a.yaml:2: the line is indented by a tab; YAML wants spaces");
+          "a.yaml:2: wrong indentation: a tab begins the line; YAML wants spaces");
     CHECK(problem_of(std::string(5000, '[') + std::string(5000, ']')) ==
           "a.yaml:1: lists and maps are nested too deeply");
 }

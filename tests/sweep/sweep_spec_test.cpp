@@ -28,6 +28,22 @@ TEST_CASE("keys of a sweep on the command line change the sweep, others the expe
     CHECK(spec.grid.find("quantization.order") != nullptr);
 }
 
+TEST_CASE("texts of the command line are taken as the shell gives them") {
+    const test::SweepFolder folder;
+    const auto spec = load_sweep(folder.write("grid: {seed: [0, 1]}\n"),
+                                 {"folder=out #2", "data.root=#x", "slurm.account=a: b"});
+    CHECK(spec.folder == std::filesystem::absolute("out #2"));
+    CHECK(spec.slurm.account == "a: b");
+    CHECK(spec.experiment_overrides.at(0).find("data")->find("root")->scalar == "#x");
+}
+
+TEST_CASE("several values of a key point to the grid") {
+    const test::SweepFolder folder;
+    CHECK_THAT(folder.error_of("grid: {seed: [0, 1]}\n", {"quantization.bits=3,4"}),
+               ContainsSubstring("key 'quantization.bits': one point takes one value; vary the key "
+                                 "by grid.quantization.bits=[3,4]"));
+}
+
 TEST_CASE("errors in a sweep name file, line and the nearest key") {
     const test::SweepFolder folder;
     CHECK_THAT(folder.error_of("gird: {seed: [0]}\n"),
