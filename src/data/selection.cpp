@@ -58,10 +58,11 @@ CalibrationImages select_calibration_images(int64_t size, const CalibrationConfi
     return chosen;
 }
 
-std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config,
-                                              uint64_t seed) {
-    return select_images(size, config.images.value_or(size), Selection::random, seed, "evaluation",
-                         "evaluation.images");
+std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config) {
+    // What seed 0 drew when the run's seed still chose: such runs keep their identity.
+    constexpr uint64_t fixed_seed = 0;
+    return select_images(size, config.images.value_or(size), Selection::random, fixed_seed,
+                         "evaluation", "evaluation.images");
 }
 
 std::vector<int64_t> every_nth_batch(const std::vector<int64_t>& indices, int64_t batch_size,

@@ -35,9 +35,11 @@ struct CalibrationImages {
 CalibrationImages select_calibration_images(int64_t size, const CalibrationConfig& config,
                                             uint64_t seed);
 
-/** The pictures of `evaluation.images`: all, or the first so many of a seeded draw, ascending. */
-std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config,
-                                              uint64_t seed);
+/**
+ * The images of `evaluation.images`, ascending: all, or so many of a draw of their own. It does not
+ * depend on the run's seed, so that runs of several seeds are compared on the same images.
+ */
+std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config);
 
 /**
  * Of `indices` in batches of `batch_size`, the batches `first`, first + n, first + 2n, …: a rank's

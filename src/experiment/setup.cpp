@@ -89,7 +89,7 @@ RunImages open_images(const ExperimentConfig& config) {
     }
     images.evaluation_source = open_image_source(config.data, Split::evaluation);
     images.evaluation =
-        select_evaluation_images(images.evaluation_source->size(), config.evaluation, config.seed);
+        select_evaluation_images(images.evaluation_source->size(), config.evaluation);
     return images;
 }
 

@@ -31,7 +31,7 @@ TEST_CASE("more images than there are is a usage error that names the key") {
                       ContainsSubstring("calibration.holdout"));
     EvaluationConfig evaluation;
     evaluation.images = 6;
-    CHECK_THROWS_WITH(select_evaluation_images(5, evaluation, 0),
+    CHECK_THROWS_WITH(select_evaluation_images(5, evaluation),
                       ContainsSubstring("evaluation.images"));
 }
 
@@ -53,9 +53,16 @@ TEST_CASE("held-out images are disjoint from the fitted ones and don't change th
 
 TEST_CASE("evaluation takes every image unless told otherwise") {
     EvaluationConfig config;
-    CHECK(select_evaluation_images(3, config, 0) == std::vector<int64_t>{0, 1, 2});
+    CHECK(select_evaluation_images(3, config) == std::vector<int64_t>{0, 1, 2});
     config.images = 2;
-    CHECK(select_evaluation_images(3, config, 0).size() == 2);
+    CHECK(select_evaluation_images(3, config).size() == 2);
+}
+
+TEST_CASE("evaluation images are drawn apart from the run's seed, as seed 0 drew them") {
+    EvaluationConfig config;
+    config.images = 20;
+    CHECK(select_evaluation_images(1000, config) ==
+          select_images(1000, 20, Selection::random, 0, "evaluation", "k"));
 }
 
 TEST_CASE("ranks share the batches that one rank alone would read") {
