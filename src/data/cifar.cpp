@@ -105,7 +105,7 @@ std::vector<fs::path> files_of(const fs::path& folder, const CifarFormat& format
         if (name.starts_with(prefix) && name.ends_with(".bin")) files.push_back(entry.path());
     }
     if (files.empty()) {
-        throw InputError("{}: {} holds no {}*.bin of the binary {}", key_of(split), folder.string(),
+        throw UsageError("{}: {} holds no {}*.bin of the binary {}", key_of(split), folder.string(),
                          prefix, format.name);
     }
     std::sort(files.begin(), files.end());

@@ -1,11 +1,14 @@
 #include "data/folder_source.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/require_path.hpp"
 #include "data/file_reader.hpp"
 #include "image/decode.hpp"
 
@@ -38,6 +41,7 @@ bool has_picture_extension(const fs::path& name) {
 }
 
 FolderListing list_folder(const fs::path& folder, std::string_view key) {
+    require_folder(folder, fmt::format("{}: ", key));
     FolderListing listing;
     try {
         for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {

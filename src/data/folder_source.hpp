@@ -38,7 +38,8 @@ struct FolderListing {
     std::vector<std::string> folders;
     std::vector<std::string> pictures;  ///< by extension, whatever they turn out to be
 };
-/** Throws InputError naming `key` when `folder` is no folder or can't be listed. */
+/** Throws, naming `key`, UsageError when `folder` is no folder, InputError if it can't be listed.
+ */
 FolderListing list_folder(const std::filesystem::path& folder, std::string_view key);
 
 /** True for the usual extensions of pictures, in any case. */

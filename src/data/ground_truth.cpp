@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/require_path.hpp"
 #include "data/devkit_order.hpp"
 #include "data/synsets.hpp"
 
@@ -55,6 +56,7 @@ struct Lines {
 };
 
 Lines read_lines(const fs::path& file) {
+    require_file(file, "data.labels: ");
     std::ifstream stream(file);
     if (!stream) throw InputError("data.labels: {} can't be read", file.string());
     Lines result;
@@ -99,7 +101,7 @@ Labels labels_by_name(const std::vector<Line>& lines, const fs::path& file,
     for (const Line& line : lines) {
         labels.values.push_back(synsets.label_of(line.label));
         if (labels.values.back() < 0) {
-            throw InputError("{}:{}: '{}' is not a class of data.synsets ({})", file.string(),
+            throw UsageError("{}:{}: '{}' is not a class of data.synsets ({})", file.string(),
                              line.number, line.label, synsets_file.string());
         }
     }
@@ -164,7 +166,7 @@ GroundTruth GroundTruth::read(const fs::path& file, const fs::path& synsets) {
 int64_t GroundTruth::label_of(const std::string& picture) const {
     const auto found = labels_.find(key_of_picture(picture));
     if (found == labels_.end()) {
-        throw InputError("data.labels: {} has no label for {}", file_.string(), picture);
+        throw UsageError("data.labels: {} has no label for {}", file_.string(), picture);
     }
     return found->second;
 }
@@ -185,7 +187,7 @@ fs::path find_ground_truth(const DataConfig& config, const fs::path& pictures) {
             return file;
         }
     }
-    throw InputError(
+    throw UsageError(
         "data.labels: no ground truth was found beside {}; name the development kit's "
         "ILSVRC2012_validation_ground_truth.txt, a val.txt or LOC_val_solution.csv",
         pictures.string());

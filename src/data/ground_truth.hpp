@@ -24,13 +24,14 @@ class GroundTruth {
   public:
     /**
      * `synsets` is data.synsets; without it wnids are numbered in sorted order of those that
-     * occur. Throws InputError naming file and line.
+     * occur. Throws, naming file and line, InputError, and UsageError when there is no file or a
+     * class is not in `synsets`.
      */
     static GroundTruth read(const std::filesystem::path& file,
                             const std::filesystem::path& synsets);
 
     int64_t classes() const { return classes_; }
-    /** Throws InputError naming the file when it has no label for the picture. */
+    /** Throws UsageError naming the file when it lists no label for the picture. */
     int64_t label_of(const std::string& picture) const;
 
   private:
@@ -41,7 +42,7 @@ class GroundTruth {
 
 /**
  * The file of `data.labels`, or else the first of the usual names in the folders where it usually
- * lies: beside or above the pictures, in data.root, in the development kit. Throws InputError when
+ * lies: beside or above the pictures, in data.root, in the development kit. Throws UsageError when
  * there is none.
  */
 std::filesystem::path find_ground_truth(const DataConfig& config,

@@ -40,10 +40,11 @@ fs::path path_of(const DataConfig& config, Split split) {
         throw UsageError("{} names no path; set it or data.root", key_of(split));
     }
     std::error_code error;
-    const bool there = fs::exists(resolved, error);
-    if (error || !there) {
-        throw InputError("{}: {}: {}", key_of(split), resolved.string(),
-                         error ? error.message() : "does not exist");
+    if (fs::status(resolved, error).type() == fs::file_type::not_found) {
+        throw UsageError("{}: {}: does not exist", key_of(split), resolved.string());
+    }
+    if (error) {
+        throw InputError("{}: {}: {}", key_of(split), resolved.string(), error.message());
     }
     return resolved;
 }

@@ -16,11 +16,11 @@ namespace {
 std::unique_ptr<ImageSource> unlabelled(const fs::path& folder, FolderListing listing,
                                         Split split) {
     if (listing.pictures.empty()) {
-        throw InputError("{}: {} holds neither pictures nor class folders", key_of(split),
+        throw UsageError("{}: {} holds neither pictures nor class folders", key_of(split),
                          folder.string());
     }
     if (split == Split::evaluation) {
-        throw InputError(
+        throw UsageError(
             "{}: {} holds pictures but no class folders, so they have no labels; use "
             "<folder>/<class>/<picture>, or data.layout: imagenet_flat with a ground-truth file",
             key_of(split), folder.string());
@@ -46,7 +46,7 @@ std::unique_ptr<ImageSource> open_imagefolder(const DataConfig& config, Split sp
     for (const std::string& name : listing.folders) {
         const int64_t label = synsets.label_of(name);
         if (label < 0) {
-            throw InputError("{}: the folder {} is not a class of data.synsets ({})", key_of(split),
+            throw UsageError("{}: the folder {} is not a class of data.synsets ({})", key_of(split),
                              (folder / name).string(), config.synsets.string());
         }
         for (const std::string& picture : list_folder(folder / name, key_of(split)).pictures) {
@@ -54,7 +54,7 @@ std::unique_ptr<ImageSource> open_imagefolder(const DataConfig& config, Split sp
         }
     }
     if (files.empty()) {
-        throw InputError("{}: the {} class folders of {} hold no pictures", key_of(split),
+        throw UsageError("{}: the {} class folders of {} hold no pictures", key_of(split),
                          listing.folders.size(), folder.string());
     }
     return std::make_unique<FolderSource>(folder, std::move(files), synsets.size());

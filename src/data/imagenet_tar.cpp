@@ -78,7 +78,7 @@ std::unique_ptr<ImageSource> open_class_folders(const DataConfig& config, Split 
         const std::string folder = folder_of(member);
         const int64_t label = synsets.label_of(folder);
         if (label < 0) {
-            throw InputError("{}: {} holds the class {}, which is not in data.synsets ({})",
+            throw UsageError("{}: {} holds the class {}, which is not in data.synsets ({})",
                              key_of(split), file.path().string(), folder, config.synsets.string());
         }
         member.name = folder + "/" + file_of(member);

@@ -8,7 +8,7 @@
 
 namespace comq {
 
-// One function a layout; open_image_source chooses. All throw InputError naming the config key.
+// One function a layout; open_image_source chooses. All throw what it throws.
 
 /** The split's path; throws when it is not set or does not exist. */
 std::filesystem::path path_of(const DataConfig& config, Split split);

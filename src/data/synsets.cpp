@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/require_path.hpp"
 
 namespace comq {
 
@@ -18,6 +19,7 @@ Synsets::Synsets(std::vector<std::string> names) : names_(std::move(names)) {
 }
 
 Synsets Synsets::read(const std::filesystem::path& file) {
+    require_file(file, "data.synsets: ");
     std::ifstream stream(file);
     if (!stream) throw InputError("data.synsets: {} can't be read", file.string());
     std::vector<std::string> names;

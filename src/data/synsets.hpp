@@ -15,8 +15,9 @@ class Synsets {
     explicit Synsets(std::vector<std::string> names);
     /**
      * Reads a text file: a class a line, its first word counts, the line number from 0 is the
-     * label. Throws InputError naming file and line when a name is missing or there twice; warns
-     * when the names are not sorted, because published networks count the sorted ones.
+     * label. Throws InputError naming file and line when a name is missing or there twice,
+     * UsageError when there is no such file; warns when the names are not sorted, because published
+     * networks count the sorted ones.
      */
     static Synsets read(const std::filesystem::path& file);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/require_path.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 #include "storage/hdf5.hpp"
@@ -221,6 +222,7 @@ void read_stages(const Reader& reader, const Hdf5Group& group, std::vector<Stage
 }  // namespace
 
 RunRecord read_run_file(const fs::path& file, ReadScope scope) {
+    require_file(file);
     const Hdf5File hdf5 = Hdf5File::open_for_reading(file);
     const Hdf5Group root = hdf5.root();
     const Reader reader(file);

@@ -21,9 +21,10 @@ enum class ReadScope {
 };
 
 /**
- * Reads files of every schema 1.x; what a later minor version adds is ignored. Throws InputError,
- * one line that names the file and the object, when the file is no HDF5 file, was cut, misses
- * something that schema 1.0 promises, disagrees with itself, or is of a later major version.
+ * Reads files of every schema 1.x; what a later minor version adds is ignored. Throws UsageError
+ * when there is no such file, and InputError, one line that names the file and the object, when the
+ * file is no HDF5 file, was cut, misses something that schema 1.0 promises, disagrees with itself,
+ * or is of a later major version.
  */
 RunRecord read_run_file(const std::filesystem::path& file, ReadScope scope);
 

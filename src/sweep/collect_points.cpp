@@ -205,7 +205,7 @@ SweepTable collect_points(const Sweep& sweep) {
         try {
             finished.push_back(
                 {&point, configs.back(), read_run_file(point.result(), ReadScope::summary)});
-        } catch (const InputError& error) {
+        } catch (const Error& error) {
             spdlog::warn("left out: {}; delete the file to compute it again", error.what());
         }
     }

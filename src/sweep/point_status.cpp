@@ -106,7 +106,7 @@ PointStatus finished_status(const SweepPoint& point) {
         }
         status.seconds = 0.0;
         for (const auto& stage : run.stages) status.seconds += stage.seconds;
-    } catch (const InputError& error) {
+    } catch (const Error& error) {
         status.state = PointState::failed;
         status.detail = std::string(error.what()) + "; delete the file to compute it again";
     }

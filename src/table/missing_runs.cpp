@@ -7,7 +7,9 @@
 
 #include "config/value_types.hpp"
 #include "config/yaml_document.hpp"
+#include "core/errors.hpp"
 #include "core/hash.hpp"
+#include "core/utf8.hpp"
 #include "storage/atomic_file.hpp"
 #include "table/peer_methods.hpp"
 
@@ -56,6 +58,10 @@ std::vector<fs::path> write_sweeps(const std::vector<MissingRun>& missing, const
     for (const MissingRun& run : missing) {
         if (peer_method(run.overrides)) continue;
         points_of[fs::absolute(run.config_file).lexically_normal()] += point_of(run);
+    }
+    if (!is_utf8(fs::absolute(folder).string())) {
+        throw UsageError("{}: is not UTF-8, so no sweep can name it; give another --results",
+                         folder.string());
     }
     fs::create_directories(folder);
     std::vector<fs::path> files;

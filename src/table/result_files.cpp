@@ -169,7 +169,7 @@ void add_results(const std::set<fs::path>& files, Unreadable unreadable, ResultF
         if (holds_something_else(file)) continue;
         try {
             found.files.push_back(read_result(file));
-        } catch (const InputError& error) {
+        } catch (const Error& error) {
             std::error_code unknown;
             const bool is_gone = !fs::exists(file, unknown) && !unknown;
             if (!is_gone) check.add(error.what(), "move the file away and run it again", "file");

@@ -8,6 +8,7 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
+#include "core/require_path.hpp"
 #include "storage/safetensors.hpp"
 #include "weights/npz.hpp"
 #include "weights/sharded_checkpoint.hpp"
@@ -99,6 +100,7 @@ Checkpoint parse_checkpoint(const FileBytes& file) {
 }
 
 Checkpoint open_checkpoint(const std::filesystem::path& file) {
+    require_file(file);
     const FileBytes bytes = map_file(file);
     if (!looks_like_shard_index(bytes)) return parse_checkpoint(bytes);
     Checkpoint whole{{}, "sharded", {}, {}};
@@ -109,6 +111,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& file) {
 }
 
 std::string checkpoint_sha256(const std::filesystem::path& file) {
+    require_file(file);
     const FileBytes bytes = map_file(file);
     if (!looks_like_shard_index(bytes)) return sha256_hex_of_file(file);
     Sha256 hash;

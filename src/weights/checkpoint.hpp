@@ -27,7 +27,8 @@ struct Checkpoint {
  * and `_orig_mod.` (torch.compile) taken off; names are as written otherwise, dtypes too. Logs
  * which entry was used when several would have done.
  *
- * Throws InputError naming the file and the tensor or byte offset, with the remedy.
+ * Throws UsageError when there is no such file, InputError naming the file and the tensor or byte
+ * offset, with the remedy, for everything else.
  */
 TensorMap read_checkpoint(const std::filesystem::path& file);
 

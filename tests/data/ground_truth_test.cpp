@@ -82,7 +82,10 @@ TEST_CASE("malformed ground truth is refused with file and line") {
     CHECK_THROWS_WITH(truth_of("a.JPEG 2\n", synsets), ContainsSubstring("names 2 classes"));
     CHECK_THROWS_WITH(truth_of("a.JPEG 1\n").label_of("c.JPEG"),
                       ContainsSubstring("no label for c.JPEG"));
-    CHECK_THROWS_AS(GroundTruth::read("/nonexistent/val.txt", {}), InputError);
+    CHECK_THROWS_AS(GroundTruth::read("/nonexistent/val.txt", {}), UsageError);
+    CHECK_THROWS_AS(truth_of("a.JPEG 1\n").label_of("c.JPEG"), UsageError);
+    CHECK_THROWS_AS(truth_of("a.JPEG n01\nb.JPEG n07\n", synsets), UsageError);
+    CHECK_THROWS_AS(truth_of("a.JPEG 1\nb.JPEG -1\n"), InputError);
 }
 
 TEST_CASE("a flat validation folder finds its ground truth by its usual names") {

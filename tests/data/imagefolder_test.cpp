@@ -107,7 +107,7 @@ TEST_CASE("folders that can't be a data set are refused with the key to change")
     CHECK_THROWS_WITH(open_image_source(folder_config(root), Split::evaluation),
                       ContainsSubstring("no pictures"));
     write_text(root / "file", "x");
-    CHECK_THROWS_AS(open_image_source(folder_config(root / "file"), Split::evaluation), InputError);
+    CHECK_THROWS_AS(open_image_source(folder_config(root / "file"), Split::evaluation), UsageError);
     CHECK_THROWS_AS(open_image_source(DataConfig{}, Split::evaluation), UsageError);
 }
 

@@ -57,7 +57,7 @@ TEST_CASE("inspect_results fails with the documented exit codes") {
     CHECK(run("inspect_results", file + " --sort speed").exit_code == 2);
     CHECK(run("inspect_results", "--help").exit_code == 0);
     const Outcome missing = run("inspect_results", file + ".none");
-    CHECK(missing.exit_code == 3);
+    CHECK(missing.exit_code == 2);
     CHECK_THAT(missing.output, ContainsSubstring("error: ") && ContainsSubstring("run.h5.none"));
 }
 
