@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <utility>
 
 #include "config/config_paths.hpp"
@@ -12,6 +13,7 @@
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
 #include "core/threads.hpp"
+#include "core/version.hpp"
 #include "data/label_check.hpp"
 #include "experiment/activation_stage.hpp"
 #include "experiment/bit_stage.hpp"
@@ -27,6 +29,7 @@
 #include "experiment/workload.hpp"
 #include "image/opencv_decode.hpp"
 #include "results/run_file.hpp"
+#include "storage/file_lock.hpp"
 #include "tensor/runtime.hpp"
 
 namespace comq {
@@ -39,11 +42,15 @@ int resolved_threads(const ResourcesConfig& config) {
     return config.threads > 0 ? config.threads : available_cores();
 }
 
-/** A finished result of another run is not overwritten by accident. */
-void check_output(const fs::path& file, const RunIdentity& identity, Leftover leftover) {
-    if (leftover == Leftover::restart || !fs::exists(file)) return;
-    const RunRecord existing = read_run_file(file, ReadScope::summary);
-    if (existing.identity == identity.digest) return;
+/**
+ * The result of this very run, if it is there already. That of another one is not overwritten by
+ * accident.
+ */
+std::optional<RunRecord> finished_run(const fs::path& file, const RunIdentity& identity,
+                                      Leftover leftover) {
+    if (leftover == Leftover::restart || !fs::exists(file)) return std::nullopt;
+    RunRecord existing = read_run_file(file, ReadScope::summary);
+    if (existing.identity == identity.digest) return existing;
     const auto other = load_config_text(existing.config, file.string());
     const auto keys = differing_keys(identity.config, identity_text(other.config));
     throw UsageError(
@@ -52,6 +59,22 @@ void check_output(const fs::path& file, const RunIdentity& identity, Leftover le
         file.string(),
         keys.empty() ? "other images, checkpoint or LibTorch"
                      : fmt::format("it differs in {}", fmt::join(keys, ", ")));
+}
+
+void say_finished(const fs::path& file, const RunRecord& run) {
+    const auto& provenance = run.provenance;
+    spdlog::info(
+        "{}: this run is finished already ({}{}); --restart repeats it", file.string(),
+        provenance.finished_utc,
+        provenance.build_commit == build_commit()
+            ? ""
+            : fmt::format(", by commit {}, this is {}", provenance.build_commit, build_commit()));
+}
+
+/** A kill between the result and the end of its journal leaves the latter behind. */
+void remove_leftover(const fs::path& file, const RunIdentity& identity) {
+    if (!fs::exists(RunJournal::folder_of(file)) || lock_holder(file)) return;
+    RunJournal(file, identity, Leftover::restart, differing_keys).remove();
 }
 
 void check_ranks(const ExperimentConfig& config) {
@@ -86,6 +109,7 @@ class Run {
     }
 
     RunRecord execute() {
+        if (finished_) return std::move(*finished_);
         const auto full_precision = times_.timed("evaluate full precision", [&] {
             return predict_full_precision(*model_.network, evaluation_images(), device_,
                                           bad_evaluation_, *journal_, cache_, keys_.full_precision,
@@ -125,10 +149,17 @@ class Run {
     }
 
   private:
-    /** The root opens it for all ranks. */
+    /** The root opens it for all ranks, unless there is nothing left to do. */
     void open_journal(Leftover leftover) {
+        const fs::path& file = config_.output.file;
+        if (ranks_.root()) finished_ = finished_run(file, keys_.identity, leftover);
+        if (ranks_.broadcast(finished_ ? "finished" : "") == "finished") {
+            if (!ranks_.root()) finished_.emplace();
+            if (ranks_.root()) say_finished(file, *finished_);
+            if (ranks_.root()) remove_leftover(file, keys_.identity);
+            return;
+        }
         if (ranks_.root()) {
-            check_output(config_.output.file, keys_.identity, leftover);
             journal_ = std::make_unique<RunJournal>(config_.output.file, keys_.identity, leftover,
                                                     differing_keys);
         }
@@ -308,6 +339,8 @@ class Run {
     StageTimes times_;
     RunRecord record_;
     std::unique_ptr<RunJournal> journal_;
+    std::optional<RunRecord>
+        finished_;  ///< by an earlier call; of the root, others know that it is
 };
 
 }  // namespace
@@ -338,7 +371,7 @@ std::string describe_plan(const LoadedConfig& loaded) {
     int64_t evaluation_images = 0;
     try {
         evaluation_images = std::ssize(open_images(config).evaluation);
-    } catch (const InputError& missing) {
+    } catch (const Error& missing) {
         spdlog::warn("{}", missing.what());
     }
     auto text = plan_text(plan, workload, config, evaluation_images, threads);

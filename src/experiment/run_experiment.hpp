@@ -21,6 +21,9 @@ struct RunOptions {
  * layer by layer, evaluates the quantized network, and writes `output.file`. Whatever is finished
  * is durable in the journal beside it until then.
  *
+ * Where `output.file` holds this run already and `leftover` is not `restart`, that is said in one
+ * line and its summary (ReadScope::summary) returned: nothing is computed.
+ *
  * Throws UsageError when `output.file` holds another run and `leftover` is not `restart`,
  * GateError, Interrupted after a signal (core/interrupt.hpp), and what the stages throw.
  */

@@ -93,6 +93,25 @@ TEST_CASE("method none evaluates the checkpoint alone") {
     CHECK_FALSE(run.quantized.has_value());
 }
 
+TEST_CASE("a finished run drops what a kill left of its journal") {
+    const auto folder = test::temporary_folder();
+    const auto loaded = test::shipped_config("demo_cnn_4bit", folder, with({}));
+    const auto run = run_experiment(loaded, {});
+    test::new_journal(loaded).store_layer(run.layers.front());
+    REQUIRE(fs::exists(RunJournal::folder_of(loaded.config.output.file)));
+    CHECK(run_experiment(loaded, {}).identity == run.identity);
+    CHECK_FALSE(fs::exists(RunJournal::folder_of(loaded.config.output.file)));
+}
+
+TEST_CASE("runs of several seeds are evaluated on the same images") {
+    const auto image = [](const char* seed) {
+        return test::run_shipped("demo_cnn_4bit", test::temporary_folder(),
+                                 {seed, "quantization.method=none", "evaluation.images=40"})
+            .full_precision->image;
+    };
+    CHECK(image("seed=0") == image("seed=1"));
+}
+
 TEST_CASE("the gate stops a run whose full-precision accuracy is not the expected one") {
     const auto folder = test::temporary_folder();
     CHECK_THROWS_AS(
@@ -120,7 +139,12 @@ TEST_CASE("a result of another run is not overwritten by accident") {
     const auto first = test::run_shipped("demo_vit_4bit", folder, with({}));
     CHECK_THROWS_WITH(test::run_shipped("demo_vit_4bit", folder, with({"quantization.bits=3"})),
                       ContainsSubstring("quantization.bits") && ContainsSubstring("--restart"));
-    check_same_numbers(first, test::run_shipped("demo_vit_4bit", folder, with({})));
+    const auto again = test::run_shipped("demo_vit_4bit", folder, with({}));
+    CHECK(again.identity == first.identity);
+    CHECK(again.provenance.finished_utc == first.provenance.finished_utc);
+    CHECK(again.stages.size() == first.stages.size());
+    check_same_numbers(first,
+                       test::run_shipped("demo_vit_4bit", folder, with({}), Leftover::restart));
     CHECK_NOTHROW(test::run_shipped("demo_vit_4bit", folder, with({"quantization.bits=3"}),
                                     Leftover::restart));
 }
