@@ -103,7 +103,9 @@ std::string closing_line(const RunRecord& run, const std::string& file) {
     double seconds = 0.0;
     for (const auto& stage : run.stages) seconds += stage.seconds;
     line["seconds"] = number(seconds);
-    return "comq-result " + line.dump();
+    // The name of a file may hold any bytes, JSON holds text.
+    return "comq-result " +
+           line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace comq
