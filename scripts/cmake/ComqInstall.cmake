@@ -4,6 +4,7 @@
 install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATADIR}/comq
   PATTERN CMakeLists.txt EXCLUDE
   PATTERN __pycache__ EXCLUDE)
+install(FILES scripts/completion/_comq DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 
 # A LibTorch outside the source tree stays where it is. One inside it (scripts/setup.sh fetches it
 # into build/) would go with the tree, and CMake leaves such folders out of installed run paths: its

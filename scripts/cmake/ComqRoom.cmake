@@ -34,6 +34,9 @@ function(comq_add_program name)
   endif()
   add_dependencies(programs ${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # bash looks for a file of the program's name.
+  install(FILES ${CMAKE_SOURCE_DIR}/scripts/completion/comq.bash
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${name})
 endfunction()
 
 function(comq_use_torch_header target)

@@ -136,5 +136,6 @@ int main(int argc, char** argv) {
     app.add_option("--launcher", arguments.launcher, "where missing runs go: local or slurm")
         ->check(CLI::IsMember({"local", "slurm"}))
         ->capture_default_str();
+    program.offer_shipped_files("experiments");
     return program.run(argc, argv, [&] { run(arguments, program); });
 }

@@ -4,8 +4,10 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/standard_streams.hpp"
@@ -55,6 +57,12 @@ void Program::offer_json() {
     app_.add_flag("--json", json_, "print JSON, for programs, and nothing else");
 }
 
+void Program::offer_keys(std::function<std::vector<KeyInfo>()> keys) {
+    vocabulary_.keys = std::move(keys);
+}
+
+void Program::offer_shipped_files(const std::string& folder) { vocabulary_.folder = folder; }
+
 void Program::print(std::string_view text) {
     if (output_.empty()) {
         std::fwrite(text.data(), 1, text.size(), stdout);
@@ -64,10 +72,37 @@ void Program::print(std::string_view text) {
     }
 }
 
+void Program::parse(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    const auto behind = [&](const std::string& argument) -> std::string {
+        const auto found = std::ranges::find(arguments, argument);
+        return arguments.end() - found > 1 ? *(found + 1) : "";
+    };
+    for (const auto& argument : arguments) {
+        if (!hides_key(argument, vocabulary_)) continue;
+        throw UsageError("{}", unknown_option(app_, vocabulary_, argument, behind(argument)));
+    }
+    try {
+        app_.parse(argc, argv);
+    } catch (const CLI::ExtrasError&) {
+        const auto unknown = app_.remaining();
+        if (unknown.empty() || !unknown.front().starts_with("-")) throw;
+        throw UsageError(
+            "{}", unknown_option(app_, vocabulary_, unknown.front(), behind(unknown.front())));
+    }
+}
+
 int Program::run(int argc, char** argv, const std::function<void()>& body) {
     const int code = guarded([&] {
+        if (argc > 2 && std::string_view(argv[1]) == "--complete") {
+            for (const auto& word :
+                 completions(app_, vocabulary_, argv[2], argc > 3 ? argv[3] : "")) {
+                fmt::print("{}\n", word);
+            }
+            return static_cast<int>(ExitCode::done);
+        }
         try {
-            app_.parse(argc, argv);
+            parse(argc, argv);
         } catch (const CLI::ParseError& error) {
             return app_.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
         }

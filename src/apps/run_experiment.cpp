@@ -130,6 +130,8 @@ int main(int argc, char** argv) {
         ->expected(0, 1)
         ->default_str("all");
     app.add_flag("--list-models", arguments.list_models, "print the networks comq knows");
+    program.offer_keys([] { return experiment_schema(known_names()).keys(); });
+    program.offer_shipped_files("configs");
     const int code = program.run(argc, argv, [&] {
         start_ranks();
         run(arguments, argc, argv);

@@ -41,6 +41,7 @@ struct Arguments {
     bool only_failed = false;
     bool fail_fast = false;
     bool collect = false;
+    std::string output;
     bool explain = false;
 };
 
@@ -49,11 +50,19 @@ std::filesystem::path experiment_program() {
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "run_experiment";
 }
 
-void collect(const Sweep& sweep) {
+/** The CSV of the table: `output` with or without its ending, NAME.csv in the folder without. */
+std::filesystem::path table_file(const Sweep& sweep, std::filesystem::path output) {
+    if (output.empty()) return sweep.spec.folder / (sweep.spec.name + ".csv");
+    if (output.extension() == ".csv" || output.extension() == ".hdf5") output.replace_extension();
+    output += ".csv";
+    return output;
+}
+
+void collect(const Sweep& sweep, const std::string& output) {
     const SweepTable table = collect_points(sweep);
     const std::string csv = table_csv(table);
-    const auto file = sweep.spec.folder / (sweep.spec.name + ".csv");
-    std::filesystem::create_directories(sweep.spec.folder);
+    const auto file = table_file(sweep, output);
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
     write_text_atomically(file, csv);
     // Not .h5, which is what results end in.
     auto hdf5 = file;
@@ -120,7 +129,7 @@ void run(const Arguments& arguments) {
     }
     const Sweep sweep = open_sweep(arguments.sweep, arguments.overrides, known_names());
     if (arguments.collect) {
-        collect(sweep);
+        collect(sweep, arguments.output);
     } else {
         launch(arguments, sweep);
     }
@@ -145,8 +154,15 @@ int main(int argc, char** argv) {
                  "run the points that failed or were interrupted, not those never begun");
     app.add_flag("--fail-fast", arguments.fail_fast,
                  "stop the others when a point fails (local launcher)");
-    app.add_flag("--collect", arguments.collect,
-                 "write the finished points as one table, NAME.csv and NAME.hdf5, and run nothing");
+    auto* collects = app.add_flag(
+        "--collect", arguments.collect,
+        "write the finished points as one table, NAME.csv and NAME.hdf5, and run nothing");
+    app.add_option("-o,--output", arguments.output,
+                   "table that --collect writes, as FILE.csv and FILE.hdf5 (default: NAME in the "
+                   "sweep's folder)")
+        ->needs(collects);
     app.add_flag("--explain", arguments.explain, "print the keys of a sweep file");
+    program.offer_keys([] { return sweep_arguments(known_names()); });
+    program.offer_shipped_files("experiments");
     return program.run(argc, argv, [&] { run(arguments); });
 }

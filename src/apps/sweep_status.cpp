@@ -20,6 +20,8 @@ int main(int argc, char** argv) {
     app.add_option("SWEEP", file, "sweep file (.yaml)")->required();
     app.add_option("key=value", overrides, "the same as run_sweep was given");
     program.offer_output_file();
+    program.offer_keys([] { return sweep_arguments({}); });
+    program.offer_shipped_files("experiments");
     return program.run(argc, argv, [&] {
         const Sweep sweep = open_sweep(file, overrides);
         program.print(

@@ -40,6 +40,11 @@ TEST_CASE("a local sweep runs every point once, shares its statistics, and is co
     CHECK_THAT(sweep.run("--collect").output, ContainsSubstring("2 of 2 points"));
     CHECK(fs::exists(sweep.out() / "demo.csv"));
     CHECK(fs::exists(sweep.out() / "demo.hdf5"));
+    const auto named_table = sweep.out() / "tables" / "bits.csv";
+    CHECK(sweep.run("--collect -o " + named_table.string()).exit_code == 0);
+    CHECK(fs::exists(named_table));
+    CHECK(fs::exists(sweep.out() / "tables" / "bits.hdf5"));
+    CHECK(sweep.run("-o " + named_table.string()).exit_code == 2);
 }
 
 TEST_CASE("a failing point stops nothing but itself, and is told with its error") {

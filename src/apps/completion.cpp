@@ -1,0 +1,145 @@
+#include "apps/completion.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "config/override.hpp"
+#include "core/nearest_name.hpp"
+#include "core/paths.hpp"
+
+namespace comq {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::vector<KeyInfo> keys_of(const Vocabulary& vocabulary) {
+    return vocabulary.keys ? vocabulary.keys() : std::vector<KeyInfo>{};
+}
+
+Words option_names(const CLI::App& app) {
+    Words names;
+    for (const CLI::Option* option : app.get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back(name);
+    }
+    return names;
+}
+
+/** The names in "TEXT:{local,slurm}", which CLI11 makes of an option's check. */
+Words listed_values(const CLI::Option& option) {
+    const std::string type = option.get_type_name();
+    const std::size_t begin = type.find('{');
+    const std::size_t end = type.find('}');
+    Words values;
+    if (begin == std::string::npos || end == std::string::npos) return values;
+    std::istringstream list(type.substr(begin + 1, end - begin - 1));
+    for (std::string value; std::getline(list, value, ',');) values.push_back(value);
+    return values;
+}
+
+/** Keys and the sections they stand in. */
+Words explained_names(const std::vector<KeyInfo>& keys) {
+    std::set<std::string> names{"all"};
+    for (const auto& info : keys) {
+        names.insert(info.key);
+        if (info.key.find('.') != std::string::npos) {
+            names.insert(info.key.substr(0, info.key.find('.')));
+        }
+    }
+    return {names.begin(), names.end()};
+}
+
+Words option_values(const CLI::Option& option, const std::vector<KeyInfo>& keys) {
+    if (option.check_lname("explain")) return explained_names(keys);
+    return listed_values(option);
+}
+
+Words key_values(const std::string& word, const std::vector<KeyInfo>& keys) {
+    const std::string key = word.substr(0, word.find('='));
+    const auto info = std::ranges::find(keys, key, &KeyInfo::key);
+    Words words;
+    if (info == keys.end()) return words;
+    for (const auto& choice : info->choices) words.push_back(key + "=" + choice);
+    return words;
+}
+
+Words shipped_files(const std::string& folder) {
+    Words names;
+    std::error_code error;
+    if (folder.empty()) return names;
+    for (const auto& entry : std::filesystem::directory_iterator(data_folder() / folder, error)) {
+        if (entry.path().extension() != ".yaml") continue;
+        names.push_back(folder + "/" + entry.path().filename().string());
+    }
+    return names;
+}
+
+void keep_matching(Words& words, const std::string& prefix) {
+    std::erase_if(words, [&](const std::string& word) { return !word.starts_with(prefix); });
+    std::ranges::sort(words);
+}
+
+Words candidates(const CLI::App& app, const Vocabulary& vocabulary, const std::string& word,
+                 const std::string& previous) {
+    const auto keys = keys_of(vocabulary);
+    const std::size_t equals = word.find('=');
+    Words words;
+    if (word.starts_with("-")) {
+        const auto* option = app.get_option_no_throw(word.substr(0, equals));
+        if (equals == std::string::npos) {
+            for (const auto& name : option_names(app)) words.push_back("--" + name);
+        } else if (option != nullptr) {
+            for (const auto& value : option_values(*option, keys)) {
+                words.push_back(word.substr(0, equals + 1) + value);
+            }
+        }
+        return words;
+    }
+    const auto* option = previous.starts_with("-") ? app.get_option_no_throw(previous) : nullptr;
+    if (option != nullptr && option->get_expected_max() > 0) return option_values(*option, keys);
+    if (equals != std::string::npos) return key_values(word, keys);
+    for (const auto& info : keys) words.push_back(info.key + "=");
+    for (const auto& file : shipped_files(vocabulary.folder)) words.push_back(file);
+    return words;
+}
+
+}  // namespace
+
+Words completions(const CLI::App& app, const Vocabulary& vocabulary, const std::string& word,
+                  const std::string& previous) {
+    Words words = candidates(app, vocabulary, word, previous);
+    keep_matching(words, word);
+    return words;
+}
+
+std::string unknown_option(const CLI::App& app, const Vocabulary& vocabulary,
+                           const std::string& argument, const std::string& next) {
+    const std::string bare =
+        argument.substr(std::min(argument.find_first_not_of('-'), argument.size()));
+    const std::string name = bare.substr(0, bare.find('='));
+    const auto keys = keys_of(vocabulary);
+    const auto known = option_names(app);
+    const std::string nearest = nearest_name(name, known);
+    const bool is_key = std::ranges::any_of(keys, [&](const KeyInfo& info) {
+        return info.key == name || info.key.ends_with("." + name);
+    });
+    const bool looks_like_key =
+        name.find('.') != std::string::npos || (name != bare && edit_distance(name, nearest) > 2);
+    if (!keys.empty() && (is_key || looks_like_key)) {
+        const bool is_value = !next.starts_with("-") && next.find('=') == std::string::npos;
+        return fmt::format("{}: {}", argument, key_form_hint(argument, is_value ? next : "", keys));
+    }
+    return fmt::format("{}: unknown option (nearest known: '--{}')", argument, nearest);
+}
+
+bool hides_key(const std::string& argument, const Vocabulary& vocabulary) {
+    if (!argument.starts_with("-") || argument.starts_with("--")) return false;
+    const std::string name = argument.substr(1, argument.find('=') - 1);
+    return name.size() > 1 && std::ranges::count(keys_of(vocabulary), name, &KeyInfo::key) > 0;
+}
+
+}  // namespace comq
