@@ -218,10 +218,10 @@ class Expansion {
         }
         point.id = sha256_hex(identity).substr(0, id_digits);
         config.output.file = sweep_.spec.folder / (point.id + ".h5");
+        check_names(config, written);
         if (point.config.given.count("resources.cache") == 0) {
             config.resources.cache = sweep_.spec.folder / "cache";
         }
-        check_names(config, written);
         const auto [twin, is_new] = ids_.emplace(point.id, sweep_.points.size());
         if (!is_new) {
             problems_.add(written, fmt::format("points {} and {} are the same experiment: {}",
