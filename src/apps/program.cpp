@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include "core/errors.hpp"
@@ -35,6 +36,7 @@ int guarded(const std::function<int()>& body) {
     } catch (const Error& error) {
         return report(error.exit_code(), error.what());
     } catch (const std::exception& error) {
+        if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
         return report(ExitCode::failure, error.what());
     }
 }

@@ -1,6 +1,7 @@
 #include "core/standard_streams.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,16 +27,20 @@ void inform(std::string_view text) noexcept {
     std::fflush(stderr);
 }
 
+void end_where_nobody_reads() {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    if (::poll(&output, 1, 0) != 1 || (output.revents & POLLERR) == 0) return;
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+}
+
 void flush_standard_output() {
     std::cout.flush();
     errno = 0;
     const bool flushed = std::fflush(stdout) == 0;
     const int reason = errno;
     if (flushed && std::ferror(stdout) == 0 && std::cout.good()) return;
-    if (reason == EPIPE) {
-        std::signal(SIGPIPE, SIG_DFL);
-        std::raise(SIGPIPE);
-    }
+    end_where_nobody_reads();
     throw Failure("the standard output could not be written{}{}", reason == 0 ? "" : ": ",
                   reason == 0 ? "" : std::generic_category().message(reason));
 }

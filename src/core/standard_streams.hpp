@@ -17,10 +17,11 @@ void prepare_standard_streams();
  */
 void inform(std::string_view text) noexcept;
 
-/**
- * Flushes the standard output. Throws Failure when anything written to it was lost; where its
- * reader has gone (`| head`), the process ends by SIGPIPE, silently, as other programs do.
- */
+/** Ends the process by SIGPIPE, silently, where the reader of its standard output has gone
+ *  (`| head`), as other programs do; returns otherwise. */
+void end_where_nobody_reads();
+
+/** Flushes the standard output. Throws Failure when anything written to it was lost. */
 void flush_standard_output();
 
 }  // namespace comq
