@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/errors.hpp"
+#include "core/terminal.hpp"
 
 namespace comq {
 
@@ -21,10 +22,7 @@ void prepare_standard_streams() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-void inform(std::string_view text) noexcept {
-    std::fwrite(text.data(), 1, text.size(), stderr);
-    std::fflush(stderr);
-}
+void inform(std::string_view text) noexcept { live_line::print_above(text); }
 
 void flush_standard_output() {
     std::cout.flush();
