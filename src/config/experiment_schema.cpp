@@ -331,9 +331,17 @@ void add_evaluation_and_rest(Schema<Config>& schema) {
                 .key_class = resource,
                 .meaning = "Top-1 the full-precision network must reach within max(1 point, 2 "
                            "standard errors) before anything is quantized; null: the value known "
-                           "for this checkpoint and evaluation set, if any.",
+                           "for this checkpoint and evaluation set, if any. An entry of "
+                           "datasets/full_precision.yaml makes it known; the two digests it needs "
+                           "are shown by inspect_results --provenance.",
                 .unit = "percent"},
                evaluation(&EvaluationConfig::expected_top1), optional(number(0.0, 100.0)));
+    schema.add({.key = "evaluation.allow_chance",
+                .key_class = resource,
+                .meaning = "Whether to go on when the full-precision Top-1 is no better than "
+                           "guessing, as with random weights. Without it such a run stops before "
+                           "anything is quantized; 50 labelled images are enough to tell."},
+               evaluation(&EvaluationConfig::allow_chance), boolean());
 
     schema.add({.key = "resources.threads",
                 .key_class = resource,
