@@ -58,8 +58,9 @@ std::string closing_summary(const RunRecord& run, const std::string& file) {
     }
     text += worst_layers(run);
     if (!run.stages.empty()) text += labelled("time", time_text(run));
-    text += labelled("result", file);
-    return text + labelled("next", "inspect_results " + shell_quoted(file));
+    // Never broken or cut: they are copied.
+    return text +
+           fmt::format("  result  {}\n  next    inspect_results {}\n", file, shell_quoted(file));
 }
 
 std::string closing_sentence(const RunRecord& run, const std::string& file) {
