@@ -231,7 +231,7 @@ class Run {
         } else {
             spdlog::info(
                 "{}, not checked: if it is right, set evaluation.expected_top1={} "
-                "(--explain evaluation.expected_top1)",
+                "(--explain expected_top1)",
                 found, top1);
         }
     }

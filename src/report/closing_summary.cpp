@@ -27,8 +27,7 @@ std::string worst_layers(const RunRecord& run) {
         width = std::max(width, display_width(run.layers[order[i]].name));
     }
     width = std::min<std::size_t>(width, screen_columns - 40);
-    std::string text =
-        "  worst layers by relative error ‖X(W−Wq)‖/‖XW‖, round-to-nearest (RTN) beside it\n";
+    std::string text = "  worst layers by relative error ‖X(W−Wq)‖/‖XW‖ (RTN: round-to-nearest)\n";
     for (std::size_t i = 0; i < shown; ++i) {
         const LayerRecord& layer = run.layers[order[i]];
         text += fmt::format(

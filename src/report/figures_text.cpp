@@ -11,6 +11,9 @@ namespace comq {
 
 namespace {
 
+/** What a stage takes in which there was nothing to do is less. */
+constexpr double shortest_shown = 0.05;
+
 std::string accuracy_row(const char* network, const std::optional<EvaluationRecord>& record) {
     if (!record) return fmt::format("  {:<16} {:>15}\n", network, "not evaluated");
     return fmt::format("  {:<16} {:>15} {:>9} {:>8}\n", network,
@@ -46,8 +49,8 @@ std::string size_text(const RunRecord& run) {
     const auto bytes = static_cast<double>(size.float_bytes);
     if (run.layers.empty()) return format_bytes(bytes) + " as floats";
     const auto quantized = static_cast<double>(size.quantized_bytes);
-    return fmt::format("{} as floats, {} quantized{}, {:.2f} bits a weight with scales",
-                       format_bytes(bytes), format_bytes(quantized),
+    return fmt::format("{} instead of {}{}, {:.2f} bits a weight with scales",
+                       format_bytes(quantized), format_bytes(bytes),
                        quantized > 0 ? fmt::format(" ({:.1f}x)", bytes / quantized) : "",
                        size.average_bits_with_scales);
 }
@@ -57,6 +60,7 @@ std::string time_text(const RunRecord& run) {
     std::string stages;
     for (const StageRecord& stage : run.stages) {
         seconds += stage.seconds;
+        if (stage.seconds < shortest_shown) continue;
         stages += fmt::format("{}{} {}", stages.empty() ? ": " : ", ", stage.name,
                               format_duration(stage.seconds));
     }

@@ -15,7 +15,7 @@ std::string format_number(double value, int digits);
 /** A table of the accuracies of both networks, and how often they predict the same class. */
 std::string accuracy_table(const RunRecord& run);
 
-/** "1 kB as floats, 160 B quantized (6.2x), 4.50 bits a weight with scales", without line end. */
+/** "160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales", without line end. */
 std::string size_text(const RunRecord& run);
 
 /** "12 s: calibrate 1.2 s, …" of all stages, without line end; empty when none are recorded. */

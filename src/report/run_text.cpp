@@ -108,28 +108,33 @@ std::string activation_table(const RunRecord& run, std::size_t most) {
     return text;
 }
 
+/** The columns that fit a screen; the CSV has all. */
 std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t most) {
     const auto order = sorted_layers(run.layers, sort);
     const std::size_t shown = std::min(most, order.size());
     std::string text = fmt::format("layers ({}, sorted by {})\n", run.layers.size(), sort);
     if (shown == 0) return text;
     std::size_t width = 5;
-    for (std::size_t i = 0; i < shown; ++i) {
-        width = std::max(width, run.layers[order[i]].name.size());
-    }
-    text += fmt::format("  {:<{}} {:<11} {:>13} {:>4} {:>6} {:>9} {:>9} {:>9} {:>8} {:>6} {:>9}\n",
-                        "name", width, "kind", "out x in", "bits", "levels", "relative", "RTN's",
-                        "held-out", "SQNR dB", "sweeps", "seconds");
+    bool held_out = false;
     for (std::size_t i = 0; i < shown; ++i) {
         const LayerRecord& layer = run.layers[order[i]];
-        text += fmt::format(
-            "  {:<{}} {:<11} {:>13} {:>4} {:>6} {:>9} {:>9} {:>9} {:>8} {:>6} {:>9.3f}\n",
-            layer.name, width, layer.kind,
-            fmt::format("{} x {}", layer.out_features, layer.in_features), layer.bits,
+        width = std::max(width, layer.name.size());
+        held_out |= !std::isnan(layer.heldout_relative_error);
+    }
+    const auto row = [&](const std::string& name, const std::string& shape, const auto& bits,
+                         const auto& levels, const std::string& relative, const std::string& rtn,
+                         const std::string& heldout, const std::string& decibels) {
+        text += fmt::format("  {:<{}} {:>12} {:>4} {:>6} {:>8} {:>8}{} {:>7}\n", name, width, shape,
+                            bits, levels, relative, rtn,
+                            held_out ? fmt::format(" {:>8}", heldout) : "", decibels);
+    };
+    row("name", "out x in", "bits", "levels", "relative", "RTN's", "held-out", "SQNR dB");
+    for (std::size_t i = 0; i < shown; ++i) {
+        const LayerRecord& layer = run.layers[order[i]];
+        row(layer.name, fmt::format("{} x {}", layer.out_features, layer.in_features), layer.bits,
             layer.levels_used, format_number(layer.relative_error, 5),
             format_number(layer.rtn_relative_error, 5),
-            format_number(layer.heldout_relative_error, 5), format_number(layer.sqnr_db, 2),
-            layer.sweeps, layer.seconds);
+            format_number(layer.heldout_relative_error, 5), format_number(layer.sqnr_db, 2));
     }
     if (shown < order.size()) {
         text += fmt::format("  … and {} more (--layers all)\n", order.size() - shown);

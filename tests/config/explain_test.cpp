@@ -57,7 +57,7 @@ TEST_CASE("any other word is searched in names, choices and meanings, whatever t
     CHECK_THROWS_AS(found("pgae.margin"), UsageError);
     CHECK_THROWS_WITH(found("pgae.margin"),
                       "'pgae.margin' is no key, and no key's name or meaning contains it; the "
-                      "nearest are page.margin, table.margin, page.scale");
+                      "nearest are page.margin, table.margin, name");
 }
 
 TEST_CASE("one key is explained in full, several that contain a word are listed") {

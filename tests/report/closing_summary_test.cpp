@@ -15,7 +15,8 @@ TEST_CASE("the closing summary has accuracies, agreement, size, worst layers and
          {"full precision    80.00 ± 17.89     80.00        5",
           "quantized         40.00 ± 21.91     80.00        5",
           "same class as full precision: 60.00% of the images",
-          "size    1 kB as floats, 160 B quantized (6.2x)", "inputs of 2 layers rounded to 8 bits",
+          "size    160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales",
+          "inputs of 2 layers rounded to 8 bits",
           "features.3.expand3x3  2 bits  0.2500  (RTN 0.5000)",
           "2 of 2 layers are below round-to-nearest", "time    1.8 s: calibrate 1.2 s, solve 0.5 s",
           "result  results/a b.h5", "next    inspect_results 'results/a b.h5'"}) {

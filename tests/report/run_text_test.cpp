@@ -29,8 +29,7 @@ TEST_CASE("a description begins with accuracies and size") {
     CHECK(lines[2] == "  full precision    80.00 ± 17.89     80.00        5");
     CHECK(lines[3] == "  quantized         40.00 ± 21.91     80.00        5");
     CHECK(lines[4] == "  same class as full precision: 60.00% of the images");
-    CHECK(lines[5] ==
-          "size     1 kB as floats, 160 B quantized (6.2x), 4.50 bits a weight with scales");
+    CHECK(lines[5] == "size     160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales");
     for (const char* expected :
          {"gradients: yes", "time     1.8 s: calibrate 1.2 s, solve 0.5 s",
           "made by  comq 0.1.0, commit 0123456789, 2026-01-31, node17 (--provenance: all)",
