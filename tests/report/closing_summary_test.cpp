@@ -12,8 +12,8 @@ using namespace comq;
 TEST_CASE("the closing summary has accuracies, agreement, size, worst layers and a next command") {
     const std::string text = closing_summary(test::sample_run(), "results/a b.h5");
     for (const char* expected :
-         {"full precision    80.00 ± 17.89     80.00        5",
-          "quantized         40.00 ± 21.91     80.00        5",
+         {"full precision     80.00 ± 17.89     80.00        5",
+          "quantized          40.00 ± 21.91     80.00        5",
           "same class as full precision: 60.00% of the images",
           "size    160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales",
           "inputs of 2 layers rounded to 8 bits",
