@@ -103,6 +103,9 @@ bool answer(const Arguments& arguments, const LoadedConfig& loaded, Program& pro
     return true;
 }
 
+/** Of several ranks, each writes to a terminal that mpirun has made for it, wherever that leads. */
+bool people_read() { return output_is_terminal() && communicator().size() == 1; }
+
 /** For people on a terminal, for programs with `--json`, for both in a log. */
 void print_result(const RunRecord& record, const std::filesystem::path& file, bool quiet,
                   Program& program) {
@@ -113,7 +116,7 @@ void print_result(const RunRecord& record, const std::filesystem::path& file, bo
     }
     const std::string shown = short_path(file).string();
     if (!quiet) program.print(closing_summary(record, shown));
-    if (!output_is_terminal()) {
+    if (!people_read()) {
         program.print(closing_mark + json);
     } else if (quiet) {
         program.print(closing_sentence(record, shown));
