@@ -3,7 +3,9 @@
 #include <string>
 
 #include "apps/program.hpp"
+#include "report/compare_json.hpp"
 #include "report/compare_runs.hpp"
+#include "report/run_json.hpp"
 #include "results/run_file.hpp"
 
 using namespace comq;
@@ -19,11 +21,19 @@ int main(int argc, char** argv) {
     std::string second;
     app.add_option("FIRST", first, "result file (.h5)")->required();
     app.add_option("SECOND", second, "result file (.h5)")->required();
+    program.offer_json();
     program.offer_output_file();
     return program.run(argc, argv, [&] {
         const RunRecord a = read_run_file(first, ReadScope::everything);
         const RunRecord b = read_run_file(second, ReadScope::everything);
+        const RunComparison comparison = compare_runs(a, b);
+        if (program.json()) {
+            nlohmann::ordered_json json{{"first", first}, {"second", second}};
+            json.update(comparison_json(comparison));
+            program.print(json_text(json));
+            return;
+        }
         program.print(fmt::format("first:  {}\nsecond: {}\n{}", first, second,
-                                  describe_comparison(compare_runs(a, b))));
+                                  describe_comparison(comparison)));
     });
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "apps/program.hpp"
@@ -21,7 +22,7 @@ struct Arguments {
     std::string weights;
 };
 
-void export_model(const Arguments& arguments) {
+void export_model(const Arguments& arguments, Program& program) {
     const RunRecord run = read_run_file(arguments.run, ReadScope::everything);
     const LoadedModel model = restore_network(run, arguments.run, arguments.weights);
     TensorMap tensors;
@@ -40,8 +41,19 @@ void export_model(const Arguments& arguments) {
                        {"model", model.description->name},
                        {"identity", run.identity},
                        {"made_by", fmt::format("comq {}", version())}});
-    fmt::print("{}: {} tensors of {}, {} of them dequantized layers\n", arguments.output,
-               tensors.size(), model.description->name, run.layers.size());
+    if (program.json()) {
+        const nlohmann::ordered_json json{{"file", arguments.output},
+                                          {"format", arguments.format},
+                                          {"model", model.description->name},
+                                          {"tensors", tensors.size()},
+                                          {"dequantized_layers", run.layers.size()}};
+        program.print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                      "\n");
+        return;
+    }
+    program.print(fmt::format("{}: {} tensors of {}, {} of them dequantized layers\n",
+                              arguments.output, tensors.size(), model.description->name,
+                              run.layers.size()));
 }
 
 }  // namespace
@@ -61,5 +73,6 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--weights", arguments.weights,
                    "checkpoint the run started from, when it has moved");
-    return program.run(argc, argv, [&] { export_model(arguments); });
+    program.offer_json();
+    return program.run(argc, argv, [&] { export_model(arguments, program); });
 }

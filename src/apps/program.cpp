@@ -1,8 +1,6 @@
 #include "apps/program.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "apps/log.hpp"
 #include "core/errors.hpp"
 #include "core/standard_streams.hpp"
 #include "core/version.hpp"
@@ -18,12 +17,6 @@
 namespace comq {
 
 namespace {
-
-/** Log lines go to the standard error as "warning: …", coloured on a terminal. */
-void log_to_stderr() {
-    spdlog::set_default_logger(spdlog::stderr_color_mt("comq"));
-    spdlog::set_pattern("%^%l%$: %v");
-}
 
 int report(ExitCode code, const char* message) {
     inform(fmt::format("error: {}\n", message));
@@ -46,7 +39,7 @@ int guarded(const std::function<int()>& body) {
 Program::Program(const std::string& name, const std::string& description, const std::string& footer)
     : app_(description, name) {
     prepare_standard_streams();
-    log_to_stderr();
+    log_above_progress();
     app_.set_version_flag("--version", fmt::format("{} {}", name, version_line()));
     app_.footer(footer);
 }

@@ -6,17 +6,22 @@
 #include <vector>
 
 #include "apps/program.hpp"
+#include "config/config_json.hpp"
 #include "config/config_text.hpp"
+#include "config/explain.hpp"
 #include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
 #include "core/progress.hpp"
+#include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
+#include "experiment/run_plan.hpp"
 #include "models/registry.hpp"
 #include "ranks/start_ranks.hpp"
 #include "report/closing_summary.hpp"
+#include "report/run_json.hpp"
 
 using namespace comq;
 
@@ -28,6 +33,7 @@ constexpr const char* examples =
     "  run_experiment configs/deit_tiny_4bit.yaml quantization.bits=3 --output results/b3.h5\n"
     "  run_experiment configs/vit_b_4bit.yaml data.root=/data/imagenet --dry-run\n"
     "  run_experiment --explain calibration\n"
+    "  run_experiment --explain --format md\n"
     "Exit codes: 0 done; 2 bad usage or config; 3 bad input data; 4 the full-precision accuracy "
     "is\n"
     "not the expected one; 75 interrupted, --resume continues; 1 anything else.";
@@ -38,6 +44,7 @@ struct Arguments {
     std::string output;
     int threads = 0;
     std::string explain;
+    std::string format;
     bool dry_run = false;
     bool print_config = false;
     bool quiet = false;
@@ -61,15 +68,63 @@ void set_up_logging(bool quiet) {
     Progress::set_quiet(quiet);
 }
 
-void run(const Arguments& arguments, int argc, const char* const* argv) {
+ExplainFormat explain_format(const Arguments& arguments, bool json) {
+    if (json || arguments.format == "json") return ExplainFormat::json;
+    return arguments.format == "md" ? ExplainFormat::markdown : ExplainFormat::text;
+}
+
+/** What needs no config; whether there was any. */
+bool answer(const Arguments& arguments, Program& program) {
     if (!arguments.explain.empty()) {
-        fmt::print("{}", explain_config(arguments.explain, known_names()));
+        program.print(explain_config(arguments.explain, known_names(),
+                                     explain_format(arguments, program.json())));
+        return true;
+    }
+    if (!arguments.format.empty()) throw UsageError("--format is that of --explain");
+    if (!arguments.list_models) return false;
+    program.print(program.json() ? json_text(models_json()) : list_models());
+    return true;
+}
+
+/** What needs the config alone; whether there was any. */
+bool answer(const Arguments& arguments, const LoadedConfig& loaded, Program& program) {
+    if (arguments.print_config) {
+        program.print(program.json() ? json_text(annotated_json(loaded)) : annotated_text(loaded));
+        return true;
+    }
+    if (!arguments.dry_run) return false;
+    const RunPlan plan = plan_run(loaded);
+    if (program.json()) {
+        program.print(json_text(plan_json(plan)));
+    } else {
+        program.print(fmt::format("{}\n{}\n{}", estimate_text(plan), resolved_text(loaded.config),
+                                  layers_text(plan)));
+    }
+    return true;
+}
+
+/** Of several ranks, each writes to a terminal that mpirun has made for it, wherever that leads. */
+bool people_read() { return output_is_terminal() && communicator().size() == 1; }
+
+/** For people on a terminal, for programs with `--json`, for both in a log. */
+void print_result(const RunRecord& record, const std::filesystem::path& file, bool quiet,
+                  Program& program) {
+    const std::string json = closing_json(record, file.string()) + "\n";
+    if (program.json()) {
+        program.print(json);
         return;
     }
-    if (arguments.list_models) {
-        fmt::print("{}", list_models());
-        return;
+    const std::string shown = short_path(file).string();
+    if (!quiet) program.print(closing_summary(record, shown));
+    if (!people_read()) {
+        program.print(closing_mark + json);
+    } else if (quiet) {
+        program.print(closing_sentence(record, shown));
     }
+}
+
+void run(const Arguments& arguments, int argc, const char* const* argv, Program& program) {
+    if (answer(arguments, program)) return;
     if (arguments.config.empty()) {
         throw UsageError("no config is named; try: run_experiment configs/demo_vit_4bit.yaml");
     }
@@ -78,14 +133,7 @@ void run(const Arguments& arguments, int argc, const char* const* argv) {
     }
     set_up_logging(arguments.quiet);
     const LoadedConfig loaded = load(arguments);
-    if (arguments.print_config) {
-        fmt::print("{}", annotated_text(loaded));
-        return;
-    }
-    if (arguments.dry_run) {
-        fmt::print("{}\n{}", resolved_text(loaded.config), describe_plan(loaded));
-        return;
-    }
+    if (answer(arguments, loaded, program)) return;
     catch_interrupts();
     const bool speaks = communicator().root();
     if (!speaks) {
@@ -98,9 +146,7 @@ void run(const Arguments& arguments, int argc, const char* const* argv) {
     if (arguments.restart) options.leftover = Leftover::restart;
     const RunRecord record = run_experiment(loaded, options);
     if (!speaks) return;
-    const std::string file = loaded.config.output.file.string();
-    if (!arguments.quiet) fmt::print("{}", closing_summary(record, file));
-    fmt::print("{}\n", closing_line(record, file));
+    print_result(record, loaded.config.output.file, arguments.quiet, program);
 }
 
 }  // namespace
@@ -115,7 +161,8 @@ int main(int argc, char** argv) {
     app.add_option("key=value", arguments.overrides,
                    "config keys to change, like quantization.bits=3 (values in YAML)");
     app.add_flag("--dry-run", arguments.dry_run,
-                 "print the resolved config and the plan by layer with memory, disk and time");
+                 "print the estimated memory, disk and time, the resolved config and the plan by "
+                 "layer");
     app.add_flag("--print-config", arguments.print_config,
                  "print the resolved config with the origin of each key");
     app.add_option("-o,--output", arguments.output, "result file, short for output.file=FILE");
@@ -124,17 +171,22 @@ int main(int argc, char** argv) {
     app.add_flag("--resume", arguments.resume, "continue an interrupted run");
     app.add_flag("--restart", arguments.restart,
                  "drop an interrupted run, or replace the result of another one");
-    app.add_flag("--quiet", arguments.quiet, "print warnings and the last line only");
-    app.add_option("--explain", arguments.explain,
-                   "print the meaning, type, default and unit of a key, a section, or all keys")
+    app.add_flag("--quiet", arguments.quiet, "print warnings and one line of result only");
+    app.add_option(
+           "--explain", arguments.explain,
+           "print the meaning, type, default and unit of a key, a section, or all keys; any "
+           "other word is searched in names and meanings")
         ->expected(0, 1)
         ->default_str("all");
+    app.add_option("--format", arguments.format, "of --explain: text, md or json")
+        ->check(CLI::IsMember({"text", "md", "json"}));
     app.add_flag("--list-models", arguments.list_models, "print the networks comq knows");
     program.offer_keys([] { return experiment_schema(known_names()).keys(); });
     program.offer_shipped_files("configs");
+    program.offer_json();
     const int code = program.run(argc, argv, [&] {
         start_ranks();
-        run(arguments, argc, argv);
+        run(arguments, argc, argv, program);
     });
     if (code != 0) abort_ranks(static_cast<ExitCode>(code));
     finish_ranks();

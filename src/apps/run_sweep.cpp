@@ -7,6 +7,7 @@
 
 #include "apps/program.hpp"
 #include "config/config_paths.hpp"
+#include "config/explain.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/standard_streams.hpp"

@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
 
 #include "apps/program.hpp"
 #include "core/hash.hpp"
 #include "core/interrupt.hpp"
+#include "core/standard_streams.hpp"
 #include "core/threads.hpp"
 #include "data/demo_source.hpp"
 #include "evaluation/evaluate.hpp"
@@ -45,12 +48,12 @@ struct Arguments {
     int threads = 0;
 };
 
-void run(const Arguments& arguments) {
+void run(const Arguments& arguments, Program& program) {
     set_torch_threads(arguments.threads > 0 ? arguments.threads : available_cores());
     const ModelDescription& description = find_model(arguments.model);
     TrainingRecipe recipe = recipe_of(description);
     if (arguments.images > 0) recipe.images = arguments.images;
-    fmt::print("{}: {}, seed {}\n", description.name, recipe.describe(), arguments.seed);
+    inform(fmt::format("{}: {}, seed {}\n", description.name, recipe.describe(), arguments.seed));
 
     const auto network = description.make();
     initialize_parameters(*network, arguments.seed);
@@ -75,10 +78,22 @@ void run(const Arguments& arguments) {
         accuracy_of(evaluate(*network, images, torch::kCPU, progress, bad, interrupt_requested()));
     progress.finish();
 
+    const std::string checkpoint = sha256_hex_of_file(file);
+    const std::string evaluated = source_identity(*source, images.indices);
+    if (program.json()) {
+        const nlohmann::ordered_json json{{"file", file.string()},
+                                          {"model", description.name},
+                                          {"checkpoint_sha256", checkpoint},
+                                          {"evaluation_images", evaluated},
+                                          {"top1", std::round(accuracy.top1 * 100) / 100}};
+        program.print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                      "\n");
+        return;
+    }
     // In the form of datasets/full_precision.yaml.
-    fmt::print("- checkpoint_sha256: {}\n  evaluation_images: {}\n  top1: {:.2f}\n  source: {}\n",
-               sha256_hex_of_file(file), source_identity(*source, images.indices), accuracy.top1,
-               "train_demo " + description.name);
+    program.print(fmt::format(
+        "- checkpoint_sha256: {}\n  evaluation_images: {}\n  top1: {:.2f}\n  source: {}\n",
+        checkpoint, evaluated, accuracy.top1, "train_demo " + description.name));
 }
 
 }  // namespace
@@ -96,5 +111,6 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(int64_t{32}, int64_t{100'000'000}));
     app.add_option("--threads", arguments.threads, "threads (default: all cores)")
         ->check(CLI::Range(1, 4096));
-    return program.run(argc, argv, [&] { run(arguments); });
+    program.offer_json();
+    return program.run(argc, argv, [&] { run(arguments, program); });
 }

@@ -42,7 +42,7 @@ void flatten(const YamlNode& map, const std::string& prefix,
     }
 }
 
-std::map<std::string, std::string> flat_values(const std::string& text, const char* source) {
+std::map<std::string, std::string> flat_values(const std::string& text, const std::string& source) {
     ConfigProblems problems;
     const auto document = parse_yaml(text, source, problems);
     problems.throw_if_any();
@@ -90,8 +90,29 @@ std::vector<std::string> differing_keys(const std::string& text_a, const std::st
     return keys;
 }
 
-std::string explain_config(const std::string& name, const KnownNames& known) {
-    return explain_keys(experiment_schema(known).keys(), name);
+std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
+    const auto values = flat_values(text, source);
+    auto defaults = flat_values(
+        any_names().print(ExperimentConfig{}, [](const KeyInfo&) { return true; }), "the defaults");
+    const auto named = values.find("quantization.preset");
+    for (const auto& preset : presets()) {
+        const std::string name =
+            named != values.end() ? named->second : defaults.at("quantization.preset");
+        if (preset.name != name) continue;
+        for (const auto& [key, value] : flat_values(preset.yaml, "preset " + preset.name)) {
+            defaults[key] = value;
+        }
+    }
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : values) {
+        const auto standard = defaults.find(key);
+        if (standard == defaults.end() || standard->second != value) keys.push_back(key);
+    }
+    return keys;
+}
+
+std::string explain_config(const std::string& name, const KnownNames& known, ExplainFormat format) {
+    return explain_keys(experiment_schema(known).keys(), name, format);
 }
 
 }  // namespace comq

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config/explain.hpp"
 #include "config/load_config.hpp"
 
 namespace comq {
@@ -28,7 +29,15 @@ std::string identity_text(const ExperimentConfig& config,
 /** Dotted names of the keys whose values differ or that only one text has, in order. */
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);
 
-/** What `--explain` prints for a key, a section or "all". UsageError names the nearest key. */
-std::string explain_config(const std::string& name, const KnownNames& known = {});
+/**
+ * Dotted names of the keys in `text`, the resolved config of any version, whose values are neither
+ * the default nor that of the preset which `text` names, in order. Keys that this version does not
+ * know count as such. Throws UsageError naming `source` when `text` is no YAML.
+ */
+std::vector<std::string> keys_off_default(const std::string& text, const std::string& source);
+
+/** What `--explain` prints for a key, a section, "all" or a word: explain_keys(). */
+std::string explain_config(const std::string& name, const KnownNames& known = {},
+                           ExplainFormat format = ExplainFormat::text);
 
 }  // namespace comq

@@ -9,6 +9,7 @@ struct EvaluationConfig {
     std::optional<int64_t> images;        ///< none: all
     int64_t batch_size = 8;               ///< images of one micro-batch
     std::optional<double> expected_top1;  ///< percent; overrides the data set's descriptor
+    bool allow_chance = false;            ///< goes on although Top-1 is no better than guessing
 };
 
 }  // namespace comq

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/activation_schema.hpp"
+#include "config/evaluation_schema.hpp"
 #include "config/repair_schema.hpp"
 
 namespace comq {
@@ -314,28 +315,9 @@ void add_quantization(Schema<Config>& schema, const KnownNames& known) {
                quantization(&QuantizationConfig::layers), layer_rules());
 }
 
-void add_evaluation_and_rest(Schema<Config>& schema) {
-    const auto evaluation = [](auto member) { return field(&Config::evaluation, member); };
+void add_resources_and_output(Schema<Config>& schema) {
     const auto resources = [](auto member) { return field(&Config::resources, member); };
     using enum KeyClass;
-
-    schema.add({.key = "evaluation.images",
-                .meaning = "Images to evaluate on: all, or a random choice of so many, the same "
-                           "ones whatever 'seed' is.",
-                .unit = "images"},
-               evaluation(&EvaluationConfig::images), count_or_all<std::optional<int64_t>>());
-    schema.add({.key = "evaluation.batch_size",
-                .meaning = "Images of one micro-batch, the unit of work of one thread. Its size "
-                           "can change the last bits of the logits.",
-                .unit = "images"},
-               evaluation(&EvaluationConfig::batch_size), integer<int64_t>(1, 4096));
-    schema.add({.key = "evaluation.expected_top1",
-                .key_class = resource,
-                .meaning = "Top-1 the full-precision network must reach within max(1 point, 2 "
-                           "standard errors) before anything is quantized; null: the value known "
-                           "for this checkpoint and evaluation set, if any.",
-                .unit = "percent"},
-               evaluation(&EvaluationConfig::expected_top1), optional(number(0.0, 100.0)));
 
     schema.add({.key = "resources.threads",
                 .key_class = resource,
@@ -393,7 +375,8 @@ Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
     add_quantization(schema, known);
     add_activations(schema);
     add_repair(schema);
-    add_evaluation_and_rest(schema);
+    add_evaluation(schema);
+    add_resources_and_output(schema);
     return schema;
 }
 

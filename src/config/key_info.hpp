@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,15 +37,12 @@ struct KeyInfo {
 
 /** The key a user who wrote `key` most likely meant; its last part alone may be right. */
 std::string nearest_key(std::string_view key, const std::vector<KeyInfo>& known);
+/** The `most` nearest ones, nearest first. */
+std::vector<std::string> nearest_keys(std::string_view key, const std::vector<KeyInfo>& known,
+                                      std::size_t most);
 
 /** "unknown key (nearest known: 'a.b')". */
 std::string unknown_key_message(std::string_view key, const std::vector<KeyInfo>& known);
-
-/**
- * Type, default, unit, class and meaning of a key, of the keys of a section, or of "all", for the
- * screen. Throws UsageError naming the nearest key when `name` is none of them.
- */
-std::string explain_keys(const std::vector<KeyInfo>& keys, const std::string& name);
 
 /** Lays "a.b", "value" pairs out as nested YAML; keys of one section follow one another. */
 class NestedYaml {

@@ -38,4 +38,12 @@ fs::path data_folder() {
         installed.string(), source_folder().string());
 }
 
+std::filesystem::path short_path(const std::filesystem::path& path) {
+    std::error_code unknown;
+    const auto here = std::filesystem::current_path(unknown);
+    if (unknown) return path;
+    const auto relative = path.lexically_relative(here);
+    return relative.empty() || *relative.begin() == ".." ? path : relative;
+}
+
 }  // namespace comq

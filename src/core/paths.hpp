@@ -10,6 +10,9 @@ namespace comq {
  */
 std::filesystem::path data_folder();
 
+/** `path` from the working directory on when it lies below it, else as it is: to be read, typed. */
+std::filesystem::path short_path(const std::filesystem::path& path);
+
 /** Folder of the source tree this build was made from; it may be gone. */
 std::filesystem::path source_folder();
 

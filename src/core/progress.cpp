@@ -1,14 +1,14 @@
 #include "core/progress.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
 
 #include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
+#include "core/text_width.hpp"
 
 namespace comq {
 
@@ -17,9 +17,7 @@ namespace {
 std::atomic<bool> quiet_process{false};
 
 constexpr double terminal_interval_seconds = 0.1;
-constexpr double line_interval_seconds = 10.0;
-constexpr int bar_width = 24;
-constexpr const char* erase_line = "\r\x1b[K";
+constexpr double log_interval_seconds = 60.0;
 
 double seconds_between(std::chrono::steady_clock::time_point a,
                        std::chrono::steady_clock::time_point b) {
@@ -50,45 +48,40 @@ std::string format_bytes(double bytes) {
 void Progress::set_quiet(bool quiet) { quiet_process = quiet; }
 
 Progress::Progress(std::string title, std::string unit, int64_t total)
-    : title_(std::move(title)),
-      unit_(std::move(unit)),
-      total_(total),
+    : state_{.title = std::move(title), .unit = std::move(unit), .note = {}, .total = total},
       start_(Clock::now()),
       last_print_(start_),
-      terminal_(isatty(STDERR_FILENO) == 1) {}
+      terminal_(error_is_terminal()) {
+    const std::lock_guard lock(mutex_);
+    if (terminal_ && !quiet_process) draw();
+}
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() {
+    try {
+        finish();
+    } catch (...) {
+        return;
+    }
+}
 
-std::string Progress::status_line(Clock::time_point now) const {
-    const double elapsed = std::max(seconds_between(start_, now), 1e-9);
-    const double rate = static_cast<double>(done_) / elapsed;
-    const double share =
-        total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
-    std::string line = fmt::format("{:<28} ", title_);
-    if (terminal_) {
-        const int filled = static_cast<int>(std::lround(share * bar_width));
-        line += fmt::format("[{:=<{}}{:<{}}] ", "", filled, "", bar_width - filled);
-    }
-    line += fmt::format("{}/{} {}, {:.1f}/s", done_, total_, unit_, rate);
-    if (done_ < total_ && done_ > 0) {
-        line += ", " + format_duration(static_cast<double>(total_ - done_) / rate) + " left";
-    } else {
-        line += ", " + format_duration(elapsed);
-    }
-    if (!note_.empty()) line += "  " + note_;
-    return line;
+void Progress::draw() {
+    live_line::show(progress_bar(state_, screen_size().columns - 1, tail_width_));
 }
 
 void Progress::advance(int64_t amount, const std::string& note) {
     const std::lock_guard lock(mutex_);
-    done_ += amount;
-    note_ = note;
+    state_.done += amount;
+    state_.note = note;
     const auto now = Clock::now();
-    const double interval = terminal_ ? terminal_interval_seconds : line_interval_seconds;
-    if (quiet_process || seconds_between(last_print_, now) < interval) return;
+    state_.seconds = seconds_between(start_, now);
+    const double interval = terminal_ ? terminal_interval_seconds : log_interval_seconds;
+    if (finished_ || quiet_process || seconds_between(last_print_, now) < interval) return;
     last_print_ = now;
-    inform(fmt::format("{}{}{}", terminal_ ? erase_line : "", status_line(now),
-                       terminal_ ? "" : "\n"));
+    if (terminal_) {
+        draw();
+    } else {
+        inform(progress_text(state_) + "\n");
+    }
 }
 
 void Progress::finish() {
@@ -96,7 +89,10 @@ void Progress::finish() {
     if (finished_) return;
     finished_ = true;
     if (quiet_process) return;
-    inform(fmt::format("{}{}\n", terminal_ ? erase_line : "", status_line(Clock::now())));
+    state_.seconds = seconds_between(start_, Clock::now());
+    std::string line = closing_text(state_);
+    if (terminal_) line = cut(line, screen_size().columns - 1);
+    live_line::close(line + "\n");
 }
 
 }  // namespace comq

@@ -5,11 +5,15 @@
 #include <mutex>
 #include <string>
 
+#include "core/progress_line.hpp"
+
 namespace comq {
 
 /**
- * Progress of one stage on standard error: a bar that redraws itself on a terminal, plain lines
- * about every ten seconds elsewhere, nothing when quiet. Thread-safe.
+ * Progress of one stage on standard error. On a terminal a bar that redraws itself, at most ten
+ * times a second and always within the width of the screen; of bars at the same time the one that
+ * advanced last is seen. When the stage ends one line is left, on a terminal and in a log; a log
+ * gets a line a minute besides while a stage lasts longer. Nothing when quiet. Thread-safe.
  */
 class Progress {
   public:
@@ -19,7 +23,7 @@ class Progress {
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    /** Counts `amount` more; `note` (a layer's name, a running accuracy) stands at the end. */
+    /** Counts `amount` more; `note` (a layer's name, a running loss) stands at the end. */
     void advance(int64_t amount = 1, const std::string& note = {});
     /** Prints the closing line; the destructor calls it. */
     void finish();
@@ -29,14 +33,11 @@ class Progress {
 
   private:
     using Clock = std::chrono::steady_clock;
-    std::string status_line(Clock::time_point now) const;
+    void draw();
 
     std::mutex mutex_;
-    std::string title_;
-    std::string unit_;
-    std::string note_;
-    int64_t total_;
-    int64_t done_ = 0;
+    ProgressState state_;
+    std::size_t tail_width_ = 0;  ///< columns of the widest text behind the bar so far
     Clock::time_point start_;
     Clock::time_point last_print_;
     bool terminal_;

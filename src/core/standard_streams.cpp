@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "core/errors.hpp"
+#include "core/terminal.hpp"
 
 namespace comq {
 
@@ -22,10 +23,7 @@ void prepare_standard_streams() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-void inform(std::string_view text) noexcept {
-    std::fwrite(text.data(), 1, text.size(), stderr);
-    std::fflush(stderr);
-}
+void inform(std::string_view text) noexcept { live_line::print_above(text); }
 
 void end_where_nobody_reads() {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};

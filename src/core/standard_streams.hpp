@@ -12,8 +12,8 @@ namespace comq {
 void prepare_standard_streams();
 
 /**
- * Writes to the standard error what only informs. What can't be written (a full disk, a terminal
- * that is gone) is lost: it never ends a run.
+ * Writes to the standard error what only informs, above a progress bar. What can't be written (a
+ * full disk, a terminal that is gone) is lost: it never ends a run.
  */
 void inform(std::string_view text) noexcept;
 

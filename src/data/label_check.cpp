@@ -15,6 +15,7 @@ namespace comq {
 namespace {
 
 constexpr int64_t fewest_images = 20;
+constexpr int64_t fewest_images_of_chance = 50;
 
 struct Pair {
     int64_t label;
@@ -40,13 +41,32 @@ int64_t count_renumbered(const std::vector<Pair>& pairs) {
         static_cast<int64_t>(pairs.size())) {
         return 0;
     }
-    int64_t hits = 0;
+    // Classes that are numbered otherwise still differ: a prediction stands for one label only.
+    std::map<int64_t, int64_t> hits_of;
     for (const auto& [label, counts] : predictions_of) {
-        hits += std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
-                    return a.second < b.second;
-                })->second;
+        const auto best =
+            std::max_element(counts.begin(), counts.end(),
+                             [](const auto& a, const auto& b) { return a.second < b.second; });
+        hits_of[best->first] = std::max(hits_of[best->first], best->second);
     }
+    int64_t hits = 0;
+    for (const auto& [prediction, count] : hits_of) hits += count;
     return hits;
+}
+
+struct MostFrequent {
+    int64_t value = -1;
+    int64_t count = 0;
+};
+
+MostFrequent most_frequent(const std::vector<Pair>& pairs, int64_t Pair::*member) {
+    std::map<int64_t, int64_t> counts;
+    for (const Pair& pair : pairs) ++counts[pair.*member];
+    MostFrequent most;
+    for (const auto& [value, count] : counts) {
+        if (count > most.count) most = {value, count};
+    }
+    return most;
 }
 
 /** Hits if labels and predictions could be paired anew. */
@@ -72,8 +92,18 @@ LabelCheck check_labels(std::span<const int64_t> labels, std::span<const int64_t
     }
     LabelCheck check;
     check.images = static_cast<int64_t>(pairs.size());
+    check.classes = classes;
     check.agreeing = check.explained = count_if_relabelled(pairs, [](int64_t l) { return l; });
     if (check.images < fewest_images) return check;
+
+    const auto predicted = most_frequent(pairs, &Pair::prediction);
+    check.most_frequent = predicted.value;
+    const bool many_labels = 2 * most_frequent(pairs, &Pair::label).count <= check.images;
+    if (many_labels && 10 * predicted.count >= 9 * check.images) {
+        check.pattern = LabelPattern::one_class;
+        check.explained = predicted.count;
+        return check;
+    }
 
     const auto images = static_cast<double>(check.images);
     const double by_chance = images / static_cast<double>(classes);
@@ -109,45 +139,61 @@ LabelCheck check_labels(std::span<const int64_t> labels, std::span<const int64_t
     return check;
 }
 
-std::string LabelCheck::warning() const {
-    const auto text = [&](const std::string& finding) {
-        return fmt::format("labels: {} of {} predictions agree; {}", agreeing, images, finding);
-    };
+bool LabelCheck::at_chance_level() const {
+    if (images < fewest_images_of_chance || classes < 2) return false;
+    const double share = 1.0 / static_cast<double>(classes);
+    const double expected = static_cast<double>(images) * share;
+    const double standard_error = std::sqrt(expected * (1.0 - share));
+    return static_cast<double>(agreeing) <= expected + 3.0 * standard_error;
+}
+
+std::string LabelCheck::finding() const {
     switch (pattern) {
         case LabelPattern::plausible:
             return {};
         case LabelPattern::one_too_high:
-            return text(
-                fmt::format("{} would with every label one lower: labels that count from "
-                            "1 or have a background class 0? (data.labels, data.synsets)",
-                            explained));
+            return fmt::format(
+                "{} would with every label one lower: labels that count from "
+                "1 or have a background class 0? (data.labels, data.synsets)",
+                explained);
         case LabelPattern::one_too_low:
-            return text(
-                fmt::format("{} would with every label one higher: is a class missing at "
-                            "the top of data.synsets?",
-                            explained));
+            return fmt::format(
+                "{} would with every label one higher: is a class missing at "
+                "the top of data.synsets?",
+                explained);
         case LabelPattern::devkit_order:
-            return text(
-                fmt::format("{} would if the labels were class ids of the ILSVRC2012 "
-                            "development kit: data.labels or data.synsets is in its order, "
-                            "not sorted by wnid",
-                            explained));
+            return fmt::format(
+                "{} would if the labels were class ids of the ILSVRC2012 "
+                "development kit: data.labels or data.synsets is in its order, "
+                "not sorted by wnid",
+                explained);
         case LabelPattern::other_order:
-            return text(
-                fmt::format("{} would if the classes were numbered otherwise: data.synsets "
-                            "or the folders are not sorted as the network's classes",
-                            explained));
+            return fmt::format(
+                "{} would if the classes were numbered otherwise: data.synsets "
+                "or the folders are not sorted as the network's classes",
+                explained);
         case LabelPattern::shuffled:
-            return text(
-                fmt::format("{} would if the same labels were given to other images: "
-                            "data.labels lists them in another order",
-                            explained));
+            return fmt::format(
+                "{} would if the same labels were given to other images: "
+                "data.labels lists them in another order",
+                explained);
         case LabelPattern::unrelated:
-            return text(
-                "no better than chance: wrong data.synsets or data.labels, or a checkpoint "
-                "of another data set?");
+            return "no better than chance: wrong data.synsets or data.labels, or a checkpoint "
+                   "of another data set?";
+        case LabelPattern::one_class:
+            return fmt::format(
+                "the network predicts class {} for {} images whatever they show: random or damaged "
+                "weights, or another preprocessing than it was trained with",
+                most_frequent, explained);
     }
     return {};
+}
+
+std::string LabelCheck::warning() const {
+    if (plausible()) return {};
+    return fmt::format("{}: {} of {} predictions agree; {}",
+                       pattern == LabelPattern::one_class ? "full precision" : "labels", agreeing,
+                       images, finding());
 }
 
 }  // namespace comq

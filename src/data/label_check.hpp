@@ -13,17 +13,28 @@ enum class LabelPattern {
     devkit_order,  ///< labels count in the order of the ILSVRC2012 development kit
     other_order,   ///< each class is mostly predicted as one other class: classes are renumbered
     shuffled,      ///< the right labels, but of other images: lists in another order
-    unrelated      ///< no better than chance, no pattern
+    unrelated,     ///< no better than chance, no pattern
+    one_class      ///< nearly all predictions are one class, so they tell nothing of labels
 };
 
 struct LabelCheck {
     LabelPattern pattern = LabelPattern::plausible;
     int64_t images = 0;
-    int64_t agreeing = 0;   ///< predictions equal to their label
-    int64_t explained = 0;  ///< those that agree once the pattern is undone
+    int64_t agreeing = 0;        ///< predictions equal to their label
+    int64_t explained = 0;       ///< those that agree once the pattern is undone; of one_class,
+                                 ///< those of that class
+    int64_t classes = 0;         ///< of the network
+    int64_t most_frequent = -1;  ///< predicted class
 
     bool plausible() const { return pattern == LabelPattern::plausible; }
-    /** One line: what was seen and which key to change; empty when the labels are plausible. */
+    /**
+     * There are images enough to tell (50), and no more predictions agree than guessing would bring
+     * about with three standard errors.
+     */
+    bool at_chance_level() const;
+    /** What was seen and which key to change, without the counts; empty when plausible. */
+    std::string finding() const;
+    /** One line: counts and finding; empty when the labels are plausible. */
     std::string warning() const;
 };
 

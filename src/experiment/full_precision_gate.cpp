@@ -65,4 +65,19 @@ void check_full_precision(const Accuracy& accuracy, const ExpectedAccuracy& expe
         accuracy.top1);
 }
 
+void check_above_chance(const LabelCheck& labels) {
+    if (!labels.at_chance_level()) return;
+    const bool no_pattern = labels.plausible() || labels.pattern == LabelPattern::unrelated;
+    const std::string cause = no_pattern ? "labels or classes in another order, another "
+                                           "preprocessing, the wrong checkpoint or random weights?"
+                                         : labels.finding();
+    throw GateError(
+        "full-precision Top-1 is no better than guessing: {} of {} predictions agree with their "
+        "labels, {:.1f} would by chance among {} classes; {} Nothing was quantized; set "
+        "evaluation.allow_chance=true if such a network is meant",
+        labels.agreeing, labels.images,
+        static_cast<double>(labels.images) / static_cast<double>(labels.classes), labels.classes,
+        cause.ends_with('?') ? cause : cause + ".");
+}
+
 }  // namespace comq

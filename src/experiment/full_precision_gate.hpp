@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/experiment_config.hpp"
+#include "data/label_check.hpp"
 #include "evaluation/accuracy.hpp"
 #include "experiment/setup.hpp"
 
@@ -30,5 +31,11 @@ std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config
  * errors): a wrong checkpoint, label order or preprocessing would make every later number wrong.
  */
 void check_full_precision(const Accuracy& accuracy, const ExpectedAccuracy& expected);
+
+/**
+ * Throws GateError with likely causes when the network is no better than guessing on `labels`, the
+ * comparison of its predictions with the labels: nothing could be learned from quantizing it.
+ */
+void check_above_chance(const LabelCheck& labels);
 
 }  // namespace comq

@@ -26,7 +26,6 @@
 #include "experiment/setup.hpp"
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_stage.hpp"
-#include "experiment/workload.hpp"
 #include "image/opencv_decode.hpp"
 #include "results/run_file.hpp"
 #include "storage/file_lock.hpp"
@@ -117,11 +116,10 @@ class Run {
         });
         check_bad_images(bad_evaluation_);
         if (ranks_.root()) {
-            warn_of_labels(full_precision);
-            pass_gate(accuracy_of(full_precision));
+            pass_gate(full_precision);
             record_.full_precision = evaluation_record(full_precision);
         }
-        if (config_.quantizes_weights() || activations_.active()) {
+        if (changes_the_network()) {
             if (config_.quantizes_weights()) repair_.before_calibration();
             find_input_ranges();
             if (config_.quantizes_weights()) {
@@ -140,7 +138,9 @@ class Run {
                     "the images that can be read changed while the run went on; start "
                     "it again with --restart");
             }
-            if (ranks_.root()) record_.agreement = agreement(full_precision, quantized);
+            if (ranks_.root() && quantized.size() > 0) {
+                record_.agreement = agreement(full_precision, quantized);
+            }
         }
         report_bad_images();
         ranks_.wait_for_all();
@@ -149,6 +149,10 @@ class Run {
     }
 
   private:
+    bool changes_the_network() const {
+        return config_.quantizes_weights() || activations_.active();
+    }
+
     /** The root opens it for all ranks, unless there is nothing left to do. */
     void open_journal(Leftover leftover) {
         const fs::path& file = config_.output.file;
@@ -198,6 +202,7 @@ class Run {
         record.provenance.seed = config_.seed;
         record.provenance.checkpoint = model_.checkpoint.filename().string();
         record.provenance.checkpoint_sha256 = model_.checkpoint_sha256;
+        record.provenance.evaluation_images = keys_.evaluation_images;
         for (const auto index : images_.calibration.fitted) {
             record.calibration_images.push_back(images_.calibration_source->info(index).id);
         }
@@ -215,10 +220,12 @@ class Run {
     EvaluationRecord evaluation_record(const Predictions& predictions) const {
         const Accuracy accuracy = accuracy_of(predictions);
         EvaluationRecord record;
-        record.top1 = accuracy.top1;
-        record.top5 = accuracy.top5;
-        record.top1_standard_error = accuracy.top1_standard_error;
         record.images = accuracy.images;
+        if (accuracy.images > 0) {
+            record.top1 = accuracy.top1;
+            record.top5 = accuracy.top5;
+            record.top1_standard_error = accuracy.top1_standard_error;
+        }
         record.label = predictions.label;
         record.prediction = predictions.prediction;
         for (std::size_t i = 0; i < predictions.size(); ++i) {
@@ -228,32 +235,36 @@ class Run {
         return record;
     }
 
-    void warn_of_labels(const Predictions& predictions) const {
-        const auto check =
+    /** Stops a run whose numbers would mean nothing. */
+    void pass_gate(const Predictions& predictions) {
+        const Accuracy accuracy = accuracy_of(predictions);
+        const auto labels =
             check_labels(predictions.label, predictions.prediction, model_.description->classes);
-        if (!check.plausible()) spdlog::warn("{}", check.warning());
-    }
-
-    void pass_gate(const Accuracy& accuracy) {
         const auto expected = expected_accuracy(config_, model_, keys_,
                                                 data_folder() / "datasets" / "full_precision.yaml");
-        if (!expected) {
-            spdlog::info(
-                "full-precision Top-1 is {:.2f}% ± {:.2f}; it is not checked: no value is "
-                "known for checkpoint {} on images {} (datasets/full_precision.yaml)",
-                accuracy.top1, accuracy.top1_standard_error, model_.checkpoint_sha256,
-                keys_.evaluation_images);
-            return;
-        }
+        // Who expects so little expects it, and who only evaluates learns it from the result.
+        const bool chance_matters =
+            !expected && !config_.evaluation.allow_chance && changes_the_network();
         try {
-            check_full_precision(accuracy, *expected);
+            if (chance_matters) check_above_chance(labels);
+            if (!labels.plausible()) spdlog::warn("{}", labels.warning());
+            if (expected) check_full_precision(accuracy, *expected);
         } catch (const GateError&) {
             // Layers of a run that goes on may have cost hours, and the expectation may be wrong.
             if (journal_->finished_layers().empty()) journal_->remove();
             throw;
         }
-        spdlog::info("full-precision Top-1 is {:.2f}% ± {:.2f}, as expected ({:.2f}%)",
-                     accuracy.top1, accuracy.top1_standard_error, expected->top1);
+        const std::string top1 = fmt::format("{:.2f}", accuracy.top1);
+        const std::string found =
+            fmt::format("full-precision Top-1 is {}% ± {:.2f}", top1, accuracy.top1_standard_error);
+        if (expected) {
+            spdlog::info("{}, as expected ({:.2f}%)", found, expected->top1);
+        } else {
+            spdlog::info(
+                "{}, not checked: if it is right, set evaluation.expected_top1={} "
+                "(--explain expected_top1)",
+                found, top1);
+        }
     }
 
     /** One rank does `work`, and the others take what it has stored in the journal. */
@@ -356,30 +367,6 @@ RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) 
                           interrupted.what(),
                           RunJournal::folder_of(loaded.config.output.file).string());
     }
-}
-
-std::string describe_plan(const LoadedConfig& loaded) {
-    const auto& config = loaded.config;
-    const int threads = resolved_threads(config.resources);
-    set_torch_threads(threads);
-    const auto& description = find_model(config.model.name);
-    const auto network = description.make();
-    const auto plan =
-        config.quantizes_weights() ? plan_layers(*network, config.quantization) : LayerPlan{};
-    const auto workload =
-        measure_workload(*network, plan, description.preprocessing, config, threads);
-    int64_t evaluation_images = 0;
-    try {
-        evaluation_images = std::ssize(open_images(config).evaluation);
-    } catch (const Error& missing) {
-        spdlog::warn("{}", missing.what());
-    }
-    auto text = plan_text(plan, workload, config, evaluation_images, threads);
-    if (config.activations.bits) {
-        const auto rounded = plan_layers(*network, config.quantization).layers.size();
-        text += activation_text(config, rounded) + "\n";
-    }
-    return text;
 }
 
 }  // namespace comq

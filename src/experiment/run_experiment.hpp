@@ -25,11 +25,9 @@ struct RunOptions {
  * line and its summary (ReadScope::summary) returned: nothing is computed.
  *
  * Throws UsageError when `output.file` holds another run and `leftover` is not `restart`,
- * GateError, Interrupted after a signal (core/interrupt.hpp), and what the stages throw.
+ * GateError (full_precision_gate.hpp), Interrupted after a signal (core/interrupt.hpp), and what
+ * the stages throw.
  */
 RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options);
-
-/** What `--dry-run` prints: the plan by layer with memory, disk and time. */
-std::string describe_plan(const LoadedConfig& loaded);
 
 }  // namespace comq

@@ -63,7 +63,11 @@ void StatisticsStage::for_each(std::vector<PlannedLayer> rest, const Use& use, B
         lock.reset();
         const bool keep = use.again && group.size() == all && !cache_.enabled();
         times.timed(use.stage, [&] {
-            Progress progress(use.progress, "layers", static_cast<int64_t>(group.size()));
+            // Of several ranks each has the statistics of its own layers.
+            Progress progress(use.progress, "layers",
+                              std::ranges::count_if(statistics, [](const LayerStatistics& one) {
+                                  return !one.grams.empty();
+                              }));
             visit_layers(group.size(), [&](std::size_t i) {
                 auto mine = std::exchange(statistics[i], {});
                 if (mine.grams.empty()) return;

@@ -1,6 +1,5 @@
 #include "experiment/workload.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,13 +11,11 @@
 
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
-#include "core/progress.hpp"
 #include "experiment/bit_stage.hpp"
 #include "models/norms.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/method.hpp"
 #include "quantization/propagation.hpp"
-#include "storage/host_tensor.hpp"
 
 namespace comq {
 
@@ -74,15 +71,6 @@ int64_t parameter_bytes(const Network& network) {
         bytes += tensor.numel() * tensor.element_size();
     }
     return bytes;
-}
-
-std::string bits_text(const PlannedLayer& planned, const ExperimentConfig& config) {
-    const bool chosen = config.quantization.average_bits && !planned.bits_given;
-    return chosen ? "auto" : fmt::format("{}", planned.bits);
-}
-
-std::string shape_of(const QuantizableLayer& layer) {
-    return format_shape(layer.weight().sizes().vec());
 }
 
 /** Forward and backward pass, in forward passes. */
@@ -294,55 +282,6 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
     workload.peak_bytes = parameter_bytes(network) * 2 + static_cast<int64_t>(layer_bytes) +
                           4 * activation_bytes * calibration.batch_size * threads;
     return workload;
-}
-
-std::string plan_text(const LayerPlan& plan, const Workload& workload,
-                      const ExperimentConfig& config, int64_t evaluation_images, int threads) {
-    std::size_t width = 5;
-    for (const auto& planned : plan.layers) {
-        width = std::max(width, planned.entry.layer->name().size());
-    }
-    std::string text = fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", "layer",
-                                   width, "kind", "shape", "bits", "groups", "rows/image", "Gram");
-    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
-        const QuantizableLayer& layer = *plan.layers[i].entry.layer;
-        text += fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", layer.name(), width,
-                            layer.kind() == LayerKind::linear ? "linear" : "convolution",
-                            shape_of(layer), bits_text(plan.layers[i], config), layer.groups(),
-                            workload.layers[i].rows_per_image,
-                            format_bytes(static_cast<double>(gram_bytes(layer))));
-    }
-    text += fmt::format(
-        "{} layers are quantized; left in floating point: {}\n", plan.layers.size(),
-        plan.left_out.empty() ? "none" : fmt::format("{}", fmt::join(plan.left_out, ", ")));
-    if (const auto average = config.quantization.average_bits) {
-        text += fmt::format(
-            "auto: bits are chosen by the layers' errors at {} bits, {} on average over all "
-            "weights\n",
-            fmt::join(measured_bits, ", "), *average);
-    }
-
-    const auto images = static_cast<double>(config.calibration.images + config.calibration.holdout);
-    const auto seconds = [&](double forwards) {
-        return forwards * workload.forward_seconds_per_image / threads;
-    };
-    const double calibration = seconds(images * workload.calibration_forwards) +
-                               images * workload.gram_seconds_per_image / threads;
-    const double solving = workload.solve_seconds / threads + seconds(workload.choice_forwards);
-    const double repair = seconds(workload.repair_forwards);
-    const double evaluation = seconds(2.0 * static_cast<double>(evaluation_images));
-    text +=
-        fmt::format("memory: about {} (Grams {}, {} forward pass{})\n",
-                    format_bytes(static_cast<double>(workload.peak_bytes + workload.program_bytes)),
-                    format_bytes(static_cast<double>(workload.gram_bytes)), workload.forward_passes,
-                    workload.forward_passes == 1 ? "" : "es");
-    text += fmt::format("disk: about {}\n", format_bytes(static_cast<double>(workload.disk_bytes)));
-    text += fmt::format("time on {} threads: about {} calibration, {} solving, {}{}\n", threads,
-                        format_duration(calibration), format_duration(solving),
-                        repair > 0.0 ? format_duration(repair) + " repair, " : "",
-                        evaluation_images > 0 ? format_duration(evaluation) + " evaluation"
-                                              : "and the evaluation (its images are not there)");
-    return text;
 }
 
 }  // namespace comq

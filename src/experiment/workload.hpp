@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "config/experiment_config.hpp"
@@ -44,13 +43,5 @@ int layers_solved_at_once(int threads);
 Workload measure_workload(const Network& network, const LayerPlan& plan,
                           const Preprocessing& preprocessing, const ExperimentConfig& config,
                           int threads);
-
-/**
- * The plan for people: a table of layers (kind, shape, bits, groups, rows, memory) and the
- * estimated memory, disk and time. `evaluation_images` counts those the run would evaluate, 0 when
- * the data are not there yet.
- */
-std::string plan_text(const LayerPlan& plan, const Workload& workload,
-                      const ExperimentConfig& config, int64_t evaluation_images, int threads);
 
 }  // namespace comq

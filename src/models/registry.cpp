@@ -75,4 +75,23 @@ std::string list_models() {
     return table;
 }
 
+nlohmann::ordered_json models_json() {
+    using Json = nlohmann::ordered_json;
+    Json models = Json::array();
+    for (const ModelDescription& model : model_registry()) {
+        Json entry;
+        entry["name"] = model.name;
+        entry["family"] = model.family;
+        entry["data_set"] = model.data_set;
+        entry["classes"] = model.classes;
+        entry["preprocessing"] = model.preprocessing.describe();
+        entry["top1"] = model.expected_top1 ? Json(*model.expected_top1) : Json(nullptr);
+        entry["checkpoint"] = model.checkpoint;
+        entry["license"] = model.license;
+        entry["source"] = model.source;
+        models.push_back(std::move(entry));
+    }
+    return models;
+}
+
 }  // namespace comq

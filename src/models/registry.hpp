@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,5 +39,8 @@ const ModelDescription& find_model(const std::string& name);
 
 /** The registry as a table for the terminal. */
 std::string list_models();
+
+/** The same for programs: an array of objects, null where nothing is published. */
+nlohmann::ordered_json models_json();
 
 }  // namespace comq

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/progress.hpp"
+#include "core/shell_words.hpp"
+#include "core/text_width.hpp"
+#include "report/figures_text.hpp"
+#include "report/json_number.hpp"
 #include "report/run_text.hpp"
 
 namespace comq {
@@ -14,25 +16,7 @@ namespace comq {
 namespace {
 
 constexpr std::size_t worst_layers_shown = 5;
-
-std::string accuracy_row(const char* network, const EvaluationRecord& evaluation,
-                         const std::string& rest) {
-    return fmt::format("  {:<16} {:>15} {:>8.2f} {:>8}{}\n", network,
-                       format_accuracy(evaluation.top1, evaluation.top1_standard_error),
-                       evaluation.top5, evaluation.images, rest);
-}
-
-std::string accuracy_table(const RunRecord& run) {
-    std::string text =
-        fmt::format("  {:<16} {:>15} {:>8} {:>8}\n", "network", "Top-1 %", "Top-5 %", "images");
-    if (run.full_precision) text += accuracy_row("full precision", *run.full_precision, "");
-    if (run.quantized) {
-        text += accuracy_row("quantized", *run.quantized,
-                             fmt::format("   same class as full precision: {:.2f}%",
-                                         run.agreement.value_or(not_measured)));
-    }
-    return text;
-}
+constexpr std::size_t screen_columns = 80;
 
 std::string worst_layers(const RunRecord& run) {
     if (run.layers.empty()) return "";
@@ -40,15 +24,15 @@ std::string worst_layers(const RunRecord& run) {
     const auto shown = std::min(worst_layers_shown, order.size());
     std::size_t width = 5;
     for (std::size_t i = 0; i < shown; ++i) {
-        width = std::max(width, run.layers[order[i]].name.size());
+        width = std::max(width, display_width(run.layers[order[i]].name));
     }
-    std::string text = fmt::format(
-        "  worst layers by relative error ‖X(W−Wq)‖/‖XW‖, round-to-nearest "
-        "beside it:\n");
+    width = std::min<std::size_t>(width, screen_columns - 40);
+    std::string text = "  worst layers by relative error ‖X(W−Wq)‖/‖XW‖ (RTN: round-to-nearest)\n";
     for (std::size_t i = 0; i < shown; ++i) {
         const LayerRecord& layer = run.layers[order[i]];
-        text += fmt::format("    {:<{}}  {} bits  {:.4f}  (RTN {:.4f})\n", layer.name, width,
-                            layer.bits, layer.relative_error, layer.rtn_relative_error);
+        text += fmt::format(
+            "    {}  {} bits  {}  (RTN {})\n", padded(cut(layer.name, width), width), layer.bits,
+            format_number(layer.relative_error, 4), format_number(layer.rtn_relative_error, 4));
     }
     const auto better = std::ranges::count_if(run.layers, [](const LayerRecord& layer) {
         return layer.relative_error < layer.rtn_relative_error;
@@ -58,54 +42,58 @@ std::string worst_layers(const RunRecord& run) {
     return text;
 }
 
-nlohmann::json number(double value) {
-    return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+std::string labelled(const std::string& label, const std::string& value) {
+    constexpr std::size_t indent = 10;
+    return padded("  " + label, indent) + wrapped(value, indent, screen_columns) + "\n";
 }
 
 }  // namespace
 
 std::string closing_summary(const RunRecord& run, const std::string& file) {
-    std::string text = "\n" + accuracy_table(run);
-    if (!run.layers.empty()) {
-        text += fmt::format("  {} layers, {:.2f} bits a weight with scales; {} instead of {}\n",
-                            run.layers.size(), run.model_size.average_bits_with_scales,
-                            format_bytes(static_cast<double>(run.model_size.quantized_bytes)),
-                            format_bytes(static_cast<double>(run.model_size.float_bytes)));
-    }
+    std::string text = "\n" + accuracy_table(run) + labelled("size", size_text(run));
     if (!run.activations.empty()) {
         text += fmt::format("  inputs of {} layers rounded to {} bits\n", run.activations.size(),
                             run.activations.front().bits);
     }
     text += worst_layers(run);
-    std::string stages;
-    for (const auto& stage : run.stages) {
-        stages += fmt::format("{}{} {}", stages.empty() ? "" : ", ", stage.name,
-                              format_duration(stage.seconds));
-    }
-    text += fmt::format("  time: {}\n  result: {}\n", stages, file);
-    return text;
+    if (!run.stages.empty()) text += labelled("time", time_text(run));
+    // Never broken or cut: they are copied.
+    return text +
+           fmt::format("  result  {}\n  next    inspect_results {}\n", file, shell_quoted(file));
 }
 
-std::string closing_line(const RunRecord& run, const std::string& file) {
+std::string closing_sentence(const RunRecord& run, const std::string& file) {
+    std::string text = file + ":";
+    const auto add = [&](const char* network, const std::optional<EvaluationRecord>& record) {
+        if (!record) return;
+        text += fmt::format(" {} Top-1 {}%", network,
+                            format_accuracy(record->top1, record->top1_standard_error));
+    };
+    add("full precision", run.full_precision);
+    if (run.full_precision && run.quantized) text += ",";
+    add("quantized", run.quantized);
+    return text + "\n";
+}
+
+std::string closing_json(const RunRecord& run, const std::string& file) {
+    const EvaluationRecord float_network = run.full_precision.value_or(EvaluationRecord{});
+    const EvaluationRecord quantized = run.quantized.value_or(EvaluationRecord{});
+    double seconds = 0.0;
+    for (const auto& stage : run.stages) seconds += stage.seconds;
     nlohmann::ordered_json line;
     line["file"] = file;
     line["status"] = complete_status;
     line["identity"] = run.identity;
-    if (run.full_precision) line["full_precision_top1"] = number(run.full_precision->top1);
-    if (run.quantized) {
-        line["top1"] = number(run.quantized->top1);
-        line["top1_standard_error"] = number(run.quantized->top1_standard_error);
-        line["top5"] = number(run.quantized->top5);
-        line["agreement"] = number(run.agreement.value_or(not_measured));
-        line["mean_squared_relative_error"] = number(mean_squared_relative_error(run.layers));
-        line["average_bits"] = number(run.model_size.average_bits_with_scales);
-    }
-    double seconds = 0.0;
-    for (const auto& stage : run.stages) seconds += stage.seconds;
-    line["seconds"] = number(seconds);
-    // The name of a file may hold any bytes, JSON holds text.
-    return "comq-result " +
-           line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    line["full_precision_top1"] = with_decimals(float_network.top1, 2);
+    line["top1"] = with_decimals(quantized.top1, 2);
+    line["top1_standard_error"] = with_decimals(quantized.top1_standard_error, 2);
+    line["top5"] = with_decimals(quantized.top5, 2);
+    line["agreement"] = with_decimals(run.agreement.value_or(not_measured), 2);
+    line["mean_squared_relative_error"] = with_digits(mean_squared_relative_error(run.layers), 4);
+    line["average_bits"] = with_decimals(
+        run.layers.empty() ? not_measured : run.model_size.average_bits_with_scales, 2);
+    line["seconds"] = with_decimals(run.stages.empty() ? not_measured : seconds, 1);
+    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace comq

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "report/config_values.hpp"
-#include "report/run_text.hpp"
+#include "report/figures_text.hpp"
 
 namespace comq {
 

@@ -10,87 +10,86 @@
 #include <span>
 #include <type_traits>
 
+#include "config/config_text.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "core/text_width.hpp"
 #include "report/config_values.hpp"
 #include "report/csv.hpp"
+#include "report/figures_text.hpp"
 #include "results/layer_columns.hpp"
 
 namespace comq {
 
 namespace {
 
-std::string number(double value, int digits) {
-    return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits);
-}
+constexpr std::size_t screen_columns = 80;
 
-/** The config by its first word: "quantization  bits=4 method=comq …". */
-std::string config_paragraph(const RunRecord& run, const std::string& origin) {
-    std::map<std::string, std::vector<std::string>> sections;
+/** The config by section: "quantization  bits=4 method=comq …". */
+std::string config_paragraph(const RunRecord& run, const std::string& origin, bool every_key) {
+    const auto wanted = keys_off_default(run.config, origin);
+    std::map<std::string, std::string> sections;
     for (const auto& [key, value] : config_values(run.config, origin)) {
+        if (!every_key && !std::ranges::binary_search(wanted, key)) continue;
         const auto dot = key.find('.');
-        if (value.empty() || value == "null" || value == "[]") continue;
-        if (dot == std::string::npos) {
-            sections["run"].push_back(fmt::format("{}={}", key, value));
-        } else {
-            sections[key.substr(0, dot)].push_back(
-                fmt::format("{}={}", key.substr(dot + 1), value));
-        }
+        const std::string section = dot == std::string::npos ? "run" : key.substr(0, dot);
+        const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
+        sections[section] += fmt::format(" {}={}", name, value);
     }
-    std::string text = "config\n";
+    std::string text =
+        every_key ? "config\n" : "config, what differs from the defaults (--all-keys: all)\n";
     for (const auto& [section, values] : sections) {
-        text += fmt::format("  {:<14} {}\n", section, fmt::join(values, " "));
+        text += fmt::format("  {:<14} {}\n", section, wrapped(values, 17, screen_columns));
     }
     return text;
 }
 
-std::string provenance_and_stages(const RunRecord& run) {
+std::string whole_provenance(const RunRecord& run) {
     std::string text = "provenance\n";
     visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
         const std::string shown = fmt::format("{}", value);
         if (!shown.empty()) text += fmt::format("  {:<18} {}\n", name, shown);
     });
+    text += fmt::format("  {:<18} {}\n", "identity", run.identity);
     if (!run.stages.empty()) text += "stages\n";
     for (const StageRecord& stage : run.stages) {
-        text += fmt::format("  {:<18} {}\n", stage.name, format_duration(stage.seconds));
+        text += fmt::format("  {:<24} {}\n", stage.name, format_duration(stage.seconds));
     }
     return text;
 }
 
-std::string accuracy_line(const char* network, const std::optional<EvaluationRecord>& record) {
-    if (!record) return fmt::format("  {:<16} {:>14}\n", network, "not evaluated");
-    return fmt::format("  {:<16} {:>14} {:>8} {:>8}\n", network,
-                       format_accuracy(record->top1, record->top1_standard_error),
-                       number(record->top5, 2), record->images);
-}
-
-std::string accuracy_paragraph(const RunRecord& run) {
+/** "made by comq 0.1.0, commit 0123456789, on 2026-01-31 at node17 …", and time in a second line.
+ */
+std::string short_provenance(const RunRecord& run) {
+    const Provenance& from = run.provenance;
+    std::string made = fmt::format("comq {}", from.comq_version);
+    if (!from.build_commit.empty()) {
+        made += ", commit " + from.build_commit.substr(0, 10);
+        if (from.build_commit.ends_with("-modified")) made += "-modified";
+    }
+    if (!from.started_utc.empty()) made += ", " + from.started_utc.substr(0, 10);
+    if (!from.hostname.empty()) made += ", " + from.hostname;
     std::string text =
-        fmt::format("{:<18} {:>14} {:>8} {:>8}\n", "accuracy (%)", "Top-1", "Top-5", "images");
-    text += accuracy_line("full precision", run.full_precision);
-    text += accuracy_line("quantized", run.quantized);
-    if (run.agreement) text += fmt::format("  {:<16} {:>8.2f}\n", "agreement", *run.agreement);
+        "made by  " + wrapped(made + " (--provenance: all)", 9, screen_columns) + "\n";
+    if (!run.stages.empty())
+        text += "time     " + wrapped(time_text(run), 9, screen_columns) + "\n";
     return text;
 }
 
-std::string size_paragraph(const RunRecord& run) {
-    const ModelSize& size = run.model_size;
-    const auto bytes = static_cast<double>(size.float_bytes);
-    const auto quantized = static_cast<double>(size.quantized_bytes);
-    return fmt::format(
-        "size: {} as floats, {} quantized ({:.1f}x), {:.2f} bits a weight with scales\n",
-        format_bytes(bytes), format_bytes(quantized), quantized > 0 ? bytes / quantized : 0.0,
-        size.average_bits_with_scales);
+std::string marks(const RunRecord& run) {
+    return fmt::format("uses     labels: {}, gradients: {}\n", run.uses_labels ? "yes" : "no",
+                       run.uses_gradients ? "yes" : "no");
 }
 
-std::string activation_table(const RunRecord& run) {
+std::string activation_table(const RunRecord& run, std::size_t most) {
     if (run.activations.empty()) return "";
+    const auto shown = std::span(run.activations).first(std::min(most, run.activations.size()));
     std::size_t width = 5;
-    for (const auto& record : run.activations) width = std::max(width, record.layer.size());
+    for (const auto& record : shown) width = std::max(width, record.layer.size());
     std::string text =
         fmt::format("rounded inputs ({} layers)\n  {:<{}} {:>4} {:>8} {:>11} {:>11}\n",
                     run.activations.size(), "name", width, "bits", "ranges", "smallest", "largest");
-    for (const auto& record : run.activations) {
+    for (const auto& record : shown) {
         const auto minimum =
             record.minimum.shape.empty() ? std::span<const float>() : record.minimum.as<float>();
         if (minimum.empty()) {
@@ -102,35 +101,48 @@ std::string activation_table(const RunRecord& run) {
                             record.bits, minimum.size(), std::ranges::min(minimum),
                             std::ranges::max(record.maximum.as<float>()));
     }
+    if (shown.size() < run.activations.size()) {
+        text +=
+            fmt::format("  … and {} more (--layers all)\n", run.activations.size() - shown.size());
+    }
     return text;
 }
 
-std::string layer_table(const RunRecord& run, std::string_view sort) {
-    std::size_t width = 5;
-    for (const LayerRecord& layer : run.layers) width = std::max(width, layer.name.size());
+/** The columns that fit a screen; the CSV has all. */
+std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t most) {
+    const auto order = sorted_layers(run.layers, sort);
+    const std::size_t shown = std::min(most, order.size());
     std::string text = fmt::format("layers ({}, sorted by {})\n", run.layers.size(), sort);
-    text += fmt::format("  {:<{}} {:<11} {:>13} {:>4} {:>6} {:>9} {:>9} {:>9} {:>8} {:>6} {:>9}\n",
-                        "name", width, "kind", "out x in", "bits", "levels", "relative", "RTN's",
-                        "held-out", "SQNR dB", "sweeps", "seconds");
-    for (const std::size_t i : sorted_layers(run.layers, sort)) {
-        const LayerRecord& layer = run.layers[i];
-        text += fmt::format(
-            "  {:<{}} {:<11} {:>13} {:>4} {:>6} {:>9} {:>9} {:>9} {:>8} {:>6} {:>9.3f}\n",
-            layer.name, width, layer.kind,
-            fmt::format("{} x {}", layer.out_features, layer.in_features), layer.bits,
-            layer.levels_used, number(layer.relative_error, 5), number(layer.rtn_relative_error, 5),
-            number(layer.heldout_relative_error, 5), number(layer.sqnr_db, 2), layer.sweeps,
-            layer.seconds);
+    if (shown == 0) return text;
+    std::size_t width = 5;
+    bool held_out = false;
+    for (std::size_t i = 0; i < shown; ++i) {
+        const LayerRecord& layer = run.layers[order[i]];
+        width = std::max(width, layer.name.size());
+        held_out |= !std::isnan(layer.heldout_relative_error);
+    }
+    const auto row = [&](const std::string& name, const std::string& shape, const auto& bits,
+                         const auto& levels, const std::string& relative, const std::string& rtn,
+                         const std::string& heldout, const std::string& decibels) {
+        text += fmt::format("  {:<{}} {:>12} {:>4} {:>6} {:>8} {:>8}{} {:>7}\n", name, width, shape,
+                            bits, levels, relative, rtn,
+                            held_out ? fmt::format(" {:>8}", heldout) : "", decibels);
+    };
+    row("name", "out x in", "bits", "levels", "relative", "RTN's", "held-out", "SQNR dB");
+    for (std::size_t i = 0; i < shown; ++i) {
+        const LayerRecord& layer = run.layers[order[i]];
+        row(layer.name, fmt::format("{} x {}", layer.out_features, layer.in_features), layer.bits,
+            layer.levels_used, format_number(layer.relative_error, 5),
+            format_number(layer.rtn_relative_error, 5),
+            format_number(layer.heldout_relative_error, 5), format_number(layer.sqnr_db, 2));
+    }
+    if (shown < order.size()) {
+        text += fmt::format("  … and {} more (--layers all)\n", order.size() - shown);
     }
     return text;
 }
 
 }  // namespace
-
-std::string format_accuracy(double percent, double standard_error) {
-    if (std::isnan(percent)) return "-";
-    return fmt::format("{:.2f} ± {}", percent, number(standard_error, 2));
-}
 
 std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
                                        std::string_view column) {
@@ -164,12 +176,14 @@ std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
     return order;
 }
 
-std::string describe_run(const RunRecord& run, const std::string& origin, std::string_view sort) {
-    return fmt::format("{}: identity {}\nuses labels: {}, gradients: {}\n\n{}\n{}\n{}{}\n{}{}",
-                       origin, run.identity, run.uses_labels ? "yes" : "no",
-                       run.uses_gradients ? "yes" : "no", config_paragraph(run, origin),
-                       provenance_and_stages(run), accuracy_paragraph(run), size_paragraph(run),
-                       layer_table(run, sort), activation_table(run));
+std::string describe_run(const RunRecord& run, const std::string& origin,
+                         const DescribeOptions& options) {
+    std::string text =
+        fmt::format("{}\n{}size     {}\n{}\n{}\n{}\n", origin, accuracy_table(run), size_text(run),
+                    marks(run), config_paragraph(run, origin, options.every_key),
+                    options.whole_provenance ? whole_provenance(run) : short_provenance(run));
+    text += layer_table(run, options.sort, options.layers);
+    return options.layers > 0 ? text + activation_table(run, options.layers) : text;
 }
 
 std::string layers_csv(const RunRecord& run, std::string_view sort) {

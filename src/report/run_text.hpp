@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +16,21 @@ namespace comq {
 std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
                                        std::string_view column);
 
-/** A run for people, in several paragraphs; `origin` names its file. */
-std::string describe_run(const RunRecord& run, const std::string& origin, std::string_view sort);
+/** How much of a run is described. */
+struct DescribeOptions {
+    std::string sort = "relative_error";  ///< as of sorted_layers()
+    std::size_t layers = 20;              ///< rows of the table of layers at most
+    bool every_key = false;               ///< config keys at their default too
+    bool whole_provenance = false;        ///< and stages, a line each
+};
+
+/**
+ * A run for people, in several paragraphs that begin with its accuracies; `origin` names its file.
+ */
+std::string describe_run(const RunRecord& run, const std::string& origin,
+                         const DescribeOptions& options = {});
 
 /** The layers as CSV: one header line, every column of the schema, empty where not measured. */
 std::string layers_csv(const RunRecord& run, std::string_view sort);
-
-/** "76.32 ± 0.19"; "-" when not measured. */
-std::string format_accuracy(double percent, double standard_error);
 
 }  // namespace comq

@@ -26,9 +26,10 @@ struct Provenance {
     std::string started_utc;   ///< "2026-01-31T12:00:00Z"
     std::string finished_utc;  ///< set by the caller at the end
     std::string command_line;
-    uint64_t seed = 0;              ///< set by the caller, like the two below
+    uint64_t seed = 0;              ///< set by the caller, like the three below
     std::string checkpoint;         ///< file name
     std::string checkpoint_sha256;  ///< of the file
+    std::string evaluation_images;  ///< digest of their ids and content
 };
 
 /**
@@ -57,6 +58,7 @@ void visit_fields(ProvenanceType& provenance, Visitor&& visit) {
     visit("seed", provenance.seed, "seed of every random stream");
     visit("checkpoint", provenance.checkpoint, "file name of the weights");
     visit("checkpoint_sha256", provenance.checkpoint_sha256, "SHA-256 of that file");
+    visit("evaluation_images", provenance.evaluation_images, "digest of the evaluation images");
 }
 
 /** State of a source tree as git sees it. */

@@ -1,43 +1,16 @@
 #include "sweep/live_table.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
+#include "core/text_width.hpp"
 
 namespace comq {
 
-namespace {
-
-struct ScreenSize {
-    std::size_t rows = 24;
-    std::size_t columns = 80;
-};
-
-ScreenSize screen_size() {
-    winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) {
-        return {};
-    }
-    return {size.ws_row, size.ws_col};
-}
-
-/** At most `columns` characters of UTF-8 text, so that the terminal breaks no line. */
-std::string cut(const std::string& line, std::size_t columns) {
-    std::size_t characters = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const bool begins = (static_cast<unsigned char>(line[i]) & 0xc0) != 0x80;
-        if (begins && ++characters > columns) return line.substr(0, i);
-    }
-    return line;
-}
-
-}  // namespace
-
-LiveTable::LiveTable() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+LiveTable::LiveTable() : terminal_(error_is_terminal()) {}
 
 void LiveTable::show(const std::vector<std::string>& lines) {
     if (!terminal_) return;

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/progress.hpp"
-#include "report/run_text.hpp"
+#include "report/figures_text.hpp"
 
 namespace comq {
 

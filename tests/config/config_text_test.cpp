@@ -1,5 +1,6 @@
 #include "config/config_text.hpp"
 
+#include <algorithm>
 #include <regex>
 
 #include "config/config_files.hpp"
@@ -57,7 +58,7 @@ TEST_CASE("the identity changes with numbers, not with places and resources") {
     for (const char* same :
          {"model.weights=/other", "data.root=/other", "data.max_bad_images=3",
           "resources.threads=1", "resources.cache=/c", "evaluation.expected_top1=null",
-          "output.file=/o.h5", "quantization.sweeps=4"}) {
+          "evaluation.allow_chance=true", "output.file=/o.h5", "quantization.sweeps=4"}) {
         INFO(same);
         CHECK(with(same) == identity);
     }
@@ -95,6 +96,26 @@ TEST_CASE("keys that differ between two texts are named") {
     CHECK_THROWS_WITH(differing_keys("a: [", ""), ContainsSubstring("first config:1: "));
 }
 
+TEST_CASE("keys off their default are those that neither defaults nor the preset give") {
+    const std::string resolved =
+        resolved_text(load(complete_config, {"quantization.bits=3"}).config);
+    const auto keys = keys_off_default(resolved, "run.h5");
+    const auto has = [&](const char* key) { return std::ranges::count(keys, key) == 1; };
+    CHECK(std::ranges::is_sorted(keys));
+    CHECK(has("quantization.bits"));
+    CHECK(has("model.name"));
+    CHECK_FALSE(has("seed"));
+    CHECK_FALSE(has("quantization.sweeps"));
+    const auto authors = keys_off_default(
+        resolved_text(load(complete_config, {"quantization.preset=authors_code"}).config),
+        "run.h5");
+    CHECK(std::ranges::count(authors, "quantization.preset") == 1);
+    CHECK(std::ranges::count(authors, "quantization.sweeps") == 0);
+    CHECK(keys_off_default("seed: 0\nfuture: {key: 3}\n", "run.h5") ==
+          std::vector<std::string>{"future.key"});
+    CHECK_THROWS_WITH(keys_off_default("a: [", "run.h5"), ContainsSubstring("run.h5:1: "));
+}
+
 TEST_CASE("every key is explained with its choices, default and preset values") {
     const std::string all = explain_config("all");
     const auto schema = experiment_schema();
@@ -111,6 +132,8 @@ TEST_CASE("every key is explained with its choices, default and preset values") 
           std::string::npos);
     CHECK(explain_config("quantization.method", {{}, {"comq", "rtn"}}).find("comq | rtn") !=
           std::string::npos);
-    CHECK_THROWS_WITH(explain_config("quantisation.bits"),
-                      "key 'quantisation.bits': unknown key (nearest known: 'quantization.bits')");
+    CHECK_THROWS_WITH(
+        explain_config("quantisation.bits"),
+        ContainsSubstring("'quantisation.bits' is no key, and no key's name or meaning "
+                          "contains it; the nearest are quantization.bits, "));
 }

@@ -119,23 +119,14 @@ TEST_CASE("a printed document reads back the same") {
               [](const KeyInfo&) { return "why"; }) == "page:\n  margin: 2  # why\n");
 }
 
-TEST_CASE("explanations come from the declarations") {
-    const auto schema = table_schema();
-    CHECK(explain_keys(schema.keys(), "page.scale") ==
-          "page.scale\n"
-          "  type      number, 0.1 to 10\n"
-          "  default   1\n"
-          "  class     result (changes numbers; part of the run's identity)\n"
-          "  meaning   Factor on everything that is printed, be it a table, a figure, a\n"
-          "            page number or a note at its foot.\n");
-    const std::string page = explain_keys(schema.keys(), "page");
-    CHECK(page.find("page.margin\n") != std::string::npos);
-    CHECK(page.find("columns\n") == std::string::npos);
-    CHECK(explain_keys(schema.keys(), "all").find("name\n") == 0);
-    CHECK(explain_keys(schema.keys(), "name").find("none, the key is required") !=
-          std::string::npos);
-    CHECK_THROWS_WITH(explain_keys(schema.keys(), "scal"),
-                      "key 'scal': unknown key (nearest known: 'page.scale')");
+TEST_CASE("types and defaults of keys come from the declarations") {
+    const auto keys = table_schema().keys();
+    REQUIRE(keys.size() == 4);
+    CHECK(keys[0].required);
+    CHECK(keys[1].type == "integer, at least 0");
+    CHECK(keys[1].default_text == "2");
+    CHECK(keys[2].type == "number, 0.1 to 10");
+    CHECK(keys[2].default_text == "1");
 }
 
 TEST_CASE("the nearest key may be one whose section is wrong") {
@@ -143,4 +134,6 @@ TEST_CASE("the nearest key may be one whose section is wrong") {
     CHECK(nearest_key("scale", schema.keys()) == "page.scale");
     CHECK(nearest_key("pgae.margin", schema.keys()) == "page.margin");
     CHECK(nearest_key("", {}).empty());
+    CHECK(nearest_keys("pgae.margin", schema.keys(), 2) ==
+          std::vector<std::string>{"page.margin", "name"});
 }

@@ -81,6 +81,25 @@ TEST_CASE("renumbered classes are recognised where classes repeat") {
     CHECK(result.pattern == LabelPattern::other_order);
 }
 
+TEST_CASE("a network that predicts one class says nothing about labels") {
+    Sample collapsed = sample(200, 10, 1.0, [](int64_t l) { return l; });
+    for (std::size_t i = 0; i < 190; ++i) collapsed.predictions[i] = 7;
+    const LabelCheck result = check(collapsed, 10);
+    CHECK(result.pattern == LabelPattern::one_class);
+    CHECK(result.most_frequent == 7);
+    CHECK_THAT(result.warning(),
+               ContainsSubstring("predicts class 7") && !ContainsSubstring("data.labels"));
+    // Of images of one class it may be right.
+    const std::vector<int64_t> sevens(100, 7);
+    CHECK(check_labels(sevens, sevens, 10).plausible());
+}
+
+TEST_CASE("a network that predicts few classes has not renumbered them") {
+    Sample two = sample(200, 10, 1.0, [](int64_t l) { return l; });
+    for (int64_t& prediction : two.predictions) prediction = prediction < 5 ? 9 : 0;
+    CHECK(check(two, 10).pattern == LabelPattern::unrelated);
+}
+
 TEST_CASE("labels of the right images in another order are recognised") {
     Sample shuffled = sample(100, 1000, 0.8, [](int64_t l) { return l; });
     std::rotate(shuffled.labels.begin(), shuffled.labels.begin() + 7, shuffled.labels.end());

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "experiment/layer_plan.hpp"
+#include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
@@ -134,9 +135,9 @@ TEST_CASE("a resumed run takes the ranges from the journal") {
 }
 
 TEST_CASE("a plan tells that inputs are rounded") {
-    const auto text = describe_plan(test::shipped_config(
+    const auto text = layers_text(plan_run(test::shipped_config(
         "demo_vit_4bit", test::temporary_folder(),
-        {"activations.bits=4", "activations.range=percentile", "quantization.method=none"}));
+        {"activations.bits=4", "activations.range=percentile", "quantization.method=none"})));
     CHECK_THAT(text, ContainsSubstring("are rounded to 4 bits, per tensor; ranges: percentile 99.9"
                                        " of "));
 }

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "core/errors.hpp"
+#include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/workload.hpp"
 #include "quantization/bit_allocation.hpp"
@@ -116,7 +117,7 @@ TEST_CASE("a resumed run takes the measured errors from the journal") {
 }
 
 TEST_CASE("a plan tells which bits are chosen") {
-    const auto text = describe_plan(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
-                                                         {"quantization.average_bits=3.5"}));
+    const auto text = layers_text(plan_run(test::shipped_config(
+        "demo_vit_4bit", test::temporary_folder(), {"quantization.average_bits=3.5"})));
     CHECK_THAT(text, ContainsSubstring("auto") && ContainsSubstring("3.5 on average"));
 }

@@ -3,6 +3,7 @@
 
 #include "calibration/gram_collector.hpp"
 #include "experiment/layer_plan.hpp"
+#include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/workload.hpp"
 #include "support/catch.hpp"
@@ -25,12 +26,32 @@ TEST_CASE("every shipped config can be planned without its weights and images") 
                 CHECK_FALSE(plan_layers(*network, loaded.config.quantization).layers.empty());
                 continue;
             }
-            const auto text = describe_plan(loaded);
-            CHECK(text.find("layers are quantized") != std::string::npos);
-            CHECK(text.find("memory: about") != std::string::npos);
+            const auto plan = plan_run(loaded);
+            CHECK_THAT(layers_text(plan), ContainsSubstring("layers are quantized"));
+            CHECK_THAT(estimate_text(plan), ContainsSubstring("memory: about"));
         }
     }
     CHECK(planned.size() >= 18);
+}
+
+TEST_CASE("a plan is text for people and JSON for programs") {
+    const auto plan = plan_run(
+        test::shipped_config("demo_vit_4bit", test::temporary_folder(), {"quantization.bits=3"}));
+    const std::string estimate = estimate_text(plan);
+    CHECK(estimate.starts_with("memory: about "));
+    CHECK_THAT(estimate,
+               ContainsSubstring("\ndisk:   about ") && ContainsSubstring("\ntime:   about "));
+    const auto json = plan_json(plan);
+    CHECK(json["memory_bytes"] > 10'000'000);
+    CHECK(json["disk_bytes"] > 0);
+    CHECK(json["seconds"]["evaluation"].is_number());
+    CHECK(json["config"]["quantization"]["bits"] == 3);
+    REQUIRE(json["layers"].size() == plan.layers.layers.size());
+    CHECK(json["layers"][0]["bits"] == 3);
+    CHECK(json["layers"][0]["shape"].size() == 2);
+    const auto later = plan_run(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
+                                                     {"quantization.average_bits=3"}));
+    CHECK(plan_json(later)["layers"][0]["bits"].is_null());
 }
 
 namespace {

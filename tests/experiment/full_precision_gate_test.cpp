@@ -62,3 +62,59 @@ TEST_CASE("the gate allows the larger of one point and two standard errors") {
     CHECK_THROWS_WITH(check_full_precision(accuracy, expected),
                       ContainsSubstring("evaluation.expected_top1=87.10"));
 }
+
+namespace {
+
+/** Labels 0, 1, …, 9, 0, …; `right` of 10 images are predicted right, others as the next class. */
+LabelCheck ten_classes(int64_t images, int64_t right) {
+    std::vector<int64_t> labels, predictions;
+    for (int64_t i = 0; i < images; ++i) {
+        labels.push_back(i % 10);
+        const int64_t round = i / 10;
+        predictions.push_back(round % 10 < right ? i % 10 : (i * 7 + round) % 10);
+    }
+    return check_labels(labels, predictions, 10);
+}
+
+}  // namespace
+
+TEST_CASE("a network that is better than guessing passes, and so do few images") {
+    CHECK_NOTHROW(check_above_chance(ten_classes(500, 3)));
+    CHECK_NOTHROW(check_above_chance(ten_classes(40, 0)));
+    CHECK_NOTHROW(check_above_chance(LabelCheck{}));  // no labels at all
+}
+
+TEST_CASE("chance level is one divided by the classes, with three standard errors") {
+    LabelCheck check;
+    check.images = 1000;
+    check.classes = 10;
+    check.agreeing = 128;  // 100 + 3 sqrt(1000 · 0.1 · 0.9) = 128.5
+    CHECK(check.at_chance_level());
+    check.agreeing = 129;
+    CHECK_FALSE(check.at_chance_level());
+    check = {.images = 500, .agreeing = 2, .classes = 1000};  // 0.5 + 3 · 0.71 = 2.6
+    CHECK(check.at_chance_level());
+    check.agreeing = 3;
+    CHECK_FALSE(check.at_chance_level());
+    check = {.images = 500, .agreeing = 500, .classes = 1};
+    CHECK_FALSE(check.at_chance_level());
+}
+
+TEST_CASE("a network at chance level stops the run with causes and the key that allows it") {
+    CHECK_THROWS_AS(check_above_chance(ten_classes(500, 0)), GateError);
+    CHECK_THROWS_WITH(check_above_chance(ten_classes(500, 0)),
+                      ContainsSubstring("no better than guessing") &&
+                          ContainsSubstring("50.0 would by chance among 10 classes") &&
+                          ContainsSubstring("evaluation.allow_chance=true"));
+}
+
+TEST_CASE("a network that predicts one class is not blamed on labels") {
+    std::vector<int64_t> labels, predictions;
+    for (int64_t i = 0; i < 200; ++i) {
+        labels.push_back(i % 10);
+        predictions.push_back(3);
+    }
+    CHECK_THROWS_WITH(
+        check_above_chance(check_labels(labels, predictions, 10)),
+        ContainsSubstring("predicts class 3 for 200 images") && !ContainsSubstring("data.labels"));
+}

@@ -4,8 +4,11 @@
 #include "core/errors.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/workload.hpp"
+#include "models/registry.hpp"
 #include "results/run_file.hpp"
+#include "storage/safetensors.hpp"
 #include "support/catch.hpp"
+#include "tensor/bridge.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -118,6 +121,36 @@ TEST_CASE("the gate stops a run whose full-precision accuracy is not the expecte
         test::run_shipped("demo_vit_4bit", folder, with({"evaluation.expected_top1=20"})),
         GateError);
     CHECK(fs::is_empty(folder));
+}
+
+namespace {
+
+/** All parameters of the demo CNN zero: it predicts class 0 whatever it sees. */
+std::string blank_weights(const fs::path& folder) {
+    const auto network = find_model("demo_cnn").make();
+    TensorMap tensors;
+    for (const auto& [name, tensor] : network->state_dict()) tensors[name] = to_host(tensor);
+    const auto file = folder / "blank.safetensors";
+    write_safetensors(file, tensors, {});
+    return "model.weights=" + file.string();
+}
+
+}  // namespace
+
+TEST_CASE("a network at chance level is not quantized unless a key allows it") {
+    const auto folder = test::temporary_folder();
+    const std::string weights = blank_weights(test::temporary_folder());
+    CHECK_THROWS_WITH(
+        test::run_shipped("demo_cnn_4bit", folder, with({weights})),
+        ContainsSubstring("no better than guessing") && ContainsSubstring("predicts class 0"));
+    CHECK(fs::is_empty(folder));
+    const auto allowed =
+        test::run_shipped("demo_cnn_4bit", folder, with({weights, "evaluation.allow_chance=true"}));
+    CHECK(allowed.quantized.has_value());
+    // Whoever only evaluates wants to know the number.
+    const auto evaluated = test::run_shipped("demo_cnn_4bit", test::temporary_folder(),
+                                             with({weights, "quantization.method=none"}));
+    CHECK(evaluated.full_precision->top1 < 20.0);
 }
 
 TEST_CASE("the gate loses no layer that an earlier attempt has finished") {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "results/run_file.hpp"
@@ -49,6 +50,22 @@ TEST_CASE("inspect_results prints a run or its CSV") {
     const Outcome csv = run("inspect_results", file + " --csv --sort network");
     CHECK(csv.exit_code == 0);
     CHECK(csv.output.substr(0, 10) == "name,kind,");
+    const Outcome one = run("inspect_results", file + " --layers 1 --provenance");
+    CHECK_THAT(one.output, ContainsSubstring("and 1 more") && ContainsSubstring("node17"));
+    CHECK(run("inspect_results", file + " --layers all").exit_code == 0);
+    CHECK(run("inspect_results", file + " --layers some").exit_code == 2);
+}
+
+TEST_CASE("inspect_results and compare_results print JSON and nothing else") {
+    const std::string file = written(test::sample_run());
+    const auto json = nlohmann::json::parse(run("inspect_results", file + " --json").output);
+    CHECK(json["file"] == file);
+    CHECK(json["quantized"]["top1"] == 40);
+    const auto comparison =
+        nlohmann::json::parse(run("compare_results", file + " " + file + " --json").output);
+    CHECK(comparison["first"] == file);
+    CHECK(comparison["config"].empty());
+    CHECK(comparison["layers"].size() == 2);
 }
 
 TEST_CASE("inspect_results fails with the documented exit codes") {

@@ -20,33 +20,69 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("a run is described with everything a reader asks for") {
-    const std::string text = describe_run(test::sample_run(), "run.h5", "relative_error");
+TEST_CASE("a description begins with accuracies and size") {
+    const std::string text = describe_run(test::sample_run(), "run.h5");
+    const auto lines = lines_of(text);
+    REQUIRE(lines.size() > 6);
+    CHECK(lines[0] == "run.h5");
+    CHECK(lines[1] == "  network                  Top-1 %   Top-5 %   images");
+    CHECK(lines[2] == "  full precision     80.00 ± 17.89     80.00        5");
+    CHECK(lines[3] == "  quantized          40.00 ± 21.91     80.00        5");
+    CHECK(lines[4] == "  same class as full precision: 60.00% of the images");
+    CHECK(lines[5] == "size     160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales");
     for (const char* expected :
-         {"run.h5: identity aaaa", "gradients: yes", "bits=4", "name=demo_vit", "node17",
-          "run_experiment configs/demo.yaml", "calibrate          1.2 s", "80.00 ± 17.89",
-          "40.00 ± 21.91", "agreement           60.00",
-          "1 kB as floats, 160 B quantized (6.2x), 4.50 bits a weight", "blocks.0.attn.qkv",
-          "layers (2, sorted by relative_error)", "rounded inputs (2 layers)", "dynamic"}) {
+         {"gradients: yes", "time     1.8 s: calibrate 1.2 s, solve 0.5 s",
+          "made by  comq 0.1.0, commit 0123456789, 2026-01-31, node17 (--provenance: all)",
+          "blocks.0.attn.qkv", "layers (2, sorted by relative_error)", "rounded inputs (2 layers)",
+          "dynamic"}) {
         INFO(text);
         CHECK_THAT(text, ContainsSubstring(expected));
     }
     CHECK(text.find("features.3.expand3x3") < text.find("blocks.0.attn.qkv"));
+    CHECK(text.find("checkpoint_sha256") == std::string::npos);
+}
+
+TEST_CASE("config keys at their default are left out unless all are asked for") {
+    const std::string some = describe_run(test::sample_run(), "run.h5");
+    CHECK_THAT(some, ContainsSubstring("name=demo_vit") && ContainsSubstring("seed=3"));
+    CHECK(some.find("method=comq") == std::string::npos);
+    CHECK(some.find("bits=4") == std::string::npos);
+    const std::string all = describe_run(test::sample_run(), "run.h5", {.every_key = true});
+    CHECK_THAT(all, ContainsSubstring("method=comq") && ContainsSubstring("bits=4"));
+}
+
+TEST_CASE("the whole provenance shows the digests that an entry of known accuracies needs") {
+    RunRecord run = test::sample_run();
+    const std::string text = describe_run(run, "run.h5", {.whole_provenance = true});
+    CHECK_THAT(text, ContainsSubstring("checkpoint_sha256  " + std::string(64, 'c')) &&
+                         ContainsSubstring("evaluation_images  " + std::string(64, 'e')) &&
+                         ContainsSubstring("identity           " + std::string(64, 'a')) &&
+                         ContainsSubstring("run_experiment configs/demo.yaml"));
+}
+
+TEST_CASE("the table of layers is as long as asked for") {
+    const RunRecord run = test::sample_run();
+    const std::string one = describe_run(run, "run.h5", {.layers = 1});
+    CHECK_THAT(one, ContainsSubstring("features.3.expand3x3") &&
+                        ContainsSubstring("… and 1 more (--layers all)"));
+    CHECK(one.find("6 x 4") == std::string::npos);
+    const std::string none = describe_run(run, "run.h5", {.layers = 0});
+    CHECK(none.find("features.3") == std::string::npos);
+    CHECK_THAT(none, ContainsSubstring("layers (2, sorted by relative_error)"));
 }
 
 TEST_CASE("a run that was not evaluated says so") {
     RunRecord run;
     run.config = "seed: 0\n";
-    const std::string text = describe_run(run, "run.h5", "network");
-    CHECK_THAT(text, ContainsSubstring("full precision    not evaluated"));
+    const std::string text = describe_run(run, "run.h5", {.sort = "network"});
+    CHECK_THAT(text, ContainsSubstring("full precision     not evaluated"));
     CHECK_THAT(text, ContainsSubstring("layers (0, sorted by network)"));
 }
 
 TEST_CASE("a config that is no YAML is named by its file") {
     RunRecord run;
     run.config = "a: [";
-    CHECK_THROWS_WITH(describe_run(run, "run.h5", "network"),
-                      ContainsSubstring("run.h5: the stored config is no YAML"));
+    CHECK_THROWS_WITH(describe_run(run, "run.h5"), ContainsSubstring("run.h5"));
 }
 
 TEST_CASE("layers are sorted by any column") {

@@ -1,0 +1,37 @@
+#include "config/evaluation_schema.hpp"
+
+namespace comq {
+
+void add_evaluation(Schema<ExperimentConfig>& schema) {
+    const auto evaluation = [](auto member) {
+        return field(&ExperimentConfig::evaluation, member);
+    };
+    using enum KeyClass;
+
+    schema.add({.key = "evaluation.images",
+                .meaning = "Images to evaluate on: all, or a random choice of so many, the same "
+                           "ones whatever 'seed' is.",
+                .unit = "images"},
+               evaluation(&EvaluationConfig::images), count_or_all<std::optional<int64_t>>());
+    schema.add({.key = "evaluation.batch_size",
+                .meaning = "Images of one micro-batch, the unit of work of one thread. Its size "
+                           "can change the last bits of the logits.",
+                .unit = "images"},
+               evaluation(&EvaluationConfig::batch_size), integer<int64_t>(1, 4096));
+    schema.add(
+        {.key = "evaluation.expected_top1",
+         .key_class = resource,
+         .meaning = "Top-1 the full-precision network must reach within max(1 point, 2 standard "
+                    "errors) before anything is quantized; null: that of the entry of "
+                    "datasets/full_precision.yaml for the two digests that inspect_results "
+                    "--provenance shows, if any.",
+         .unit = "percent"},
+        evaluation(&EvaluationConfig::expected_top1), optional(number(0.0, 100.0)));
+    schema.add({.key = "evaluation.allow_chance",
+                .key_class = resource,
+                .meaning = "Whether to quantize a network whose full-precision Top-1 is no better "
+                           "than guessing; 50 labelled images are enough to tell."},
+               evaluation(&EvaluationConfig::allow_chance), boolean());
+}
+
+}  // namespace comq

@@ -1,0 +1,157 @@
+#include "config/explain.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "config/config_json.hpp"
+#include "config/yaml_document.hpp"
+#include "core/errors.hpp"
+#include "core/text_width.hpp"
+
+namespace comq {
+
+namespace {
+
+constexpr std::size_t screen_columns = 80;
+
+const char* name_of(KeyClass key_class) {
+    switch (key_class) {
+        case KeyClass::result:
+            return "result";
+        case KeyClass::resource:
+            return "resource";
+        case KeyClass::location:
+            return "location";
+    }
+    return "";
+}
+
+const char* describe(KeyClass key_class) {
+    switch (key_class) {
+        case KeyClass::result:
+            return "result (changes numbers; part of the run's identity)";
+        case KeyClass::resource:
+            return "resource (never changes numbers)";
+        case KeyClass::location:
+            return "location (what it holds is identity, the path is not)";
+    }
+    return "";
+}
+
+std::string explain_key(const KeyInfo& info) {
+    constexpr std::size_t indent = 12;
+    std::string text = info.key + "\n";
+    const auto line = [&](const char* what, const std::string& value) {
+        text += fmt::format("  {:<{}}{}\n", what, indent - 2, wrapped(value, indent));
+    };
+    line("type", info.type);
+    line("default", info.required ? "none, the key is required" : info.default_text);
+    if (!info.unit.empty()) line("unit", info.unit);
+    line("class", describe(info.key_class));
+    line("meaning", info.meaning);
+    return text;
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
+
+/** How well a key fits a word in lower case, 0 best; none when it does not contain it. */
+std::optional<int> rank_of(const KeyInfo& info, const std::string& word) {
+    const std::string key = lower(info.key);
+    if (key.ends_with("." + word)) return 0;
+    if (key.find(word) != std::string::npos) return 1;
+    const bool has_choices = info.type.find(" | ") != std::string::npos;
+    if (has_choices && lower(info.type).find(word) != std::string::npos) return 2;
+    if (lower(info.meaning).find(word) != std::string::npos) return 3;
+    return std::nullopt;
+}
+
+std::string list_of_keys(const std::vector<KeyInfo>& keys, const std::string& word) {
+    std::size_t width = 0;
+    for (const auto& info : keys) width = std::max(width, info.key.size());
+    std::string text =
+        fmt::format("{} keys have '{}' in their name or meaning; --explain KEY tells all of one.\n",
+                    keys.size(), excerpt(word));
+    for (const auto& info : keys) {
+        const std::string line = fmt::format("  {:<{}}  {}", info.key, width, info.meaning);
+        text += cut(line, screen_columns) + "\n";
+    }
+    return text;
+}
+
+std::string markdown_cell(const std::string& text) {
+    std::string cell;
+    for (const char c : text) cell += c == '|' ? std::string("\\|") : std::string(1, c);
+    return cell;
+}
+
+std::string markdown_table(const std::vector<KeyInfo>& keys) {
+    std::string text = "| key | meaning | type | default | unit |\n|---|---|---|---|---|\n";
+    for (const auto& info : keys) {
+        const std::string standard =
+            info.required ? "required" : fmt::format("`{}`", markdown_cell(info.default_text));
+        text += fmt::format("| `{}` | {} | {} | {} | {} |\n", info.key, markdown_cell(info.meaning),
+                            markdown_cell(info.type), standard, markdown_cell(info.unit));
+    }
+    return text;
+}
+
+std::string json_array(const std::vector<KeyInfo>& keys) {
+    auto array = nlohmann::ordered_json::array();
+    for (const auto& info : keys) {
+        nlohmann::ordered_json entry;
+        entry["key"] = info.key;
+        entry["meaning"] = info.meaning;
+        entry["type"] = info.type;
+        entry["required"] = info.required;
+        entry["default"] = info.required ? nlohmann::ordered_json(nullptr)
+                                         : json_of_yaml(info.default_text, info.key);
+        entry["unit"] =
+            info.unit.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(info.unit);
+        entry["class"] = name_of(info.key_class);
+        array.push_back(std::move(entry));
+    }
+    return array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+FoundKeys find_keys(const std::vector<KeyInfo>& keys, const std::string& name) {
+    FoundKeys found;
+    for (const auto& info : keys) {
+        if (name == "all" || info.key == name || info.key.starts_with(name + ".")) {
+            found.keys.push_back(info);
+        }
+    }
+    found.named = !found.keys.empty();
+    const std::string word = lower(name);
+    for (int rank = 0; !found.named && rank <= 3; ++rank) {
+        for (const auto& info : keys) {
+            if (rank_of(info, word) == rank) found.keys.push_back(info);
+        }
+    }
+    if (!found.keys.empty()) return found;
+    throw UsageError("'{}' is no key, and no key's name or meaning contains it; the nearest are {}",
+                     excerpt(name), fmt::join(nearest_keys(name, keys, 3), ", "));
+}
+
+std::string explain_keys(const std::vector<KeyInfo>& keys, const std::string& name,
+                         ExplainFormat format) {
+    const FoundKeys found = find_keys(keys, name);
+    if (format == ExplainFormat::markdown) return markdown_table(found.keys);
+    if (format == ExplainFormat::json) return json_array(found.keys);
+    if (!found.named && found.keys.size() > 1) return list_of_keys(found.keys, name);
+    std::string text;
+    for (const auto& info : found.keys) {
+        text.append(text.empty() ? "" : "\n").append(explain_key(info));
+    }
+    return text;
+}
+
+}  // namespace comq

@@ -1,0 +1,95 @@
+#include "core/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+
+#include "core/text_width.hpp"
+
+namespace comq {
+
+namespace {
+
+struct LiveLine {
+    std::mutex mutex;
+    std::string drawn;  ///< empty: there is none
+};
+
+/** Never destroyed, for threads and destructors of statics print too. */
+LiveLine& line() {
+    static LiveLine& only = *new LiveLine;
+    return only;
+}
+
+void write(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+/** Erases the line and lets `print` write; what can't be written, for want of memory too, is lost.
+ */
+template <typename Print>
+void in_its_place(const Print& print) noexcept {
+    try {
+        const std::lock_guard lock(line().mutex);
+        std::string& drawn = line().drawn;
+        if (!drawn.empty()) write(erasure(display_width(drawn), screen_size().columns));
+        print(drawn);
+        std::fflush(stderr);
+    } catch (...) {
+        return;
+    }
+}
+
+}  // namespace
+
+ScreenSize screen_size() {
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) {
+        return {};
+    }
+    return {size.ws_row, size.ws_col};
+}
+
+bool error_is_terminal() {
+    const char* kind = std::getenv("TERM");
+    return ::isatty(STDERR_FILENO) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
+}
+
+bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
+std::string erasure(std::size_t width, std::size_t columns) {
+    const std::size_t rows_above = width > 0 ? (width - 1) / std::max<std::size_t>(columns, 1) : 0;
+    return rows_above > 0 ? fmt::format("\r\x1b[{}A\x1b[J", rows_above) : "\r\x1b[J";
+}
+
+namespace live_line {
+
+void show(std::string_view text) noexcept {
+    if (!error_is_terminal()) return;
+    in_its_place([&](std::string& drawn) {
+        drawn = text;
+        write(drawn);
+    });
+}
+
+void print_above(std::string_view text) noexcept {
+    in_its_place([&](std::string& drawn) {
+        write(text);
+        if (!text.ends_with('\n')) drawn.clear();
+        write(drawn);
+    });
+}
+
+void close(std::string_view text) noexcept {
+    in_its_place([&](std::string& drawn) {
+        drawn.clear();
+        write(text);
+    });
+}
+
+}  // namespace live_line
+
+}  // namespace comq

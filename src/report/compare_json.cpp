@@ -1,0 +1,74 @@
+#include "report/compare_json.hpp"
+
+#include "report/json_number.hpp"
+
+namespace comq {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json keys_json(const std::vector<DifferingKey>& keys) {
+    Json array = Json::array();
+    for (const DifferingKey& key : keys) {
+        array.push_back({{"key", key.key}, {"first", key.first}, {"second", key.second}});
+    }
+    return array;
+}
+
+Json paired_test_json(const AccuracyComparison& accuracy) {
+    if (!accuracy.paired) return nullptr;
+    const McNemarTest& test = *accuracy.paired;
+    Json json;
+    json["images"] = test.images;
+    json["differing_predictions"] = accuracy.differing_predictions;
+    json["only_first_right"] = test.only_first_right;
+    json["only_second_right"] = test.only_second_right;
+    json["difference"] = with_decimals(test.difference, 2);
+    json["standard_error"] = with_decimals(test.standard_error, 2);
+    json["p_value"] = with_digits(test.p_value, 3);
+    return json;
+}
+
+Json accuracy_json(const AccuracyComparison& accuracy) {
+    Json json;
+    json["network"] = accuracy.network;
+    json["first_top1"] = with_decimals(accuracy.first_top1, 2);
+    json["first_standard_error"] = with_decimals(accuracy.first_standard_error, 2);
+    json["second_top1"] = with_decimals(accuracy.second_top1, 2);
+    json["second_standard_error"] = with_decimals(accuracy.second_standard_error, 2);
+    json["paired_test"] = paired_test_json(accuracy);
+    return json;
+}
+
+Json layer_json(const LayerComparison& layer) {
+    Json json;
+    json["name"] = layer.name;
+    json["first_bits"] = layer.in_first ? Json(layer.first_bits) : Json(nullptr);
+    json["second_bits"] = layer.in_second ? Json(layer.second_bits) : Json(nullptr);
+    json["first_relative_error"] = with_digits(layer.first_relative_error, 5);
+    json["second_relative_error"] = with_digits(layer.second_relative_error, 5);
+    json["equal_codes_percent"] =
+        with_decimals(layer.equal_codes ? 100 * *layer.equal_codes : not_measured, 2);
+    json["same_weights"] = layer.same_weights;
+    return json;
+}
+
+}  // namespace
+
+Json comparison_json(const RunComparison& comparison) {
+    Json json;
+    json["accuracies"] = Json::array();
+    for (const AccuracyComparison& accuracy : comparison.accuracies) {
+        json["accuracies"].push_back(accuracy_json(accuracy));
+    }
+    json["config"] = keys_json(comparison.config);
+    json["provenance"] = keys_json(comparison.provenance);
+    json["layers"] = Json::array();
+    for (const LayerComparison& layer : comparison.layers) {
+        json["layers"].push_back(layer_json(layer));
+    }
+    return json;
+}
+
+}  // namespace comq

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "results/run_record.hpp"
+
+namespace comq {
+
+/** "76.32 ± 0.19"; "-" when not measured. */
+std::string format_accuracy(double percent, double standard_error);
+
+/** `value` with so many digits behind the point; "-" when not measured. */
+std::string format_number(double value, int digits);
+
+/** A table of the accuracies of both networks, and how often they predict the same class. */
+std::string accuracy_table(const RunRecord& run);
+
+/** "160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales", without line end. */
+std::string size_text(const RunRecord& run);
+
+/** "12 s: calibrate 1.2 s, …" of all stages, without line end; empty when none are recorded. */
+std::string time_text(const RunRecord& run);
+
+}  // namespace comq
