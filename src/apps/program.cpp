@@ -22,8 +22,9 @@ void log_to_stderr() {
     spdlog::set_pattern("%^%l%$: %v");
 }
 
+/** An error without words is that of a rank beside one that says it. */
 int report(ExitCode code, const char* message) {
-    inform(fmt::format("error: {}\n", message));
+    if (*message != '\0') inform(fmt::format("error: {}\n", message));
     return static_cast<int>(code);
 }
 
