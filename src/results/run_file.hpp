@@ -23,7 +23,8 @@ enum class ReadScope {
 /**
  * Reads files of every schema 1.x; what a later minor version adds is ignored. Throws InputError,
  * one line that names the file and the object, when the file is no HDF5 file, was cut, misses
- * something that schema 1.0 promises, disagrees with itself, or is of a later major version.
+ * something that schema 1.0 promises, disagrees with itself, or is of a later major version; and
+ * UsageError for the table that a sweep was collected into.
  */
 RunRecord read_run_file(const std::filesystem::path& file, ReadScope scope);
 
