@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/progress.hpp"
+#include "report/json_text.hpp"
 #include "report/run_text.hpp"
 
 namespace comq {
@@ -58,10 +57,6 @@ std::string worst_layers(const RunRecord& run) {
     return text;
 }
 
-nlohmann::json number(double value) {
-    return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
-
 }  // namespace
 
 std::string closing_summary(const RunRecord& run, const std::string& file) {
@@ -91,18 +86,18 @@ std::string closing_line(const RunRecord& run, const std::string& file) {
     line["file"] = file;
     line["status"] = complete_status;
     line["identity"] = run.identity;
-    if (run.full_precision) line["full_precision_top1"] = number(run.full_precision->top1);
+    if (run.full_precision) line["full_precision_top1"] = json_number(run.full_precision->top1);
     if (run.quantized) {
-        line["top1"] = number(run.quantized->top1);
-        line["top1_standard_error"] = number(run.quantized->top1_standard_error);
-        line["top5"] = number(run.quantized->top5);
-        line["agreement"] = number(run.agreement.value_or(not_measured));
-        line["mean_squared_relative_error"] = number(mean_squared_relative_error(run.layers));
-        line["average_bits"] = number(run.model_size.average_bits_with_scales);
+        line["top1"] = json_number(run.quantized->top1);
+        line["top1_standard_error"] = json_number(run.quantized->top1_standard_error);
+        line["top5"] = json_number(run.quantized->top5);
+        line["agreement"] = json_number(run.agreement.value_or(not_measured));
+        line["mean_squared_relative_error"] = json_number(mean_squared_relative_error(run.layers));
+        line["average_bits"] = json_number(run.model_size.average_bits_with_scales);
     }
     double seconds = 0.0;
     for (const auto& stage : run.stages) seconds += stage.seconds;
-    line["seconds"] = number(seconds);
+    line["seconds"] = json_number(seconds);
     return "comq-result " + line.dump();
 }
 
