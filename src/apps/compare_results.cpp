@@ -3,6 +3,7 @@
 #include <string>
 
 #include "apps/program.hpp"
+#include "core/json_text.hpp"
 #include "report/compare_json.hpp"
 #include "report/compare_runs.hpp"
 #include "report/run_json.hpp"

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "apps/program.hpp"
+#include "core/json_text.hpp"
 #include "core/version.hpp"
 #include "experiment/restore_network.hpp"
 #include "results/run_file.hpp"
@@ -47,8 +47,7 @@ void export_model(const Arguments& arguments, Program& program) {
                                           {"model", model.description->name},
                                           {"tensors", tensors.size()},
                                           {"dequantized_layers", run.layers.size()}};
-        program.print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                      "\n");
+        program.print(json_text(json));
         return;
     }
     program.print(fmt::format("{}: {} tensors of {}, {} of them dequantized layers\n",

@@ -15,6 +15,7 @@
 #include "core/shell_words.hpp"
 #include "core/standard_streams.hpp"
 #include "experiment/known_names.hpp"
+#include "results/run_file.hpp"
 #include "table/missing_runs.hpp"
 #include "table/peer_methods.hpp"
 #include "table/render.hpp"
@@ -38,6 +39,10 @@ struct Arguments {
 void check_folders(const std::vector<std::string>& folders) {
     for (const std::string& folder : folders) {
         if (fs::is_directory(folder) || folder == default_folder) continue;
+        if (fs::is_regular_file(folder)) {
+            read_run_file(folder, ReadScope::summary);  // says what a sweep's table is
+            throw UsageError("--results {}: is a file; name the folder that it lies in", folder);
+        }
         throw UsageError("--results {}: there is no such folder", folder);
     }
 }
@@ -104,7 +109,7 @@ void run(const Arguments& arguments, Program& program) {
         failure = run_missing(arguments, spec, table);
         table = fill_table(spec, read_results(arguments), options);
     }
-    program.print(render(table, arguments.format));
+    program.print(render(table, program.json() ? TableFormat::json : arguments.format));
     if (failure) throw Error(*failure);
 }
 
@@ -120,13 +125,15 @@ int main(int argc, char** argv) {
     const std::map<std::string, TableFormat> formats{{"md", TableFormat::markdown},
                                                      {"latex", TableFormat::latex},
                                                      {"csv", TableFormat::csv},
-                                                     {"html", TableFormat::html}};
+                                                     {"html", TableFormat::html},
+                                                     {"json", TableFormat::json}};
     app.add_option("SPEC", arguments.spec, "table (.yaml), described in experiments/README.md")
         ->required();
-    app.add_option("--format", arguments.format, "md, latex, csv or html")
-        ->transform(CLI::CheckedTransformer(formats).description("{md,latex,csv,html}"))
+    app.add_option("--format", arguments.format, "md, latex, csv, html or json")
+        ->transform(CLI::CheckedTransformer(formats).description("{md,latex,csv,html,json}"))
         ->default_str("md");
     program.offer_output_file();
+    program.offer_json();
     app.add_option("--results", arguments.results,
                    "folders that are searched for result files; missing runs go to the first")
         ->capture_default_str();

@@ -18,8 +18,9 @@ namespace comq {
 
 namespace {
 
+/** An error without words is that of a rank beside one that says it. */
 int report(ExitCode code, const char* message) {
-    inform(fmt::format("error: {}\n", message));
+    if (*message != '\0') inform(fmt::format("error: {}\n", message));
     return static_cast<int>(code);
 }
 

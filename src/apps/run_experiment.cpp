@@ -12,6 +12,7 @@
 #include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
 #include "core/interrupt.hpp"
+#include "core/json_text.hpp"
 #include "core/paths.hpp"
 #include "core/progress.hpp"
 #include "core/terminal.hpp"

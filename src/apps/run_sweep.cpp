@@ -10,6 +10,7 @@
 #include "config/explain.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
+#include "core/json_text.hpp"
 #include "core/standard_streams.hpp"
 #include "experiment/known_names.hpp"
 #include "storage/atomic_file.hpp"
@@ -18,6 +19,9 @@
 #include "sweep/launch_slurm.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/slurm_script.hpp"
+#include "sweep/sweep_json.hpp"
+#include "sweep/sweep_table_file.hpp"
+#include "sweep/sweep_table_text.hpp"
 #include "sweep/sweep_text.hpp"
 
 using namespace comq;
@@ -59,68 +63,120 @@ std::filesystem::path table_file(const Sweep& sweep, std::filesystem::path outpu
     return output;
 }
 
-void collect(const Sweep& sweep, const std::string& output) {
+void collect(const Sweep& sweep, const std::string& output, Program& program) {
     const SweepTable table = collect_points(sweep);
-    const std::string csv = table_csv(table);
     const auto file = table_file(sweep, output);
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-    write_text_atomically(file, csv);
+    write_text_atomically(file, sweep_table_csv(table));
     // Not .h5, which is what results end in.
     auto hdf5 = file;
     hdf5.replace_extension(".hdf5");
-    write_table(hdf5, table, sweep);
-    fmt::print("{} of {} points: {}, {}\n", table.rows, sweep.points.size(), file.string(),
-               hdf5.string());
-}
-
-void print_plan(const Sweep& sweep, const std::vector<PointStatus>& statuses,
-                const std::vector<std::size_t>& chosen, const std::string& launcher) {
-    fmt::print("{}{} to be run\n", status_table(sweep, statuses), chosen.size());
-    if (chosen.empty()) return;
-    if (launcher == "local") {
-        const auto command =
-            point_command(sweep, sweep.points[chosen.front()], experiment_program());
-        fmt::print("{} at a time, the first one by\n  {}\n", sweep.spec.local.jobs,
-                   fmt::join(command, " "));
-        return;
-    }
-    for (const auto& points : slurm_arrays(chosen)) {
-        fmt::print("\n{}",
-                   slurm_script(sweep, points, experiment_program(), slurm_cpus(sweep.spec.slurm)));
+    write_sweep_table(hdf5, table);
+    if (program.json()) {
+        auto json = sweep_table_json(table);
+        json["files"] = {file.string(), hdf5.string()};
+        program.print(json_text(json));
+    } else {
+        program.print(fmt::format("{} of {} points: {}, {}\n", table.rows, table.sweep_runs,
+                                  file.string(), hdf5.string()));
     }
 }
 
-void launch(const Arguments& arguments, const Sweep& sweep) {
-    const bool submits = arguments.launcher == "slurm" && !arguments.dry_run;
-    const auto statuses =
-        status_of(sweep, slurm_tasks(sweep, submits ? QueueUnknown::refuse : QueueUnknown::warn));
-    std::vector<std::size_t> chosen;
-    for (std::size_t i = 0; i < statuses.size(); ++i) {
-        if (to_be_run(statuses[i].state, arguments.only_failed)) chosen.push_back(i);
-    }
-    if (arguments.dry_run) {
-        print_plan(sweep, statuses, chosen, arguments.launcher);
-        return;
-    }
-    if (chosen.empty()) {
-        fmt::print("nothing to run; {}\n", count_line(statuses));
-        return;
-    }
-    for (const auto i : chosen) check_paths(sweep.points[i].config);
-    if (arguments.launcher == "slurm") {
-        const auto jobs = launch_slurm(sweep, chosen, experiment_program());
-        fmt::print("{} points submitted as job {}; sweep_status {} shows how they are\n",
-                   chosen.size(), fmt::join(jobs, ", "), arguments.sweep);
-        return;
-    }
-    inform(fmt::format("{}; running {} in {}\n", count_line(statuses), chosen.size(),
-                       sweep.spec.folder.string()));
-    catch_interrupts();
-    launch_local(sweep, chosen, {experiment_program(), arguments.fail_fast}, interrupt_requested());
-    fmt::print("{}", status_table(sweep, status_of(sweep)));
-}
+/** Launches the points of one sweep that are not finished, and tells the user. */
+class Launch {
+  public:
+    Launch(const Arguments& arguments, const Sweep& sweep, Program& program)
+        : arguments_(arguments), sweep_(sweep), program_(program) {}
 
-void run(const Arguments& arguments) {
+    void run() {
+        const bool by_slurm = arguments_.launcher == "slurm";
+        const auto statuses = statuses_of(by_slurm && !arguments_.dry_run ? QueueUnknown::refuse
+                                                                          : QueueUnknown::warn);
+        for (std::size_t i = 0; i < statuses.size(); ++i) {
+            if (to_be_run(statuses[i].state, arguments_.only_failed)) chosen_.push_back(i);
+        }
+        if (arguments_.dry_run) {
+            print_plan(statuses);
+        } else if (chosen_.empty()) {
+            tell(statuses, fmt::format("nothing to run; {}\n", count_line(statuses)));
+        } else {
+            for (const auto i : chosen_) check_paths(sweep_.points[i].config);
+            by_slurm ? submit() : run_here(statuses);
+        }
+    }
+
+  private:
+    using Statuses = std::vector<PointStatus>;
+
+    Statuses statuses_of(QueueUnknown unknown) const {
+        return status_of(sweep_, slurm_tasks(sweep_, unknown));
+    }
+
+    /** `text`, or JSON: how the points are, which ones this call was to run, and `more`. */
+    void tell(const Statuses& statuses, const std::string& text,
+              const nlohmann::ordered_json& more = nlohmann::ordered_json::object()) {
+        if (!program_.json()) return program_.print(text);
+        auto json = sweep_json(sweep_, statuses);
+        json["launcher"] = arguments_.launcher;
+        json["chosen"] = nlohmann::ordered_json::array();
+        for (const auto i : chosen_) json["chosen"].push_back(sweep_.points[i].id);
+        json.update(more);
+        program_.print(json_text(json));
+    }
+
+    void print_plan(const Statuses& statuses) {
+        std::string text =
+            fmt::format("{}{} to be run\n", status_table(sweep_, statuses), chosen_.size());
+        auto more = nlohmann::ordered_json::object();
+        if (!chosen_.empty() && arguments_.launcher == "local") {
+            const auto command =
+                point_command(sweep_, sweep_.points[chosen_.front()], experiment_program());
+            text += fmt::format("{} at a time, the first one by\n  {}\n", sweep_.spec.local.jobs,
+                                fmt::join(command, " "));
+            more["command"] = command;
+        } else if (!chosen_.empty()) {
+            const int cpus = slurm_cpus(sweep_.spec.slurm);
+            for (const auto& points : slurm_arrays(chosen_)) {
+                const auto script = slurm_script(sweep_, points, experiment_program(), cpus);
+                text += "\n" + script;
+                more["scripts"].push_back(script);
+            }
+        }
+        tell(statuses, text, more);
+    }
+
+    void submit() {
+        const auto jobs = launch_slurm(sweep_, chosen_, experiment_program());
+        const std::string text =
+            fmt::format("{} points submitted as job {}; sweep_status {} shows how they are\n",
+                        chosen_.size(), fmt::join(jobs, ", "), arguments_.sweep);
+        // A queue that can't be asked any more is no reason to have the jobs forgotten.
+        tell(program_.json() ? statuses_of(QueueUnknown::warn) : Statuses{}, text,
+             {{"jobs", jobs}});
+    }
+
+    void run_here(const Statuses& statuses) {
+        inform(fmt::format("{}; running {} in {}\n", count_line(statuses), chosen_.size(),
+                           sweep_.spec.folder.string()));
+        catch_interrupts();
+        try {
+            launch_local(sweep_, chosen_, {experiment_program(), arguments_.fail_fast},
+                         interrupt_requested());
+        } catch (const Error&) {
+            if (program_.json()) tell(status_of(sweep_), "");
+            throw;
+        }
+        const auto ended = status_of(sweep_);
+        tell(ended, status_table(sweep_, ended));
+    }
+
+    const Arguments& arguments_;
+    const Sweep& sweep_;
+    Program& program_;
+    std::vector<std::size_t> chosen_;
+};
+
+void run(const Arguments& arguments, Program& program) {
     if (arguments.explain) {
         fmt::print("{}", explain_keys(sweep_keys(), "all"));
         return;
@@ -130,9 +186,9 @@ void run(const Arguments& arguments) {
     }
     const Sweep sweep = open_sweep(arguments.sweep, arguments.overrides, known_names());
     if (arguments.collect) {
-        collect(sweep, arguments.output);
+        collect(sweep, arguments.output, program);
     } else {
-        launch(arguments, sweep);
+        Launch(arguments, sweep, program).run();
     }
 }
 
@@ -165,5 +221,6 @@ int main(int argc, char** argv) {
     app.add_flag("--explain", arguments.explain, "print the keys of a sweep file");
     program.offer_keys([] { return sweep_arguments(known_names()); });
     program.offer_shipped_files("experiments");
-    return program.run(argc, argv, [&] { run(arguments); });
+    program.offer_json();
+    return program.run(argc, argv, [&] { run(arguments, program); });
 }

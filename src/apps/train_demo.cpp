@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
 
 #include "apps/program.hpp"
 #include "core/hash.hpp"
 #include "core/interrupt.hpp"
+#include "core/json_text.hpp"
 #include "core/standard_streams.hpp"
 #include "core/threads.hpp"
 #include "data/demo_source.hpp"
@@ -86,8 +86,7 @@ void run(const Arguments& arguments, Program& program) {
                                           {"checkpoint_sha256", checkpoint},
                                           {"evaluation_images", evaluated},
                                           {"top1", std::round(accuracy.top1 * 100) / 100}};
-        program.print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                      "\n");
+        program.print(json_text(json));
         return;
     }
     // In the form of datasets/full_precision.yaml.

@@ -117,7 +117,7 @@ std::string json_array(const std::vector<KeyInfo>& keys) {
         entry["class"] = name_of(info.key_class);
         array.push_back(std::move(entry));
     }
-    return array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    return json_text(array);
 }
 
 }  // namespace

@@ -52,6 +52,10 @@ Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
     return unsearched;
 }
 
+bool searches_grid(const QuantizationConfig& config) {
+    return config.grid == GridChoice::searched || config.grid == GridChoice::look_ahead;
+}
+
 bool fits_zero_points(const QuantizationConfig& config) {
     return config.zero_point == ZeroPoint::real && !config.symmetric;
 }

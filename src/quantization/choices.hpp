@@ -19,6 +19,9 @@ Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem);
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config);
 
+/** Whether the grid is chosen by the layer error, from the statistics; else by the weights. */
+bool searches_grid(const QuantizationConfig& config);
+
 /** Whether closed-form scale updates choose zero points, too. */
 bool fits_zero_points(const QuantizationConfig& config);
 

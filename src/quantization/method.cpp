@@ -7,6 +7,7 @@
 
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
+#include "quantization/choices.hpp"
 #include "quantization/method_factories.hpp"
 
 namespace comq {
@@ -16,6 +17,7 @@ struct MethodEntry {
     std::string_view name;
     std::string_view summary;
     std::unique_ptr<Method> (*make)(const QuantizationConfig&, const DescentFunction&);
+    bool (*reads_rows)(const QuantizationConfig&) = [](const QuantizationConfig&) { return true; };
 };
 
 constexpr std::array methods{
@@ -28,14 +30,20 @@ constexpr std::array methods{
     MethodEntry{"gpfq", "greedy path following (arXiv 2201.11113)", &make_gpfq},
     MethodEntry{"gptq", "rounding with look-ahead through the Cholesky factor (arXiv 2210.17323)",
                 &make_gptq},
-    MethodEntry{"rtn", "round to nearest", &make_rtn},
+    MethodEntry{"rtn", "round to nearest", &make_rtn, &searches_grid},
 };
 
-const MethodEntry& find_method(const std::string& name) {
+/** None when there is no such method. */
+const MethodEntry* look_up(const std::string& name) {
     const auto* entry =
         std::find_if(methods.begin(), methods.end(),
                      [&](const MethodEntry& method) { return method.name == name; });
-    if (entry == methods.end()) {
+    return entry == methods.end() ? nullptr : entry;
+}
+
+const MethodEntry& find_method(const std::string& name) {
+    const MethodEntry* entry = look_up(name);
+    if (entry == nullptr) {
         throw UsageError("unknown method '{}'; did you mean '{}'? Known: {}", name,
                          nearest_name(name, method_names()), fmt::join(method_names(), ", "));
     }
@@ -47,6 +55,11 @@ const MethodEntry& find_method(const std::string& name) {
 std::unique_ptr<Method> make_method(const QuantizationConfig& config,
                                     const DescentFunction& descent) {
     return find_method(config.method).make(config, descent);
+}
+
+bool codes_depend_on_rows(const QuantizationConfig& config) {
+    const MethodEntry* method = look_up(config.method);
+    return method == nullptr || config.average_bits || method->reads_rows(config);
 }
 
 std::vector<std::string> method_names() {

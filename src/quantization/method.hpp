@@ -55,6 +55,13 @@ class Method {
 std::unique_ptr<Method> make_method(const QuantizationConfig& config,
                                     const DescentFunction& descent = descend);
 
+/**
+ * Whether a layer's codes depend on the rows that its calibration images give; a method that only
+ * rounds reads the weights alone, unless its grid is searched or its bits are measured. True for
+ * the methods that are none of comq's.
+ */
+bool codes_depend_on_rows(const QuantizationConfig& config);
+
 /** Names of the registered methods, sorted. */
 std::vector<std::string> method_names();
 

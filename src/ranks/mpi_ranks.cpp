@@ -70,6 +70,9 @@ bool running() {
 
 void start_ranks() {
     if (announced_ranks() < 2) return;
+#ifdef OPEN_MPI
+    check_slurm_step();
+#endif
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     set_communicator(std::make_unique<MpiRanks>());

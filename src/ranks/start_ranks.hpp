@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/errors.hpp"
+#include "ranks/slurm_step.hpp"
 
 namespace comq {
 
@@ -8,12 +9,15 @@ namespace comq {
  * Joins the other ranks when mpirun or srun has started this process as one of several, and
  * installs them as communicator(). MPI is left alone otherwise, so a process of a Slurm array
  * never depends on it. Throws UsageError when there are several ranks and comq was built without
- * MPI. Call before the first thread is started.
+ * MPI, and what check_slurm_step throws. Call before the first thread is started.
  */
 void start_ranks();
 
-/** How many ranks the launcher's environment announces; 1 without a launcher. */
-int announced_ranks();
+/**
+ * How many ranks the launcher's environment announces; 1 without a launcher. `by_shell`: a command
+ * typed in a shell is none of the tasks that srun started.
+ */
+int announced_ranks(bool by_shell = started_by_interactive_shell());
 
 /**
  * Leaves the other ranks in order. Does nothing for a process alone.

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.hpp"
 #include "core/shell_words.hpp"
 #include "core/text_width.hpp"
 #include "report/figures_text.hpp"
-#include "report/json_number.hpp"
 #include "report/run_text.hpp"
 
 namespace comq {

@@ -1,6 +1,6 @@
 #include "report/compare_json.hpp"
 
-#include "report/json_number.hpp"
+#include "core/json_text.hpp"
 
 namespace comq {
 

@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "config/config_json.hpp"
-#include "report/json_number.hpp"
+#include "core/json_text.hpp"
 #include "report/run_text.hpp"
 #include "results/layer_columns.hpp"
 
@@ -98,10 +98,6 @@ Json run_json(const RunRecord& run, const std::string& origin, std::string_view 
         json["layers"].push_back(layer_json(run.layers[i]));
     }
     return json;
-}
-
-std::string json_text(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace comq

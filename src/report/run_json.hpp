@@ -19,7 +19,4 @@ nlohmann::ordered_json run_json(const RunRecord& run, const std::string& origin,
 /** The accuracies of one network; null when it was not evaluated. */
 nlohmann::ordered_json evaluation_json(const std::optional<EvaluationRecord>& record);
 
-/** As text that ends a line; bytes that are no UTF-8 are replaced. */
-std::string json_text(const nlohmann::ordered_json& json);
-
 }  // namespace comq

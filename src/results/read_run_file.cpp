@@ -105,9 +105,16 @@ class Reader {
     std::string file_;
 };
 
-void check_version(const Reader& reader, const Hdf5Group& root) {
+void check_version(const Reader& reader, const Hdf5Group& root, const std::string& file) {
     if (!root.has_attribute("schema_version")) {
         reader.fail("/", "has no attribute 'schema_version', so this is no result file of comq");
+    }
+    if (root.has_attribute("sweep")) {
+        throw UsageError(
+            "{}: is the table of the sweep {}, not the result of one run; "
+            "inspect_results prints it, and the results of its runs lie beside it "
+            "(ID.h5)",
+            file, root.text_attribute("sweep"));
     }
     const std::string version = root.text_attribute("schema_version");
     int major = 0;
@@ -226,7 +233,7 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     const Hdf5File hdf5 = Hdf5File::open_for_reading(file);
     const Hdf5Group root = hdf5.root();
     const Reader reader(file);
-    check_version(reader, root);
+    check_version(reader, root, file.string());
 
     RunRecord run;
     check_status(reader, root);

@@ -22,9 +22,9 @@ enum class ReadScope {
 
 /**
  * Reads files of every schema 1.x; what a later minor version adds is ignored. Throws UsageError
- * when there is no such file, and InputError, one line that names the file and the object, when the
- * file is no HDF5 file, was cut, misses something that schema 1.0 promises, disagrees with itself,
- * or is of a later major version.
+ * when there is no such file and for the table that a sweep was collected into, and InputError, one
+ * line that names the file and the object, when the file is no HDF5 file, was cut, misses something
+ * that schema 1.0 promises, disagrees with itself, or is of a later major version.
  */
 RunRecord read_run_file(const std::filesystem::path& file, ReadScope scope);
 

@@ -78,11 +78,15 @@ class Hdf5Object {
     Hdf5Handle handle_;
 };
 
+/** What the elements of a dataset are. */
+enum class Hdf5Element { integer, real, text, other };
+
 class Hdf5Dataset : public Hdf5Object {
   public:
     using Hdf5Object::Hdf5Object;
 
     std::vector<int64_t> shape() const;
+    Hdf5Element element() const;
     /** The elements in row-major order, converted from any integer (real) type of the file. */
     std::vector<int64_t> integers() const;
     std::vector<double> reals() const;

@@ -145,6 +145,20 @@ std::vector<int64_t> Hdf5Dataset::shape() const {
     return {dims.begin(), dims.end()};
 }
 
+Hdf5Element Hdf5Dataset::element() const {
+    const Hdf5Guard guard;
+    switch (H5Tget_class(type_of(id()).get())) {
+        case H5T_INTEGER:
+            return Hdf5Element::integer;
+        case H5T_FLOAT:
+            return Hdf5Element::real;
+        case H5T_STRING:
+            return Hdf5Element::text;
+        default:
+            return Hdf5Element::other;
+    }
+}
+
 std::vector<int64_t> Hdf5Dataset::integers() const {
     const Hdf5Guard guard;
     if (H5Tget_class(type_of(id()).get()) != H5T_INTEGER) {

@@ -5,13 +5,21 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace comq {
 
 /**
+ * Whether a variable of the environment tells a process that it is one of several ranks, as
+ * mpirun and srun say it to their children, whose children inherit it.
+ */
+bool announces_ranks(std::string_view variable);
+
+/**
  * A program in a process group of its own, so that Ctrl-C reaches only the launcher, which decides
- * what its children do. It gets SIGTERM when the launcher dies.
+ * what its children do. It gets SIGTERM when the launcher dies, and nothing of what
+ * the launcher's environment says of ranks: it is a process alone.
  */
 class ChildProcess {
   public:

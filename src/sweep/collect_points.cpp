@@ -1,6 +1,5 @@
 #include "sweep/collect_points.hpp"
 
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -14,19 +13,14 @@
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
 #include "report/config_values.hpp"
-#include "report/csv.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
-#include "storage/atomic_file.hpp"
-#include "storage/hdf5.hpp"
 
 namespace comq {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* table_schema_version = "1.0";
 
 struct FinishedPoint {
     const SweepPoint* point;
@@ -69,14 +63,6 @@ TableColumn::Values typed(const std::vector<std::string>& texts) {
     return texts;
 }
 
-double total_seconds(const RunRecord& run, const std::string& stage) {
-    double seconds = 0.0;
-    for (const auto& record : run.stages) {
-        if (stage.empty() || record.name == stage) seconds += record.seconds;
-    }
-    return seconds;
-}
-
 /** What is told of each run, whatever varies. */
 struct Measure {
     const char* name;
@@ -105,26 +91,37 @@ const std::vector<Measure>& measures() {
          [](const RunRecord& run) { return run.agreement.value_or(not_measured); }},
         {"mean_squared_relative_error", "1", "mean over layers of (||X(W-Wq)||_F / ||XW||_F)^2",
          [](const RunRecord& run) { return mean_squared_relative_error(run.layers); }},
+        {"mean_squared_heldout_error", "1", "the same on held-out images",
+         [](const RunRecord& run) { return mean_squared_heldout_error(run.layers); }},
+        {"mean_heldout_relative_error", "1",
+         "mean over layers of ||X(W-Wq)||_F / ||XW||_F on held-out images",
+         [](const RunRecord& run) { return mean_heldout_relative_error(run.layers); }},
         {"average_bits_with_scales", "bit", "bits of a quantized weight, its share of scales in",
-         [](const RunRecord& run) { return run.model_size.average_bits_with_scales; }},
+         [](const RunRecord& run) {
+             return run.layers.empty() ? not_measured : run.model_size.average_bits_with_scales;
+         }},
         {"solve_seconds", "s", "wall-clock time of quantizing all layers",
-         [](const RunRecord& run) { return total_seconds(run, "solve"); }},
+         [](const RunRecord& run) { return stage_seconds(run, "solve"); }},
         {"seconds", "s", "wall-clock time of all stages",
-         [](const RunRecord& run) { return total_seconds(run, ""); }},
+         [](const RunRecord& run) { return stage_seconds(run); }},
     };
     return list;
 }
 
-std::vector<std::string> ids_of(const std::vector<FinishedPoint>& finished) {
-    std::vector<std::string> ids;
-    for (const auto& row : finished) ids.push_back(row.point->id);
-    return ids;
+std::vector<std::string> texts_of(const std::vector<FinishedPoint>& finished,
+                                  std::string SweepPoint::*text) {
+    std::vector<std::string> texts;
+    for (const auto& row : finished) texts.push_back(row.point->*text);
+    return texts;
 }
 
 std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finished,
                                        const std::vector<KeyInfo>& varying) {
     std::vector<TableColumn> columns;
-    columns.push_back({"point", "", "identity of the point, name of its file", ids_of(finished)});
+    columns.push_back({"point", "", "identity of the point, name of its file",
+                       texts_of(finished, &SweepPoint::id)});
+    columns.push_back(
+        {"label", "", "what varies, in short", texts_of(finished, &SweepPoint::label)});
     for (const auto& info : varying) {
         std::vector<std::string> texts;
         for (const auto& row : finished) texts.push_back(row.config.at(info.key));
@@ -158,41 +155,6 @@ std::vector<TableColumn> layer_table(const std::vector<FinishedPoint>& finished)
     return columns;
 }
 
-void describe(Hdf5Dataset& dataset, const TableColumn& column) {
-    if (!column.units.empty()) dataset.write_attribute("units", column.units);
-    dataset.write_attribute("long_name", column.description);
-}
-
-Hdf5Dataset write_values(Hdf5Group& group, const TableColumn& column) {
-    Hdf5Dataset dataset = std::visit(
-        [&](const auto& values) { return group.write_column(column.name, values); }, column.values);
-    describe(dataset, column);
-    return dataset;
-}
-
-void write_group(Hdf5Group& group, const std::vector<TableColumn>& columns, Hdf5Dataset& scale) {
-    for (const auto& column : columns) {
-        if (column.name != "point" || !group.contains("point")) {
-            write_values(group, column).attach_scale(0, scale);
-        }
-    }
-}
-
-std::string csv_value(const TableColumn& column, std::size_t row) {
-    return std::visit(
-        [&](const auto& values) -> std::string {
-            using Value = typename std::remove_cvref_t<decltype(values)>::value_type;
-            if constexpr (std::is_same_v<Value, std::string>) {
-                return csv_field(values[row]);
-            } else if constexpr (std::is_same_v<Value, double>) {
-                return std::isnan(values[row]) ? "" : fmt::format("{}", values[row]);
-            } else {
-                return fmt::format("{}", values[row]);
-            }
-        },
-        column.values);
-}
-
 }  // namespace
 
 SweepTable collect_points(const Sweep& sweep) {
@@ -201,7 +163,7 @@ SweepTable collect_points(const Sweep& sweep) {
     for (const auto& point : sweep.points) {
         configs.push_back(
             config_values(resolved_text(point.config.config), point.result().string()));
-        if (!fs::exists(point.result())) continue;
+        if (point.same_as || !fs::exists(point.result())) continue;
         try {
             finished.push_back(
                 {&point, configs.back(), read_run_file(point.result(), ReadScope::summary)});
@@ -210,47 +172,12 @@ SweepTable collect_points(const Sweep& sweep) {
         }
     }
     SweepTable table;
+    table.sweep = sweep.spec.name;
+    table.sweep_runs = sweep.runs();
     table.rows = finished.size();
     table.points = point_columns(finished, varying_keys(sweep, configs));
     table.layers = layer_table(finished);
     return table;
-}
-
-std::string table_csv(const SweepTable& table) {
-    std::string text;
-    for (const auto& column : table.points) {
-        text += (text.empty() ? "" : ",") + csv_field(column.name);
-    }
-    text += '\n';
-    for (std::size_t row = 0; row < table.rows; ++row) {
-        for (std::size_t i = 0; i < table.points.size(); ++i) {
-            text += (i > 0 ? "," : "") + csv_value(table.points[i], row);
-        }
-        text += '\n';
-    }
-    return text;
-}
-
-void write_table(const fs::path& file, const SweepTable& table, const Sweep& sweep) {
-    auto hdf5 = Hdf5File::create_in_memory(file.string());
-    auto root = hdf5.root();
-    root.write_attribute("schema_version", std::string(table_schema_version));
-    root.write_attribute("sweep", sweep.spec.name);
-    root.write_attribute("points_in_sweep", sweep.points.size());
-
-    auto points = root.create_group("points");
-    Hdf5Dataset id = write_values(points, table.points.front());
-    id.make_scale("point");
-    write_group(points, table.points, id);
-
-    auto layers = root.create_group("layers");
-    std::vector<int64_t> numbers(
-        std::visit([](const auto& values) { return values.size(); }, table.layers.front().values));
-    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<int64_t>(i);
-    Hdf5Dataset row = write_values(layers, {"row", "1", "number of the row", std::move(numbers)});
-    row.make_scale("row");
-    write_group(layers, table.layers, row);
-    write_file_atomically(file, hdf5.image());
 }
 
 }  // namespace comq

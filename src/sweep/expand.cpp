@@ -14,6 +14,8 @@
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/utf8.hpp"
+#include "points/seed_use.hpp"
+#include "sweep/point_label.hpp"
 
 namespace comq {
 
@@ -43,8 +45,8 @@ class Expansion {
         check_varied();
         problems_.throw_if_any();
         combine();
-        problems_.throw_if_any();
         throw_failures();
+        label_points(sweep_);
         return std::move(sweep_);
     }
 
@@ -181,22 +183,20 @@ class Expansion {
         std::vector<std::size_t> position(axes_.size(), 0);
         while (true) {
             std::vector<YamlNode> documents = shared_;
-            YamlPosition last;
             for (std::size_t i = 0; i < axes_.size(); ++i) {
                 for (const auto& setting : axes_[i][position[i]]) {
                     documents.push_back(
                         nested_document(setting.key, setting.position, setting.value));
-                    last = setting.value.position;
                 }
             }
-            add_point(documents, last);
+            add_point(documents);
             std::size_t i = axes_.size();
             while (i > 0 && ++position[i - 1] == axes_[i - 1].size()) position[--i] = 0;
             if (i == 0) return;
         }
     }
 
-    void add_point(const std::vector<YamlNode>& documents, const YamlPosition& written) {
+    void add_point(const std::vector<YamlNode>& documents) {
         SweepPoint point;
         try {
             point.config = load_config_documents(sweep_.spec.config, documents, options_);
@@ -208,25 +208,20 @@ class Expansion {
             return;
         }
         auto& config = point.config.config;
-        std::string identity = identity_text(config);
+        std::string further;  // that the identity of a run leaves out
         for (const auto& key : sweep_.varied) {
             point.values.push_back(schema_.find(key)->print(config));
             const auto info = std::ranges::find(schema_.keys(), key, &KeyInfo::key);
             if (info->key_class != KeyClass::result) {
-                identity += fmt::format("{}: {}\n", key, point.values.back());
+                further += fmt::format("{}: {}\n", key, point.values.back());
             }
         }
-        point.id = sha256_hex(identity).substr(0, id_digits);
+        point.id = sha256_hex(identity_text(config) + further).substr(0, id_digits);
+        find_repetition(point, further);
         config.output.file = sweep_.spec.folder / (point.id + ".h5");
         check_names(config, written);
         if (point.config.given.count("resources.cache") == 0) {
             config.resources.cache = sweep_.spec.folder / "cache";
-        }
-        const auto [twin, is_new] = ids_.emplace(point.id, sweep_.points.size());
-        if (!is_new) {
-            problems_.add(written, fmt::format("points {} and {} are the same experiment: {}",
-                                               twin->second + 1, sweep_.points.size() + 1,
-                                               describe_point(sweep_, point)));
         }
         sweep_.points.push_back(std::move(point));
     }
@@ -240,6 +235,16 @@ class Expansion {
                           "leads to a name that is not UTF-8, which the configs of points can't "
                           "hold; use another folder");
         }
+    }
+
+    void find_repetition(SweepPoint& point, const std::string& further) {
+        const bool seeded = depends_on_seed(point.config.config);
+        const std::string run =
+            identity_text(point.config.config,
+                          [seeded](const std::string& key) { return seeded || key != "seed"; }) +
+            further;
+        const auto [first, is_new] = first_of_run_.emplace(run, sweep_.points.size());
+        if (!is_new) point.same_as = first->second;
     }
 
     void throw_failures() const {
@@ -256,7 +261,7 @@ class Expansion {
     std::map<std::string, YamlPosition> fixed_;
     std::vector<YamlNode> shared_;
     std::vector<Axis> axes_;
-    std::map<std::string, std::size_t> ids_;
+    std::map<std::string, std::size_t> first_of_run_;  ///< by what tells runs apart
     std::set<std::string> reported_;
     std::vector<std::string> failures_;  ///< what the configs of points say is wrong, each once
 };
@@ -267,12 +272,9 @@ Sweep expand(SweepSpec spec, const LoadOptions& options) {
     return Expansion(std::move(spec), options).run();
 }
 
-std::string describe_point(const Sweep& sweep, const SweepPoint& point) {
-    std::string text;
-    for (std::size_t i = 0; i < point.values.size(); ++i) {
-        text += fmt::format("{}{}={}", i > 0 ? " " : "", sweep.varied[i], point.values[i]);
-    }
-    return text;
+std::size_t Sweep::runs() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(points, [](const SweepPoint& point) { return !point.same_as; }));
 }
 
 }  // namespace comq

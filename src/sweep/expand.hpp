@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,12 @@ struct SweepPoint {
     std::string id;
     LoadedConfig config;              ///< `output.file` and the cache lie in the sweep's folder
     std::vector<std::string> values;  ///< of Sweep::varied, in YAML
+    std::string label;                ///< what varies, in short: "bits=4 order=greedy"
+    /**
+     * Position of the earlier point whose run is this one's, too: the same experiment, or one that
+     * differs in a seed on which nothing depends (points/seed_use.hpp). Such a point is never run.
+     */
+    std::optional<std::size_t> same_as;
 
     const std::filesystem::path& result() const { return config.config.output.file; }
 };
@@ -27,6 +35,9 @@ struct Sweep {
     SweepSpec spec;
     std::vector<std::string> varied;  ///< keys that points, zip and grid set, in this order
     std::vector<SweepPoint> points;   ///< the last key of the grid changes fastest
+
+    /** Points that are not the same as an earlier one. */
+    std::size_t runs() const;
 };
 
 /**
@@ -34,8 +45,4 @@ struct Sweep {
  * command line, the point. Throws one UsageError with a line for everything that is wrong.
  */
 Sweep expand(SweepSpec spec, const LoadOptions& options);
-
-/** "quantization.bits=4 quantization.order=greedy" */
-std::string describe_point(const Sweep& sweep, const SweepPoint& point);
-
 }  // namespace comq

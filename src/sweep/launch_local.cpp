@@ -116,7 +116,7 @@ class LocalPool {
 
     void report(std::size_t i) {
         table_.print(fmt::format("[{}/{}] {}", ++reported_, chosen_.size(),
-                                 point_line(sweep_, sweep_.points[i], statuses_[i])));
+                                 point_line(sweep_.points[i], statuses_[i])));
     }
 
     void show() {

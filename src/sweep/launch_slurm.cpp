@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
@@ -105,7 +106,11 @@ std::map<std::string, QueueEntry> queue(QueueUnknown unknown) {
                 "again ({}); try again when it answers",
                 reason);
         }
-        spdlog::warn("squeue can't be asked, so no task counts as queued or running: {}", reason);
+        static std::string told;  // who watches asks again and again
+        if (reason != std::exchange(told, reason)) {
+            spdlog::warn("squeue can't be asked, so no task counts as queued or running: {}",
+                         reason);
+        }
         return entries;
     }
     std::istringstream lines(result.output);

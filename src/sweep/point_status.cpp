@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sstream>
 
@@ -104,11 +105,47 @@ PointStatus finished_status(const SweepPoint& point) {
             status.top1 = accuracy->top1;
             status.top1_standard_error = accuracy->top1_standard_error;
         }
-        status.seconds = 0.0;
-        for (const auto& stage : run.stages) status.seconds += stage.seconds;
+        status.seconds = stage_seconds(run);
     } catch (const Error& error) {
         status.state = PointState::failed;
         status.detail = std::string(error.what()) + "; delete the file to compute it again";
+    }
+    return status;
+}
+
+/** `task`: the last that Slurm had of it, if any, and whether it came after the processes here. */
+PointStatus unfinished_status(const Sweep& sweep, const SweepPoint& point, const SlurmTask* task,
+                              bool task_was_last) {
+    PointStatus status;
+    const bool in_queue = task != nullptr && !task->state.empty();
+    const auto local_log = sweep_files::local_log(sweep, point);
+    const auto holder = lock_holder(point.result());
+    if (holder || (in_queue && task->state == "RUNNING")) {
+        const bool by_task = in_queue && task->state != "PENDING";
+        status.state = PointState::running;
+        status.detail =
+            fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
+                        by_task ? "task " + task->job : *holder);
+        return status;
+    }
+    if (in_queue) {
+        status.state = PointState::queued;
+        status.detail = fmt::format("task {}: {}", task->job, task->reason);
+        return status;
+    }
+    if (const auto outcome = read_outcome(sweep, point)) {
+        const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
+        status.state = stopped ? PointState::interrupted : PointState::failed;
+        status.detail = stopped ? error_line(outcome->log) : describe_end(*outcome);
+    } else if (task_was_last) {
+        status.state = PointState::failed;
+        status.detail = describe_loss(*task);
+    } else if (has_parts(point)) {
+        status.state = PointState::interrupted;
+        status.detail = "what is finished is kept";
+    } else if (task != nullptr) {
+        status.state = PointState::interrupted;
+        status.detail = fmt::format("ended without a word; see {}", local_log.string());
     }
     return status;
 }
@@ -129,8 +166,17 @@ std::string_view name_of(PointState state) {
             return "interrupted";
         case PointState::failed:
             return "failed";
+        case PointState::repeated:
+            return "repeated";
     }
     return "";
+}
+
+std::span<const PointState> all_point_states() {
+    static constexpr std::array states{
+        PointState::finished, PointState::running,  PointState::queued, PointState::interrupted,
+        PointState::failed,   PointState::repeated, PointState::waiting};
+    return states;
 }
 
 namespace sweep_files {
@@ -164,47 +210,33 @@ std::optional<Outcome> read_outcome(const Sweep& sweep, const SweepPoint& point)
 }
 
 PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks) {
-    if (fs::exists(point.result())) return finished_status(point);
-    PointStatus status;
+    if (point.same_as) {
+        return {.state = PointState::repeated,
+                .detail = "same as " + sweep.points[*point.same_as].id};
+    }
     const auto found = tasks.find(point.id);
     const SlurmTask* task = found == tasks.end() ? nullptr : &found->second;
-    const bool in_queue = task != nullptr && !task->state.empty();
     const auto local_log = sweep_files::local_log(sweep, point);
     const bool task_was_last = task != nullptr && !is_newer(local_log, task->log);
-    const auto holder = lock_holder(point.result());
-    if (holder || (in_queue && task->state == "RUNNING")) {
-        const bool by_task = in_queue && task->state != "PENDING";
-        status.state = PointState::running;
-        status.detail =
-            fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
-                        by_task ? "task " + task->job : *holder);
-        return status;
-    }
-    if (in_queue) {
-        status.state = PointState::queued;
-        status.detail = fmt::format("task {}: {}", task->job, task->reason);
-        return status;
-    }
-    if (const auto outcome = read_outcome(sweep, point)) {
-        const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
-        status.state = stopped ? PointState::interrupted : PointState::failed;
-        status.detail = stopped ? error_line(outcome->log) : describe_end(*outcome);
-    } else if (task_was_last) {
-        status.state = PointState::failed;
-        status.detail = describe_loss(*task);
-    } else if (has_parts(point)) {
-        status.state = PointState::interrupted;
-        status.detail = "what is finished is kept";
-    } else if (task != nullptr) {
-        status.state = PointState::interrupted;
-        status.detail = fmt::format("ended without a word; see {}", local_log.string());
-    }
+    PointStatus status = fs::exists(point.result())
+                             ? finished_status(point)
+                             : unfinished_status(sweep, point, task, task_was_last);
+    const bool by_task = task_was_last || (task != nullptr && !task->state.empty());
+    if (by_task) status.job = task->job;
+    const auto& log = by_task ? task->log : local_log;
+    if (fs::exists(log)) status.log = log;
     return status;
 }
 
 std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks) {
     std::vector<PointStatus> all;
-    for (const auto& point : sweep.points) all.push_back(status_of(sweep, point, tasks));
+    for (const auto& point : sweep.points) {
+        auto& status = all.emplace_back(status_of(sweep, point, tasks));
+        if (!point.same_as) continue;
+        const auto& first = all[*point.same_as];
+        status.top1 = first.top1;
+        status.top1_standard_error = first.top1_standard_error;
+    }
     return all;
 }
 

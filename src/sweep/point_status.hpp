@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "results/run_record.hpp"
@@ -18,16 +20,21 @@ enum class PointState {
     finished,     ///< its result is there
     interrupted,  ///< stopped or killed, with or without finished layers to continue from
     failed,       ///< ended with an error
+    repeated,     ///< the same run as an earlier point's (SweepPoint::same_as)
 };
 
 std::string_view name_of(PointState state);
+/** From finished to waiting, as summaries count them. */
+std::span<const PointState> all_point_states();
 
 struct PointStatus {
     PointState state = PointState::waiting;
-    std::string detail;  ///< what it is at, why it failed, where it waits; one line
+    std::string detail{};  ///< what it is at, why it failed, where it waits; one line
     double top1 = not_measured;
     double top1_standard_error = not_measured;
     double seconds = not_measured;  ///< of a finished point
+    std::string job{};              ///< the Slurm task that has it, or had it last; else empty
+    std::filesystem::path log{};    ///< what its last attempt printed; empty: there was none
 };
 
 /** Files of a sweep's folder beside the results themselves. */
@@ -63,6 +70,7 @@ using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last
  * longer counts only until a process of this machine has taken the point up.
  */
 PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks = {});
+/** The same of all points; repeated ones have the accuracies of the point they repeat. */
 std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks = {});
 
 /** Whether a launcher starts a point of this state; `only_failed` leaves out those never begun. */

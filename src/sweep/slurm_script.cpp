@@ -11,8 +11,10 @@ namespace comq {
 namespace {
 
 // Bash returns from `wait` when a trap has run; the program is waited for until it has ended. A
-// task that stopped at its time limit without finishing any part would do so for ever.
+// task that stopped at its time limit without finishing any part would do so for ever. sbatch hands
+// on the environment it was called in, which may say of another job step that it has many ranks.
 constexpr const char* body = R"sh(
+unset SLURM_STEP_ID SLURM_PROCID SLURM_STEP_NUM_TASKS ${{!PMI_@}} ${{!PMI2_@}} ${{!PMIX_@}} ${{!OMPI_COMM_WORLD_@}}
 point=${{points[$SLURM_ARRAY_TASK_ID]}}
 log=logs/${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID.log
 cd {folder} || exit 1

@@ -9,24 +9,13 @@
 
 #include "core/progress.hpp"
 #include "report/figures_text.hpp"
+#include "sweep/point_label.hpp"
 
 namespace comq {
 
 namespace {
 
 constexpr std::size_t widest_value = 40;
-
-/** The last part of a key where it tells the keys of the sweep apart, else all of it. */
-std::vector<std::string> headings(const std::vector<std::string>& keys) {
-    const auto last = [](const std::string& key) { return key.substr(key.rfind('.') + 1); };
-    std::vector<std::string> short_names;
-    for (const auto& key : keys) {
-        const auto same = std::ranges::count_if(
-            keys, [&](const std::string& other) { return last(other) == last(key); });
-        short_names.push_back(same == 1 ? last(key) : key);
-    }
-    return short_names;
-}
 
 std::string cut(const std::string& text) {
     return text.size() <= widest_value ? text : text.substr(0, widest_value - 3) + "...";
@@ -36,28 +25,28 @@ std::string cut(const std::string& text) {
 
 std::string count_line(const std::vector<PointStatus>& statuses) {
     std::vector<std::string> parts;
-    for (const auto state : {PointState::finished, PointState::running, PointState::queued,
-                             PointState::interrupted, PointState::failed, PointState::waiting}) {
+    for (const PointState state : all_point_states()) {
         const auto count = std::ranges::count(statuses, state, &PointStatus::state);
         if (count > 0) parts.push_back(fmt::format("{} {}", count, name_of(state)));
     }
     return fmt::format("{} points: {}", statuses.size(), fmt::join(parts, ", "));
 }
 
-std::string point_line(const Sweep& sweep, const SweepPoint& point, const PointStatus& status) {
-    std::string line =
-        fmt::format("{:<11} {} {}", name_of(status.state), point.id, describe_point(sweep, point));
+std::string point_line(const SweepPoint& point, const PointStatus& status) {
+    std::string line = fmt::format("{:<11} {} {}", name_of(status.state), point.id, point.label);
     if (!std::isnan(status.top1)) {
-        line +=
-            fmt::format("  Top-1 {}, {}", format_accuracy(status.top1, status.top1_standard_error),
-                        format_duration(status.seconds));
+        line += "  Top-1 " + format_accuracy(status.top1, status.top1_standard_error);
+    }
+    if (!std::isnan(status.seconds)) {
+        line += fmt::format("{} {}", std::isnan(status.top1) ? " " : ",",
+                            format_duration(status.seconds));
     }
     return status.detail.empty() ? line : line + "  " + status.detail;
 }
 
 std::vector<std::string> status_lines(const Sweep& sweep, const std::vector<PointStatus>& statuses,
                                       const std::vector<std::size_t>& points) {
-    const auto names = headings(sweep.varied);
+    const auto names = short_keys(sweep.varied);
     std::vector<std::size_t> widths;
     for (std::size_t column = 0; column < names.size(); ++column) {
         std::size_t width = names[column].size();

@@ -10,8 +10,8 @@ namespace comq {
 /** "24 points: 12 finished, 2 running, 1 failed, 9 waiting" */
 std::string count_line(const std::vector<PointStatus>& statuses);
 
-/** "finished  quantization.bits=4  Top-1 91.20 ± 0.63, 12 s": a point on its own. */
-std::string point_line(const Sweep& sweep, const SweepPoint& point, const PointStatus& status);
+/** "finished  ID bits=4  Top-1 91.20 ± 0.63, 12 s": a point on its own. */
+std::string point_line(const SweepPoint& point, const PointStatus& status);
 
 /** A table with a line a point: id, what varies, state, Top-1, time, detail. */
 std::string status_table(const Sweep& sweep, const std::vector<PointStatus>& statuses);

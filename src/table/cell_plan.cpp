@@ -11,6 +11,7 @@
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "core/shell_words.hpp"
+#include "points/seed_use.hpp"
 #include "report/config_values.hpp"
 #include "table/peer_methods.hpp"
 #include "weights/checkpoint.hpp"
@@ -145,6 +146,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
         plan.expected =
             expected_values(config_values(resolved_text(loaded.config), plan.config_file.string()),
                             set, plan.measure);
+        plan.any_seed = plan.measure == Measure::full_precision || !depends_on_seed(loaded.config);
         if (set.contains("model.weights")) plan.weights = loaded.config.model.weights;
     } catch (const UsageError& error) {
         throw UsageError("{}: cell {}: {}", spec.file.string(), plan.name, error.what());

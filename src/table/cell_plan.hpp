@@ -41,7 +41,8 @@ struct CellPlan {
     std::map<std::string, std::string> expected;
     /** `model.weights` where the spec sets it; the empty path: those that come with the model. */
     std::optional<std::filesystem::path> weights;
-    std::string name;  ///< "w4/comq/deit_small": for messages and file names
+    std::string name;       ///< "w4/comq/deit_small": for messages and file names
+    bool any_seed = false;  ///< a run of one seed stands for those of all
 
     /**
      * Checkpoints are the same by their content, as in a run's identity, or by name where `weights`

@@ -16,6 +16,8 @@ std::string number(double value, int digits, const CellStyle& style, bool with_s
     return with_sign && !zero ? "+" + magnitude : magnitude;
 }
 
+}  // namespace
+
 std::string value_text(const std::optional<TableValue>& value, int digits, const CellStyle& style) {
     if (!value) return style.empty;
     std::string text = number(value->value, digits, style);
@@ -29,7 +31,11 @@ std::string value_text(const std::optional<TableValue>& value, int digits, const
     return text + style.raised(fmt::format("{}", fmt::join(marks, ",")));
 }
 
-}  // namespace
+std::string difference_text(const TableCell& cell, const CellStyle& style) {
+    const auto difference = cell.difference();
+    return difference ? number(*difference, info_of(cell.measure).digits, style, true)
+                      : style.empty;
+}
 
 std::string cell_text(const TableCell& cell, bool with_published, const CellStyle& style) {
     const int digits = info_of(cell.measure).digits;
@@ -38,9 +44,8 @@ std::string cell_text(const TableCell& cell, bool with_published, const CellStyl
     if (!cell.published && !cell.ours) return style.empty;
     // Nobody runs it here, as with the methods of others.
     if (!cell.ours && cell.missing.empty()) return value_text(cell.published, digits, style);
-    const auto difference = cell.difference();
     return value_text(cell.published, digits, style) + style.separator + ours + style.separator +
-           (difference ? number(*difference, digits, style, true) : style.empty);
+           difference_text(cell, style);
 }
 
 std::string note_mark(std::size_t position) {
@@ -48,7 +53,7 @@ std::string note_mark(std::size_t position) {
     return position < 26 ? mark : note_mark(position / 26 - 1) + mark;
 }
 
-std::string explain_cells(const Table& table) {
+std::string explain_cells(const Table& table, CellLayout layout) {
     bool several = false;
     bool single = false;
     bool best = false;
@@ -65,7 +70,9 @@ std::string explain_cells(const Table& table) {
     std::vector<std::string> sentences;
     if (table.has_published()) {
         sentences.emplace_back(
-            "A cell: published / ours / ours less published, where the two are comparable.");
+            layout == CellLayout::joined
+                ? "A cell: published / ours / ours less published, where the two are comparable."
+                : "Difference: ours less published, where the two are comparable.");
     }
     if (several) sentences.emplace_back("± is one standard error of the mean over several runs.");
     if (single) {

@@ -67,8 +67,9 @@ void refuse_different(const CellPlan& plan, const ResultFile& a, const ResultFil
     const auto different = differences(a, b, plan.measure);
     if (different.empty()) return;
     throw InputError(
-        "cell {}: {} and {} both fill it and differ by more than the seed: {}; move one of "
-        "them away, or name these keys under 'set' in the table",
+        "cell {}: {} and {} both fill it and differ by more than the seed: {}; keep to "
+        "the runs meant with --results FOLDER, move one of the two away, or name these keys under "
+        "'set' in the table",
         plan.name, a.path.string(), b.path.string(), fmt::join(different, ", "));
 }
 

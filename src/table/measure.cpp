@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <string_view>
 
 namespace comq {
 
@@ -12,30 +11,6 @@ namespace {
 Measurement percentage(double percent, int64_t images) {
     const double share = percent / 100;
     return {percent, 100 * std::sqrt(share * (1 - share) / static_cast<double>(images))};
-}
-
-/** Mean over layers; NaN where no images were held out. */
-double heldout_squared_error(const std::vector<LayerRecord>& layers) {
-    double sum = 0;
-    for (const auto& layer : layers) {
-        sum += layer.heldout_relative_error * layer.heldout_relative_error;
-    }
-    return sum / static_cast<double>(layers.size());
-}
-
-/**
- * Of the stages named `name`, or of all when it is empty; a stage may have several parts. NaN where
- * there is none: the run took the work from a cache, or an earlier process of it had done it.
- */
-double seconds_of(const RunRecord& run, std::string_view name) {
-    double sum = 0;
-    bool found = false;
-    for (const StageRecord& stage : run.stages) {
-        if (!name.empty() && stage.name != name) continue;
-        sum += stage.seconds;
-        found = true;
-    }
-    return found ? sum : not_measured;
 }
 
 }  // namespace
@@ -83,16 +58,16 @@ std::optional<Measurement> measured(Measure measure, const RunRecord& run) {
         case Measure::squared_error:
             return of(mean_squared_relative_error(run.layers));
         case Measure::heldout_squared_error:
-            return of(heldout_squared_error(run.layers));
+            return of(mean_squared_heldout_error(run.layers));
         case Measure::average_bits:
             if (run.layers.empty()) return std::nullopt;
             return of(run.model_size.average_bits_with_scales);
         case Measure::calibration_seconds:
-            return of(seconds_of(run, "calibrate"));
+            return of(stage_seconds(run, "calibrate"));
         case Measure::solve_seconds:
-            return of(seconds_of(run, "solve"));
+            return of(stage_seconds(run, "solve"));
         case Measure::total_seconds:
-            return of(seconds_of(run, ""));
+            return of(stage_seconds(run));
     }
     return std::nullopt;
 }

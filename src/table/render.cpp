@@ -12,6 +12,8 @@ std::string render(const Table& table, TableFormat format) {
             return render_csv(table);
         case TableFormat::html:
             return render_html(table);
+        case TableFormat::json:
+            return render_json(table);
     }
     return {};
 }

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "table/cell_text.hpp"
 #include "table/render.hpp"
@@ -13,76 +16,116 @@ namespace {
 const CellStyle style{
     .plus_minus = "\\,$\\pm$\\,",
     .minus = "$-$",
-    .empty = "--",
-    .separator = " / ",
+    .empty = "",
+    .separator = "",
     .bold = [](const std::string& text) { return "\\textbf{" + text + "}"; },
     .raised = [](const std::string& text) { return "$^{\\mathrm{" + text + "}}$"; }};
 
-/** Characters that LaTeX takes for commands, and those that its old fonts lack. */
+/**
+ * Characters that LaTeX takes for commands, those that its old fonts lack, and those that a line
+ * may not begin with, since \\ and \midrule before it would take them for arguments.
+ */
 std::string escaped(std::string_view text) {
     using Replacement = std::pair<std::string_view, std::string_view>;
-    constexpr std::array<Replacement, 19> replacements{{{"\\", "\\textbackslash{}"},
-                                                        {"{", "\\{"},
-                                                        {"}", "\\}"},
-                                                        {"%", "\\%"},
-                                                        {"&", "\\&"},
-                                                        {"#", "\\#"},
-                                                        {"_", "\\_"},
-                                                        {"$", "\\$"},
-                                                        {"~", "\\textasciitilde{}"},
-                                                        {"^", "\\textasciicircum{}"},
-                                                        {"<", "$<$"},
-                                                        {">", "$>$"},
-                                                        {"±", "$\\pm$"},
-                                                        {"−", "$-$"},
-                                                        {"–", "--"},
-                                                        {"×", "$\\times$"},
-                                                        {"≥", "$\\ge$"},
-                                                        {"δ", "$\\delta$"},
-                                                        {"→", "$\\to$"}}};
+    constexpr std::array replacements{Replacement{"\\", "\\textbackslash{}"},
+                                      Replacement{"{", "\\{"},
+                                      Replacement{"}", "\\}"},
+                                      Replacement{"%", "\\%"},
+                                      Replacement{"&", "\\&"},
+                                      Replacement{"#", "\\#"},
+                                      Replacement{"_", "\\_"},
+                                      Replacement{"$", "\\$"},
+                                      Replacement{"~", "\\textasciitilde{}"},
+                                      Replacement{"^", "\\textasciicircum{}"},
+                                      Replacement{"[", "{[}"},
+                                      Replacement{"]", "{]}"},
+                                      Replacement{"*", "{*}"},
+                                      Replacement{"\"", "''"},
+                                      Replacement{"<", "$<$"},
+                                      Replacement{">", "$>$"},
+                                      Replacement{"|", "$|$"},
+                                      Replacement{"±", "$\\pm$"},
+                                      Replacement{"−", "$-$"},
+                                      Replacement{"–", "--"},
+                                      Replacement{"—", "---"},
+                                      Replacement{"…", "\\dots{}"},
+                                      Replacement{"×", "$\\times$"},
+                                      Replacement{"·", "$\\cdot$"},
+                                      Replacement{"≤", "$\\le$"},
+                                      Replacement{"≥", "$\\ge$"},
+                                      Replacement{"²", "$^2$"},
+                                      Replacement{"‖", "$\\|$"},
+                                      Replacement{"δ", "$\\delta$"},
+                                      Replacement{"→", "$\\to$"}};
     std::string result;
     while (!text.empty()) {
-        std::size_t used = 1;
-        std::string_view written = text.substr(0, 1);
-        for (const auto& [character, replacement] : replacements) {
-            if (!text.starts_with(character)) continue;
-            used = character.size();
-            written = replacement;
-            break;
+        const auto* found = std::ranges::find_if(replacements, [&](const Replacement& replacement) {
+            return text.starts_with(replacement.first);
+        });
+        if (found == replacements.end()) {
+            result += text.front();
+            text.remove_prefix(1);
+        } else {
+            result += found->second;
+            text.remove_prefix(found->first.size());
         }
-        result += written;
-        text.remove_prefix(used);
     }
     return result;
 }
 
-}  // namespace
+/** One of the numbers that cells of a column have; each gets a column of the page. */
+struct Part {
+    const char* heading;
+    std::string (*text)(const TableCell&);
+};
 
-std::string render_latex(const Table& table) {
-    const std::size_t width = table.columns.size() + 1;
-    std::string text = fmt::format(
-        "\\begin{{table}}\n\\centering\n\\small\n\\setlength{{\\tabcolsep}}{{4pt}}\n"
-        "\\renewcommand{{\\arraystretch}}{{1.1}}\n"
-        "\\caption{{{}.{}{}}}\n\\begin{{tabular}}{{l{}}}\n\\hline\n",
-        escaped(table.title), table.caption.empty() ? "" : " ", escaped(table.caption),
-        std::string(table.columns.size(), 'c'));
-    for (const std::string& column : table.columns) text += " & " + escaped(column);
-    text += " \\\\\n\\hline\n";
-    std::string group;
-    for (const TableRow& row : table.rows) {
-        if (row.group != group) {
-            group = row.group;
-            text += fmt::format("\\hline\n\\multicolumn{{{}}}{{l}}{{\\textit{{{}}}}} \\\\\n", width,
-                                escaped(group));
-        }
-        text += escaped(row.label);
-        for (const TableCell& cell : row.cells) {
-            text += " & " + cell_text(cell, table.has_published(), style);
-        }
-        text += " \\\\\n";
+std::string value_of(const std::optional<TableValue>& value, const TableCell& cell) {
+    return value_text(value, info_of(cell.measure).digits, style);
+}
+
+const std::vector<Part>& all_parts() {
+    static const std::vector<Part> parts{
+        {"published", [](const TableCell& cell) { return value_of(cell.published, cell); }},
+        {"ours", [](const TableCell& cell) { return value_of(cell.ours, cell); }},
+        {"difference", [](const TableCell& cell) { return difference_text(cell, style); }}};
+    return parts;
+}
+
+/** Those that some cell of the column has; our own where none has any. */
+std::vector<Part> parts_of(const Table& table, std::size_t column) {
+    std::vector<Part> parts;
+    for (const Part& part : all_parts()) {
+        const bool used = std::ranges::any_of(
+            table.rows, [&](const TableRow& row) { return !part.text(row.cells[column]).empty(); });
+        if (used) parts.push_back(part);
     }
-    text += "\\hline\n\\end{tabular}\n\n\\smallskip\n\\raggedright\\footnotesize\n" +
-            escaped(explain_cells(table)) + "\n";
+    if (parts.empty()) parts.push_back(all_parts()[1]);
+    return parts;
+}
+
+/** The lines of column headings, the parts of a column below a rule under its name. */
+std::string heading_of(const Table& table, const std::vector<std::vector<Part>>& parts) {
+    std::string names;
+    std::string rules;
+    std::string part_names;
+    std::size_t position = 2;
+    for (std::size_t column = 0; column < parts.size(); ++column) {
+        const std::size_t width = parts[column].size();
+        const std::string name = escaped(table.columns[column]);
+        names += width == 1 ? " & " + name
+                            : fmt::format(" & \\multicolumn{{{}}}{{c}}{{{}}}", width, name);
+        if (width > 1)
+            rules += fmt::format("\\cmidrule(lr){{{}-{}}}", position, position + width - 1);
+        for (const Part& part : parts[column]) part_names += fmt::format(" & {}", part.heading);
+        position += width;
+    }
+    if (!table.has_published()) return names + " \\\\\n";
+    return fmt::format("{} \\\\\n{}{}{} \\\\\n", names, rules, rules.empty() ? "" : "\n",
+                       part_names);
+}
+
+std::string foot_of(const Table& table) {
+    std::string text = escaped(explain_cells(table, CellLayout::columns)) + "\n";
     for (std::size_t i = 0; i < table.notes.size(); ++i) {
         text += style.raised(note_mark(i)) + "\\," + escaped(table.notes[i]) + ".\n";
     }
@@ -90,7 +133,44 @@ std::string render_latex(const Table& table) {
     for (const std::string& citation : table.citations) {
         text += (&citation == &table.citations.front() ? " " : "; ") + escaped(citation);
     }
-    text += table.citations.empty() ? "\\end{table}\n" : ".\n\\end{table}\n";
+    return table.citations.empty() ? text : text + ".\n";
+}
+
+}  // namespace
+
+std::string render_latex(const Table& table) {
+    std::vector<std::vector<Part>> parts;
+    std::size_t width = 1;
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+        width += parts.emplace_back(parts_of(table, column)).size();
+    }
+    std::string text = fmt::format(
+        "% needs \\usepackage{{booktabs}}\n"
+        "\\begin{{table}}\n\\centering\n\\small\n\\setlength{{\\tabcolsep}}{{4pt}}\n"
+        "\\caption{{{}.{}{}}}\n\\begin{{tabular}}{{l{}}}\n\\toprule\n{}",
+        escaped(table.title), table.caption.empty() ? "" : " ", escaped(table.caption),
+        std::string(width - 1, 'c'), heading_of(table, parts));
+    std::string group;
+    bool begun = false;
+    for (const TableRow& row : table.rows) {
+        if (!begun || row.group != group) text += "\\midrule\n";
+        if (row.group != group) {
+            text += fmt::format("\\multicolumn{{{}}}{{l}}{{\\textit{{{}}}}} \\\\\n", width,
+                                escaped(row.group));
+        }
+        begun = true;
+        group = row.group;
+        text += escaped(row.label);
+        for (std::size_t column = 0; column < parts.size(); ++column) {
+            for (const Part& part : parts[column]) {
+                const std::string cell = part.text(row.cells[column]);
+                text += cell.empty() ? " &" : " & " + cell;
+            }
+        }
+        text += " \\\\\n";
+    }
+    text += "\\bottomrule\n\\end{tabular}\n\n\\smallskip\n\\raggedright\\footnotesize\n" +
+            foot_of(table) + "\\end{table}\n";
     for (const MissingRun& run : table.missing()) text += "% missing: " + run.command() + "\n";
     return text;
 }

@@ -116,13 +116,12 @@ class Filler {
     void list_missing(TableCell& cell, const std::vector<uint64_t>& seeds, const CellPlan& plan,
                       const std::vector<const ResultFile*>& claims) const {
         const auto folder = options_.output_folder / spec_.file.stem();
-        const bool any_seed = cell.measure == Measure::full_precision;
         for (const uint64_t seed : seeds) {
             const bool there = std::ranges::any_of(claims, [&](const ResultFile* claim) {
-                return any_seed || claim->run.provenance.seed == seed;
+                return plan.any_seed || claim->run.provenance.seed == seed;
             });
             if (!there) cell.missing.push_back(plan.run(seed, folder));
-            if (any_seed) break;
+            if (plan.any_seed) break;
         }
     }
 

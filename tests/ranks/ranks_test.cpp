@@ -1,5 +1,7 @@
 #include <cstdlib>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "core/communicator.hpp"
 #include "ranks/start_ranks.hpp"
@@ -24,6 +26,29 @@ Outcome under_mpirun(int count, const std::string& argument) {
     return {exit_code, test::text_of(log)};
 }
 
+/** Variables that are there while the object lives. */
+class Environment {
+  public:
+    using Variables = std::map<std::string, std::string>;
+
+    explicit Environment(Variables variables) : variables_(std::move(variables)) {
+        for (const auto& [name, value] : variables_) setenv(name.c_str(), value.c_str(), 1);
+    }
+    ~Environment() {
+        for (const auto& variable : variables_) unsetenv(variable.first.c_str());
+    }
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+
+  private:
+    Variables variables_;
+};
+
+/** What srun tells each of 8 tasks. */
+Environment::Variables slurm_step(const std::string& task) {
+    return {{"SLURM_STEP_NUM_TASKS", "8"}, {"SLURM_STEP_ID", "0"}, {"SLURM_PROCID", task}};
+}
+
 }  // namespace
 
 TEST_CASE("a process of its own is alone, and its operations do nothing") {
@@ -43,18 +68,47 @@ TEST_CASE("a process of its own is alone, and its operations do nothing") {
 }
 
 TEST_CASE("ranks are announced by mpirun and srun, not by a job that holds one process") {
-    setenv("SLURM_STEP_NUM_TASKS", "8", 1);
-    setenv("SLURM_NTASKS", "8", 1);
-    CHECK(announced_ranks() == 1);
-    setenv("SLURM_STEP_ID", "0", 1);
-    setenv("SLURM_PROCID", "3", 1);
-    CHECK(announced_ranks() == 8);
-    setenv("OMPI_COMM_WORLD_SIZE", "4", 1);
-    CHECK(announced_ranks() == 4);
-    for (const char* name : {"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "SLURM_STEP_ID",
-                             "SLURM_PROCID", "OMPI_COMM_WORLD_SIZE"}) {
-        unsetenv(name);
+    {
+        const Environment job(
+            Environment::Variables{{"SLURM_STEP_NUM_TASKS", "8"}, {"SLURM_NTASKS", "8"}});
+        CHECK(announced_ranks(false) == 1);
     }
+    const Environment step(slurm_step("3"));
+    CHECK(announced_ranks(false) == 8);
+    const Environment mpirun(Environment::Variables{{"OMPI_COMM_WORLD_SIZE", "4"}});
+    CHECK(announced_ranks(false) == 4);
+}
+
+TEST_CASE("a command typed in a shell that srun started is a process alone, but for mpirun's") {
+    const Environment step(slurm_step("0"));
+    CHECK(announced_ranks(true) == 1);
+    const Environment mpirun(Environment::Variables{{"OMPI_COMM_WORLD_SIZE", "4"}});
+    CHECK(announced_ranks(true) == 4);
+}
+
+TEST_CASE("the first task of an srun without PMI says what to type, the others only end") {
+    const auto error = [] {
+        try {
+            check_slurm_step();
+        } catch (const Error& thrown) {
+            CHECK(thrown.exit_code() == ExitCode::usage);
+            return std::string(thrown.what());
+        }
+        return std::string("none");
+    };
+    CHECK(error() == "none");
+    {
+        const Environment first(slurm_step("0"));
+        CHECK_THAT(error(), ContainsSubstring("one of 8 tasks") &&
+                                ContainsSubstring("srun --mpi=pmix") &&
+                                ContainsSubstring("unset SLURM_STEP_ID"));
+        for (const char* told : {"PMIX_RANK", "PMI_FD", "OMPI_COMM_WORLD_SIZE"}) {
+            const Environment more(Environment::Variables{{told, "0"}});
+            CHECK(error() == "none");
+        }
+    }
+    const Environment other(slurm_step("3"));
+    CHECK(error().empty());
 }
 
 TEST_CASE("ranks add up, share text and wait for each other") {

@@ -1,7 +1,7 @@
 #include <limits>
 
+#include "core/json_text.hpp"
 #include "report/compare_json.hpp"
-#include "report/json_number.hpp"
 #include "report/run_json.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"

@@ -1,5 +1,6 @@
 #include "sweep/collect_points.hpp"
 
+#include <cmath>
 #include <sstream>
 
 #include "results/run_file.hpp"
@@ -7,6 +8,8 @@
 #include "storage/hdf5.hpp"
 #include "support/python.hpp"
 #include "sweep/sweep_files.hpp"
+#include "sweep/sweep_table_file.hpp"
+#include "sweep/sweep_table_text.hpp"
 
 using namespace comq;
 
@@ -34,25 +37,55 @@ TEST_CASE("finished points become rows, keys that vary become columns") {
     const auto sweep = partly_finished(folder);
     const auto table = collect_points(sweep);
     CHECK(table.rows == 2);
-    std::istringstream csv(table_csv(table));
+    std::istringstream csv(sweep_table_csv(table));
     std::vector<std::string> lines;
     for (std::string line; std::getline(csv, line);) lines.push_back(line);
     REQUIRE(lines.size() == 3);
     // The preset also changes sweeps and scale_update; both points of a row are told apart.
     CHECK(lines[0] ==
-          "point,quantization.preset,quantization.sweeps,quantization.scale_update,"
+          "point,label,quantization.preset,quantization.sweeps,quantization.scale_update,"
           "quantization.scalar,full_precision_top1,top1,top1_standard_error,top5,agreement,"
-          "mean_squared_relative_error,average_bits_with_scales,solve_seconds,seconds");
-    CHECK(lines[1].starts_with(sweep.points[0].id + ",paper,4,closed_form,1,"));
-    CHECK(lines[2].starts_with(sweep.points[2].id + ",authors_code,1,none,0.9,"));
+          "mean_squared_relative_error,mean_squared_heldout_error,mean_heldout_relative_error,"
+          "average_bits_with_scales,solve_seconds,seconds");
+    CHECK(
+        lines[1].starts_with(sweep.points[0].id + ",preset=paper scalar=1,paper,4,closed_form,1,"));
+    CHECK(lines[2].starts_with(sweep.points[2].id +
+                               ",preset=authors_code scalar=0.9,authors_code,1,none,0.9,"));
     CHECK_THAT(lines[2], ContainsSubstring(",,,,,"));
+}
+
+TEST_CASE("what was not measured is empty: held-out errors, bits, times of work from a cache") {
+    const test::SweepFolder folder;
+    const auto sweep = folder.open("grid: {quantization.bits: [2, 3, 4]}\n");
+    RunRecord run = test::sample_run();
+    for (auto& layer : run.layers) layer.heldout_relative_error = 0.5;
+    run.stages = {{"evaluate", 2.0}};
+    write_run_file(sweep.points[0].result(), run);
+    run.layers.clear();
+    run.stages.clear();
+    write_run_file(sweep.points[1].result(), run);
+    write_run_file(sweep.points[2].result(), test::sample_run());
+    const auto table = collect_points(sweep);
+    const auto column = [&](const char* name) {
+        return std::get<std::vector<double>>(table.find(name)->values);
+    };
+    CHECK(column("mean_squared_heldout_error")[0] == 0.25);
+    CHECK(column("mean_heldout_relative_error")[0] == 0.5);
+    CHECK(std::isnan(column("mean_squared_heldout_error")[1]));
+    // One of its two layers has no held-out error.
+    CHECK(std::isnan(column("mean_squared_heldout_error")[2]));
+    CHECK(std::isnan(column("average_bits_with_scales")[1]));
+    CHECK(std::isnan(column("solve_seconds")[0]));
+    CHECK(column("seconds")[0] == 2.0);
+    CHECK(std::isnan(column("seconds")[1]));
+    CHECK_THAT(sweep_table_csv(table), ContainsSubstring(",,\n"));
 }
 
 TEST_CASE("the table is HDF5 with columns of points and of their layers") {
     const test::SweepFolder folder;
     const auto sweep = partly_finished(folder);
     const auto file = folder.path() / "table.h5";
-    write_table(file, collect_points(sweep), sweep);
+    write_sweep_table(file, collect_points(sweep));
     const auto hdf5 = Hdf5File::open_for_reading(file);
     const auto root = hdf5.root();
     CHECK(root.integer_attribute("points_in_sweep") == 3);
@@ -73,7 +106,7 @@ TEST_CASE("a sweep without finished points gives an empty table") {
     const auto sweep = folder.open("grid: {seed: [0, 1]}\n");
     const auto table = collect_points(sweep);
     CHECK(table.rows == 0);
-    CHECK_NOTHROW(write_table(folder.path() / "table.h5", table, sweep));
+    CHECK_NOTHROW(write_sweep_table(folder.path() / "table.h5", table));
 }
 
 TEST_CASE("pandas and h5py read the table") {
@@ -85,8 +118,8 @@ TEST_CASE("pandas and h5py read the table") {
     const test::SweepFolder folder;
     const auto sweep = partly_finished(folder);
     const auto table = collect_points(sweep);
-    write_table(folder.path() / "table.h5", table, sweep);
-    std::ofstream(folder.path() / "table.csv") << table_csv(table);
+    write_sweep_table(folder.path() / "table.h5", table);
+    std::ofstream(folder.path() / "table.csv") << sweep_table_csv(table);
     const auto script = test::source_dir() / "tests" / "sweep" / "check_table.py";
     CHECK(test::run_python(*python, script, folder.path().string()));
 }

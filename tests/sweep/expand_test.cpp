@@ -10,9 +10,15 @@ using namespace comq;
 
 namespace {
 
+/** "quantization.bits=4 seed=0", of each point. */
 std::vector<std::string> points_of(const Sweep& sweep) {
     std::vector<std::string> points;
-    for (const auto& point : sweep.points) points.push_back(describe_point(sweep, point));
+    for (const auto& point : sweep.points) {
+        auto& text = points.emplace_back();
+        for (std::size_t i = 0; i < sweep.varied.size(); ++i) {
+            text += fmt::format("{}{}={}", i > 0 ? " " : "", sweep.varied[i], point.values[i]);
+        }
+    }
     return points;
 }
 
@@ -140,6 +146,4 @@ TEST_CASE("a key is varied once and not fixed beside it") {
                ContainsSubstring("varied at") && ContainsSubstring("name it once"));
     CHECK_THAT(folder.error_of("grid: {seed: [0]}\n", {"seed=4"}),
                ContainsSubstring("command line: seed=4") && ContainsSubstring("grid.seed=[...]"));
-    CHECK_THAT(folder.error_of("grid: {seed: [4, 4]}\n"),
-               ContainsSubstring("points 1 and 2 are the same experiment: seed=4"));
 }

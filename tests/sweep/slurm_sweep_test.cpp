@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "results/run_journal.hpp"
+#include "support/local_slurm.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
 
@@ -12,35 +13,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/** A private Slurm of this test (scripts/start_local_slurm.sh), stopped at the end. */
-class LocalSlurm {
-  public:
-    explicit LocalSlurm(const std::string& options = "") {
-        const auto started =
-            run_shell(script() + " --cpus 4 " + options + " " + folder_.string() + " 2>&1");
-        INFO(started.output);
-        REQUIRE(started.exit_code == 0);
-    }
-    ~LocalSlurm() { run_shell(script() + " --stop " + folder_.string()); }
-
-    static bool possible() {
-        return run_shell("PATH=$PATH:/usr/sbin; command -v munged slurmctld slurmd sbatch")
-                   .exit_code == 0;
-    }
-    std::string environment() const { return "SLURM_CONF=" + (folder_ / "slurm.conf").string(); }
-    std::string ask(const std::string& command) const {
-        return run_shell(environment() + " " + command + " 2>&1").output;
-    }
-    bool empties_queue() const {
-        return test::wait_until([&] { return ask("squeue --noheader").empty(); }, 120);
-    }
-
-  private:
-    static std::string script() {
-        return (test::source_dir() / "scripts" / "start_local_slurm.sh").string();
-    }
-    fs::path folder_ = test::temporary_folder() / "slurm";
-};
+bool empties_queue(const test::LocalSlurm& slurm) {
+    return test::wait_until([&] { return slurm.ask("squeue --noheader").empty(); }, 120);
+}
 
 /** Whether a stopped process has a signal to take once it goes on. */
 bool awaits(pid_t process, int signal) {
@@ -65,11 +40,11 @@ bool got_on(const SweepPoint& point) {
 }  // namespace
 
 TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued task") {
-    if (!LocalSlurm::possible()) {
+    if (!test::LocalSlurm::possible()) {
         test::skip("assets", "Slurm (packages slurm-wlm and munge)");
         return;
     }
-    const LocalSlurm slurm;
+    const test::LocalSlurm slurm;
     // 0 is killed, 1 is warned as at a time limit, 2 is cancelled.
     const test::DemoSweep sweep(
         "grid: {quantization.bits: [2, 3, 4, 8]}\n"
@@ -98,7 +73,7 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     slurm.ask("scancel --signal=USR1 --batch 1_1");
     CHECK(test::wait_until([&] { return awaits(warned, SIGUSR1); }, 60));
     CHECK(::kill(warned, SIGCONT) == 0);
-    REQUIRE(slurm.empties_queue());
+    REQUIRE(empties_queue(slurm));
     const auto before = sweep.status(slurm.environment()).output;
     INFO(before);
     CHECK(sweep.logged("requeued to continue") == 1);
@@ -107,7 +82,7 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     CHECK(results.size() == 2);
 
     CHECK_THAT(run("--only-failed").output, ContainsSubstring("2 points submitted as job "));
-    REQUIRE(slurm.empties_queue());
+    REQUIRE(empties_queue(slurm));
     CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("4 points: 4 finished"));
     for (const auto& [name, written] : results) CHECK(sweep.results().at(name) == written);
     CHECK(sweep.logged("comq-result") == 4);
@@ -115,11 +90,11 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
 }
 
 TEST_CASE("a sweep keeps to the limits of its Slurm") {
-    if (!LocalSlurm::possible()) {
+    if (!test::LocalSlurm::possible()) {
         test::skip("assets", "Slurm (packages slurm-wlm and munge)");
         return;
     }
-    const LocalSlurm slurm("--set MaxArraySize=3 --cpus 2");
+    const test::LocalSlurm slurm("--set MaxArraySize=3 --cpus 2");
     const test::DemoSweep sweep(
         "grid: {quantization.bits: [2, 3, 4, 5, 6], quantization.method: [rtn]}\n"
         "slurm: {concurrent: 2}\n",
@@ -132,7 +107,7 @@ TEST_CASE("a sweep keeps to the limits of its Slurm") {
     const auto submitted = sweep.run("--launcher slurm", slurm.environment());
     INFO(submitted.output);
     CHECK_THAT(submitted.output, ContainsSubstring("5 points submitted as job 1, "));
-    REQUIRE(slurm.empties_queue());
+    REQUIRE(empties_queue(slurm));
     CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("5 points: 5 finished"));
     CHECK(sweep.logged("comq-result") == 5);
 }

@@ -80,7 +80,22 @@ TEST_CASE("seeds are averaged, and a seed that is missing is named by its comman
     CHECK(cell(table, 0).missing[0].command() ==
           "run_experiment configs/demo_vit_4bit.yaml quantization.method=comq seed=2 --output "
           "results/table_test/comq_vit_seed2.h5");
-    CHECK(table.missing().size() == 4);
+    CHECK(table.missing().size() == 2);
+}
+
+TEST_CASE("a run of one seed fills a cell whose runs draw nothing") {
+    const auto folder = test::temporary_folder();
+    const std::string spec =
+        "seeds: [3, 4]\n"
+        "columns: [{id: vit, label: ViT}]\n"
+        "rows: [{id: rtn, label: RTN, set: {quantization: {method: rtn}}}]\n";
+    const auto missing = fill(spec, {}).missing();
+    REQUIRE(missing.size() == 1);
+    CHECK_THAT(missing[0].command(), ContainsSubstring("seed=3"));
+    const auto run = test::result_of(folder, "x.h5", {{"quantization.method=rtn", "seed=9"}, 80});
+    CHECK(fill(spec, {run}).missing().empty());
+    // A draw of evaluation images is another one for each seed.
+    CHECK(fill("set: {evaluation: {images: 50}}\n" + spec, {}).missing().size() == 2);
 }
 
 TEST_CASE("two files that claim a cell and differ by more than the seed are refused") {
@@ -93,6 +108,7 @@ TEST_CASE("two files that claim a cell and differ by more than the seed are refu
         CHECK_THROWS_WITH(fill(two_rows, results), ContainsSubstring("cell comq/vit: ") &&
                                                        ContainsSubstring("base.h5 and ") &&
                                                        ContainsSubstring("other.h5 both fill it") &&
+                                                       ContainsSubstring("--results FOLDER") &&
                                                        ContainsSubstring(reason));
     };
     refused({{"calibration.images=64", "seed=1"}}, "calibration.images (256, 64)");

@@ -1,5 +1,4 @@
-#include <cstdlib>
-#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "support/assets.hpp"
 #include "support/catch.hpp"
@@ -35,10 +34,6 @@ Table sample_table() {
     table.rows = {{"comq", "COMQ", "", {both, marked}}, {"rtn", "RTN", "3 bits", {{}, both}}};
     table.rows[1].cells[1].published->value = 80.25;
     return table;
-}
-
-bool has_program(const std::string& name) {
-    return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
 }
 
 }  // namespace
@@ -103,28 +98,24 @@ TEST_CASE("HTML is a page with escaped text") {
     CHECK_THAT(text, ContainsSubstring("<td colspan=\"3\">3 bits</td>"));
 }
 
-TEST_CASE("LaTeX escapes what is special to it") {
-    const std::string text = render_latex(sample_table());
-    CHECK_THAT(text, ContainsSubstring("\\caption{Weights \\& 50\\%. Top-1}"));
-    CHECK_THAT(text, ContainsSubstring(" & DeiT-S & Swin\\_T \\\\"));
-    CHECK_THAT(text, ContainsSubstring("78.98 / \\textbf{79.10}\\,$\\pm$\\,0.05 / +0.12"));
-    CHECK_THAT(text, ContainsSubstring("80.00$^{\\mathrm{b}}$"));
-    CHECK_THAT(text, ContainsSubstring("% missing: run_experiment configs/x.yaml"));
-}
-
-TEST_CASE("LaTeX compiles without any package") {
-    if (!has_program("pdflatex")) {
-        test::skip("latex", "pdflatex (texlive-latex-base)");
-        return;
-    }
-    const auto folder = test::temporary_folder();
-    std::ofstream(folder / "table.tex") << render_latex(sample_table());
-    std::ofstream(folder / "page.tex")
-        << "\\documentclass{article}\n\\begin{document}\n\\input{table}\n\\end{document}\n";
-    const std::string command = "cd '" + folder.string() +
-                                "' && pdflatex -interaction=nonstopmode -halt-on-error page >log";
-    CHECK(std::system(command.c_str()) == 0);
-    CHECK(std::filesystem::exists(folder / "page.pdf"));
+TEST_CASE("JSON has every cell with what is known of it") {
+    const auto json = nlohmann::json::parse(render_json(sample_table()));
+    CHECK(json["title"] == "Weights & 50%");
+    CHECK(json["columns"][1] == nlohmann::json({{"id", "b_1"}, {"label", "Swin_T"}}));
+    const auto& both = json["rows"][0]["cells"][0];
+    CHECK(json["rows"][0]["group"].is_null());
+    CHECK(both["column"] == "a");
+    CHECK(both["ours"]["value"] == 79.1);
+    CHECK(both["ours"]["standard_error"] == 0.054);
+    CHECK(both["ours"]["runs"] == 3);
+    CHECK(both["published"]["standard_error"].is_null());
+    CHECK(both["files"][0] == "results/a,b.h5");
+    const auto& marked = json["rows"][0]["cells"][1];
+    CHECK(marked["difference"].is_null());
+    CHECK(marked["ours"]["notes"][0] == "evaluated on 500 images, not 50000");
+    CHECK(marked["missing"][0]["overrides"][0] == "seed=1");
+    CHECK(json["rows"][1]["cells"][0]["ours"].is_null());
+    CHECK(json["missing"].size() == 1);
 }
 
 TEST_CASE("notes are marked a to z, then aa") {
