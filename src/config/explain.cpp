@@ -10,6 +10,7 @@
 #include "config/config_json.hpp"
 #include "config/yaml_document.hpp"
 #include "core/errors.hpp"
+#include "core/json_text.hpp"
 #include "core/text_width.hpp"
 
 namespace comq {

@@ -183,20 +183,22 @@ class Expansion {
         std::vector<std::size_t> position(axes_.size(), 0);
         while (true) {
             std::vector<YamlNode> documents = shared_;
+            YamlPosition last;
             for (std::size_t i = 0; i < axes_.size(); ++i) {
                 for (const auto& setting : axes_[i][position[i]]) {
                     documents.push_back(
                         nested_document(setting.key, setting.position, setting.value));
+                    last = setting.value.position;
                 }
             }
-            add_point(documents);
+            add_point(documents, last);
             std::size_t i = axes_.size();
             while (i > 0 && ++position[i - 1] == axes_[i - 1].size()) position[--i] = 0;
             if (i == 0) return;
         }
     }
 
-    void add_point(const std::vector<YamlNode>& documents) {
+    void add_point(const std::vector<YamlNode>& documents, const YamlPosition& written) {
         SweepPoint point;
         try {
             point.config = load_config_documents(sweep_.spec.config, documents, options_);

@@ -12,6 +12,7 @@
 #include "core/json_text.hpp"
 #include "core/progress.hpp"
 #include "report/csv.hpp"
+#include "report/figures_text.hpp"
 #include "report/run_text.hpp"
 #include "sweep/point_label.hpp"
 
