@@ -37,7 +37,7 @@ INSTALL = """needs timm and Brevitas, in a virtual environment of their own:
   build/peers/bin/python -m pip install --no-deps timm torchvision
   build/peers/bin/python scripts/compare_peers.py CONFIG
 scripts/run_benchmarks.sh makes the same environment. run_experiment is looked for in
-build/release/bin and in the PATH."""
+build/release/bin, beside an installed script, and in the PATH."""
 
 METHODS = ("gptq", "gpfq", "qronos", "rtn")
 
@@ -97,8 +97,11 @@ def chosen_methods(arguments):
 
 def run_experiment(words, capture=False):
     """Runs comq's program; what it prints goes to the terminal unless it is captured."""
-    built = pathlib.Path(__file__).resolve().parent.parent / "build/release/bin/run_experiment"
-    program = built if built.exists() else shutil.which("run_experiment")
+    scripts = pathlib.Path(__file__).resolve().parent
+    # Of the checkout; of the prefix that share/comq/scripts lies in.
+    places = [scripts.parent / "build/release/bin", scripts.parent.parent.parent / "bin"]
+    program = shutil.which("run_experiment", path=":".join(map(str, places))) or shutil.which(
+        "run_experiment")
     if program is None:
         raise PeerError("run_experiment is neither built nor in the PATH; run scripts/setup.sh")
     # Its output is for the terminal's errors: this script's own is a line a file.

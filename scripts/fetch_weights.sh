@@ -31,8 +31,12 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$model" ] || { usage >&2 && exit 2; }
 
-program=$(command -v run_experiment || ls "$(dirname "$0")"/../build/*/bin/run_experiment 2>/dev/null | head -n 1) ||
-    true
+# In a checkout, or in share/comq/scripts of where comq is installed.
+scripts=$(dirname "$(realpath "$0")")
+for program in "$(command -v run_experiment)" "$scripts"/../build/*/bin/run_experiment \
+    "$scripts"/../../../bin/run_experiment ''; do
+    [ ! -x "$program" ] || break
+done
 [ -n "$program" ] || fail "run_experiment is not there; run scripts/setup.sh first"
 source_url=$("$program" --list-models | awk -v model="$model" '$1 == model {print $NF}')
 [ -n "$source_url" ] || fail "no model is called '$model'; run_experiment --list-models names them all" 2
@@ -40,7 +44,7 @@ source_url=$("$program" --list-models | awk -v model="$model" '$1 == model {prin
 # The SHA-256 of the model's checkpoint as far as it is known; $1 is the publisher's file name.
 expected_digest() {
     local pinned
-    pinned=$(awk -v model="$model" '$2 == model {print $1}' "$(dirname "$0")/checkpoints.sha256")
+    pinned=$(awk -v model="$model" '$2 == model {print $1}' "$scripts/checkpoints.sha256")
     echo "${pinned:-$(sed -nE 's/.*-([0-9a-f]{8})\.p?th$/\1/p' <<<"$1")}"
 }
 

@@ -4,6 +4,19 @@
 install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATADIR}/comq
   PATTERN CMakeLists.txt EXCLUDE
   PATTERN __pycache__ EXCLUDE)
+# Scripts that need no checkout, with the modules beside them.
+set(COMQ_INSTALLED_SCRIPTS compare_peers.py fetch_weights.sh plot_results.py)
+list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_files)
+install(PROGRAMS ${script_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
+install(DIRECTORY scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
+  PATTERN __pycache__ EXCLUDE)
+install(FILES scripts/checkpoints.sha256 DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
+foreach(script ${COMQ_INSTALLED_SCRIPTS})
+  install(CODE "
+    file(MAKE_DIRECTORY \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    file(CREATE_LINK ../${CMAKE_INSTALL_DATADIR}/comq/scripts/${script}
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/${script}\" SYMBOLIC)")
+endforeach()
 install(FILES scripts/completion/_comq DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 
 # A LibTorch outside the source tree stays where it is. One inside it (scripts/setup.sh fetches it
