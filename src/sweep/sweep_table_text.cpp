@@ -13,7 +13,6 @@
 #include "core/progress.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
-#include "report/run_text.hpp"
 #include "sweep/point_label.hpp"
 
 namespace comq {
