@@ -42,9 +42,10 @@ std::string plain(const std::string& value, ValueForm form) {
     return text.substr(0, longest_value - hash_digits - 1) + "_" + hash_of(value);
 }
 
-/** Whether what lies there changes numbers: a checkpoint or images. */
+/** Whether what lies there is a choice: a checkpoint or images. data.root is where one machine has
+ *  the same images; others under its name are refused, since they are another run. */
 bool leads_to_content(const KeyInfo& info, const Schema<ExperimentConfig>& schema) {
-    return schema.find(info.key)->path &&
+    return schema.find(info.key)->path && info.key != "data.root" &&
            (info.key.starts_with("model.") || info.key.starts_with("data."));
 }
 

@@ -59,7 +59,7 @@ TEST_CASE("a preset is named, not what it sets") {
 TEST_CASE("paths that lead to other content give their stem") {
     CHECK(name_of({"model.weights=/d/deit_tiny.v2.pth"}) == "demo-weightsdeit_tiny.v2.h5");
     CHECK(name_of({"data.evaluation=matched"}) == "demo-evaluationmatched.h5");
-    CHECK(name_of({"data.root=/data/imagenet"}) == "demo-rootimagenet.h5");
+    CHECK(name_of({"data.root=/data/imagenet"}) == "demo.h5");
     CHECK(name_of({"model.weights=null"}) == "demo-weightsnull.h5");
 }
 
