@@ -8,7 +8,7 @@
 
 namespace comq {
 
-/** Exit codes of every program (documented in the README). */
+/** Exit codes of every program (configs/README.md). */
 enum class ExitCode : int {
     done = 0,
     failure = 1,       ///< anything without a code of its own

@@ -1,5 +1,7 @@
 #include "batched/batched_descent.hpp"
 
+#include <torch/cuda.h>
+
 #include <algorithm>
 
 #include "quantization/explicit_reference.hpp"

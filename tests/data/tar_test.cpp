@@ -85,7 +85,7 @@ TEST_CASE("damaged and incomplete archives are refused with the byte") {
     CHECK_THROWS_WITH(members_of(archive, whole.substr(0, 1538)),
                       ContainsSubstring("byte 1024") && ContainsSubstring("cut short") &&
                           ContainsSubstring("a.tar"));
-    CHECK_THROWS_WITH(members_of(archive, "<html>" + std::string(2000, ' ')),
+    CHECK_THROWS_WITH(members_of(archive, std::string("<html>").append(2000, ' ')),
                       ContainsSubstring("byte 0: this is no tar header"));
     std::string flipped = whole;
     flipped[1024] = 'X';

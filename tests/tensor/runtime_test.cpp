@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <tbb/parallel_for.h>
+#include <torch/cuda.h>
 
 #include <atomic>
 
