@@ -1,6 +1,6 @@
-# A room is one folder of src/ built as one static library, comq_<room>.
-#   comq_add_room(<room> SOURCES a.cpp ... [LINKS target ...] [TORCH] [KERNELS])
-# TORCH: the sources include LibTorch and share one precompiled header, built once in comq_tensor.
+# A room is one folder of src/ built as one static library, comq_<room>, of every source in it.
+#   comq_add_room(<room> [EXCEPT a.cpp ...] [SOURCES generated.cpp ...] [LINKS target ...] [TORCH] [KERNELS])
+# TORCH: the sources include LibTorch and share one precompiled header, built once in comq_torch_bridge.
 # KERNELS: each source is compiled alone, whatever COMQ_UNITY_BUILD says.
 #
 # With COMQ_UNITY_BUILD the sources of a room are compiled a few at a time, which halves the time of
@@ -8,8 +8,10 @@
 set(COMQ_UNITY_BATCH 7)
 
 function(comq_add_room room)
-  cmake_parse_arguments(ROOM "TORCH;KERNELS" "" "SOURCES;LINKS" ${ARGN})
-  add_library(comq_${room} STATIC ${ROOM_SOURCES})
+  cmake_parse_arguments(ROOM "TORCH;KERNELS" "" "EXCEPT;SOURCES;LINKS" ${ARGN})
+  file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.cpp)
+  list(REMOVE_ITEM sources ${ROOM_EXCEPT})
+  add_library(comq_${room} STATIC ${sources} ${ROOM_SOURCES})
   target_include_directories(comq_${room} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(comq_${room} PUBLIC comq_options ${ROOM_LINKS})
   if(NOT ROOM_KERNELS)
@@ -40,9 +42,9 @@ function(comq_add_program name)
 endfunction()
 
 function(comq_use_torch_header target)
-  if(target STREQUAL "comq_tensor")
-    target_precompile_headers(comq_tensor PRIVATE ${CMAKE_SOURCE_DIR}/src/tensor/torch.hpp)
+  if(target STREQUAL "comq_torch_bridge")
+    target_precompile_headers(comq_torch_bridge PRIVATE ${CMAKE_SOURCE_DIR}/src/torch_bridge/torch.hpp)
   else()
-    target_precompile_headers(${target} REUSE_FROM comq_tensor)
+    target_precompile_headers(${target} REUSE_FROM comq_torch_bridge)
   endif()
 endfunction()

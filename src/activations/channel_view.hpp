@@ -1,8 +1,8 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
-#include "models/layers.hpp"
+#include "networks/layers.hpp"
 
 namespace comq {
 

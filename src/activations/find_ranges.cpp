@@ -5,7 +5,7 @@
 #include "activations/input_histogram.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

@@ -8,7 +8,7 @@
 #include "activations/input_range.hpp"
 #include "config/activation_config.hpp"
 #include "data/loader.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

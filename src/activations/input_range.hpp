@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <map>
 #include <mutex>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/activation_config.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

@@ -5,7 +5,7 @@
 
 #include "activations/rounding_grid.hpp"
 #include "config/activation_config.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

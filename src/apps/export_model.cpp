@@ -9,7 +9,7 @@
 #include "experiment/restore_network.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 using namespace comq;
 

@@ -19,7 +19,7 @@
 #include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/run_plan.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "ranks/start_ranks.hpp"
 #include "report/closing_summary.hpp"
 #include "report/run_json.hpp"

@@ -13,14 +13,14 @@
 #include "core/standard_streams.hpp"
 #include "core/threads.hpp"
 #include "data/demo_source.hpp"
+#include "demo_training/initialize.hpp"
+#include "demo_training/spread_gains.hpp"
+#include "demo_training/train.hpp"
 #include "evaluation/evaluate.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "storage/safetensors.hpp"
-#include "tensor/bridge.hpp"
-#include "tensor/runtime.hpp"
-#include "training/initialize.hpp"
-#include "training/spread_gains.hpp"
-#include "training/train.hpp"
+#include "torch_bridge/bridge.hpp"
+#include "torch_bridge/runtime.hpp"
 
 namespace {
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <utility>
 #include <vector>
 
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

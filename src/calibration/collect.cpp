@@ -10,7 +10,7 @@
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

@@ -7,12 +7,12 @@
 
 #include "calibration/fisher_gram.hpp"
 #include "calibration/row_sample.hpp"
-#include "calibration/statistics.hpp"
 #include "data/image_source.hpp"
 #include "data/loader.hpp"
 #include "data/selection.hpp"
 #include "image/preprocessing.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

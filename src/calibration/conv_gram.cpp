@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "calibration/symmetric_product.hpp"
+#include "statistics/symmetric_product.hpp"
 
 namespace comq {
 

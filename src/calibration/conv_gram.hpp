@@ -1,10 +1,10 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
-#include "calibration/conv_geometry.hpp"
-#include "calibration/gram_accumulator.hpp"
-#include "calibration/patches.hpp"
+#include "statistics/conv_geometry.hpp"
+#include "statistics/gram_accumulator.hpp"
+#include "statistics/patches.hpp"
 
 namespace comq {
 

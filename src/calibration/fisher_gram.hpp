@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -8,10 +8,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "calibration/gram_accumulator.hpp"
 #include "calibration/row_weights.hpp"
-#include "calibration/statistics.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
+#include "statistics/gram_accumulator.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

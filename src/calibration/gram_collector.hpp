@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <atomic>
 #include <memory>
@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "calibration/gram_accumulator.hpp"
 #include "calibration/row_sample.hpp"
-#include "calibration/statistics.hpp"
 #include "core/errors.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
+#include "statistics/gram_accumulator.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

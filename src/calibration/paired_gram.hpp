@@ -1,14 +1,14 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <atomic>
 #include <optional>
 #include <string>
 
-#include "calibration/gram_accumulator.hpp"
-#include "calibration/statistics.hpp"
-#include "models/layers.hpp"
+#include "networks/layers.hpp"
+#include "statistics/gram_accumulator.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "calibration/conv_gram.hpp"
-#include "calibration/depthwise_gram.hpp"
-#include "models/padding.hpp"
+#include "networks/padding.hpp"
+#include "statistics/depthwise_gram.hpp"
 
 namespace comq {
 

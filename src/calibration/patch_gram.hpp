@@ -1,11 +1,11 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
-#include "calibration/conv_geometry.hpp"
-#include "calibration/gram_accumulator.hpp"
-#include "calibration/statistics.hpp"
-#include "models/layers.hpp"
+#include "networks/layers.hpp"
+#include "statistics/conv_geometry.hpp"
+#include "statistics/gram_accumulator.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

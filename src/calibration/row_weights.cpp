@@ -3,7 +3,7 @@
 #include <unordered_map>
 
 #include "core/random.hpp"
-#include "models/output_tap.hpp"
+#include "networks/output_tap.hpp"
 
 namespace comq {
 

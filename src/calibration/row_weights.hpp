@@ -1,13 +1,13 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <span>
 
 #include "core/errors.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/errors.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "accuracy/accuracy.hpp"
 #include "core/progress.hpp"
 #include "data/image_source.hpp"
 #include "data/loader.hpp"
-#include "evaluation/accuracy.hpp"
 #include "image/preprocessing.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

@@ -5,7 +5,7 @@
 
 #include "activations/find_ranges.hpp"
 #include "experiment/layer_plan.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "batched/batched_descent.hpp"
 #include "core/errors.hpp"
+#include "device_descent/batched_descent.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "quantization/bit_allocation.hpp"
 #include "storage/host_tensor.hpp"

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "accuracy/accuracy.hpp"
 #include "config/experiment_config.hpp"
 #include "data/label_check.hpp"
-#include "evaluation/accuracy.hpp"
 #include "experiment/setup.hpp"
 
 namespace comq {

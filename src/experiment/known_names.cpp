@@ -1,6 +1,6 @@
 #include "experiment/known_names.hpp"
 
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "quantization/method.hpp"
 
 namespace comq {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/quantization_config.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "batched/batched_descent.hpp"
 #include "core/background_queue.hpp"
 #include "core/errors.hpp"
+#include "device_descent/batched_descent.hpp"
 #include "experiment/quantize_layer.hpp"
 
 namespace comq {

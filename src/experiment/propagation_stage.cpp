@@ -4,9 +4,9 @@
 #include <iterator>
 #include <utility>
 
-#include "batched/batched_descent.hpp"
 #include "calibration/paired_gram.hpp"
 #include "core/progress.hpp"
+#include "device_descent/batched_descent.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "quantization/propagation.hpp"
 

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "data/loader.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/logit_divergence.hpp"
@@ -16,6 +15,7 @@
 #include "experiment/stage_times.hpp"
 #include "quantization/method.hpp"
 #include "results/run_journal.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

@@ -6,7 +6,7 @@
 
 #include "quantization/layer_error.hpp"
 #include "quantization/layer_solver.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 

@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "experiment/layer_plan.hpp"
 #include "quantization/method.hpp"
 #include "results/run_record.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

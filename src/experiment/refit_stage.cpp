@@ -6,9 +6,9 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "models/norms.hpp"
+#include "networks/norms.hpp"
 #include "repair/fold_batch_norm.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -12,7 +12,7 @@
 #include "config/experiment_config.hpp"
 #include "experiment/logit_divergence.hpp"
 #include "experiment/side_by_side.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 #include "repair/affine_refit.hpp"
 #include "results/run_record.hpp"
 

@@ -15,7 +15,7 @@
 #include "repair/fold_batch_norm.hpp"
 #include "repair/norm_tuning.hpp"
 #include "repair/reestimate_batch_norm.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 

@@ -4,7 +4,7 @@
 
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 

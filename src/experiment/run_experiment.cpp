@@ -29,7 +29,7 @@
 #include "image/opencv_decode.hpp"
 #include "results/run_file.hpp"
 #include "storage/file_lock.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 namespace comq {
 

@@ -15,9 +15,9 @@
 #include "experiment/activation_stage.hpp"
 #include "experiment/bit_stage.hpp"
 #include "experiment/setup.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "storage/host_tensor.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 namespace comq {
 

@@ -8,7 +8,7 @@
 #include "config/load_config.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/workload.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

@@ -8,8 +8,8 @@
 #include "core/paths.hpp"
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
-#include "models/load.hpp"
-#include "tensor/runtime.hpp"
+#include "networks/load.hpp"
+#include "torch_bridge/runtime.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/published_keys.hpp"
 

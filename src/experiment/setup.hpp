@@ -11,7 +11,7 @@
 #include "data/image_source.hpp"
 #include "data/selection.hpp"
 #include "experiment/layer_plan.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/errors.hpp"
-#include "models/output_tap.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "networks/output_tap.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

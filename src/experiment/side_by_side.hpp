@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -14,7 +14,7 @@
 #include "data/loader.hpp"
 #include "data/selection.hpp"
 #include "experiment/activation_spool.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 
@@ -55,7 +55,7 @@ class SideBySide {
     /** What the full-precision network takes into this block, on the CPU; pixels at first. */
     torch::Tensor activation(int64_t batch) const { return spool_.load(float_side, batch); }
 
-    /** Names of the layers and norms (models/norms.hpp) of this block as they run. */
+    /** Names of the layers and norms (networks/norms.hpp) of this block as they run. */
     std::vector<std::string> order_of_execution() const;
 
     /** From here on the weights of the networks differ; until then one pass serves both. */

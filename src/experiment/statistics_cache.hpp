@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
-#include "calibration/statistics.hpp"
 #include "experiment/cache_folder.hpp"
+#include "statistics/statistics.hpp"
 #include "storage/file_lock.hpp"
 
 namespace comq {

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "data/loader.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_cache.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

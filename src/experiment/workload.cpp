@@ -12,7 +12,7 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "experiment/bit_stage.hpp"
-#include "models/norms.hpp"
+#include "networks/norms.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/method.hpp"
 #include "quantization/propagation.hpp"

@@ -6,7 +6,7 @@
 #include "config/experiment_config.hpp"
 #include "experiment/layer_plan.hpp"
 #include "image/preprocessing.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

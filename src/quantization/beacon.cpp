@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "core/errors.hpp"
 #include "quantization/add_row.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/method_factories.hpp"
 #include "quantization/order.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {

@@ -4,12 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
 #include "quantization/layer_error.hpp"
 #include "quantization/look_ahead.hpp"
 #include "quantization/method_factories.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {

@@ -3,12 +3,12 @@
 #include <utility>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "quantization/add_row.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
 #include "quantization/method_factories.hpp"
 #include "quantization/order.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {

@@ -1,9 +1,9 @@
 #include <utility>
 
-#include "calibration/statistics.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/look_ahead.hpp"
 #include "quantization/method_factories.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "calibration/statistics.hpp"
 #include "core/matrix.hpp"
 #include "quantization/quantized_weight.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

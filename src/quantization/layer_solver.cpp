@@ -26,7 +26,7 @@ const std::vector<PackedTriangle>& grams_of(const LayerStatistics& statistics,
     if (found != statistics.grams.end()) return found->second;
     throw UsageError(
         "layer {}: quantization.method reads the statistic '{}', which is not collected with these "
-        "keys of calibration (calibration/statistics.hpp says what collects it)",
+        "keys of calibration (statistics/statistics.hpp says what collects it)",
         layer, name);
 }
 

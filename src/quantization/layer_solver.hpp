@@ -3,9 +3,9 @@
 #include <span>
 #include <string>
 
-#include "calibration/statistics.hpp"
 #include "core/matrix.hpp"
 #include "quantization/method.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

@@ -30,7 +30,7 @@ class Method {
     static constexpr double look_ahead_matrices = 3.5;
 
     virtual ~Method() = default;
-    /** Names of calibration/statistics.hpp, which the problem then holds. */
+    /** Names of statistics/statistics.hpp, which the problem then holds. */
     virtual std::vector<std::string> required_statistics() const = 0;
     /**
      * Whether the method makes up for quantized inputs by itself, from GroupProblem::input_change;

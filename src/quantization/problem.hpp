@@ -18,7 +18,7 @@ struct GroupProblem {
     int bits = 4;                    ///< 2…8
     MatrixView<const float> weight;  ///< [n out, m in]
     MatrixView<const double> gram;   ///< H = XᵀX, [m, m] symmetric
-    /** Further statistics a method asked for, by their name (calibration/statistics.hpp), [m, m].
+    /** Further statistics a method asked for, by their name (statistics/statistics.hpp), [m, m].
      */
     std::map<std::string, MatrixView<const double>> further_grams;
     /**

@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "calibration/statistics.hpp"
 #include "core/matrix.hpp"
 #include "quantization/method.hpp"
 #include "quantization/quantized_weight.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

@@ -1,7 +1,7 @@
-#include "calibration/statistics.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/method_factories.hpp"
 #include "quantization/start.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {

@@ -7,7 +7,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "repair/fold_batch_norm.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

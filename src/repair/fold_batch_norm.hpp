@@ -1,11 +1,11 @@
 #pragma once
 
-#include "tensor/torch.hpp"
+#include "torch_bridge/torch.hpp"
 
 #include <vector>
 
-#include "models/network.hpp"
-#include "models/norms.hpp"
+#include "networks/network.hpp"
+#include "networks/norms.hpp"
 
 namespace comq {
 

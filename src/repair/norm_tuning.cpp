@@ -13,7 +13,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "core/random.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

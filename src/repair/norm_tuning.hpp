@@ -5,7 +5,7 @@
 
 #include "config/repair_config.hpp"
 #include "data/loader.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

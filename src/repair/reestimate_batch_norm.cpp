@@ -5,8 +5,8 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "core/random.hpp"
-#include "models/norms.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "networks/norms.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 

@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "data/loader.hpp"
-#include "models/network.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "evaluation/accuracy.hpp"
+#include "accuracy/accuracy.hpp"
 #include "results/run_record.hpp"
 #include "storage/host_tensor.hpp"
 

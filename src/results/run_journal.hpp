@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "accuracy/accuracy.hpp"
 #include "core/communicator.hpp"
-#include "evaluation/accuracy.hpp"
 #include "results/journal_part.hpp"
 #include "results/run_record.hpp"
 #include "storage/file_lock.hpp"
@@ -20,8 +20,8 @@ namespace comq {
 
 /** What decides whether an interrupted run may be continued. */
 struct RunIdentity {
-    std::string digest;        ///< RunRecord::identity
-    std::string config;        ///< keys that can change a number, as YAML text
+    std::string digest;  ///< RunRecord::identity
+    std::string config;  ///< keys that can change a number, as YAML text
     /** Hashes of what the config's paths lead to, by a name for people ("checkpoint"). */
     std::map<std::string, std::string> content;
     std::string program;  ///< commit of the build; not in the digest: results of builds compare

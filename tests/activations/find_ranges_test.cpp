@@ -8,11 +8,11 @@
 #include "activations/channel_view.hpp"
 #include "core/errors.hpp"
 #include "core/progress.hpp"
-#include "models/hash_weights.hpp"
-#include "models/registry.hpp"
+#include "networks/hash_weights.hpp"
+#include "networks/registry.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 using namespace comq;
 

@@ -10,7 +10,7 @@
 #include "bench/solver_ratios.hpp"
 #include "core/threads.hpp"
 #include "results/provenance.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 int main(int argc, char** argv) {
     using namespace comq;

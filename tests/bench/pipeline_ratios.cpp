@@ -15,7 +15,7 @@
 #include "experiment/run_experiment.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/workload.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 namespace comq::bench {
 

@@ -10,7 +10,7 @@
 #include "bench/measurements.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/threads.hpp"
-#include "models/layers.hpp"
+#include "networks/layers.hpp"
 #include "quantization/layer_solver.hpp"
 
 namespace comq::bench {

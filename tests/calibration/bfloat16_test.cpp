@@ -2,8 +2,8 @@
 
 #include "calibration/bfloat16_scope.hpp"
 #include "calibration/collect.hpp"
-#include "models/hash_weights.hpp"
-#include "models/registry.hpp"
+#include "networks/hash_weights.hpp"
+#include "networks/registry.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 

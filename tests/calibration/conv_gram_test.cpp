@@ -3,7 +3,7 @@
 
 #include "calibration/gram_collector.hpp"
 #include "support/catch.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 using namespace comq;
 

@@ -5,11 +5,11 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
-#include "models/hash_weights.hpp"
-#include "models/registry.hpp"
+#include "networks/hash_weights.hpp"
+#include "networks/registry.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 using namespace comq;
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 
 namespace comq {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calibration/statistics.hpp"
 #include "core/random.hpp"
 #include "quantization/choices.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 

@@ -6,7 +6,7 @@
 #include "experiment/runs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

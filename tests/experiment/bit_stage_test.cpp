@@ -7,7 +7,7 @@
 #include "experiment/workload.hpp"
 #include "quantization/bit_allocation.hpp"
 #include "support/catch.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/errors.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

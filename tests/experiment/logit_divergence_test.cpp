@@ -8,7 +8,7 @@
 #include "experiment/runs.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 using namespace comq;
 

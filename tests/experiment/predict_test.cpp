@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "experiment/runs.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 
@@ -40,9 +40,10 @@ TEST_CASE("a resumed evaluation has the batches of an undisturbed one") {
     const auto loaded = test::shipped_config("demo_cnn_4bit", test::temporary_folder());
     const auto model = load_model(loaded.config.model, torch::kCPU);
     const test::MemorySource source(14, 32, 10, {4});
-    const ImageSet images{
-        &source, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}, model.description->preprocessing,
-        4};
+    const ImageSet images{&source,
+                          {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13},
+                          model.description->preprocessing,
+                          4};
     const std::atomic<bool> stop{false};
     const auto& first = *model.network->layers().front().layer;
 

@@ -4,7 +4,7 @@
 
 #include "calibration/gram_collector.hpp"
 #include "support/catch.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 using namespace comq;
 

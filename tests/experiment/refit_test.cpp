@@ -7,13 +7,13 @@
 #include "experiment/quantize_layer.hpp"
 #include "experiment/restore_network.hpp"
 #include "experiment/runs.hpp"
-#include "models/norms.hpp"
-#include "models/output_tap.hpp"
+#include "networks/norms.hpp"
+#include "networks/output_tap.hpp"
 #include "repair/fold_batch_norm.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
-#include "tensor/batch_pixels.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/batch_pixels.hpp"
+#include "torch_bridge/bridge.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

@@ -4,11 +4,11 @@
 #include "core/errors.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/workload.hpp"
-#include "models/registry.hpp"
+#include "networks/registry.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
 #include "support/catch.hpp"
-#include "tensor/bridge.hpp"
+#include "torch_bridge/bridge.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

@@ -5,7 +5,7 @@
 #include "networks.hpp"
 #include "repair/fold_batch_norm.hpp"
 #include "support/catch.hpp"
-#include "tensor/runtime.hpp"
+#include "torch_bridge/runtime.hpp"
 
 using namespace comq;
 

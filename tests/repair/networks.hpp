@@ -6,10 +6,10 @@
 #include <string>
 
 #include "core/progress.hpp"
-#include "models/hash_weights.hpp"
-#include "models/registry.hpp"
+#include "networks/hash_weights.hpp"
+#include "networks/registry.hpp"
 #include "support/memory_source.hpp"
-#include "tensor/batch_pixels.hpp"
+#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq::test {
 

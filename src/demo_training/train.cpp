@@ -1,0 +1,86 @@
+#include "demo_training/train.hpp"
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adamw.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "data/loader.hpp"
+#include "torch_bridge/batch_pixels.hpp"
+
+namespace comq {
+
+namespace {
+
+std::unique_ptr<torch::optim::AdamW> make_optimizer(const Network& network,
+                                                    const TrainingRecipe& recipe) {
+    std::vector<torch::Tensor> decayed, plain;
+    for (torch::Tensor& parameter : network.parameters()) {
+        parameter.requires_grad_(true);
+        const bool is_weight = parameter.dim() == 2 || parameter.dim() == 4;
+        (is_weight ? decayed : plain).push_back(parameter);
+    }
+    const auto group = [](std::vector<torch::Tensor> parameters, double weight_decay) {
+        auto options = std::make_unique<torch::optim::AdamWOptions>();
+        options->betas({0.9, 0.99}).weight_decay(weight_decay);
+        return torch::optim::OptimizerParamGroup(std::move(parameters), std::move(options));
+    };
+    return std::make_unique<torch::optim::AdamW>(std::vector<torch::optim::OptimizerParamGroup>{
+        group(std::move(decayed), recipe.weight_decay), group(std::move(plain), 0.0)});
+}
+
+void set_learning_rate(torch::optim::AdamW& optimizer, double rate) {
+    for (auto& group : optimizer.param_groups()) group.options().set_lr(rate);
+}
+
+/** One step; returns the loss before it. */
+double step(Network& network, torch::optim::AdamW& optimizer, ImageBatch& batch,
+            const TrainingRecipe& recipe) {
+    const auto count = static_cast<int64_t>(batch.labels.size());
+    const auto labels = torch::from_blob(batch.labels.data(), {count}, torch::kInt64);
+    const auto options =
+        torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(recipe.label_smoothing);
+    const torch::Tensor loss =
+        torch::nn::functional::cross_entropy(network.forward(batch_pixels(batch)), labels, options);
+
+    optimizer.zero_grad();
+    loss.backward();
+    torch::nn::utils::clip_grad_norm_(network.parameters(), recipe.gradient_norm);
+    optimizer.step();
+    return loss.item<double>();
+}
+
+}  // namespace
+
+void train(Network& network, const ImageSource& source, const Preprocessing& preprocessing,
+           const TrainingRecipe& recipe, Progress& progress) {
+    const auto optimizer = make_optimizer(network, recipe);
+    network.train();
+
+    std::vector<int64_t> indices(static_cast<std::size_t>(recipe.steps() * recipe.batch_size));
+    std::iota(indices.begin(), indices.end(), int64_t{0});
+    BadImages bad(0);
+    double mean_loss = 0.0;
+    for_each_batch(source, indices, preprocessing, recipe.batch_size, bad, [&](ImageBatch&& batch) {
+        set_learning_rate(*optimizer, recipe.learning_rate_at(batch.batch));
+        const double loss = step(network, *optimizer, batch, recipe);
+        if (!std::isfinite(loss)) {
+            throw Failure("training diverged at step {}; lower the learning rate", batch.batch);
+        }
+        // A running mean over about a hundred steps.
+        mean_loss +=
+            (loss - mean_loss) / static_cast<double>(std::min<int64_t>(batch.batch + 1, 100));
+        progress.advance(static_cast<int64_t>(batch.labels.size()),
+                         fmt::format("loss {:.3f}", mean_loss));
+    });
+    network.eval();
+}
+
+}  // namespace comq

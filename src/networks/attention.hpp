@@ -1,0 +1,29 @@
+#pragma once
+
+#include "torch_bridge/torch.hpp"
+
+#include "networks/layers.hpp"
+
+namespace comq {
+
+/**
+ * softmax(Q·Kᵀ / √d + bias)·V. `query`, `key`, `value`: `[..., heads, tokens, d]`; `bias`:
+ * broadcast to `[..., heads, tokens, tokens]`, or undefined. LibTorch's fused kernel is used where
+ * there is one and no bias.
+ */
+torch::Tensor scaled_dot_product(const torch::Tensor& query, const torch::Tensor& key,
+                                 const torch::Tensor& value, const torch::Tensor& bias);
+
+/** The two-layer perceptron of a transformer block, with exact GELU: `fc1`, `fc2`. */
+class MlpImpl : public torch::nn::Module {
+  public:
+    MlpImpl(int64_t dim, int64_t hidden);
+    torch::Tensor forward(const torch::Tensor& tokens);
+
+  private:
+    Linear fc1_;
+    Linear fc2_;
+};
+TORCH_MODULE(Mlp);
+
+}  // namespace comq

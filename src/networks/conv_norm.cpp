@@ -1,0 +1,33 @@
+#include "networks/conv_norm.hpp"
+
+namespace comq {
+
+torch::Tensor activate(const torch::Tensor& input, Activation activation) {
+    switch (activation) {
+        case Activation::relu:
+            return torch::relu(input);
+        case Activation::relu6:
+            return torch::clamp(input, 0, 6);
+        case Activation::none:
+            break;
+    }
+    return input;
+}
+
+BatchNorm2d batch_norm(int64_t channels, double eps) {
+    return BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(eps));
+}
+
+ConvNormImpl::ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,
+                           Activation activation)
+    : activation_(activation) {
+    options.bias = false;
+    conv_ = register_module("0", Conv2d(in_channels, out_channels, options));
+    norm_ = register_module("1", batch_norm(out_channels));
+}
+
+torch::Tensor ConvNormImpl::forward(const torch::Tensor& input) {
+    return activate(norm_->forward(conv_->forward(input)), activation_);
+}
+
+}  // namespace comq

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "torch_bridge/torch.hpp"
+
+#include "networks/layers.hpp"
+#include "networks/norms.hpp"
+
+namespace comq {
+
+enum class Activation { none, relu, relu6 };
+
+torch::Tensor activate(const torch::Tensor& input, Activation activation);
+
+/** BatchNorm over `[B, channels, H, W]`. */
+BatchNorm2d batch_norm(int64_t channels, double eps = 1e-5);
+
+/**
+ * A convolution without bias (`options.bias` is ignored), BatchNorm and activation: children `0`
+ * and `1`, as in torchvision's Conv2dNormActivation.
+ */
+class ConvNormImpl : public torch::nn::Module {
+  public:
+    ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,
+                 Activation activation);
+    torch::Tensor forward(const torch::Tensor& input);
+
+  private:
+    Conv2d conv_{nullptr};
+    BatchNorm2d norm_{nullptr};
+    Activation activation_;
+};
+TORCH_MODULE(ConvNorm);
+
+}  // namespace comq

@@ -1,0 +1,92 @@
+#include "networks/families/mobilenet.hpp"
+
+#include <torch/nn/modules/container/sequential.h>
+
+#include <fmt/format.h>
+
+#include "networks/conv_norm.hpp"
+
+namespace comq {
+
+namespace {
+
+/** Expands the channels, filters each by itself, projects back; a linear bottleneck. */
+class InvertedResidualImpl : public torch::nn::Module {
+  public:
+    InvertedResidualImpl(int64_t in_channels, int64_t out_channels, int64_t stride,
+                         int64_t expansion)
+        : residual_(stride == 1 && in_channels == out_channels) {
+        const int64_t hidden = in_channels * expansion;
+        const Conv2dOptions depthwise{
+            .kernel = 3, .stride = stride, .padding = 1, .groups = hidden};
+        register_module("conv", layers_);
+        if (expansion != 1) {
+            layers_->push_back(ConvNorm(in_channels, hidden, Conv2dOptions{}, Activation::relu6));
+        }
+        layers_->push_back(ConvNorm(hidden, hidden, depthwise, Activation::relu6));
+        layers_->push_back(Conv2d(hidden, out_channels, Conv2dOptions{.bias = false}));
+        layers_->push_back(batch_norm(out_channels));
+    }
+
+    torch::Tensor forward(const torch::Tensor& x) {
+        const torch::Tensor filtered = layers_->forward(x);
+        return residual_ ? x + filtered : filtered;
+    }
+
+  private:
+    bool residual_;
+    torch::nn::Sequential layers_;
+};
+TORCH_MODULE(InvertedResidual);
+
+class MobileNetV2 : public Network {
+  public:
+    explicit MobileNetV2(const MobileNetV2Config& config) {
+        struct Stage {
+            int64_t expansion, channels, repeats, stride;
+        };
+        constexpr Stage stages[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                                    {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+        constexpr int64_t stem_channels = 32;
+        constexpr int64_t last_channels = 1280;
+        add_feature(ConvNorm(3, stem_channels,
+                             Conv2dOptions{.kernel = 3, .stride = 2, .padding = 1},
+                             Activation::relu6));
+        int64_t channels = stem_channels;
+        for (const Stage& stage : stages) {
+            for (int64_t i = 0; i < stage.repeats; ++i) {
+                add_feature(InvertedResidual(channels, stage.channels, i == 0 ? stage.stride : 1,
+                                             stage.expansion));
+                channels = stage.channels;
+            }
+        }
+        add_feature(ConvNorm(channels, last_channels, Conv2dOptions{}, Activation::relu6));
+
+        auto classifier = register_module("classifier", std::make_shared<torch::nn::Module>());
+        Linear head(last_channels, config.classes);
+        classifier->register_module("1", head);
+        add_block("classifier", {head.ptr()}, Scope::kept, [head](torch::Tensor x) mutable {
+            return head->forward(x.mean({2, 3}));
+        });
+    }
+
+  private:
+    template <typename Holder>
+    void add_feature(Holder module) {
+        const std::string number = fmt::format("{}", next_feature_++);
+        features_->register_module(number, module);
+        add_block("features." + number, module.ptr(), Scope::quantized);
+    }
+
+    std::shared_ptr<torch::nn::Module> features_ =
+        register_module("features", std::make_shared<torch::nn::Module>());
+    int next_feature_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<Network> make_mobilenet_v2(const MobileNetV2Config& config) {
+    return std::make_shared<MobileNetV2>(config);
+}
+
+}  // namespace comq

@@ -1,0 +1,79 @@
+#include "networks/families/vgg.hpp"
+
+#include <fmt/format.h>
+
+#include "networks/conv_norm.hpp"
+
+namespace comq {
+
+namespace {
+
+class Vgg16 : public Network {
+  public:
+    explicit Vgg16(const Vgg16Config& config) {
+        const std::vector<std::vector<int64_t>> stages{
+            {64, 64}, {128, 128}, {256, 256, 256}, {512, 512, 512}, {512, 512, 512}};
+        int64_t channels = 3;
+        for (const auto& stage : stages) {
+            for (std::size_t i = 0; i < stage.size(); ++i) {
+                add_convolution(channels, stage[i], config.batch_norm, i + 1 == stage.size());
+                channels = stage[i];
+            }
+            ++next_feature_;
+        }
+        add_classifier(channels, config.classes);
+    }
+
+  private:
+    // Children are numbered as in torchvision, where ReLU, pooling and dropout count too.
+    void add_convolution(int64_t in_channels, int64_t out_channels, bool with_norm, bool pooled) {
+        const int number = next_feature_;
+        Conv2d conv(in_channels, out_channels, Conv2dOptions{.kernel = 3, .padding = 1});
+        features_->register_module(fmt::format("{}", number), conv);
+        BatchNorm2d norm{nullptr};
+        if (with_norm) {
+            norm = batch_norm(out_channels);
+            features_->register_module(fmt::format("{}", number + 1), norm);
+        }
+        add_block(fmt::format("features.{}", number), {conv.ptr()}, Scope::quantized,
+                  [conv, norm, pooled](torch::Tensor x) mutable {
+                      x = conv->forward(x);
+                      if (!norm.is_empty()) x = norm->forward(x);
+                      x = torch::relu(x);
+                      return pooled ? torch::max_pool2d(x, 2, 2) : x;
+                  });
+        next_feature_ += with_norm ? 3 : 2;
+    }
+
+    void add_classifier(int64_t channels, int64_t classes) {
+        constexpr int64_t pooled_size = 7;
+        constexpr int64_t hidden = 4096;
+        auto classifier = register_module("classifier", std::make_shared<torch::nn::Module>());
+        Linear first(channels * pooled_size * pooled_size, hidden);
+        Linear second(hidden, hidden);
+        Linear head(hidden, classes);
+        classifier->register_module("0", first);
+        classifier->register_module("3", second);
+        classifier->register_module("6", head);
+        add_block("classifier.0", {first.ptr()}, Scope::quantized,
+                  [first](torch::Tensor x) mutable {
+                      x = torch::adaptive_avg_pool2d(x, {pooled_size, pooled_size});
+                      return torch::relu(first->forward(x.flatten(1)));
+                  });
+        add_block("classifier.3", {second.ptr()}, Scope::quantized,
+                  [second](torch::Tensor x) mutable { return torch::relu(second->forward(x)); });
+        add_block("classifier.6", head.ptr(), Scope::kept);
+    }
+
+    std::shared_ptr<torch::nn::Module> features_ =
+        register_module("features", std::make_shared<torch::nn::Module>());
+    int next_feature_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<Network> make_vgg16(const Vgg16Config& config) {
+    return std::make_shared<Vgg16>(config);
+}
+
+}  // namespace comq

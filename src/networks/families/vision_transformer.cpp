@@ -1,0 +1,131 @@
+#include "networks/families/vision_transformer.hpp"
+
+#include <torch/nn/modules/container/modulelist.h>
+
+#include <fmt/format.h>
+
+#include "networks/attention.hpp"
+#include "networks/norms.hpp"
+
+namespace comq {
+
+namespace {
+
+using torch::indexing::Slice;
+
+LayerNorm layer_norm(const VisionTransformerConfig& config) {
+    return LayerNorm(torch::nn::LayerNormOptions({config.dim}).eps(config.norm_eps));
+}
+
+class AttentionImpl : public torch::nn::Module {
+  public:
+    explicit AttentionImpl(const VisionTransformerConfig& config)
+        : heads_(config.heads),
+          qkv_(register_module("qkv", Linear(config.dim, 3 * config.dim))),
+          proj_(register_module("proj", Linear(config.dim, config.dim))) {}
+
+    torch::Tensor forward(const torch::Tensor& tokens) {
+        const int64_t batch = tokens.size(0), count = tokens.size(1), dim = tokens.size(2);
+        // [3, B, heads, tokens, d]
+        const torch::Tensor qkv = qkv_->forward(tokens)
+                                      .reshape({batch, count, 3, heads_, dim / heads_})
+                                      .permute({2, 0, 3, 1, 4});
+        const torch::Tensor mixed = scaled_dot_product(qkv[0], qkv[1], qkv[2], {});
+        return proj_->forward(mixed.transpose(1, 2).reshape({batch, count, dim}));
+    }
+
+  private:
+    int64_t heads_;
+    Linear qkv_;
+    Linear proj_;
+};
+TORCH_MODULE(Attention);
+
+class EncoderBlockImpl : public torch::nn::Module {
+  public:
+    explicit EncoderBlockImpl(const VisionTransformerConfig& config)
+        : norm1_(register_module("norm1", layer_norm(config))),
+          attn_(register_module("attn", Attention(config))),
+          norm2_(register_module("norm2", layer_norm(config))),
+          mlp_(register_module("mlp", Mlp(config.dim, config.mlp_ratio * config.dim))) {}
+
+    torch::Tensor forward(const torch::Tensor& tokens) {
+        const torch::Tensor attended = tokens + attn_->forward(norm1_->forward(tokens));
+        return attended + mlp_->forward(norm2_->forward(attended));
+    }
+
+  private:
+    LayerNorm norm1_;
+    Attention attn_;
+    LayerNorm norm2_;
+    Mlp mlp_;
+};
+TORCH_MODULE(EncoderBlock);
+
+class VisionTransformer : public Network {
+  public:
+    explicit VisionTransformer(const VisionTransformerConfig& config) {
+        const int64_t grid = config.image_size / config.patch_size;
+        const int64_t tokens = grid * grid + (config.distilled ? 2 : 1);
+        cls_token_ = register_parameter("cls_token", torch::zeros({1, 1, config.dim}));
+        pos_embed_ = register_parameter("pos_embed", torch::zeros({1, tokens, config.dim}));
+        if (config.distilled) {
+            dist_token_ = register_parameter("dist_token", torch::zeros({1, 1, config.dim}));
+        }
+
+        auto patch_embed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
+        Conv2d projection(3, config.dim,
+                          Conv2dOptions{.kernel = config.patch_size, .stride = config.patch_size});
+        patch_embed->register_module("proj", projection);
+        add_block("patch_embed", {patch_embed}, Scope::kept,
+                  [this, projection](torch::Tensor images) mutable {
+                      return embed(projection->forward(images));
+                  });
+
+        auto blocks = register_module("blocks", torch::nn::ModuleList());
+        for (int64_t i = 0; i < config.depth; ++i) {
+            EncoderBlock block(config);
+            blocks->push_back(block);
+            add_block(fmt::format("blocks.{}", i), block.ptr(), Scope::quantized);
+        }
+
+        auto norm = register_module("norm", layer_norm(config));
+        auto head = register_module("head", Linear(config.dim, config.classes));
+        if (!config.distilled) {
+            add_block("head", {norm, head}, Scope::kept, [norm, head](torch::Tensor x) {
+                return head->forward(norm->forward(x).index({Slice(), 0}));
+            });
+            return;
+        }
+        auto head_dist = register_module("head_dist", Linear(config.dim, config.classes));
+        add_block("head", {norm, head, head_dist}, Scope::kept,
+                  [norm, head, head_dist](torch::Tensor x) {
+                      const torch::Tensor normed = norm->forward(x);
+                      return (head->forward(normed.index({Slice(), 0})) +
+                              head_dist->forward(normed.index({Slice(), 1}))) /
+                             2;
+                  });
+    }
+
+  private:
+    /** Patches `[B, dim, grid, grid]` to tokens `[B, tokens, dim]`, the class token first. */
+    torch::Tensor embed(const torch::Tensor& patches) const {
+        const int64_t batch = patches.size(0);
+        std::vector<torch::Tensor> tokens{cls_token_.expand({batch, -1, -1})};
+        if (dist_token_.defined()) tokens.push_back(dist_token_.expand({batch, -1, -1}));
+        tokens.push_back(patches.flatten(2).transpose(1, 2));
+        return torch::cat(tokens, 1) + pos_embed_;
+    }
+
+    torch::Tensor cls_token_;
+    torch::Tensor dist_token_;
+    torch::Tensor pos_embed_;
+};
+
+}  // namespace
+
+std::shared_ptr<Network> make_vision_transformer(const VisionTransformerConfig& config) {
+    return std::make_shared<VisionTransformer>(config);
+}
+
+}  // namespace comq

@@ -1,0 +1,95 @@
+#include "networks/layers.hpp"
+
+#include <algorithm>
+
+#include "networks/output_tap.hpp"
+#include "networks/padding.hpp"
+
+namespace comq {
+
+namespace {
+
+thread_local Tap* tap_of_this_thread = nullptr;
+thread_local OutputTap* output_tap_of_this_thread = nullptr;
+
+torch::Tensor tapped_output(const QuantizableLayer& layer, torch::Tensor output) {
+    if (output_tap_of_this_thread != nullptr) output_tap_of_this_thread->on_output(layer, output);
+    return output;
+}
+
+}  // namespace
+
+Padding padding_of(const Conv2dOptions& options, int64_t size) {
+    if (!options.same_padding) return {options.padding, options.padding};
+    // So many that the output has ceil(size / stride) pixels.
+    const int64_t outputs = (size + options.stride - 1) / options.stride;
+    const int64_t extent = options.dilation * (options.kernel - 1) + 1;
+    const int64_t total = std::max<int64_t>((outputs - 1) * options.stride + extent - size, 0);
+    return {total / 2, total - total / 2};
+}
+
+TapScope::TapScope(Tap* tap) : previous_(tap_of_this_thread) { tap_of_this_thread = tap; }
+TapScope::~TapScope() { tap_of_this_thread = previous_; }
+Tap* current_tap() { return tap_of_this_thread; }
+
+OutputTapScope::OutputTapScope(OutputTap* tap) : previous_(output_tap_of_this_thread) {
+    output_tap_of_this_thread = tap;
+}
+OutputTapScope::~OutputTapScope() { output_tap_of_this_thread = previous_; }
+OutputTap* current_output_tap() { return output_tap_of_this_thread; }
+
+LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias) {
+    weight_ = register_parameter("weight", torch::zeros({out_features, in_features}));
+    if (with_bias) bias_ = register_parameter("bias", torch::zeros({out_features}));
+}
+
+torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
+    return tapped_output(*this, torch::linear(tapped(input), weight_, bias_));
+}
+
+torch::Tensor LinearImpl::rows(const torch::Tensor& input) const {
+    return input.reshape({1, -1, in_features()}).contiguous();
+}
+
+Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOptions& options)
+    : options_(options) {
+    weight_ = register_parameter("weight", torch::zeros({out_channels, in_channels / options.groups,
+                                                         options.kernel, options.kernel}));
+    if (options.bias) bias_ = register_parameter("bias", torch::zeros({out_channels}));
+}
+
+torch::Tensor Conv2dImpl::same_padded(const torch::Tensor& input) const {
+    if (!options_.same_padding) return input;
+    const Padding height = padding_of(options_, input.size(2));
+    const Padding width = padding_of(options_, input.size(3));
+    if (height.after == 0 && width.after == 0) return input;
+    return torch::constant_pad_nd(input, {width.before, width.after, height.before, height.after},
+                                  0);
+}
+
+torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {
+    return tapped_output(*this,
+                         torch::conv2d(same_padded(tapped(input)), weight_, bias_, options_.stride,
+                                       symmetric_padding(), options_.dilation, options_.groups));
+}
+
+torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {
+    using torch::indexing::Slice;
+    const torch::Tensor padded = same_padded(input);
+    torch::Tensor patches;  // [B, C·kh·kw, output pixels]
+    if (options_.kernel == 1 && symmetric_padding() == 0) {
+        const Slice every_stride(0, torch::indexing::None, options_.stride);
+        patches = padded.index({Slice(), Slice(), every_stride, every_stride}).flatten(2);
+    } else {
+        const auto both = [](int64_t value) { return std::vector<int64_t>{value, value}; };
+        patches = torch::im2col(padded, both(options_.kernel), both(options_.dilation),
+                                both(symmetric_padding()), both(options_.stride));
+    }
+    const int64_t batch = patches.size(0), pixels = patches.size(2), m = in_features();
+    return patches.view({batch, groups(), m, pixels})
+        .permute({1, 0, 3, 2})
+        .reshape({groups(), batch * pixels, m})
+        .contiguous();
+}
+
+}  // namespace comq

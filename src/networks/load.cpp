@@ -1,0 +1,184 @@
+#include "networks/load.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "core/errors.hpp"
+#include "torch_bridge/bridge.hpp"
+
+namespace comq {
+
+namespace {
+
+constexpr std::size_t named_in_errors = 3;
+
+/** Tensors that the architecture determines: a checkpoint may hold them or not. */
+bool follows_from_architecture(std::string_view name) {
+    return name.ends_with("num_batches_tracked") || name.ends_with("relative_position_index") ||
+           name.ends_with("attn_mask");
+}
+
+struct Mismatch {
+    std::string name;
+    std::vector<int64_t> found;
+    std::vector<int64_t> expected;
+};
+
+struct Comparison {
+    std::vector<std::string> missing;
+    std::vector<std::string> unexpected;
+    std::vector<Mismatch> misshaped;
+    std::size_t matching = 0;
+};
+
+Comparison compare(const std::map<std::string, torch::Tensor>& expected, const TensorMap& found) {
+    Comparison result;
+    for (const auto& [name, tensor] : expected) {
+        const auto match = found.find(name);
+        if (match == found.end()) {
+            result.missing.push_back(name);
+        } else if (match->second.shape != tensor.sizes().vec()) {
+            result.misshaped.push_back({name, match->second.shape, tensor.sizes().vec()});
+        } else {
+            ++result.matching;
+        }
+    }
+    for (const auto& [name, tensor] : found) {
+        if (!follows_from_architecture(name) && !expected.contains(name)) {
+            result.unexpected.push_back(name);
+        }
+    }
+    return result;
+}
+
+/** The family whose tell-tale tensor the checkpoint has, or an empty string. */
+std::string recognised_family(const TensorMap& tensors) {
+    struct Mark {
+        const char* tensor;
+        const char* family;
+    };
+    static constexpr Mark marks[] = {
+        {"layers.0.blocks.0.attn.qkv.weight", "a Swin transformer"},
+        {"blocks.0.attn.qkv.weight", "a ViT or DeiT"},
+        {"trunk_output.block1.block1-0.f.a.0.weight", "a RegNet"},
+        {"_blocks.0._depthwise_conv.weight", "an EfficientNet"},
+        {"features.1.conv.0.0.weight", "a MobileNetV2"},
+        {"features.3.squeeze.weight", "a SqueezeNet"},
+        {"classifier.6.weight", "a VGG"},
+        {"layer1.0.conv3.weight", "a ResNet with bottlenecks"},
+        {"layer4.0.conv1.weight", "a ResNet"},
+        {"layer3.0.conv1.weight", "a CIFAR ResNet"},
+    };
+    for (const Mark& mark : marks) {
+        if (tensors.contains(mark.tensor)) return mark.family;
+    }
+    return {};
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+const Mismatch* find(const std::vector<Mismatch>& mismatches, std::string_view name) {
+    const auto match = std::find_if(mismatches.begin(), mismatches.end(),
+                                    [&](const Mismatch& m) { return m.name == name; });
+    return match == mismatches.end() ? nullptr : &*match;
+}
+
+/** The sentence that tells a recognisable cause, or an empty string. */
+std::string diagnosis(const Network& network, const TensorMap& tensors,
+                      const Comparison& comparison) {
+    const std::size_t expected =
+        comparison.matching + comparison.missing.size() + comparison.misshaped.size();
+    if (comparison.missing.size() * 2 > expected) {
+        const std::string family = recognised_family(tensors);
+        return family.empty() ? "the names are of no publisher known here"
+                              : fmt::format("this is the checkpoint of {}", family);
+    }
+    if (contains(comparison.unexpected, "dist_token")) {
+        return "this is a distilled checkpoint; use the model's distilled variant";
+    }
+    if (contains(comparison.missing, "dist_token")) {
+        return "this checkpoint is not distilled; use the plain variant of the model";
+    }
+    const std::string head = network.layers().back().layer->name() + ".weight";
+    const Mismatch* classifier = find(comparison.misshaped, head);
+    if (classifier != nullptr && !classifier->found.empty() &&
+        std::equal(classifier->found.begin() + 1, classifier->found.end(),
+                   classifier->expected.begin() + 1, classifier->expected.end())) {
+        return fmt::format("its classifier has {} classes instead of {}", classifier->found[0],
+                           classifier->expected[0]);
+    }
+    const Mismatch* positions = find(comparison.misshaped, "pos_embed");
+    if (positions != nullptr && positions->found.size() == 3 &&
+        positions->found[2] == positions->expected[2]) {
+        return fmt::format(
+            "its position embedding has {} tokens instead of {}, so it was trained at another "
+            "image or patch size (embeddings are never resampled)",
+            positions->found[1], positions->expected[1]);
+    }
+    const std::size_t differing =
+        comparison.misshaped.size() + comparison.missing.size() + comparison.unexpected.size();
+    if (differing * 10 > expected) return "it looks like another size of the same family";
+    return {};
+}
+
+std::string first_of(const std::vector<std::string>& names) {
+    const auto shown = std::min(names.size(), named_in_errors);
+    return fmt::format("{}{}",
+                       fmt::join(names.begin(), names.begin() + static_cast<long>(shown), ", "),
+                       names.size() > shown ? ", …" : "");
+}
+
+std::string describe(const Comparison& comparison) {
+    std::vector<std::string> parts;
+    if (!comparison.missing.empty()) {
+        parts.push_back(fmt::format("{} missing ({})", comparison.missing.size(),
+                                    first_of(comparison.missing)));
+    }
+    if (!comparison.unexpected.empty()) {
+        parts.push_back(fmt::format("{} unexpected ({})", comparison.unexpected.size(),
+                                    first_of(comparison.unexpected)));
+    }
+    if (!comparison.misshaped.empty()) {
+        std::vector<std::string> shapes;
+        for (const Mismatch& m : comparison.misshaped) {
+            shapes.push_back(fmt::format("{} {} instead of {}", m.name, format_shape(m.found),
+                                         format_shape(m.expected)));
+        }
+        parts.push_back(fmt::format("{} of another shape ({})", shapes.size(), first_of(shapes)));
+    }
+    return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+}  // namespace
+
+void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+    std::map<std::string, torch::Tensor> expected;
+    for (auto& [name, tensor] : network.state_dict()) {
+        if (!follows_from_architecture(name)) expected.emplace(name, tensor);
+    }
+    const Comparison comparison = compare(expected, tensors);
+    if (comparison.matching != expected.size() || !comparison.unexpected.empty()) {
+        const std::string cause = diagnosis(network, tensors, comparison);
+        throw InputError("{}: not a checkpoint of {}{}{}; tensors: {}", file, network.model_name(),
+                         cause.empty() ? "" : ": ", cause, describe(comparison));
+    }
+    const torch::NoGradGuard no_grad;
+    for (auto& [name, parameter] : expected) {
+        const torch::Tensor values = to_float(tensors.at(name));
+        if (!torch::isfinite(values).all().item<bool>()) {
+            throw InputError(
+                "{}: tensor '{}' holds NaN or infinite values; the checkpoint is "
+                "damaged, fetch it again",
+                file, name);
+        }
+        parameter.copy_(values);
+    }
+}
+
+}  // namespace comq

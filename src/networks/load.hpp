@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "networks/network.hpp"
+#include "storage/host_tensor.hpp"
+
+namespace comq {
+
+/**
+ * Copies the tensors of a checkpoint, already under the network's own names, into its parameters
+ * and buffers; other floating dtypes become float32. Strict: throws one InputError that counts and
+ * lists the missing, unexpected and mis-shaped tensors of `file` and says what the checkpoint
+ * looks like (distilled, another class count, resolution, size or family; nothing is resampled).
+ * A weight that is NaN or infinite is an InputError naming the tensor. Buffers that follow from
+ * the architecture (num_batches_tracked, relative_position_index, attn_mask) are never read.
+ */
+void load_parameters(Network& network, const TensorMap& tensors, const std::string& file);
+
+}  // namespace comq

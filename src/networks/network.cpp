@@ -1,0 +1,48 @@
+#include "networks/network.hpp"
+
+#include <map>
+
+namespace comq {
+
+torch::Tensor Network::forward(const torch::Tensor& images) const {
+    torch::Tensor activation = images;
+    for (const Block& block : blocks_) activation = block.forward(std::move(activation));
+    return activation;
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> Network::state_dict() const {
+    std::vector<std::pair<std::string, torch::Tensor>> tensors;
+    const auto add = [&](const std::string& path, const torch::nn::Module& module) {
+        const std::string prefix = path.empty() ? "" : path + ".";
+        for (const auto& item : module.named_parameters(/*recurse=*/false)) {
+            tensors.emplace_back(prefix + item.key(), item.value());
+        }
+        for (const auto& item : module.named_buffers(/*recurse=*/false)) {
+            tensors.emplace_back(prefix + item.key(), item.value());
+        }
+    };
+    add("", *this);
+    for (const auto& item : named_modules("", /*include_self=*/false))
+        add(item.key(), *item.value());
+    return tensors;
+}
+
+void Network::add_block(std::string name,
+                        const std::vector<std::shared_ptr<torch::nn::Module>>& modules, Scope scope,
+                        std::function<torch::Tensor(torch::Tensor)> forward) {
+    std::map<const torch::nn::Module*, std::string> paths;
+    for (const auto& item : named_modules("", /*include_self=*/false)) {
+        paths[item.value().get()] = item.key();
+    }
+    for (const auto& root : modules) {
+        for (const auto& module : root->modules()) {
+            auto* layer = dynamic_cast<QuantizableLayer*>(module.get());
+            if (layer == nullptr) continue;
+            layer->set_name(paths.at(module.get()));
+            layers_.push_back({layer, blocks_.size(), scope == Scope::quantized});
+        }
+    }
+    blocks_.push_back({std::move(name), std::move(forward)});
+}
+
+}  // namespace comq

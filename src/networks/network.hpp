@@ -1,0 +1,74 @@
+#pragma once
+
+#include "torch_bridge/torch.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "networks/layers.hpp"
+
+namespace comq {
+
+/** A stretch of a network between two cut points, from one tensor to one tensor. */
+struct Block {
+    std::string name;
+    std::function<torch::Tensor(torch::Tensor)> forward;
+};
+
+/**
+ * A classification network as an ordered list of blocks: `forward` runs them all, calibration
+ * stops after the last one it needs, error propagation works on one at a time.
+ *
+ * A network computes in evaluation mode without any mutable state, so many threads may run the
+ * same one at once (under torch::InferenceMode or torch::NoGradGuard of their own).
+ */
+class Network : public torch::nn::Module {
+  public:
+    /** Images `[B, 3, H, W]` to logits `[B, classes]`. */
+    torch::Tensor forward(const torch::Tensor& images) const;
+
+    /** The cut points in order; the last block ends in logits. */
+    const std::vector<Block>& blocks() const { return blocks_; }
+
+    struct LayerEntry {
+        QuantizableLayer* layer;
+        std::size_t block;          ///< index in blocks() of the block that runs the layer
+        bool quantized_by_default;  ///< false for the classifier and a transformer's stem
+    };
+    /** Every Linear and Conv2d, named by its path, block after block in order of registration. */
+    const std::vector<LayerEntry>& layers() const { return layers_; }
+
+    /** Parameters and buffers by the names and in the order of PyTorch's state_dict. */
+    std::vector<std::pair<std::string, torch::Tensor>> state_dict() const;
+
+    /** The registry's name of the network; error messages cite it. */
+    const std::string& model_name() const { return model_name_; }
+    void set_model_name(std::string name) { model_name_ = std::move(name); }
+
+  protected:
+    enum class Scope { quantized, kept };
+
+    /**
+     * Appends a cut point. `modules` are the (already registered) modules that `forward` runs:
+     * their layers are indexed, and quantized by default when `scope` says so.
+     */
+    void add_block(std::string name, const std::vector<std::shared_ptr<torch::nn::Module>>& modules,
+                   Scope scope, std::function<torch::Tensor(torch::Tensor)> forward);
+
+    /** The block that runs one module. */
+    template <typename Module>
+    void add_block(std::string name, std::shared_ptr<Module> module, Scope scope) {
+        add_block(std::move(name), {module}, scope,
+                  [module](torch::Tensor input) { return module->forward(input); });
+    }
+
+  private:
+    std::string model_name_ = "network";
+    std::vector<Block> blocks_;
+    std::vector<LayerEntry> layers_;
+};
+
+}  // namespace comq

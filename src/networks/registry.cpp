@@ -1,0 +1,97 @@
+#include "networks/registry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/errors.hpp"
+#include "core/nearest_name.hpp"
+#include "networks/families/families.hpp"
+
+namespace comq {
+
+std::shared_ptr<Network> ModelDescription::make() const {
+    std::shared_ptr<Network> network = factory();
+    network->set_model_name(name);
+    network->eval();
+    return network;
+}
+
+ModelDescription demo_model(std::string name, std::string family,
+                            std::function<std::shared_ptr<Network>()> factory) {
+    return {.name = name,
+            .family = std::move(family),
+            .data_set = "demo",
+            .classes = 10,
+            .preprocessing = {.resize = 0,
+                              .crop = 32,
+                              .mean = {0.5F, 0.5F, 0.5F},
+                              .std = {0.25F, 0.25F, 0.25F}},
+            .checkpoint = name,
+            .source = "embedded",
+            .license = "MIT",
+            .expected_top1 = {},
+            .factory = std::move(factory)};
+}
+
+const std::vector<ModelDescription>& model_registry() {
+    static const std::vector<ModelDescription> registry = [] {
+        std::vector<ModelDescription> all;
+        add_transformers(all);
+        add_cnns(all);
+        return all;
+    }();
+    return registry;
+}
+
+const ModelDescription& find_model(const std::string& name) {
+    std::vector<std::string> known;
+    for (const ModelDescription& model : model_registry()) {
+        if (model.name == name) return model;
+        known.push_back(model.name);
+    }
+    throw UsageError(
+        "model.name: there is no model '{}'; the nearest is '{}' (--list-models "
+        "shows all)",
+        name, nearest_name(name, known));
+}
+
+std::string list_models() {
+    std::string table = fmt::format("{:<34}{:>7}  {:<24}{:>7}  {:<13}{}\n", "model", "classes",
+                                    "resize, crop", "Top-1", "licence", "source of the checkpoint");
+    for (const ModelDescription& model : model_registry()) {
+        const Preprocessing& p = model.preprocessing;
+        const std::string interpolation =
+            p.interpolation == Interpolation::bicubic ? "bicubic" : "bilinear";
+        const std::string recipe = p.resize > 0
+                                       ? fmt::format("{} {}, {}", interpolation, p.resize, p.crop)
+                                       : fmt::format("as is, {}", p.crop);
+        const std::string top1 =
+            model.expected_top1 ? fmt::format("{:.2f}", *model.expected_top1) : "";
+        table += fmt::format("{:<34}{:>7}  {:<24}{:>7}  {:<13}{}\n", model.name, model.classes,
+                             recipe, top1, model.license, model.source);
+    }
+    return table;
+}
+
+nlohmann::ordered_json models_json() {
+    using Json = nlohmann::ordered_json;
+    Json models = Json::array();
+    for (const ModelDescription& model : model_registry()) {
+        Json entry;
+        entry["name"] = model.name;
+        entry["family"] = model.family;
+        entry["data_set"] = model.data_set;
+        entry["classes"] = model.classes;
+        entry["preprocessing"] = model.preprocessing.describe();
+        entry["top1"] = model.expected_top1 ? Json(*model.expected_top1) : Json(nullptr);
+        entry["checkpoint"] = model.checkpoint;
+        entry["license"] = model.license;
+        entry["source"] = model.source;
+        models.push_back(std::move(entry));
+    }
+    return models;
+}
+
+}  // namespace comq

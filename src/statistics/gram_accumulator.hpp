@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "core/communicator.hpp"
+#include "statistics/statistics.hpp"
+
+namespace comq {
+
+/**
+ * Sums fp32 Gram contributions of micro-batches so that the total does not depend on the order in
+ * which they arrive: any number of threads or ranks gives the same bits, and more images never
+ * lose digits. Holds one lower triangle for each group of a layer.
+ *
+ * Each addend is split into a multiple of 2^-12 and a remainder rounded to a multiple of 2^-50;
+ * both parts are summed in fp64 (error-free pre-rounding, as in Demmel and Nguyen, "Parallel
+ * reproducible summation", 2015). The sums are exact, hence order-independent, while an entry
+ * stays below 2^41 and fewer than 2^15 addends use the full remainder range; beyond that the
+ * total is still correct to fp64 rounding. An addend below 2^-27 in magnitude is rounded by at
+ * most 2^-51.
+ */
+class GramAccumulator {
+  public:
+    explicit GramAccumulator(int64_t in_features, int64_t groups = 1);
+
+    int64_t in_features() const { return in_features_; }
+    int64_t groups() const { return groups_; }
+
+    // What follows is thread-safe.
+
+    /**
+     * Adds rows first_row … first_row + block.rows − 1 of a symmetric contribution to the first
+     * group; row i reads columns 0 … i of `block` (the rest is ignored).
+     */
+    void add_rows(int64_t first_row, MatrixView<const float> block);
+
+    /**
+     * Adds to each group g the block `[rows, cols]` at blocks + g·rows·cols, whose first entry is
+     * (first_row, first_col) of the Gram. What lies above the diagonal is ignored.
+     */
+    void add_blocks(int64_t first_row, int64_t first_col, int64_t rows, int64_t cols,
+                    const float* blocks);
+
+    /** Adds a packed triangle to each of the groups from `first_group` on. */
+    void add_triangles(int64_t first_group, int64_t count, const float* triangles);
+
+    /** Leaves the sum over all ranks with `owner`; the others' is spent. Every rank calls it. */
+    void sum_at(Communicator& ranks, int owner);
+
+    /** True when every diagonal entry is finite. */
+    bool finite() const;
+
+    /** The sum of each group; the accumulator is empty afterwards. */
+    std::vector<PackedTriangle> take();
+
+  private:
+    /** Only now: the pages of all layers' sums, touched one after the other, take a while. */
+    void make_room();
+
+    int64_t in_features_;
+    int64_t groups_;
+    std::mutex mutex_;
+    std::vector<PackedTriangle> coarse_;  ///< sums of multiples of 2^-12, by group, or none yet
+    std::vector<PackedTriangle> fine_;    ///< sums of the remainders
+};
+
+}  // namespace comq

@@ -1,0 +1,103 @@
+#include "torch_bridge/runtime.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <malloc.h>
+#include <tbb/task_scheduler_observer.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include <charconv>
+#include <mutex>
+#include <string_view>
+#include <system_error>
+
+#include "core/errors.hpp"
+#include "core/threads.hpp"
+
+namespace comq {
+
+namespace {
+
+// OpenMP's and MKL's thread counts belong to the calling thread, so each worker needs its own call.
+class SingleThreadedWorkers : public tbb::task_scheduler_observer {
+  public:
+    SingleThreadedWorkers() { observe(true); }
+    void on_scheduler_entry(bool) override { at::init_num_threads(); }
+};
+
+// glibc returns large blocks to the kernel at once, and every activation would fault its pages in
+// again (on DeiT-Tiny five of six page faults come from that).
+void keep_freed_memory() {
+#ifdef __GLIBC__
+    constexpr int mebibyte = 1 << 20;
+    mallopt(M_MMAP_THRESHOLD, 64 * mebibyte);
+    mallopt(M_TRIM_THRESHOLD, 256 * mebibyte);
+#endif
+}
+
+/** cuDNN would otherwise take 10 bits of each fp32 factor, and sum gradients in any order. */
+void compute_in_fp32() {
+    auto& context = at::globalContext();
+    context.setAllowTF32CuDNN(false);
+    context.setAllowTF32CuBLAS(false);
+    context.setBenchmarkCuDNN(false);
+    context.setDeterministicCuDNN(true);
+}
+
+}  // namespace
+
+void set_torch_threads(int threads) {
+    set_threads(threads);
+    keep_freed_memory();
+    at::set_num_threads(1);
+    static std::once_flag interop;
+    // LibTorch refuses a second call, and nothing here uses its inter-operator pool.
+    std::call_once(interop, [] { at::set_num_interop_threads(1); });
+    // Never destroyed: at exit TBB would leave it to workers to free what they still look at. The
+    // attribute keeps the pointer, by which leak checkers see that nothing is lost.
+    [[gnu::used]] static const auto* workers = new SingleThreadedWorkers;
+}
+
+torch::Device parse_device(const std::string& text) {
+    if (text == "cpu") return torch::Device(torch::kCPU);
+    int index = 0;
+    if (text != "cuda") {
+        const std::string_view prefix = "cuda:";
+        const char* end = text.data() + text.size();
+        bool valid = text.starts_with(prefix);
+        if (valid) {
+            const auto [parsed, error] = std::from_chars(text.data() + prefix.size(), end, index);
+            valid = parsed == end && error == std::errc() && index >= 0;
+        }
+        if (!valid) {
+            throw UsageError("device: '{}' is not a device; use cpu, cuda or cuda:N", text);
+        }
+    }
+    const auto devices = static_cast<int>(torch::cuda::device_count());
+    if (devices == 0) {
+        throw UsageError(
+            "device: '{}' can't be used: LibTorch {} finds no CUDA device here; use device: cpu, "
+            "or a CUDA build of LibTorch on a machine with a GPU",
+            text, torch_version());
+    }
+    if (index >= devices) {
+        throw UsageError("device: '{}' doesn't exist: this machine has {} CUDA device{}", text,
+                         devices, devices == 1 ? " (cuda:0)" : "s, numbered from cuda:0");
+    }
+    compute_in_fp32();
+    return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
+}
+
+std::string torch_version() { return TORCH_VERSION; }
+
+std::string torch_cpu_capability() {
+    const std::string description = at::show_config();
+    const std::string_view key = "CPU capability usage: ";
+    const auto position = description.find(key);
+    if (position == std::string::npos) return "unknown";
+    const auto start = position + key.size();
+    return description.substr(start, description.find('\n', start) - start);
+}
+
+}  // namespace comq
