@@ -12,8 +12,8 @@
 #include "core/progress.hpp"
 #include "core/threads.hpp"
 #include "data/loader.hpp"
+#include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
-#include "experiment/setup.hpp"
 #include "experiment/workload.hpp"
 #include "torch_bridge/runtime.hpp"
 

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "calibration/gram_collector.hpp"
+#include "experiment/known_names.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
