@@ -8,6 +8,7 @@
 #include "core/progress.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
+#include "experiment/setup.hpp"
 #include "results/run_journal.hpp"
 #include "results/run_record.hpp"
 #include "support/assets.hpp"
