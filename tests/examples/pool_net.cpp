@@ -1,5 +1,8 @@
 #include "examples/pool_net.hpp"
 
+#include "networks/layers.hpp"
+#include "networks/network.hpp"
+
 namespace comq {
 
 namespace {
