@@ -83,11 +83,10 @@ std::optional<std::vector<std::string>> match_pattern(const std::string& pattern
     return captures;
 }
 
-bool KeyMap::applies_to(const std::string& model_family, const TensorMap& tensors) const {
-    return model_family == family &&
-           std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
-               return match_pattern(marker, tensor.first).has_value();
-           });
+bool KeyMap::applies_to(const TensorMap& tensors) const {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
+        return match_pattern(marker, tensor.first).has_value();
+    });
 }
 
 TensorMap rename_tensors(const TensorMap& tensors, const KeyMap& map, const std::string& file) {
