@@ -8,6 +8,7 @@
 #include "core/random.hpp"
 #include "data/demo_picture.hpp"
 #include "data/demo_shape.hpp"
+#include "data/layouts.hpp"
 
 namespace comq {
 
@@ -54,5 +55,8 @@ std::unique_ptr<ImageSource> make_demo_source(Split split) {
 std::unique_ptr<ImageSource> make_demo_training_source(int64_t count) {
     return std::make_unique<DemoSource>("training", count);
 }
+
+const DataLayout demo_layout{
+    "demo", [](const DataConfig& /*config*/, Split split) { return make_demo_source(split); }};
 
 }  // namespace comq

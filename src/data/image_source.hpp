@@ -35,10 +35,10 @@ enum class Split { calibration, evaluation };
 std::string_view key_of(Split split);
 
 /**
- * Opens the pictures of one split in the layout the config names; datasets/README.md describes
- * the layouts. An empty path means `data.root` itself. Throws, with the key to change,
- * UsageError when the folder or file is missing, empty, or holds a class that is not listed, and
- * InputError when it is damaged or not of that layout.
+ * Opens the pictures of one split in the layout the config names (layouts.hpp lists them;
+ * datasets/README.md shows each). An empty path means `data.root` itself. Throws, with the key to
+ * change, UsageError when the folder or file is missing, empty, or holds a class that is not
+ * listed, and InputError when it is damaged or not of that layout.
  */
 std::unique_ptr<ImageSource> open_image_source(const DataConfig& config, Split split);
 

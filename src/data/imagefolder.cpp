@@ -30,8 +30,11 @@ std::unique_ptr<ImageSource> unlabelled(const fs::path& folder, FolderListing li
     return std::make_unique<FolderSource>(folder, std::move(files), 0);
 }
 
-}  // namespace
-
+/**
+ * `<class>/NAME.JPEG` below the path: a picture's label is its class's line in `data.synsets`, or
+ * the position among the sorted folder names. For calibration, a folder of pictures without class
+ * folders will do: they have no labels. Pictures are ordered by class folder, then by name.
+ */
 std::unique_ptr<ImageSource> open_imagefolder(const DataConfig& config, Split split) {
     const fs::path folder = path_of(config, split);
     FolderListing listing = list_folder(folder, key_of(split));
@@ -59,5 +62,9 @@ std::unique_ptr<ImageSource> open_imagefolder(const DataConfig& config, Split sp
     }
     return std::make_unique<FolderSource>(folder, std::move(files), synsets.size());
 }
+
+}  // namespace
+
+const DataLayout imagefolder_layout{"imagefolder", open_imagefolder};
 
 }  // namespace comq

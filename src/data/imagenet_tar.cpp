@@ -50,7 +50,7 @@ std::string folder_of(const TarMember& member) {
 
 std::string file_of(const TarMember& member) { return fs::path(member.name).filename().string(); }
 
-/** Pictures all in one folder; only for evaluation are labels looked up, as in open_imagefolder. */
+/** Pictures all in one folder; only for evaluation are labels looked up, as in imagefolder. */
 std::unique_ptr<ImageSource> open_flat(const DataConfig& config, Split split, RandomAccessFile file,
                                        std::vector<TarMember> members) {
     std::optional<GroundTruth> truth;
@@ -87,11 +87,14 @@ std::unique_ptr<ImageSource> open_class_folders(const DataConfig& config, Split 
     return std::make_unique<TarSource>(std::move(file), std::move(pictures), synsets.size());
 }
 
-}  // namespace
-
+/**
+ * Pictures inside a tar archive, read in place: ILSVRC2012_img_val.tar with a ground-truth file,
+ * ILSVRC2012_img_train.tar (an archive a class), or an archive of class folders. A path that is a
+ * folder is read as imagenet_flat. Ids and order are those of the unpacked files.
+ */
 std::unique_ptr<ImageSource> open_imagenet_tar(const DataConfig& config, Split split) {
     const fs::path path = path_of(config, split);
-    if (fs::is_directory(path)) return open_imagenet_flat(config, split);
+    if (fs::is_directory(path)) return imagenet_flat_layout.open(config, split);
     RandomAccessFile file(path);
     std::vector<TarMember> members = cached_tar_index(file);
     if (members.empty()) {
@@ -103,5 +106,9 @@ std::unique_ptr<ImageSource> open_imagenet_tar(const DataConfig& config, Split s
     if (folders.size() == 1) return open_flat(config, split, std::move(file), std::move(members));
     return open_class_folders(config, split, folders, std::move(file), std::move(members));
 }
+
+}  // namespace
+
+const DataLayout imagenet_tar_layout{"imagenet_tar", open_imagenet_tar};
 
 }  // namespace comq

@@ -53,7 +53,7 @@ std::vector<TarMember> pictures_inside(const RandomAccessFile& file, const TarMe
     return pictures;
 }
 
-/** Orders pictures as open_imagefolder does. */
+/** Orders pictures as imagefolder does. */
 std::pair<std::string_view, std::string_view> folder_and_name(std::string_view name) {
     const std::size_t slash = name.rfind('/');
     if (slash == std::string_view::npos) return {{}, name};

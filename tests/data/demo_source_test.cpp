@@ -9,6 +9,7 @@
 
 #include "core/hash.hpp"
 #include "data/demo_shape.hpp"
+#include "data/layouts.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -79,9 +80,25 @@ TEST_CASE("splits of the demo set have their sizes, equal classes and no picture
     CHECK(evaluation_labels == std::vector<int64_t>(10, 200));
 }
 
+TEST_CASE("only the layout demo needs no paths, and an unknown one's error names the nearest") {
+    DataConfig config;
+    for (const std::string& name : data_layout_names()) {
+        INFO(name);
+        config.layout = name;
+        CHECK(config.embedded() == (name == "demo"));
+        if (!config.embedded()) {
+            CHECK_THROWS_WITH(open_image_source(config, Split::evaluation),
+                              ContainsSubstring("data.root"));
+        }
+    }
+    config.layout = "imagefolders";
+    CHECK_THROWS_WITH(open_image_source(config, Split::evaluation),
+                      ContainsSubstring("data.layout") && ContainsSubstring("'imagefolder'"));
+}
+
 TEST_CASE("data.layout demo opens the demo set") {
     DataConfig config;
-    config.layout = DataLayout::demo;
+    config.layout = "demo";
     const auto source = open_image_source(config, Split::calibration);
     CHECK(source->load(3).pixels == make_demo_source(Split::calibration)->load(3).pixels);
 }
