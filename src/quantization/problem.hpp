@@ -37,7 +37,7 @@ struct GroupProblem {
 
 /**
  * Throws InputError naming the layer when a weight or a Gram entry is NaN or infinite, UsageError
- * when the bits are not within 2…8. Every method calls it first; shapes are asserted.
+ * when the bits are not within 2…8. Every method calls it first; shapes are checked.
  */
 void check_problem(const GroupProblem& problem);
 
