@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
+#include "core/hash.hpp"
 #include "data/file_reader.hpp"
 #include "data/layouts.hpp"
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/hash.hpp"
 #include "core/random.hpp"
 #include "data/demo_picture.hpp"
 #include "data/demo_shape.hpp"

@@ -63,7 +63,7 @@ struct LoaderOptions {
     std::optional<uint64_t> augmentation_seed;
 
     LoaderOptions() = default;
-    LoaderOptions(Consume mode) : consume(mode) {}  // NOLINT: a mode alone is a full set of options
+    LoaderOptions(Consume mode) : consume(mode) {}  // a mode alone is a full set of options
 };
 
 /**

@@ -12,6 +12,7 @@
 #include "core/in_flight.hpp"
 #include "core/progress.hpp"
 #include "core/threads.hpp"
+#include "core/units.hpp"
 #include "experiment/workload.hpp"
 
 namespace comq {

@@ -27,7 +27,8 @@ struct GroupProblem {
      * network. Empty: the inputs are the same.
      */
     MatrixView<const double> input_change;
-    /** ‖x_i‖ as the key of the greedy order, [m]; empty: √H_ii. */
+    /** ‖x_i‖ as the key of the greedy order, [m]; empty: √H_ii, as everywhere but in tests that
+     *  compare with the norms of golden files. */
     std::vector<float> column_norm;
 
     int64_t out_features() const { return weight.rows; }

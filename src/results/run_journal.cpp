@@ -246,6 +246,11 @@ std::vector<std::string> RunJournal::finished_layers() const {
     return names;
 }
 
+bool RunJournal::has_layer(const std::string& name) const {
+    const std::scoped_lock guard(mutex_);
+    return layers_.contains(name);
+}
+
 std::optional<LayerRecord> RunJournal::layer(const std::string& name) const {
     const std::scoped_lock guard(mutex_);
     const auto found = layers_.find(name);

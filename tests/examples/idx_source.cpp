@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
+#include "core/hash.hpp"
 #include "data/file_reader.hpp"
 
 namespace comq {
