@@ -91,7 +91,7 @@ class CifarSource : public ImageSource {
 
     CifarFormat format_;
     std::vector<RandomAccessFile> files_;
-    std::vector<int64_t> first_;  ///< index of each file's first picture
+    std::vector<int64_t> first_;  ///< index of each file's first image
     int64_t size_ = 0;
 };
 
@@ -100,8 +100,8 @@ RandomAccessFile open_checked(const fs::path& path, const CifarFormat& format, S
     const auto size = static_cast<int64_t>(file.size());
     if (size > 0 && size % record_bytes(format) == 0) return file;
     const CifarFormat other = format.name == "cifar10" ? cifar100_format() : cifar10_format();
-    throw InputError("{}: {} has {} bytes, not a multiple of the {} of a {} picture{}",
-                     key_of(split), path.string(), size, record_bytes(format), format.name,
+    throw InputError("{}: {} has {} bytes, not a multiple of the {} of a {} image{}", key_of(split),
+                     path.string(), size, record_bytes(format), format.name,
                      size > 0 && size % record_bytes(other) == 0
                          ? fmt::format("; set data.layout: {}", other.name)
                          : "; the binary version of the data set is needed");

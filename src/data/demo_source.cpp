@@ -7,7 +7,7 @@
 
 #include "core/hash.hpp"
 #include "core/random.hpp"
-#include "data/demo_picture.hpp"
+#include "data/demo_image.hpp"
 #include "data/demo_shape.hpp"
 #include "data/layouts.hpp"
 
@@ -35,7 +35,7 @@ class DemoSource : public ImageSource {
     }
 
     RgbImage load(int64_t index) const override {
-        return draw_demo_picture(stream_.child(std::to_string(index)), label(index));
+        return draw_demo_image(stream_.child(std::to_string(index)), label(index));
     }
 
   private:

@@ -74,8 +74,8 @@ void BadImages::add(const std::string& id, const std::string& reason) {
     const auto count = static_cast<int64_t>(reasons_.size());
     if (count <= allowed_) return;
     if (allowed_ == 0) throw InputError("{} (data.max_bad_images would tolerate some)", reason);
-    throw InputError("{} pictures can't be read, data.max_bad_images allows {}; the last: {}",
-                     count, allowed_, reason);
+    throw InputError("{} images can't be read, data.max_bad_images allows {}; the last: {}", count,
+                     allowed_, reason);
 }
 
 int64_t BadImages::count() const {

@@ -81,7 +81,7 @@ TEST_CASE("malformed CIFAR files are refused with what to do") {
                       ContainsSubstring("byte 3073") && ContainsSubstring("is 10"));
 }
 
-TEST_CASE("the standard test batch holds 10,000 pictures, all labels in range") {
+TEST_CASE("the standard test batch holds 10,000 images, all labels in range") {
     COMQ_NEED_ASSETS(assets);
     const auto source = open("cifar10", assets / "cifar10" / "test_batch.bin");
     REQUIRE(source->size() == 10'000);

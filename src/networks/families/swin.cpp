@@ -41,7 +41,7 @@ torch::Tensor to_windows(const torch::Tensor& x, int64_t window) {
         .reshape({batch, rows * cols, window * window, -1});
 }
 
-/** Undoes `to_windows` for pictures of `size` × `size`. */
+/** Undoes `to_windows` for images of `size` × `size`. */
 torch::Tensor from_windows(const torch::Tensor& x, int64_t window, int64_t size) {
     const int64_t batch = x.size(0), count = size / window;
     return x.view({batch, count, count, window, window, -1})
