@@ -42,7 +42,7 @@ CalibrationImages select_calibration_images(int64_t size, const CalibrationConfi
 std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config);
 
 /**
- * Of `indices` in batches of `batch_size`, the batches `first`, first + n, first + 2n, …: a rank's
+ * Batches `first`, first + n, first + 2n, … of `indices` in batches of `batch_size`: a rank's
  * share, made of the batches that one rank alone would read.
  */
 std::vector<int64_t> every_nth_batch(const std::vector<int64_t>& indices, int64_t batch_size,

@@ -19,7 +19,7 @@ namespace comq {
 
 namespace {
 
-/** Off where the statistics depend on the solver, or would push one another out. */
+/** Cache of statistics; off where they depend on the solver, or would push one another out. */
 StatisticsCache shared_cache(const ExperimentConfig& config, const RunKeys& keys,
                              const CacheFolder& folder, const LayerPlan& plan) {
     int64_t bytes = 0;
