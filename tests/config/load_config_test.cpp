@@ -188,9 +188,10 @@ TEST_CASE("names of models, methods and layouts are checked where they are known
         "none, not 'qomc' (nearest known: 'comq')");
     options.known.layouts = {"imagefolder", "demo"};
     CHECK(load_config(file, {"data.layout=demo"}, options).config.data.embedded());
-    CHECK_THROWS_WITH(load_config(file, {"data.layout=folder"}, options),
-                      "command line: data.layout=folder: key 'data.layout': expected imagefolder | "
-                      "demo, not 'folder' (nearest known: 'imagefolder')");
+    CHECK_THROWS_WITH(
+        load_config(file, {"data.layout=imagefolders"}, options),
+        "command line: data.layout=imagefolders: key 'data.layout': expected imagefolder | "
+        "demo, not 'imagefolders' (nearest known: 'imagefolder')");
 }
 
 TEST_CASE("devices and digests have a form") {
