@@ -8,6 +8,7 @@
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
 #include "networks/families/families.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 

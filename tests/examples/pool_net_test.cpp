@@ -1,4 +1,6 @@
 #include "examples/pool_net.hpp"
+
+#include "networks/network.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
