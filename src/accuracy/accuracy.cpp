@@ -1,8 +1,9 @@
 #include "accuracy/accuracy.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
+
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -23,7 +24,7 @@ Accuracy accuracy_of(const Predictions& predictions) {
 }
 
 double agreement(const Predictions& a, const Predictions& b) {
-    assert(a.image == b.image);
+    COMQ_CHECK(a.image == b.image);
     if (a.size() == 0) return 0.0;
     std::size_t same = 0;
     for (std::size_t i = 0; i < a.size(); ++i) same += a.prediction[i] == b.prediction[i];

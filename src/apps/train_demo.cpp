@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
     app.add_option("model", arguments.model, "demo_vit or demo_cnn")->required();
     app.add_option("-o,--output", arguments.output, "file to write (default: MODEL.safetensors)");
     app.add_option("--seed", arguments.seed, "seed of the first weights (default: 0)");
-    app.add_option("--images", arguments.images, "pictures to train on (default: the recipe's)")
+    app.add_option("--images", arguments.images, "images to train on (default: the recipe's)")
         ->check(CLI::Range(int64_t{32}, int64_t{100'000'000}));
     app.add_option("--threads", arguments.threads, "threads (default: all cores)")
         ->check(CLI::Range(1, 4096));

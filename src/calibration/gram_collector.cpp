@@ -1,10 +1,10 @@
 #include "calibration/gram_collector.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 #include "calibration/conv_gram.hpp"
 #include "calibration/patch_gram.hpp"
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -87,7 +87,7 @@ void GramCollector::add_convolution(const Conv2dImpl& layer, const torch::Tensor
 torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch::Tensor& rows,
                                      std::span<const std::string> images) const {
     if (!sample_) return rows;
-    assert(!images.empty());
+    COMQ_CHECK(!images.empty());
     const int64_t available = rows.size(1) / static_cast<int64_t>(images.size());
     if (sample_->takes_all(available)) return rows;
     std::vector<int64_t> chosen;

@@ -1,12 +1,12 @@
 #include "calibration/paired_gram.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <iterator>
 
 #include "calibration/conv_gram.hpp"
 #include "calibration/gram_collector.hpp"
 #include "calibration/patch_gram.hpp"
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -43,7 +43,7 @@ PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, bool wei
 void PairedGramCollector::add(const torch::Tensor& quantized_input,
                               const torch::Tensor& full_precision_input,
                               const torch::Tensor& row_weight) {
-    assert(row_weight.defined() == equal_rows_.has_value());
+    COMQ_CHECK(row_weight.defined() == equal_rows_.has_value());
     const int64_t images = quantized_input.size(0);
     if (unweighted_convolution_ != nullptr) {
         // The rows [x̃ x] are the patches of a convolution over twice as many channels.

@@ -25,7 +25,7 @@ class CombinationCheck {
     }
 
     void check_paths_given() {
-        if (config_.data.layout == DataLayout::demo) return;
+        if (config_.data.embedded()) return;
         const std::string required = "is required unless data.layout is demo";
         if (config_.data.evaluation.empty()) add("data.evaluation", required);
         if (config_.reads_calibration_images() && config_.data.calibration.empty()) {

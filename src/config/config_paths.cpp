@@ -156,7 +156,7 @@ void check_paths(const LoadedConfig& loaded) {
         fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "
                     "names another",
                     config.model.name));
-    if (config.data.layout != DataLayout::demo) {
+    if (!config.data.embedded()) {
         const std::string remedy =
             "data.root=FOLDER names where your images are (datasets/README.md shows the layout)";
         check.need("data.root", config.data.root, remedy);

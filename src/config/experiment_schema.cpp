@@ -101,13 +101,7 @@ void add_model_and_data(Schema<Config>& schema, const KnownNames& known) {
     schema.add({.key = "data.layout",
                 .meaning = "How images are stored; datasets/README.md shows each layout. demo is "
                            "the set the program generates itself."},
-               data(&DataConfig::layout),
-               choice<DataLayout>({{"imagefolder", DataLayout::imagefolder},
-                                   {"imagenet_flat", DataLayout::imagenet_flat},
-                                   {"imagenet_tar", DataLayout::imagenet_tar},
-                                   {"cifar10", DataLayout::cifar10},
-                                   {"cifar100", DataLayout::cifar100},
-                                   {"demo", DataLayout::demo}}));
+               data(&DataConfig::layout), name_of("layout", known.layouts));
     schema.add({.key = "data.calibration",
                 .key_class = location,
                 .meaning = "Images for calibration; labels are not needed. Required unless "

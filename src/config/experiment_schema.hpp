@@ -16,6 +16,7 @@ namespace comq {
 struct KnownNames {
     std::vector<std::string> models;
     std::vector<std::string> methods;
+    std::vector<std::string> layouts = {};
 };
 
 /** Every key of an experiment. To add a key: a field in ExperimentConfig and an entry here. */

@@ -10,7 +10,7 @@
 namespace comq {
 
 struct LoadOptions {
-    KnownNames known;  ///< names of models and methods to check against
+    KnownNames known;  ///< names of models, methods and layouts to check against
     /** Where fragments are looked for after the file's own folder: the shipped configs. */
     std::vector<std::filesystem::path> fragment_folders;
 };

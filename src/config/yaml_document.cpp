@@ -307,7 +307,9 @@ std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& sou
     return std::nullopt;
 }
 
-std::optional<YamlNode> read_yaml_file(const fs::path& file, ConfigProblems& problems) {
+std::optional<YamlNode> read_yaml_file(const fs::path& file, ConfigProblems& problems,
+                                       YamlNode::Kind expected) {
+    const char* form = expected == YamlNode::Kind::list ? "'- item'" : "'key: value'";
     const YamlPosition position(file.string());
     std::error_code error;
     if (fs::is_directory(file, error)) {
@@ -332,12 +334,12 @@ std::optional<YamlNode> read_yaml_file(const fs::path& file, ConfigProblems& pro
     }
     auto root = parse_yaml(text, file.string(), problems);
     if (root && root->kind == YamlNode::Kind::null) {
-        problems.add(position, "is empty; expected 'key: value' lines");
+        problems.add(position, fmt::format("is empty; expected {} lines", form));
         return std::nullopt;
     }
-    if (root && root->kind != YamlNode::Kind::map) {
+    if (root && root->kind != expected) {
         problems.add(root->position,
-                     fmt::format("expected 'key: value' lines, not {}", root->describe()));
+                     fmt::format("expected {} lines, not {}", form, root->describe()));
         return std::nullopt;
     }
     return root;

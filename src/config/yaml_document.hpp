@@ -60,8 +60,10 @@ struct YamlNode::Entry {
 std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& source,
                                    ConfigProblems& problems, bool lines = true);
 
-/** The same for a file of at most 1 MiB whose root must be a map. */
-std::optional<YamlNode> read_yaml_file(const std::filesystem::path& file, ConfigProblems& problems);
+/** Reads and parses a file of at most 1 MiB whose root must be a map, or a list if `root` says so.
+ */
+std::optional<YamlNode> read_yaml_file(const std::filesystem::path& file, ConfigProblems& problems,
+                                       YamlNode::Kind root = YamlNode::Kind::map);
 
 /** User text inside a one-line message: control characters escaped, cut after 60 bytes. */
 std::string excerpt(std::string_view text);

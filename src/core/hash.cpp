@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -10,6 +11,15 @@
 #include "core/errors.hpp"
 
 namespace comq {
+
+uint64_t fnv1a64(std::string_view text) {
+    uint64_t hash = 0xCBF29CE484222325ULL;
+    for (const char c : text) {
+        hash ^= static_cast<unsigned char>(c);
+        hash *= 0x100000001B3ULL;
+    }
+    return hash;
+}
 
 struct Sha256::State {
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
@@ -25,7 +35,9 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
 Sha256::~Sha256() = default;
 
 Sha256& Sha256::update(std::span<const std::byte> bytes) {
-    EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size());
+    if (EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) != 1) {
+        throw Failure("OpenSSL's SHA-256 fails");
+    }
     return *this;
 }
 
@@ -36,7 +48,9 @@ Sha256& Sha256::update(std::string_view text) {
 std::string Sha256::hex_digest() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int size = 0;
-    EVP_DigestFinal_ex(state_->context.get(), digest.data(), &size);
+    if (EVP_DigestFinal_ex(state_->context.get(), digest.data(), &size) != 1) {
+        throw Failure("OpenSSL's SHA-256 fails");
+    }
     std::string text;
     for (unsigned int i = 0; i < size; ++i) {
         fmt::format_to(std::back_inserter(text), "{:02x}", digest[i]);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -9,6 +8,9 @@
 #include <string_view>
 
 namespace comq {
+
+/** 64-bit FNV-1a hash: quick, and no protection against somebody who wants two equal ones. */
+uint64_t fnv1a64(std::string_view text);
 
 /** Incremental SHA-256. */
 class Sha256 {

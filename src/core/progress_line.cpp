@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/progress.hpp"
 #include "core/text_width.hpp"
+#include "core/units.hpp"
 
 namespace comq {
 

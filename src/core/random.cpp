@@ -5,6 +5,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "core/hash.hpp"
+
 namespace comq {
 
 uint64_t splitmix64(uint64_t value) {
@@ -12,15 +14,6 @@ uint64_t splitmix64(uint64_t value) {
     value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
     value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
     return value ^ (value >> 31);
-}
-
-uint64_t fnv1a64(std::string_view text) {
-    uint64_t hash = 0xCBF29CE484222325ULL;
-    for (const char c : text) {
-        hash ^= static_cast<unsigned char>(c);
-        hash *= 0x100000001B3ULL;
-    }
-    return hash;
 }
 
 RandomStream::RandomStream(uint64_t seed, std::string_view name)

@@ -9,9 +9,6 @@ namespace comq {
 /** splitmix64 of Steele, Lea and Flood (2014): a bijective mix of 64 bits. */
 uint64_t splitmix64(uint64_t value);
 
-/** 64-bit FNV-1a hash. */
-uint64_t fnv1a64(std::string_view text);
-
 /**
  * Counter-based random numbers: draw `counter` of stream `name` under `seed` is a pure function of
  * the three, so a value never depends on the order of arrival, the thread or the rank.

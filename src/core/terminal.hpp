@@ -11,7 +11,7 @@ struct ScreenSize {
     std::size_t columns = 80;
 };
 
-/** Of the terminal at the standard error, now; 24 rows of 80 columns where none tells. */
+/** Size of the terminal at the standard error, now; 24 rows of 80 columns where none tells. */
 ScreenSize screen_size();
 
 /** The standard error is a terminal that can redraw a line (`TERM` is not "dumb"). */

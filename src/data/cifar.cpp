@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
+#include "core/hash.hpp"
 #include "data/file_reader.hpp"
 #include "data/layouts.hpp"
 
@@ -19,6 +19,18 @@ namespace {
 constexpr int side = 32;
 constexpr int64_t plane = side * side;
 constexpr int64_t pixel_bytes = 3 * plane;
+
+/** How the records of a binary CIFAR file look: label bytes, then 3 planes of 32 × 32 pixels. */
+struct CifarFormat {
+    std::string name;
+    int64_t classes;
+    int64_t label_bytes;            ///< the last of them is the label
+    std::string calibration_files;  ///< prefix of the training files' names
+    std::string evaluation_files;
+};
+
+CifarFormat cifar10_format() { return {"cifar10", 10, 1, "data_batch", "test_batch"}; }
+CifarFormat cifar100_format() { return {"cifar100", 100, 2, "train", "test"}; }
 
 int64_t record_bytes(const CifarFormat& format) { return format.label_bytes + pixel_bytes; }
 
@@ -79,7 +91,7 @@ class CifarSource : public ImageSource {
 
     CifarFormat format_;
     std::vector<RandomAccessFile> files_;
-    std::vector<int64_t> first_;  ///< index of each file's first picture
+    std::vector<int64_t> first_;  ///< index of each file's first image
     int64_t size_ = 0;
 };
 
@@ -88,8 +100,8 @@ RandomAccessFile open_checked(const fs::path& path, const CifarFormat& format, S
     const auto size = static_cast<int64_t>(file.size());
     if (size > 0 && size % record_bytes(format) == 0) return file;
     const CifarFormat other = format.name == "cifar10" ? cifar100_format() : cifar10_format();
-    throw InputError("{}: {} has {} bytes, not a multiple of the {} of a {} picture{}",
-                     key_of(split), path.string(), size, record_bytes(format), format.name,
+    throw InputError("{}: {} has {} bytes, not a multiple of the {} of a {} image{}", key_of(split),
+                     path.string(), size, record_bytes(format), format.name,
                      size > 0 && size % record_bytes(other) == 0
                          ? fmt::format("; set data.layout: {}", other.name)
                          : "; the binary version of the data set is needed");
@@ -112,11 +124,7 @@ std::vector<fs::path> files_of(const fs::path& folder, const CifarFormat& format
     return files;
 }
 
-}  // namespace
-
-CifarFormat cifar10_format() { return {"cifar10", 10, 1, "data_batch", "test_batch"}; }
-CifarFormat cifar100_format() { return {"cifar100", 100, 2, "train", "test"}; }
-
+/** A binary CIFAR file, or a folder that holds the standard files of the split. */
 std::unique_ptr<ImageSource> open_cifar(const DataConfig& config, Split split,
                                         const CifarFormat& format) {
     const fs::path path = path_of(config, split);
@@ -127,5 +135,15 @@ std::unique_ptr<ImageSource> open_cifar(const DataConfig& config, Split split,
     }
     return std::make_unique<CifarSource>(format, std::move(files));
 }
+
+}  // namespace
+
+const DataLayout cifar10_layout{"cifar10", [](const DataConfig& config, Split split) {
+                                    return open_cifar(config, split, cifar10_format());
+                                }};
+
+const DataLayout cifar100_layout{"cifar100", [](const DataConfig& config, Split split) {
+                                     return open_cifar(config, split, cifar100_format());
+                                 }};
 
 }  // namespace comq

@@ -5,9 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "core/hash.hpp"
 #include "core/random.hpp"
-#include "data/demo_picture.hpp"
+#include "data/demo_image.hpp"
 #include "data/demo_shape.hpp"
+#include "data/layouts.hpp"
 
 namespace comq {
 
@@ -33,7 +35,7 @@ class DemoSource : public ImageSource {
     }
 
     RgbImage load(int64_t index) const override {
-        return draw_demo_picture(stream_.child(std::to_string(index)), label(index));
+        return draw_demo_image(stream_.child(std::to_string(index)), label(index));
     }
 
   private:
@@ -54,5 +56,8 @@ std::unique_ptr<ImageSource> make_demo_source(Split split) {
 std::unique_ptr<ImageSource> make_demo_training_source(int64_t count) {
     return std::make_unique<DemoSource>("training", count);
 }
+
+const DataLayout demo_layout{
+    "demo", [](const DataConfig& /*config*/, Split split) { return make_demo_source(split); }};
 
 }  // namespace comq

@@ -1,7 +1,8 @@
 #include "data/devkit_order.hpp"
 
 #include <array>
-#include <cassert>
+
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -68,7 +69,7 @@ constexpr std::array<int16_t, devkit_classes> label_of_class{
 }  // namespace
 
 int64_t label_of_devkit_id(int64_t id) {
-    assert(id >= 1 && id <= devkit_classes);
+    COMQ_CHECK(id >= 1 && id <= devkit_classes);
     return label_of_class[static_cast<std::size_t>(id - 1)];
 }
 

@@ -11,7 +11,7 @@
 
 namespace comq {
 
-// Without O_NONBLOCK, opening a pipe that happens to be named like a picture would wait for ever.
+// Without O_NONBLOCK, opening a pipe that happens to be named like an image would wait for ever.
 RandomAccessFile::RandomAccessFile(std::filesystem::path path)
     : path_(std::move(path)),
       descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {

@@ -20,10 +20,10 @@ FolderSource::FolderSource(fs::path folder, std::vector<LabelledFile> files, int
     : folder_(std::move(folder)), files_(std::move(files)), classes_(classes) {}
 
 ImageInfo FolderSource::info(int64_t index) const {
-    const LabelledFile& picture = file(index);
+    const LabelledFile& image = file(index);
     std::error_code unreadable;  // load() reports it, with the reason
-    const uintmax_t bytes = fs::file_size(folder_ / picture.name, unreadable);
-    return {picture.name, picture.label, unreadable ? 0 : static_cast<uint64_t>(bytes), 0};
+    const uintmax_t bytes = fs::file_size(folder_ / image.name, unreadable);
+    return {image.name, image.label, unreadable ? 0 : static_cast<uint64_t>(bytes), 0};
 }
 
 RgbImage FolderSource::load(int64_t index) const {
@@ -31,7 +31,7 @@ RgbImage FolderSource::load(int64_t index) const {
     return decode_image(read_file(path), path.string());
 }
 
-bool has_picture_extension(const fs::path& name) {
+bool has_image_extension(const fs::path& name) {
     static constexpr std::array<std::string_view, 9> known{
         ".jpeg", ".jpg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"};
     std::string extension = name.extension().string();
@@ -47,9 +47,9 @@ FolderListing list_folder(const fs::path& folder, std::string_view key) {
         for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
             std::string name = entry.path().filename().string();
             if (name.front() == '.') continue;
-            // An entry named like a picture is one, so that what is wrong with it gets reported.
-            if (has_picture_extension(name)) {
-                listing.pictures.push_back(std::move(name));
+            // An entry named like an image is one, so that what is wrong with it gets reported.
+            if (has_image_extension(name)) {
+                listing.images.push_back(std::move(name));
             } else if (entry.is_directory()) {
                 listing.folders.push_back(std::move(name));
             }
@@ -59,7 +59,7 @@ FolderListing list_folder(const fs::path& folder, std::string_view key) {
                          error.code().message());
     }
     std::sort(listing.folders.begin(), listing.folders.end());
-    std::sort(listing.pictures.begin(), listing.pictures.end());
+    std::sort(listing.images.begin(), listing.images.end());
     return listing;
 }
 

@@ -9,11 +9,11 @@
 namespace comq {
 
 struct LabelledFile {
-    std::string name;    ///< relative to the folder; the picture's id
+    std::string name;    ///< relative to the folder; the image's id
     int32_t label = -1;  ///< −1: none
 };
 
-/** Pictures that are files below one folder, in the order given. */
+/** Images that are files below one folder, in the order given. */
 class FolderSource : public ImageSource {
   public:
     FolderSource(std::filesystem::path folder, std::vector<LabelledFile> files, int64_t classes);
@@ -36,13 +36,13 @@ class FolderSource : public ImageSource {
 /** Sorted names of what lies in a folder, hidden entries left out. */
 struct FolderListing {
     std::vector<std::string> folders;
-    std::vector<std::string> pictures;  ///< by extension, whatever they turn out to be
+    std::vector<std::string> images;  ///< by extension, whatever they turn out to be
 };
 /** Throws, naming `key`, UsageError when `folder` is no folder, InputError if it can't be listed.
  */
 FolderListing list_folder(const std::filesystem::path& folder, std::string_view key);
 
-/** True for the usual extensions of pictures, in any case. */
-bool has_picture_extension(const std::filesystem::path& name);
+/** True for the usual extensions of images, in any case. */
+bool has_image_extension(const std::filesystem::path& name);
 
 }  // namespace comq

@@ -23,10 +23,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/** A line: the picture and what the file says about it, a number or a class name. */
+/** A line: the image and what the file says about it, a number or a class name. */
 struct Line {
     std::size_t number;
-    std::string picture;  ///< without folder and extension
+    std::string image;  ///< without folder and extension
     std::string label;
 };
 
@@ -48,11 +48,11 @@ std::optional<int64_t> to_number(const std::string& word) {
     return value;
 }
 
-std::string key_of_picture(const std::string& name) { return fs::path(name).stem().string(); }
+std::string key_of_image(const std::string& name) { return fs::path(name).stem().string(); }
 
 struct Lines {
     std::vector<Line> lines;
-    bool named = false;  ///< lines name their picture
+    bool named = false;  ///< lines name their image
 };
 
 Lines read_lines(const fs::path& file) {
@@ -71,7 +71,7 @@ Lines read_lines(const fs::path& file) {
             throw InputError("{}:{}: one word a line and several are mixed", file.string(), number);
         }
         if (named) {
-            result.lines.push_back({number, key_of_picture(words[0]), std::move(words[1])});
+            result.lines.push_back({number, key_of_image(words[0]), std::move(words[1])});
         } else {
             result.lines.push_back({number,
                                     fmt::format("ILSVRC2012_val_{:08}", result.lines.size() + 1),
@@ -122,7 +122,7 @@ Labels labels_by_number(const Lines& file_lines, const fs::path& file,
     const auto [low, high] = std::minmax_element(labels.values.begin(), labels.values.end());
     labels.classes = *high + 1;
     if (!file_lines.named && *low > 0) {
-        // Only the development kit counts from 1 without naming its pictures.
+        // Only the development kit counts from 1 without naming its images.
         if (*high > devkit_classes) {
             throw InputError("{}: {} is no class of the development kit (1–{})", file.string(),
                              *high, devkit_classes);
@@ -154,30 +154,30 @@ GroundTruth GroundTruth::read(const fs::path& file, const fs::path& synsets) {
     truth.classes_ = labels.classes;
     for (std::size_t i = 0; i < lines.lines.size(); ++i) {
         const Line& line = lines.lines[i];
-        const auto [known, inserted] = truth.labels_.emplace(line.picture, labels.values[i]);
+        const auto [known, inserted] = truth.labels_.emplace(line.image, labels.values[i]);
         if (!inserted && known->second != labels.values[i]) {
             throw InputError("{}:{}: {} has another label in an earlier line", file.string(),
-                             line.number, line.picture);
+                             line.number, line.image);
         }
     }
     return truth;
 }
 
-int64_t GroundTruth::label_of(const std::string& picture) const {
-    const auto found = labels_.find(key_of_picture(picture));
+int64_t GroundTruth::label_of(const std::string& image) const {
+    const auto found = labels_.find(key_of_image(image));
     if (found == labels_.end()) {
-        throw UsageError("data.labels: {} has no label for {}", file_.string(), picture);
+        throw UsageError("data.labels: {} has no label for {}", file_.string(), image);
     }
     return found->second;
 }
 
-fs::path find_ground_truth(const DataConfig& config, const fs::path& pictures) {
+fs::path find_ground_truth(const DataConfig& config, const fs::path& images) {
     if (!config.labels.empty()) return config.labels;
     static constexpr std::array names{"ILSVRC2012_validation_ground_truth.txt", "val.txt",
                                       "LOC_val_solution.csv",
                                       "imagenet_2012_validation_synset_labels.txt"};
-    const fs::path above = pictures.parent_path();
-    for (const fs::path& folder : {pictures, above, above / "ILSVRC2012_devkit_t12" / "data",
+    const fs::path above = images.parent_path();
+    for (const fs::path& folder : {images, above, above / "ILSVRC2012_devkit_t12" / "data",
                                    config.root, config.root / "ILSVRC2012_devkit_t12" / "data"}) {
         for (const char* name : names) {
             const fs::path file = folder / name;
@@ -190,7 +190,7 @@ fs::path find_ground_truth(const DataConfig& config, const fs::path& pictures) {
     throw UsageError(
         "data.labels: no ground truth was found beside {}; name the development kit's "
         "ILSVRC2012_validation_ground_truth.txt, a val.txt or LOC_val_solution.csv",
-        pictures.string());
+        images.string());
 }
 
 }  // namespace comq

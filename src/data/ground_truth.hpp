@@ -10,7 +10,7 @@
 namespace comq {
 
 /**
- * Labels of pictures that lie in one flat folder or archive, from a text file in any of the forms
+ * Labels of images that lie in one flat folder or archive, from a text file in any of the forms
  * in use (the first line tells which; words are separated by blanks or commas):
  *   `490`                                   ILSVRC2012_validation_ground_truth.txt of the
  *                                           development kit: class ids 1–1000 in its own order,
@@ -31,8 +31,8 @@ class GroundTruth {
                             const std::filesystem::path& synsets);
 
     int64_t classes() const { return classes_; }
-    /** Throws UsageError naming the file when it lists no label for the picture. */
-    int64_t label_of(const std::string& picture) const;
+    /** Throws UsageError naming the file when it lists no label for the image. */
+    int64_t label_of(const std::string& image) const;
 
   private:
     std::filesystem::path file_;
@@ -42,10 +42,10 @@ class GroundTruth {
 
 /**
  * The file of `data.labels`, or else the first of the usual names in the folders where it usually
- * lies: beside or above the pictures, in data.root, in the development kit. Throws UsageError when
+ * lies: beside or above the images, in data.root, in the development kit. Throws UsageError when
  * there is none.
  */
 std::filesystem::path find_ground_truth(const DataConfig& config,
-                                        const std::filesystem::path& pictures);
+                                        const std::filesystem::path& images);
 
 }  // namespace comq

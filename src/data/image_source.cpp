@@ -4,33 +4,40 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "data/demo_source.hpp"
+#include "core/nearest_name.hpp"
 #include "data/layouts.hpp"
 
 namespace comq {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+const std::vector<const DataLayout*>& layouts() {
+#define COMQ_LIST_LAYOUT(layout) &layout,
+    static const std::vector<const DataLayout*> all{COMQ_DATA_LAYOUTS(COMQ_LIST_LAYOUT)};
+#undef COMQ_LIST_LAYOUT
+    return all;
+}
+
+}  // namespace
+
 std::string_view key_of(Split split) {
     return split == Split::calibration ? "data.calibration" : "data.evaluation";
 }
 
+std::vector<std::string> data_layout_names() {
+    std::vector<std::string> names;
+    for (const DataLayout* layout : layouts()) names.push_back(layout->name);
+    return names;
+}
+
 std::unique_ptr<ImageSource> open_image_source(const DataConfig& config, Split split) {
-    switch (config.layout) {
-        case DataLayout::imagefolder:
-            return open_imagefolder(config, split);
-        case DataLayout::cifar10:
-            return open_cifar(config, split, cifar10_format());
-        case DataLayout::cifar100:
-            return open_cifar(config, split, cifar100_format());
-        case DataLayout::imagenet_flat:
-            return open_imagenet_flat(config, split);
-        case DataLayout::imagenet_tar:
-            return open_imagenet_tar(config, split);
-        case DataLayout::demo:
-            return make_demo_source(split);
+    for (const DataLayout* layout : layouts()) {
+        if (layout->name == config.layout) return layout->open(config, split);
     }
-    throw Failure("data.layout: not one of the layouts");
+    throw UsageError("data.layout: there is no layout '{}'; the nearest is '{}'", config.layout,
+                     nearest_name(config.layout, data_layout_names()));
 }
 
 fs::path path_of(const DataConfig& config, Split split) {

@@ -22,17 +22,17 @@ struct LabelledMember {
 
 class TarSource : public ImageSource {
   public:
-    TarSource(RandomAccessFile file, std::vector<LabelledMember> pictures, int64_t classes)
-        : file_(std::move(file)), pictures_(std::move(pictures)), classes_(classes) {}
+    TarSource(RandomAccessFile file, std::vector<LabelledMember> images, int64_t classes)
+        : file_(std::move(file)), images_(std::move(images)), classes_(classes) {}
 
-    int64_t size() const override { return static_cast<int64_t>(pictures_.size()); }
+    int64_t size() const override { return static_cast<int64_t>(images_.size()); }
     int64_t classes() const override { return classes_; }
     ImageInfo info(int64_t index) const override {
-        const LabelledMember& picture = pictures_[static_cast<std::size_t>(index)];
-        return {picture.member.name, picture.label, picture.member.size, 0};
+        const LabelledMember& image = images_[static_cast<std::size_t>(index)];
+        return {image.member.name, image.label, image.member.size, 0};
     }
     RgbImage load(int64_t index) const override {
-        const TarMember& member = pictures_[static_cast<std::size_t>(index)].member;
+        const TarMember& member = images_[static_cast<std::size_t>(index)].member;
         std::vector<std::byte> bytes(member.size);
         file_.read(member.offset, bytes);
         return decode_image(bytes, file_.path().string() + ": " + member.name);
@@ -40,7 +40,7 @@ class TarSource : public ImageSource {
 
   private:
     RandomAccessFile file_;
-    std::vector<LabelledMember> pictures_;
+    std::vector<LabelledMember> images_;
     int64_t classes_;
 };
 
@@ -50,20 +50,20 @@ std::string folder_of(const TarMember& member) {
 
 std::string file_of(const TarMember& member) { return fs::path(member.name).filename().string(); }
 
-/** Pictures all in one folder; only for evaluation are labels looked up, as in open_imagefolder. */
+/** Images all in one folder; only for evaluation are labels looked up, as in imagefolder. */
 std::unique_ptr<ImageSource> open_flat(const DataConfig& config, Split split, RandomAccessFile file,
                                        std::vector<TarMember> members) {
     std::optional<GroundTruth> truth;
     if (split == Split::evaluation) {
         truth = GroundTruth::read(find_ground_truth(config, file.path()), config.synsets);
     }
-    std::vector<LabelledMember> pictures;
+    std::vector<LabelledMember> images;
     for (TarMember& member : members) {
         member.name = file_of(member);
         const int64_t label = truth ? truth->label_of(member.name) : -1;
-        pictures.push_back({std::move(member), label});
+        images.push_back({std::move(member), label});
     }
-    return std::make_unique<TarSource>(std::move(file), std::move(pictures),
+    return std::make_unique<TarSource>(std::move(file), std::move(images),
                                        truth ? truth->classes() : 0);
 }
 
@@ -73,7 +73,7 @@ std::unique_ptr<ImageSource> open_class_folders(const DataConfig& config, Split 
                                                 std::vector<TarMember> members) {
     const Synsets synsets = config.synsets.empty() ? Synsets({folders.begin(), folders.end()})
                                                    : Synsets::read(config.synsets);
-    std::vector<LabelledMember> pictures;
+    std::vector<LabelledMember> images;
     for (TarMember& member : members) {
         const std::string folder = folder_of(member);
         const int64_t label = synsets.label_of(folder);
@@ -82,20 +82,23 @@ std::unique_ptr<ImageSource> open_class_folders(const DataConfig& config, Split 
                              key_of(split), file.path().string(), folder, config.synsets.string());
         }
         member.name = folder + "/" + file_of(member);
-        pictures.push_back({std::move(member), label});
+        images.push_back({std::move(member), label});
     }
-    return std::make_unique<TarSource>(std::move(file), std::move(pictures), synsets.size());
+    return std::make_unique<TarSource>(std::move(file), std::move(images), synsets.size());
 }
 
-}  // namespace
-
+/**
+ * Images inside a tar archive, read in place: ILSVRC2012_img_val.tar with a ground-truth file,
+ * ILSVRC2012_img_train.tar (an archive a class), or an archive of class folders. A path that is a
+ * folder is read as imagenet_flat. Ids and order are those of the unpacked files.
+ */
 std::unique_ptr<ImageSource> open_imagenet_tar(const DataConfig& config, Split split) {
     const fs::path path = path_of(config, split);
-    if (fs::is_directory(path)) return open_imagenet_flat(config, split);
+    if (fs::is_directory(path)) return imagenet_flat_layout.open(config, split);
     RandomAccessFile file(path);
     std::vector<TarMember> members = cached_tar_index(file);
     if (members.empty()) {
-        throw InputError("{}: {} holds no pictures", key_of(split), path.string());
+        throw InputError("{}: {} holds no images", key_of(split), path.string());
     }
     std::set<std::string> folders;
     for (const TarMember& member : members) folders.insert(folder_of(member));
@@ -103,5 +106,9 @@ std::unique_ptr<ImageSource> open_imagenet_tar(const DataConfig& config, Split s
     if (folders.size() == 1) return open_flat(config, split, std::move(file), std::move(members));
     return open_class_folders(config, split, folders, std::move(file), std::move(members));
 }
+
+}  // namespace
+
+const DataLayout imagenet_tar_layout{"imagenet_tar", open_imagenet_tar};
 
 }  // namespace comq

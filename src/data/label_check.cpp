@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <map>
 #include <vector>
 
+#include "core/check.hpp"
 #include "data/devkit_order.hpp"
 
 namespace comq {
@@ -85,7 +85,7 @@ int64_t count_repaired(const std::vector<Pair>& pairs) {
 
 LabelCheck check_labels(std::span<const int64_t> labels, std::span<const int64_t> predictions,
                         int64_t classes) {
-    assert(labels.size() == predictions.size());
+    COMQ_CHECK(labels.size() == predictions.size());
     std::vector<Pair> pairs;
     for (std::size_t i = 0; i < labels.size(); ++i) {
         if (labels[i] >= 0) pairs.push_back({labels[i], predictions[i]});

@@ -3,50 +3,36 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/image_source.hpp"
 
 namespace comq {
 
-// One function a layout; open_image_source chooses. All throw what it throws.
+/** How the files of a data set lie: a value of `data.layout`, and what reads such files. */
+struct DataLayout {
+    std::string name;
+    /** Throws what open_image_source throws. */
+    std::unique_ptr<ImageSource> (*open)(const DataConfig& config, Split split);
+};
+
+// Every layout, one line each, in the order in which messages list them: the variable at the end
+// of its file, which describes it.
+#define COMQ_DATA_LAYOUTS(LAYOUT) \
+    LAYOUT(imagefolder_layout)    \
+    LAYOUT(imagenet_flat_layout)  \
+    LAYOUT(imagenet_tar_layout)   \
+    LAYOUT(cifar10_layout)        \
+    LAYOUT(cifar100_layout)       \
+    LAYOUT(demo_layout)
+
+#define COMQ_DECLARE_LAYOUT(layout) extern const DataLayout layout;
+COMQ_DATA_LAYOUTS(COMQ_DECLARE_LAYOUT)
+#undef COMQ_DECLARE_LAYOUT
+
+std::vector<std::string> data_layout_names();
 
 /** The split's path; throws when it is not set or does not exist. */
 std::filesystem::path path_of(const DataConfig& config, Split split);
-
-/**
- * `<class>/NAME.JPEG` below the path: a picture's label is its class's line in `data.synsets`, or
- * the position among the sorted folder names. For calibration, a folder of pictures without class
- * folders will do: they have no labels. Pictures are ordered by class folder, then by name.
- */
-std::unique_ptr<ImageSource> open_imagefolder(const DataConfig& config, Split split);
-
-/**
- * Pictures in one flat folder with a ground-truth file (ground_truth.hpp), ordered by name. A
- * folder of class folders, as the training set has them, is read as imagefolder, and so is every
- * folder for calibration, which needs no labels.
- */
-std::unique_ptr<ImageSource> open_imagenet_flat(const DataConfig& config, Split split);
-
-/**
- * Pictures inside a tar archive, read in place: ILSVRC2012_img_val.tar with a ground-truth file,
- * ILSVRC2012_img_train.tar (an archive a class), or an archive of class folders. A path that is a
- * folder is read as imagenet_flat. Ids and order are those of the unpacked files.
- */
-std::unique_ptr<ImageSource> open_imagenet_tar(const DataConfig& config, Split split);
-
-/** How the records of a binary CIFAR file look: label bytes, then 3 planes of 32 × 32 pixels. */
-struct CifarFormat {
-    std::string name;
-    int64_t classes;
-    int64_t label_bytes;            ///< the last of them is the label
-    std::string calibration_files;  ///< prefix of the training files' names
-    std::string evaluation_files;
-};
-CifarFormat cifar10_format();
-CifarFormat cifar100_format();
-
-/** A binary CIFAR file, or a folder that holds the standard files of the split. */
-std::unique_ptr<ImageSource> open_cifar(const DataConfig& config, Split split,
-                                        const CifarFormat& format);
 
 }  // namespace comq

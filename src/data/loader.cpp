@@ -4,11 +4,11 @@
 #include <tbb/parallel_pipeline.h>
 
 #include <algorithm>
-#include <cassert>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 #include "core/threads.hpp"
 #include "image/augment.hpp"
@@ -74,8 +74,8 @@ void BadImages::add(const std::string& id, const std::string& reason) {
     const auto count = static_cast<int64_t>(reasons_.size());
     if (count <= allowed_) return;
     if (allowed_ == 0) throw InputError("{} (data.max_bad_images would tolerate some)", reason);
-    throw InputError("{} pictures can't be read, data.max_bad_images allows {}; the last: {}",
-                     count, allowed_, reason);
+    throw InputError("{} images can't be read, data.max_bad_images allows {}; the last: {}", count,
+                     allowed_, reason);
 }
 
 int64_t BadImages::count() const {
@@ -94,7 +94,7 @@ bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indic
                     const Preprocessing& preprocessing, int64_t batch_size, BadImages& bad_images,
                     const std::function<void(ImageBatch&&)>& consume,
                     const LoaderOptions& options) {
-    assert(batch_size > 0);
+    COMQ_CHECK(batch_size > 0);
     const Loader loader{source, indices, preprocessing, batch_size, bad_images, options};
     const int64_t batches = loader.batches();
     int64_t next = 0;

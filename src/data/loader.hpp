@@ -15,25 +15,25 @@
 
 namespace comq {
 
-/** Pictures to read, and how. */
+/** Images to read, and how. */
 struct ImageSet {
     const ImageSource* source;
     std::vector<int64_t> indices;  ///< in the order in which they are read
     Preprocessing preprocessing;
-    int64_t batch_size;  ///< pictures of one batch, which is one task
+    int64_t batch_size;  ///< images of one batch, which is one task
 };
 
-/** Preprocessed pictures: a run of consecutive positions of the list of indices. */
+/** Preprocessed images: a run of consecutive positions of the list of indices. */
 struct ImageBatch {
     int64_t batch = 0;             ///< 0-based number of the batch
-    std::vector<int64_t> indices;  ///< of the pictures in their source
+    std::vector<int64_t> indices;  ///< of the images in their source
     std::vector<int64_t> labels;   ///< −1: none
     int64_t height = 0;
     int64_t width = 0;
     AlignedVector<float> pixels;  ///< [indices.size(), 3, height, width], normalised
 };
 
-/** Pictures that could not be read, each counted once however often it is tried. Thread-safe. */
+/** Images that could not be read, each counted once however often it is tried. Thread-safe. */
 class BadImages {
   public:
     explicit BadImages(int64_t allowed) : allowed_(allowed) {}
@@ -41,7 +41,7 @@ class BadImages {
     /** Throws InputError when this is one more than `data.max_bad_images` allows. */
     void add(const std::string& id, const std::string& reason);
     int64_t count() const;
-    /** One line a picture, by id. */
+    /** One line an image, by id. */
     std::vector<std::string> reasons() const;
 
   private:
@@ -63,14 +63,14 @@ struct LoaderOptions {
     std::optional<uint64_t> augmentation_seed;
 
     LoaderOptions() = default;
-    LoaderOptions(Consume mode) : consume(mode) {}  // NOLINT: a mode alone is a full set of options
+    LoaderOptions(Consume mode) : consume(mode) {}  // a mode alone is a full set of options
 };
 
 /**
- * Reads, decodes and preprocesses the pictures `indices` of `source` in batches of `batch_size`
+ * Reads, decodes and preprocesses the images `indices` of `source` in batches of `batch_size`
  * and hands each to `consume`, all in TBB tasks. At most thread_count() + 1 batches exist at a
- * time. A picture that can't be read is left out of its batch and added to `bad_images`; a batch
- * without pictures is not consumed. What a batch holds depends on the arguments only. The first
+ * time. An image that can't be read is left out of its batch and added to `bad_images`; a batch
+ * without images is not consumed. What a batch holds depends on the arguments only. The first
  * exception of a task ends the loop and is rethrown. Returns false when `stop` cut it short.
  */
 bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indices,

@@ -13,7 +13,7 @@ namespace {
 
 void require_images(int64_t size, int64_t count, std::string_view key) {
     if (count > size) {
-        throw UsageError("{}: {} pictures are asked for, but there are {}", key, count, size);
+        throw UsageError("{}: {} images are asked for, but there are {}", key, count, size);
     }
 }
 

@@ -10,19 +10,19 @@
 namespace comq {
 
 /**
- * Which pictures to use, ascending: the first `count`, or `count` drawn by
+ * Which images to use, ascending: the first `count`, or `count` drawn by
  * `RandomStream(seed, stream)`. Throws UsageError naming `key` ("calibration.images") when there
  * are not that many.
  */
 std::vector<int64_t> select_images(int64_t size, int64_t count, Selection selection, uint64_t seed,
                                    std::string_view stream, std::string_view key);
 
-/** As `select_images`, of the pictures that are not in `taken`, which ascends. */
+/** As `select_images`, of the images that are not in `taken`, which ascends. */
 std::vector<int64_t> select_other_images(int64_t size, const std::vector<int64_t>& taken,
                                          int64_t count, Selection selection, uint64_t seed,
                                          std::string_view stream, std::string_view key);
 
-/** Pictures that are fitted and further ones that only measure; no picture is in both. */
+/** Images that are fitted and further ones that only measure; no image is in both. */
 struct CalibrationImages {
     std::vector<int64_t> fitted;
     std::vector<int64_t> held_out;
@@ -42,7 +42,7 @@ CalibrationImages select_calibration_images(int64_t size, const CalibrationConfi
 std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config);
 
 /**
- * Of `indices` in batches of `batch_size`, the batches `first`, first + n, first + 2n, …: a rank's
+ * Batches `first`, first + n, first + 2n, … of `indices` in batches of `batch_size`: a rank's
  * share, made of the batches that one rank alone would read.
  */
 std::vector<int64_t> every_nth_batch(const std::vector<int64_t>& indices, int64_t batch_size,

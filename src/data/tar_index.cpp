@@ -28,9 +28,9 @@ bool is_inner_archive(const TarMember& member) {
 }
 
 /** Hidden files are companions some systems leave, as in list_folder. */
-bool is_picture(const TarMember& member) {
+bool is_image(const TarMember& member) {
     const fs::path name(member.name);
-    return has_picture_extension(name) && !name.filename().string().starts_with('.');
+    return has_image_extension(name) && !name.filename().string().starts_with('.');
 }
 
 /** Without a leading "./"; the index can't hold a line break. */
@@ -42,18 +42,18 @@ std::string checked_name(const RandomAccessFile& file, const TarMember& member) 
     return member.name.substr(member.name.starts_with("./") ? 2 : 0);
 }
 
-std::vector<TarMember> pictures_inside(const RandomAccessFile& file, const TarMember& archive) {
-    std::vector<TarMember> pictures;
+std::vector<TarMember> images_inside(const RandomAccessFile& file, const TarMember& archive) {
+    std::vector<TarMember> images;
     for (TarMember& member :
          read_tar_members(file, archive.offset, archive.offset + archive.size)) {
-        if (!is_picture(member)) continue;
+        if (!is_image(member)) continue;
         member.name = fs::path(archive.name).stem().string() + "/" + checked_name(file, member);
-        pictures.push_back(std::move(member));
+        images.push_back(std::move(member));
     }
-    return pictures;
+    return images;
 }
 
-/** Orders pictures as open_imagefolder does. */
+/** Orders images as imagefolder does. */
 std::pair<std::string_view, std::string_view> folder_and_name(std::string_view name) {
     const std::size_t slash = name.rfind('/');
     if (slash == std::string_view::npos) return {{}, name};
@@ -136,7 +136,7 @@ std::vector<TarMember> index_tar(const RandomAccessFile& file) {
                               [](const auto& member) { return !is_inner_archive(member); });
     const std::vector<TarMember> archives(first_archive, members.end());
     members.erase(first_archive, members.end());
-    std::erase_if(members, [](const auto& member) { return !is_picture(member); });
+    std::erase_if(members, [](const auto& member) { return !is_image(member); });
     for (TarMember& member : members) member.name = checked_name(file, member);
 
     if (!archives.empty()) {
@@ -144,11 +144,11 @@ std::vector<TarMember> index_tar(const RandomAccessFile& file) {
                           static_cast<int64_t>(archives.size()));
         std::vector<std::vector<TarMember>> inside(archives.size());
         tbb::parallel_for(std::size_t{0}, archives.size(), [&](std::size_t i) {
-            inside[i] = pictures_inside(file, archives[i]);
+            inside[i] = images_inside(file, archives[i]);
             progress.advance();
         });
-        for (auto& pictures : inside) {
-            std::move(pictures.begin(), pictures.end(), std::back_inserter(members));
+        for (auto& images : inside) {
+            std::move(images.begin(), images.end(), std::back_inserter(members));
         }
     }
     std::sort(members.begin(), members.end(), [](const TarMember& a, const TarMember& b) {

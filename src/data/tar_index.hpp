@@ -7,7 +7,7 @@
 namespace comq {
 
 /**
- * All pictures of an archive; the members of an archive inside it (ILSVRC2012_img_train.tar holds
+ * All images of an archive; the members of an archive inside it (ILSVRC2012_img_train.tar holds
  * one for each class) are named `<inner archive without .tar>/<member>`. Sorted by name.
  */
 std::vector<TarMember> index_tar(const RandomAccessFile& file);

@@ -12,7 +12,7 @@ namespace comq {
  * deviations: kernels as in He et al. (arXiv 1502.01852, sqrt(2/m)), matrices half of Xavier's
  * 1/sqrt(m). Norms start as the identity, biases and the class token at 0, the position embedding
  * at sines and cosines of row and column (as in arXiv 2205.01580): without it a small transformer
- * needs many times the pictures to learn where its patches are.
+ * needs many times the images to learn where its patches are.
  */
 void initialize_parameters(Network& network, uint64_t seed);
 

@@ -8,7 +8,7 @@
 namespace comq {
 
 /**
- * How a network of the demo set is trained: one pass over fresh pictures by AdamW with decoupled
+ * How a network of the demo set is trained: one pass over fresh images by AdamW with decoupled
  * weight decay, the learning rate rising linearly and then falling along half a cosine to 0.
  */
 struct TrainingRecipe {

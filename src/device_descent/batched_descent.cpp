@@ -1,9 +1,9 @@
 #include "device_descent/batched_descent.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <vector>
 
+#include "core/check.hpp"
 #include "quantization/order.hpp"
 
 namespace comq {
@@ -274,7 +274,7 @@ bool can_batch(const Grid& grid, const DescentOptions& options) {
 
 DescentResult batched_descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                               const DescentOptions& options, torch::Device device) {
-    assert(can_batch(grid, options));
+    COMQ_CHECK(can_batch(grid, options));
     const torch::InferenceMode inference;
     return BatchedDescent(problem, grid, options, device).run(grid, start);
 }

@@ -97,8 +97,10 @@ void choose_bits(LayerPlan& plan, const QuantizationConfig& config, StatisticsSt
         journal.store_tensors(TensorSet::bit_errors, errors);
     };
     if (!unmeasured.empty()) {
-        statistics.for_each(plan.layers, {"choose bits", "choice of bits", visit, true}, bad, times,
-                            stop);
+        statistics.for_each(
+            plan.layers,
+            {.stage = "choose bits", .progress = "choice of bits", .visit = visit, .again = true},
+            bad, times, stop);
     }
     allocate(plan, *config.average_bits, errors);
     log_choice(plan);

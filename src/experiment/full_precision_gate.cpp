@@ -1,10 +1,11 @@
 #include "experiment/full_precision_gate.hpp"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "config/problems.hpp"
+#include "config/value_types.hpp"
+#include "config/yaml_document.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
@@ -14,19 +15,26 @@ namespace {
 // The ImageNet validation set; its images are those that published numbers belong to.
 constexpr std::size_t imagenet_validation_images = 50'000;
 
+/** The text of `key` in an entry; empty when there is none. */
+std::string text_of(const YamlNode& entry, std::string_view key) {
+    const YamlNode* value = entry.find(key);
+    return value == nullptr ? std::string() : value->scalar;
+}
+
 std::optional<ExpectedAccuracy> find_in_descriptor(const std::filesystem::path& file,
                                                    const std::string& checkpoint,
                                                    const std::string& images) {
-    try {
-        for (const auto& entry : YAML::LoadFile(file.string())) {
-            if (entry["checkpoint_sha256"].as<std::string>() == checkpoint &&
-                entry["evaluation_images"].as<std::string>() == images) {
-                return ExpectedAccuracy{entry["top1"].as<double>(),
-                                        entry["source"].as<std::string>()};
-            }
+    ConfigProblems problems;
+    const auto entries = read_yaml_file(file, problems, YamlNode::Kind::list);
+    if (!problems.empty()) throw InputError("{}; install comq again", problems.lines().front());
+    for (const YamlNode& entry : entries->items) {
+        if (text_of(entry, "checkpoint_sha256") != checkpoint) continue;
+        if (text_of(entry, "evaluation_images") != images) continue;
+        const auto top1 = parse_number<double>(text_of(entry, "top1"));
+        if (!top1) {
+            throw InputError("{}: 'top1' is no number; install comq again", entry.position.text());
         }
-    } catch (const YAML::Exception& error) {
-        throw InputError("{}: {}; install comq again", file.string(), error.what());
+        return ExpectedAccuracy{*top1, text_of(entry, "source")};
     }
     return std::nullopt;
 }

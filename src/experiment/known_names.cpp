@@ -1,5 +1,6 @@
 #include "experiment/known_names.hpp"
 
+#include "data/layouts.hpp"
 #include "networks/registry.hpp"
 #include "quantization/method.hpp"
 
@@ -10,6 +11,7 @@ KnownNames known_names() {
     for (const auto& description : model_registry()) known.models.push_back(description.name);
     known.methods = method_names();
     known.methods.emplace_back("none");
+    known.layouts = data_layout_names();
     return known;
 }
 

@@ -19,7 +19,7 @@ constexpr std::size_t most_unwritten = 4;
 std::vector<PlannedLayer> unfinished_layers(const LayerPlan& plan, const RunJournal& journal) {
     std::vector<PlannedLayer> rest;
     for (const auto& planned : plan.layers) {
-        if (!journal.layer(planned.entry.layer->name())) rest.push_back(planned);
+        if (!journal.has_layer(planned.entry.layer->name())) rest.push_back(planned);
     }
     return rest;
 }
@@ -49,7 +49,8 @@ void LayerStage::run(const LayerPlan& plan, RunJournal& journal, BadImages& bad,
             quantize_layer(planned, statistics, *method_, *round_to_nearest_));
         writer.push([&journal, finished] { journal.store_layer(*finished); });
     };
-    statistics_.for_each(rest, {"solve", "quantization", solve}, bad, times, stop);
+    statistics_.for_each(rest, {.stage = "solve", .progress = "quantization", .visit = solve}, bad,
+                         times, stop);
     times.timed("solve", [&] { writer.finish(); });
     journal.exchange(communicator());
 }

@@ -51,7 +51,7 @@ class RefitStage {
 
     const Choices& outputs() const { return outputs_; }
     const Choices& norms() const { return norms_; }
-    /** Of predictions on held-out images, mean over them, in nats. */
+    /** Divergence of the predictions on held-out images, mean over them, in nats. */
     double divergence_before() const { return divergence_before_; }
     double divergence_after() const { return divergence_now_; }
 

@@ -8,7 +8,7 @@ namespace comq {
 
 namespace {
 
-/** Of the rows of one layer in one batch. */
+/** Importance of the rows of one layer in one batch. */
 struct WeightSum {
     double weight = 0.0;
     int64_t rows = 0;

@@ -267,7 +267,11 @@ class Run {
         }
     }
 
-    /** One rank does `work`, and the others take what it has stored in the journal. */
+    /**
+     * The root does `work` and stores what it finds in the journal. Then the others do the same
+     * `work`, which finds everything there and so only reads: work that does not look into the
+     * journal first would be done twice.
+     */
     template <typename Work>
     void root_first(const Work& work) {
         if (ranks_.root()) work();

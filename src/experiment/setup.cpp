@@ -11,7 +11,6 @@
 #include "networks/load.hpp"
 #include "torch_bridge/runtime.hpp"
 #include "weights/checkpoint.hpp"
-#include "weights/published_keys.hpp"
 
 namespace comq {
 

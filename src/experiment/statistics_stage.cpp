@@ -12,13 +12,14 @@
 #include "core/in_flight.hpp"
 #include "core/progress.hpp"
 #include "core/threads.hpp"
+#include "core/units.hpp"
 #include "experiment/workload.hpp"
 
 namespace comq {
 
 namespace {
 
-/** Off where the statistics depend on the solver, or would push one another out. */
+/** Cache of statistics; off where they depend on the solver, or would push one another out. */
 StatisticsCache shared_cache(const ExperimentConfig& config, const RunKeys& keys,
                              const CacheFolder& folder, const LayerPlan& plan) {
     int64_t bytes = 0;

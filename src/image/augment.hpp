@@ -8,7 +8,7 @@
 
 namespace comq {
 
-/** What one draw of the training transform does to a picture. */
+/** What one draw of the training transform does to an image. */
 struct Augmentation {
     Box box;
     bool flip = false;
@@ -16,15 +16,15 @@ struct Augmentation {
 
 /**
  * Draws torchvision's RandomResizedCrop (area 8–100%, aspect ratio 3/4–4/3, ten tries, else the
- * largest central box of an allowed ratio) and RandomHorizontalFlip (one half) for a picture of
+ * largest central box of an allowed ratio) and RandomHorizontalFlip (one half) for an image of
  * `size`: a pure function of the stream, so that threads and order of arrival do not matter.
  */
 Augmentation draw_augmentation(ImageSize size, const RandomStream& stream);
 
 /**
- * The augmented picture, `[crop, crop, 3]`: the drawn box resized to the crop, perhaps mirrored.
+ * The augmented image, `[crop, crop, 3]`: the drawn box resized to the crop, perhaps mirrored.
  * `RandomStream(seed, "augment").child(image_id)` decides, so the same seed and image give the
- * same picture in every run.
+ * same image in every run.
  */
 RgbImage augment(const RgbImage& image, const Preprocessing& preprocessing, uint64_t seed,
                  std::string_view image_id);

@@ -13,18 +13,18 @@ cv::Mat read_matrix(std::span<const std::byte> bytes, int flags, const std::stri
     // OpenCV only reads from the buffer, though its header is not const.
     auto* data = const_cast<std::byte*>(bytes.data());
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, data);
-    cv::Mat picture;
+    cv::Mat image;
     try {
-        picture = cv::imdecode(buffer, flags | cv::IMREAD_IGNORE_ORIENTATION);
+        image = cv::imdecode(buffer, flags | cv::IMREAD_IGNORE_ORIENTATION);
     } catch (const cv::Exception& error) {
         throw InputError("{}: can't be decoded: {}", name, error.err);
     }
-    if (picture.empty()) {
+    if (image.empty()) {
         throw InputError(
             "{}: no image, or cut short or corrupt (JPEG, PNG, BMP, WebP and TIFF can be read)",
             name);
     }
-    return picture;
+    return image;
 }
 
 /** True for a PNG of 16-bit grey without alpha (bit depth at byte 24, colour type at 25). */

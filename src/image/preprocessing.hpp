@@ -28,7 +28,7 @@ struct Preprocessing {
 /** Resizes and crops; the result is `[crop, crop, 3]` (Pillow-exact, see resize.hpp). */
 RgbImage resize_and_crop(const RgbImage& image, const Preprocessing& preprocessing);
 
-/** Writes the normalised picture as `[3, height, width]` floats to `output`. */
+/** Writes the normalised image as `[3, height, width]` floats to `output`. */
 void normalize(const RgbImage& image, const Preprocessing& preprocessing, float* output);
 
 }  // namespace comq

@@ -1,10 +1,10 @@
 #include "image/resize.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <cstring>
 
+#include "core/check.hpp"
 #include "core/matrix.hpp"
 
 namespace comq {
@@ -145,9 +145,9 @@ int center_offset(int size, int crop) {
 
 RgbImage resize_window(const RgbImage& image, ImageSize size, const Box& window,
                        Interpolation interpolation) {
-    assert(image.height > 0 && image.width > 0 && window.height > 0 && window.width > 0);
-    assert(window.top >= 0 && window.top + window.height <= size.height);
-    assert(window.left >= 0 && window.left + window.width <= size.width);
+    COMQ_CHECK(image.height > 0 && image.width > 0 && window.height > 0 && window.width > 0);
+    COMQ_CHECK(window.top >= 0 && window.top + window.height <= size.height);
+    COMQ_CHECK(window.left >= 0 && window.left + window.width <= size.width);
     // An axis that keeps its length has one weight of exactly one: a pass over it changes nothing.
     const Taps vertical =
         make_taps(image.height, size.height, window.top, window.top + window.height, interpolation);

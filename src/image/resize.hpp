@@ -37,13 +37,13 @@ RgbImage resize_window(const RgbImage& image, ImageSize size, const Box& window,
 ImageSize shorter_side_size(ImageSize size, int shorter);
 
 /**
- * torchvision's `CenterCrop`: the offset is rounded half to even; a picture smaller than the crop
- * is padded with black. The box may reach beyond the picture (negative top, left).
+ * torchvision's `CenterCrop`: the offset is rounded half to even; an image smaller than the crop
+ * is padded with black. The box may reach beyond the image (negative top, left).
  */
 Box center_box(ImageSize size, ImageSize crop);
 RgbImage center_crop(const RgbImage& image, int height, int width);
 
-/** The pixels of `box`, black where it reaches beyond the picture. */
+/** The pixels of `box`, black where it reaches beyond the image. */
 RgbImage crop(const RgbImage& image, const Box& box);
 
 }  // namespace comq

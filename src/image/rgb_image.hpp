@@ -5,7 +5,7 @@
 
 namespace comq {
 
-/** An 8-bit RGB picture, `[height, width, 3]` row-major. */
+/** An 8-bit RGB image, `[height, width, 3]` row-major. */
 struct RgbImage {
     int height = 0;
     int width = 0;

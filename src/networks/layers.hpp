@@ -53,11 +53,11 @@ class QuantizableLayer {
 
     virtual LayerKind kind() const = 0;
     /** The parameter; `[out, in]` or `[out, in / groups, kh, kw]`. */
-    virtual torch::Tensor& weight() = 0;
-    const torch::Tensor& weight() const { return const_cast<QuantizableLayer*>(this)->weight(); }
+    torch::Tensor& weight() { return weight_; }
+    const torch::Tensor& weight() const { return weight_; }
     /** The parameter `[out]`; an undefined tensor when the layer has none. */
-    virtual torch::Tensor& bias() = 0;
-    const torch::Tensor& bias() const { return const_cast<QuantizableLayer*>(this)->bias(); }
+    torch::Tensor& bias() { return bias_; }
+    const torch::Tensor& bias() const { return bias_; }
     virtual int64_t groups() const { return 1; }
 
     int64_t out_features() const { return weight().size(0); }
@@ -78,6 +78,10 @@ class QuantizableLayer {
         return tap == nullptr ? input : tap->on_input(*this, input);
     }
 
+    // Registered by the module that the layer is.
+    torch::Tensor weight_;
+    torch::Tensor bias_;
+
   private:
     std::string name_;
 };
@@ -92,15 +96,7 @@ class LinearImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor forward(const torch::Tensor& input);
 
     LayerKind kind() const override { return LayerKind::linear; }
-    using QuantizableLayer::bias;
-    using QuantizableLayer::weight;
-    torch::Tensor& weight() override { return weight_; }
-    torch::Tensor& bias() override { return bias_; }
     torch::Tensor rows(const torch::Tensor& input) const override;
-
-  private:
-    torch::Tensor weight_;
-    torch::Tensor bias_;
 };
 TORCH_MODULE(Linear);
 
@@ -121,10 +117,6 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor forward(const torch::Tensor& input);
 
     LayerKind kind() const override { return LayerKind::convolution; }
-    using QuantizableLayer::bias;
-    using QuantizableLayer::weight;
-    torch::Tensor& weight() override { return weight_; }
-    torch::Tensor& bias() override { return bias_; }
     int64_t groups() const override { return options_.groups; }
     const Conv2dOptions& options() const { return options_; }
     torch::Tensor rows(const torch::Tensor& input) const override;
@@ -134,8 +126,6 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     int64_t symmetric_padding() const { return options_.same_padding ? 0 : options_.padding; }
 
     Conv2dOptions options_;
-    torch::Tensor weight_;
-    torch::Tensor bias_;
 };
 TORCH_MODULE(Conv2d);
 

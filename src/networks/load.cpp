@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "networks/families/families.hpp"
 #include "torch_bridge/bridge.hpp"
+#include "weights/augreg_vit.hpp"
 
 namespace comq {
 
@@ -53,30 +55,6 @@ Comparison compare(const std::map<std::string, torch::Tensor>& expected, const T
         }
     }
     return result;
-}
-
-/** The family whose tell-tale tensor the checkpoint has, or an empty string. */
-std::string recognised_family(const TensorMap& tensors) {
-    struct Mark {
-        const char* tensor;
-        const char* family;
-    };
-    static constexpr Mark marks[] = {
-        {"layers.0.blocks.0.attn.qkv.weight", "a Swin transformer"},
-        {"blocks.0.attn.qkv.weight", "a ViT or DeiT"},
-        {"trunk_output.block1.block1-0.f.a.0.weight", "a RegNet"},
-        {"_blocks.0._depthwise_conv.weight", "an EfficientNet"},
-        {"features.1.conv.0.0.weight", "a MobileNetV2"},
-        {"features.3.squeeze.weight", "a SqueezeNet"},
-        {"classifier.6.weight", "a VGG"},
-        {"layer1.0.conv3.weight", "a ResNet with bottlenecks"},
-        {"layer4.0.conv1.weight", "a ResNet"},
-        {"layer3.0.conv1.weight", "a CIFAR ResNet"},
-    };
-    for (const Mark& mark : marks) {
-        if (tensors.contains(mark.tensor)) return mark.family;
-    }
-    return {};
 }
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
@@ -156,6 +134,16 @@ std::string describe(const Comparison& comparison) {
 }
 
 }  // namespace
+
+TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const std::string& file) {
+    if (is_augreg_vit(tensors)) return tensors_of_augreg_vit(tensors, file);
+    const ModelFamily* known = find_family(family);
+    if (known == nullptr) return tensors;
+    for (const KeyMap& map : known->key_maps) {
+        if (map.applies_to(tensors)) tensors = rename_tensors(tensors, map, file);
+    }
+    return tensors;
+}
 
 void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
     std::map<std::string, torch::Tensor> expected;

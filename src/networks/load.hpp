@@ -8,6 +8,15 @@
 namespace comq {
 
 /**
+ * A checkpoint for a model of `family` (ModelDescription::family) under canonical names: timm 0.6's
+ * for transformers, torchvision's for CNNs, efficientnet_lite_pytorch's for EfficientNet-Lite.
+ * Every key map of the family that applies is applied, in their order, and the original ViT's
+ * arrays are converted (augreg_vit.hpp). timm's ViT, DeiT and ResNet names are canonical as they
+ * are, and Hugging Face's copies of timm's models have timm's names. `file` is for messages.
+ */
+TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const std::string& file);
+
+/**
  * Copies the tensors of a checkpoint, already under the network's own names, into its parameters
  * and buffers; other floating dtypes become float32. Strict: throws one InputError that counts and
  * lists the missing, unexpected and mis-shaped tensors of `file` and says what the checkpoint

@@ -8,6 +8,7 @@
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
 #include "networks/families/families.hpp"
+#include "networks/network.hpp"
 
 namespace comq {
 
@@ -18,28 +19,15 @@ std::shared_ptr<Network> ModelDescription::make() const {
     return network;
 }
 
-ModelDescription demo_model(std::string name, std::string family,
-                            std::function<std::shared_ptr<Network>()> factory) {
-    return {.name = name,
-            .family = std::move(family),
-            .data_set = "demo",
-            .classes = 10,
-            .preprocessing = {.resize = 0,
-                              .crop = 32,
-                              .mean = {0.5F, 0.5F, 0.5F},
-                              .std = {0.25F, 0.25F, 0.25F}},
-            .checkpoint = name,
-            .source = "embedded",
-            .license = "MIT",
-            .expected_top1 = {},
-            .factory = std::move(factory)};
-}
-
 const std::vector<ModelDescription>& model_registry() {
     static const std::vector<ModelDescription> registry = [] {
         std::vector<ModelDescription> all;
-        add_transformers(all);
-        add_cnns(all);
+        for (const ModelFamily* family : model_families()) {
+            for (const ModelDescription& member : family->members) {
+                all.push_back(member);
+                all.back().family = family->name;
+            }
+        }
         return all;
     }();
     return registry;

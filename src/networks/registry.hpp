@@ -15,9 +15,9 @@ class Network;
 
 /** One network with the checkpoint that its numbers belong to. */
 struct ModelDescription {
-    std::string name;      ///< timm's or torchvision's, `cifar10_resnet20`, `demo_vit`, …
-    std::string family;    ///< "vit", "deit", "swin", "resnet", …
-    std::string data_set;  ///< "imagenet", "cifar10" or "demo"
+    std::string name;         ///< timm's or torchvision's, `cifar10_resnet20`, `demo_vit`, …
+    std::string family = {};  ///< "vit", "swin", "resnet", …: filled in by the registry
+    std::string data_set;     ///< "imagenet", "cifar10" or "demo"
     int classes = 1000;
     Preprocessing preprocessing;  ///< as the publisher of the checkpoint evaluated it
     std::string checkpoint;       ///< the publisher's tag of the weights

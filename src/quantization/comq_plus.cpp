@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <cassert>
+#include <cmath>
 #include <numeric>
 #include <utility>
 #include <vector>
 
+#include "core/check.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
 #include "quantization/layer_error.hpp"
@@ -115,7 +116,7 @@ class ComqPlus final : public Method {
                 starts.emplace_back(std::move(scaled), std::move(start));
             }
         }
-        [[maybe_unused]] const double best_start = total(best);
+        const double best_start = total(best);
         if (begins_from(StartChoice::weights)) starts.emplace_back(grid, float_start());
         for (const auto& [from, start] : starts) descend_from(from, start, options_);
 
@@ -123,7 +124,10 @@ class ComqPlus final : public Method {
         if (problem.bits <= most_bits_with_pairs) last.pair_sweeps = pair_sweeps;
         const Grid best_grid = best.grid;
         descend_from(best_grid, Start{best.bit_code}, last);
-        assert(total(candidate_of(problem, best.grid, best.bit_code)) <= best_start * (1 + 1e-9));
+        const double left = total(candidate_of(problem, best.grid, best.bit_code));
+        COMQ_CHECK(left <= best_start + 1e-9 * std::abs(best_start),
+                   "layer '{}': squared error {} behind a start of {}", problem.layer, left,
+                   best_start);
         return {on_grid(std::move(best.bit_code), best.grid), sweeps};
     }
 

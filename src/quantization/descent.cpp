@@ -1,10 +1,10 @@
 #include "quantization/descent.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 #include <vector>
 
+#include "core/check.hpp"
 #include "quantization/channel_state.hpp"
 #include "quantization/first_sweep.hpp"
 #include "quantization/pair_moves.hpp"
@@ -183,8 +183,8 @@ class Descent {
 
 DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                       const DescentOptions& options) {
-    assert(options.sweeps >= 1);
-    assert(std::ssize(grid.scale) == problem.out_features() * grid.groups);
+    COMQ_CHECK(options.sweeps >= 1);
+    COMQ_CHECK(std::ssize(grid.scale) == problem.out_features() * grid.groups);
     const DescentContext context(problem, options);
     Descent descent(context, grid, start);
     return options.scale_update == ScaleUpdate::closed_form &&

@@ -1,11 +1,11 @@
 #include "quantization/gram_panels.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <numeric>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/vector_clones.hpp"
 
 namespace comq {
@@ -137,7 +137,7 @@ void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows,
 Matrix<double> gram_products(const GramPanels& gram, MatrixView<const float> values) {
     constexpr int64_t block = 16;
     const int64_t m = gram.order();
-    assert(values.cols == m);
+    COMQ_CHECK(values.cols == m);
     PanelVectors vectors(values.rows, m);
     std::vector<int32_t> row(block);
     std::vector<float> factor(static_cast<std::size_t>(vectors.channels() * block), 0.0F);

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <utility>
+
+#include "core/check.hpp"
 
 namespace comq {
 namespace {
@@ -68,6 +69,15 @@ Grid uniform_grid(int64_t channels, int bits, ScaleAndZero levels) {
     return {bits, std::vector<float>(n, levels.scale), std::vector<float>(n, levels.zero_point)};
 }
 
+int largest_code(const Matrix<uint8_t>& bit_code) {
+    uint8_t largest = 0;
+    const uint8_t* codes = bit_code.data();
+    for (int64_t i = 0; i < bit_code.rows() * bit_code.cols(); ++i) {
+        largest = std::max(largest, codes[i]);
+    }
+    return largest;
+}
+
 }  // namespace
 
 int64_t scale_groups(int64_t in_features, int64_t most) {
@@ -83,7 +93,7 @@ Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double sc
 
 Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scalar, int64_t groups,
                            const LevelRule& rule) {
-    assert(weight.cols % groups == 0);
+    COMQ_CHECK(weight.cols % groups == 0);
     const int64_t width = weight.cols / groups;
     Grid grid{bits, {}, {}, groups};
     for (int64_t j = 0; j < weight.rows; ++j) {
@@ -99,7 +109,7 @@ Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scal
 
 Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar,
                            const LevelRule& rule) {
-    assert(weight.rows > 0 && weight.cols > 0);
+    COMQ_CHECK(weight.rows > 0 && weight.cols > 0);
     float lowest = weight(0, 0);
     float highest = weight(0, 0);
     for (int64_t j = 0; j < weight.rows; ++j) {
@@ -140,7 +150,8 @@ Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double s
 
 QuantizedWeight on_grid(Matrix<uint8_t> bit_code, const Grid& grid) {
     const int64_t n = bit_code.rows();
-    assert(grid.channels() == n);
+    COMQ_CHECK(grid.channels() == n);
+    COMQ_CHECK(largest_code(bit_code) <= grid.top_code());
     QuantizedWeight weight{std::move(bit_code), Matrix<float>(n, grid.groups),
                            Matrix<float>(n, grid.groups)};
     std::copy(grid.scale.begin(), grid.scale.end(), weight.scale.data());

@@ -1,10 +1,10 @@
 #include "quantization/grid_search.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <numeric>
 
+#include "core/check.hpp"
 #include "quantization/layer_error.hpp"
 
 namespace comq {
@@ -138,7 +138,7 @@ Grid search_grid(const GroupProblem& problem, const Grid& grid, const GridSearch
 }
 
 Grid search_grid(const LookAhead& look_ahead, const Grid& grid, const GridSearchOptions& options) {
-    assert(grid.groups == 1);
+    COMQ_CHECK(grid.groups == 1);
     GridSearchOptions fewer = options;
     fewer.thorough = false;
     return search_grid(grid, fewer,

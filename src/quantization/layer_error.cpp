@@ -4,10 +4,10 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <numeric>
 
+#include "core/check.hpp"
 #include "core/vector_clones.hpp"
 
 namespace comq {
@@ -48,7 +48,7 @@ COMQ_VECTOR_CLONES void add_energy_of_two(const double* row0, const double* row1
 /** `gram_row(i)` points to H_i0 … H_ii. */
 template <typename GramRow>
 std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<const float> values) {
-    assert(values.cols == m);
+    COMQ_CHECK(values.cols == m);
     std::vector<double> result(static_cast<std::size_t>(values.rows));
     const int64_t blocks = (values.rows + lanes - 1) / lanes;
     tbb::parallel_for(int64_t{0}, blocks, [&](int64_t block) {
@@ -106,7 +106,7 @@ LayerError summarize(std::vector<double> error_energy, double signal_energy,
 
 Matrix<float> difference_of(MatrixView<const float> weight, const QuantizedWeight& quantized) {
     Matrix<float> difference = dequantize(quantized);
-    assert(difference.rows() == weight.rows && difference.cols() == weight.cols);
+    COMQ_CHECK(difference.rows() == weight.rows && difference.cols() == weight.cols);
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t i = 0; i < weight.cols; ++i) {
             difference(j, i) = weight(j, i) - difference(j, i);
@@ -119,7 +119,7 @@ Matrix<float> difference_of(MatrixView<const float> weight, const QuantizedWeigh
 std::vector<double> group_energies(const std::vector<PackedTriangle>& grams,
                                    MatrixView<const float> values) {
     const auto groups = std::ssize(grams);
-    assert(groups > 0 && values.rows % groups == 0);
+    COMQ_CHECK(groups > 0 && values.rows % groups == 0);
     const int64_t channels = values.rows / groups;
     std::vector<double> all;
     for (int64_t g = 0; g < groups; ++g) {

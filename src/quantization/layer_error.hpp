@@ -33,12 +33,12 @@ std::vector<double> squared_channel_errors(MatrixView<const double> gram,
  */
 double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight);
 
-/** Of one group; `gram` [m, m] may be of any rows, held-out ones included. */
+/** Error of one group; `gram` [m, m] may be of any rows, held-out ones included. */
 LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> weight,
                          const QuantizedWeight& quantized);
 
 /**
- * Of a whole layer: `grams` holds one triangle a group, and group g owns the g-th run of
+ * Error of a whole layer: `grams` holds one triangle a group, and group g owns the g-th run of
  * n/groups output channels of `weight` [n, m]. `signal` is their signal_energy.
  */
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,

@@ -3,11 +3,11 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <cassert>
 #include <map>
 #include <utility>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
@@ -36,8 +36,8 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
                      const LayerStatistics& statistics, int bits,
                      std::span<const Matrix<double>> input_change) {
     const int64_t groups = statistics.groups;
-    assert(groups > 0 && weight.rows % groups == 0);
-    assert(weight.cols == statistics.in_features);
+    COMQ_CHECK(groups > 0 && weight.rows % groups == 0);
+    COMQ_CHECK(weight.cols == statistics.in_features);
     const int64_t channels = weight.rows / groups;
     const std::vector<std::string> names = method.required_statistics();
 

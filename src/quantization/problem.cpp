@@ -1,9 +1,9 @@
 #include "quantization/problem.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
@@ -29,8 +29,8 @@ void check_gram(const std::string& layer, const char* name, MatrixView<const dou
 
 void check_problem(const GroupProblem& problem) {
     const int64_t m = problem.in_features();
-    assert(problem.gram.rows == m && problem.gram.cols == m);
-    assert(problem.column_norm.empty() || std::ssize(problem.column_norm) == m);
+    COMQ_CHECK(problem.gram.rows == m && problem.gram.cols == m);
+    COMQ_CHECK(problem.column_norm.empty() || std::ssize(problem.column_norm) == m);
     if (problem.bits < 2 || problem.bits > 8) {
         throw UsageError("layer '{}': {} bits; a weight can have 2 to 8", problem.layer,
                          problem.bits);
@@ -45,7 +45,7 @@ void check_problem(const GroupProblem& problem) {
     }
     check_gram(problem.layer, "Gram", problem.gram);
     for (const auto& [name, gram] : problem.further_grams) {
-        assert(gram.rows == m && gram.cols == m);
+        COMQ_CHECK(gram.rows == m && gram.cols == m);
         check_gram(problem.layer, name.c_str(), gram);
     }
 }

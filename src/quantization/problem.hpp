@@ -27,7 +27,8 @@ struct GroupProblem {
      * network. Empty: the inputs are the same.
      */
     MatrixView<const double> input_change;
-    /** ‖x_i‖ as the key of the greedy order, [m]; empty: √H_ii. */
+    /** ‖x_i‖ as the key of the greedy order, [m]; empty: √H_ii, as everywhere but in tests that
+     *  compare with the norms of golden files. */
     std::vector<float> column_norm;
 
     int64_t out_features() const { return weight.rows; }
@@ -37,7 +38,7 @@ struct GroupProblem {
 
 /**
  * Throws InputError naming the layer when a weight or a Gram entry is NaN or infinite, UsageError
- * when the bits are not within 2…8. Every method calls it first; shapes are asserted.
+ * when the bits are not within 2…8. Every method calls it first; shapes are checked.
  */
 void check_problem(const GroupProblem& problem);
 

@@ -3,12 +3,12 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <cassert>
 #include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include "core/check.hpp"
 #include "quantization/add_row.hpp"
 #include "quantization/cholesky.hpp"
 #include "quantization/layer_error.hpp"
@@ -92,7 +92,7 @@ Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
 }  // namespace
 
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight) {
-    assert(paired.order() == 2 * weight.cols);
+    COMQ_CHECK(paired.order() == 2 * weight.cols);
     Matrix<double> shift = output_change(paired, weight);
     solve_cholesky(damped_factor(quantized_part(paired)), shift);
     return shift;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <bitset>
-#include <cassert>
+
+#include "core/check.hpp"
 
 namespace comq {
 namespace {
@@ -15,7 +16,7 @@ Matrix<T> stack_rows(std::span<const QuantizedWeight> groups, Matrix<T> Quantize
     T* out = stacked.data();
     for (const QuantizedWeight& group : groups) {
         const Matrix<T>& values = group.*part;
-        assert(values.cols() == stacked.cols());
+        COMQ_CHECK(values.cols() == stacked.cols());
         out = std::copy_n(values.data(), values.rows() * values.cols(), out);
     }
     return stacked;
@@ -38,7 +39,7 @@ Matrix<float> dequantize(const QuantizedWeight& weight) {
 }
 
 QuantizedWeight concatenate_channels(std::span<const QuantizedWeight> groups) {
-    assert(!groups.empty());
+    COMQ_CHECK(!groups.empty());
     return {stack_rows(groups, &QuantizedWeight::bit_code),
             stack_rows(groups, &QuantizedWeight::scale),
             stack_rows(groups, &QuantizedWeight::zero_point)};

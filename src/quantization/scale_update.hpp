@@ -12,7 +12,7 @@ struct ScaleSums {
     double denominator = 0;
 };
 
-/** Of a channel with one scale, in the units of the problem's weights. */
+/** Sums of a channel with one scale, in the units of the problem's weights. */
 ScaleSums scale_sums(const ChannelState& channel);
 
 /** The minimiser of the sums, or the old δ where it is not a positive number. */

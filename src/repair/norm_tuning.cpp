@@ -19,7 +19,7 @@ namespace comq {
 
 namespace {
 
-// Pictures of one forward and backward pass: the unit of work of a thread.
+// Images of one forward and backward pass: the unit of work of a thread.
 constexpr int64_t micro_batch = 5;
 
 /** Norm weights and biases, and the biases of layers: all parameters of one dimension. */
@@ -89,13 +89,13 @@ class Tuning {
         const auto draws = stream_.child(fmt::format("flips {}", epoch));
         for (std::size_t i = 0; i < batch.indices.size(); ++i) {
             if (draws.uniform(static_cast<uint64_t>(batch.indices[i])) < 0.5) continue;
-            auto picture = pixels[static_cast<int64_t>(i)];
-            picture.copy_(picture.flip({2}));
+            auto image = pixels[static_cast<int64_t>(i)];
+            image.copy_(image.flip({2}));
         }
         return pixels;
     }
 
-    /** Of a micro-batch's share of the mean loss over `count` pictures. */
+    /** Of a micro-batch's share of the mean loss over `count` images. */
     Gradient gradient(const torch::Tensor& pixels, const torch::Tensor& labels,
                       int64_t count) const {
         const auto logits = torch::log_softmax(quantized_.forward(pixels), 1);

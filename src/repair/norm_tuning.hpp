@@ -9,12 +9,12 @@
 
 namespace comq {
 
-/** How norms and biases are tuned; `images.batch_size` pictures make a step. */
+/** How norms and biases are tuned; `images.batch_size` images make a step. */
 struct NormTuningRecipe {
     NormTuning loss;
     double learning_rate;  ///< at the start; falls along half a cosine to 0
     int64_t epochs;
-    bool flips;  ///< half of the pictures, drawn anew in each epoch, are mirrored
+    bool flips;  ///< half of the images, drawn anew in each epoch, are mirrored
     uint64_t seed;
 };
 

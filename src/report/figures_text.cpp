@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "core/progress.hpp"
 #include "core/text_width.hpp"
+#include "core/units.hpp"
 
 namespace comq {
 

@@ -1,8 +1,9 @@
 #include "report/mcnemar.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
+
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -22,7 +23,7 @@ double binomial_half_below(int64_t k, int64_t n) {
 }  // namespace
 
 McNemarTest mcnemar_test(std::span<const uint8_t> first, std::span<const uint8_t> second) {
-    assert(first.size() == second.size());
+    COMQ_CHECK(first.size() == second.size());
     McNemarTest test;
     test.images = static_cast<int64_t>(first.size());
     for (std::size_t i = 0; i < first.size(); ++i) {

@@ -12,8 +12,8 @@
 
 #include "config/config_text.hpp"
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "core/text_width.hpp"
+#include "core/units.hpp"
 #include "report/config_values.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"

@@ -6,7 +6,7 @@
 
 namespace comq {
 
-/** Of the files that this program writes; results/README.md documents it. */
+/** Version of the files that this program writes; results/README.md documents it. */
 inline constexpr const char* run_schema_version = "1.4";
 
 /**

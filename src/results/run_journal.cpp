@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cassert>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -13,6 +12,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 #include "storage/atomic_file.hpp"
 
@@ -246,6 +246,11 @@ std::vector<std::string> RunJournal::finished_layers() const {
     return names;
 }
 
+bool RunJournal::has_layer(const std::string& name) const {
+    const std::scoped_lock guard(mutex_);
+    return layers_.contains(name);
+}
+
 std::optional<LayerRecord> RunJournal::layer(const std::string& name) const {
     const std::scoped_lock guard(mutex_);
     const auto found = layers_.find(name);
@@ -255,7 +260,7 @@ std::optional<LayerRecord> RunJournal::layer(const std::string& name) const {
 
 void RunJournal::store_layer(const LayerRecord& layer) {
     const std::string& name = layer.name;
-    assert(!name.empty() && name.find('/') == std::string::npos);
+    COMQ_CHECK(!name.empty() && name.find('/') == std::string::npos);
     const fs::path file = folder_ / fmt::format("{}{}{}", layer_prefix, name, part_suffix);
     const std::scoped_lock guard(mutex_);
     write_part(file, to_part(layer));

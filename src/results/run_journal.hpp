@@ -75,6 +75,7 @@ class RunJournal {
     const std::filesystem::path& folder() const { return folder_; }
 
     std::vector<std::string> finished_layers() const;
+    bool has_layer(const std::string& name) const;
     /** None: not finished. */
     std::optional<LayerRecord> layer(const std::string& name) const;
     /** Durable on return. */

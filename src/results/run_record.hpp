@@ -102,14 +102,15 @@ struct RunRecord {
 /** Mean of the squared relative errors: the figure the literature compares methods by. NaN
  *  without layers. */
 double mean_squared_relative_error(const std::vector<LayerRecord>& layers);
-/** The same on held-out images; NaN without such images. */
+/** Mean squared relative error on held-out images; NaN without such images. */
 double mean_squared_heldout_error(const std::vector<LayerRecord>& layers);
 /** Mean of the held-out relative errors; NaN without held-out images. */
 double mean_heldout_relative_error(const std::vector<LayerRecord>& layers);
 
 /**
- * Of the stages named `stage`, or of all when it is empty; a stage may have several parts. NaN
- * where there is none: the run took the work from a cache, or an earlier process of it had done it.
+ * Seconds of the stages named `stage`, or of all when it is empty; a stage may have several parts.
+ * NaN where there is none: the run took the work from a cache, or an earlier process of it had done
+ * it.
  */
 double stage_seconds(const RunRecord& run, std::string_view stage = "");
 

@@ -1,7 +1,7 @@
-#include <cassert>
 #include <string>
 #include <vector>
 
+#include "core/check.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 #include "storage/atomic_file.hpp"
@@ -62,8 +62,8 @@ void write_layers(Hdf5Group group, const std::vector<LayerRecord>& layers) {
 void write_codes(Hdf5Group codes, const std::vector<LayerRecord>& layers) {
     codes.write_attribute("description", "W = scale (bit_code + zero_point), rows are outputs");
     for (const LayerRecord& layer : layers) {
-        assert(layer.bit_code.dtype == DType::u8);
-        assert(layer.scale.dtype == DType::f32 && layer.zero_point.dtype == DType::f32);
+        COMQ_CHECK(layer.bit_code.dtype == DType::u8);
+        COMQ_CHECK(layer.scale.dtype == DType::f32 && layer.zero_point.dtype == DType::f32);
         Hdf5Group group = codes.create_group(layer.name);
         group.write_tensor("bit_code", layer.bit_code, code_deflate);
         group.write_tensor("scale", layer.scale);

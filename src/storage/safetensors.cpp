@@ -10,6 +10,7 @@
 
 #include "core/errors.hpp"
 #include "storage/atomic_file.hpp"
+#include "storage/damaged_file.hpp"
 #include "storage/safetensors_header.hpp"
 
 namespace comq {
@@ -49,8 +50,8 @@ void check_ranges(std::vector<SafetensorsEntry>& entries, uint64_t data_bytes,
         covered = entry.end;
     }
     if (covered != data_bytes) {
-        throw InputError("{}: {} bytes after the last tensor belong to none (download it again)",
-                         file, data_bytes - covered);
+        throw damaged_file(file, "{} bytes after the last tensor belong to none",
+                           data_bytes - covered);
     }
 }
 
@@ -77,15 +78,13 @@ SafetensorsFile read_safetensors(const std::filesystem::path& file) {
 
 SafetensorsFile parse_safetensors(const FileBytes& file) {
     if (file.size < length_bytes) {
-        throw InputError("{}: {} bytes are too few for a safetensors file (download it again)",
-                         file.name, file.size);
+        throw damaged_file(file.name, "{} bytes are too few for a safetensors file", file.size);
     }
     const uint64_t length = header_length(file.bytes());
     if (length > max_header_bytes || length > file.size - length_bytes) {
-        throw InputError(
-            "{}: a header of {} bytes doesn't fit: not a safetensors file, or a truncated one "
-            "(download it again)",
-            file.name, length);
+        throw damaged_file(
+            file.name,
+            "a header of {} bytes doesn't fit: not a safetensors file, or a truncated one", length);
     }
     const std::string_view json(reinterpret_cast<const char*>(file.data.get()) + length_bytes,
                                 static_cast<std::size_t>(length));

@@ -63,8 +63,8 @@ TableColumn::Values typed(const std::vector<std::string>& texts) {
     return texts;
 }
 
-/** What is told of each run, whatever varies. */
-struct Measure {
+/** Figures that are shown of each run, whatever varies. */
+struct Figure {
     const char* name;
     const char* units;
     const char* description;
@@ -75,8 +75,8 @@ double top1_of(const std::optional<EvaluationRecord>& evaluation) {
     return evaluation ? evaluation->top1 : not_measured;
 }
 
-const std::vector<Measure>& measures() {
-    static const std::vector<Measure> list{
+const std::vector<Figure>& figures() {
+    static const std::vector<Figure> list{
         {"full_precision_top1", "percent", "Top-1 of the full-precision network",
          [](const RunRecord& run) { return top1_of(run.full_precision); }},
         {"top1", "percent", "Top-1 of the quantized network",
@@ -127,7 +127,7 @@ std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finishe
         for (const auto& row : finished) texts.push_back(row.config.at(info.key));
         columns.push_back({info.key, info.unit, info.meaning, typed(texts)});
     }
-    for (const auto& measure : measures()) {
+    for (const auto& measure : figures()) {
         std::vector<double> values;
         for (const auto& row : finished) values.push_back(measure.value(row.run));
         columns.push_back({measure.name, measure.units, measure.description, std::move(values)});

@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "core/standard_streams.hpp"
 #include "core/threads.hpp"
+#include "core/units.hpp"
 #include "storage/file_lock.hpp"
 #include "sweep/child_process.hpp"
 #include "sweep/live_table.hpp"

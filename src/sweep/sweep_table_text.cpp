@@ -10,7 +10,7 @@
 
 #include "core/errors.hpp"
 #include "core/json_text.hpp"
-#include "core/progress.hpp"
+#include "core/units.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
 #include "sweep/point_label.hpp"

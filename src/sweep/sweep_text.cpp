@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/progress.hpp"
+#include "core/units.hpp"
 #include "report/figures_text.hpp"
 #include "sweep/point_label.hpp"
 

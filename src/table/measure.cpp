@@ -1,8 +1,9 @@
 #include "table/measure.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
+
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -33,7 +34,7 @@ const std::vector<MeasureInfo>& measures() {
 
 const MeasureInfo& info_of(Measure measure) {
     const auto found = std::ranges::find(measures(), measure, &MeasureInfo::measure);
-    assert(found != measures().end());
+    COMQ_CHECK(found != measures().end());
     return *found;
 }
 
@@ -73,7 +74,7 @@ std::optional<Measurement> measured(Measure measure, const RunRecord& run) {
 }
 
 Measurement mean_of(const std::vector<Measurement>& runs) {
-    assert(!runs.empty());
+    COMQ_CHECK(!runs.empty());
     if (runs.size() == 1) return runs.front();
     const auto count = static_cast<double>(runs.size());
     double mean = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.hpp"
+#include "storage/damaged_file.hpp"
 
 namespace comq {
 
@@ -47,6 +48,10 @@ int64_t ByteReader::take_signed(std::size_t width) {
 
 void ByteReader::fail(std::size_t offset, const std::string& what) const {
     throw InputError("{}: byte {}: {}", name_, offset, what);
+}
+
+void ByteReader::fail_damaged(std::size_t offset, std::string_view what) const {
+    throw damaged_file(name_, "byte {}: {}: the file is damaged", offset, what);
 }
 
 }  // namespace comq

@@ -1,11 +1,11 @@
 #include "weights/key_map.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <charconv>
 #include <map>
 #include <string_view>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
@@ -46,9 +46,10 @@ std::optional<std::string> substitute(std::string_view replacement,
     for (std::size_t dollar; (dollar = replacement.find('$')) != std::string_view::npos;) {
         result += replacement.substr(0, dollar);
         replacement.remove_prefix(dollar + 1);
-        assert(!replacement.empty() && replacement.front() >= '1' && replacement.front() <= '9');
+        COMQ_CHECK(!replacement.empty() && replacement.front() >= '1' &&
+                   replacement.front() <= '9');
         const auto capture = static_cast<std::size_t>(replacement.front() - '1');
-        assert(capture < captures.size());
+        COMQ_CHECK(capture < captures.size());
         replacement.remove_prefix(1);
         if (!replacement.starts_with('{')) {
             result += captures[capture];
@@ -83,11 +84,10 @@ std::optional<std::vector<std::string>> match_pattern(const std::string& pattern
     return captures;
 }
 
-bool KeyMap::applies_to(const std::string& model_family, const TensorMap& tensors) const {
-    return model_family == family &&
-           std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
-               return match_pattern(marker, tensor.first).has_value();
-           });
+bool KeyMap::applies_to(const TensorMap& tensors) const {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
+        return match_pattern(marker, tensor.first).has_value();
+    });
 }
 
 TensorMap rename_tensors(const TensorMap& tensors, const KeyMap& map, const std::string& file) {

@@ -21,16 +21,14 @@ struct KeyRule {
 
 /**
  * How one publisher's names become ours: of the ordered rules the first that matches a name is
- * applied, once; other names stay. The map is for checkpoints of `family` in which some name
- * matches `marker`.
+ * applied, once; other names stay. The map is for checkpoints in which some name matches `marker`.
  */
 struct KeyMap {
     std::string publisher;
-    std::string family;
     std::string marker;
     std::vector<KeyRule> rules;
 
-    bool applies_to(const std::string& model_family, const TensorMap& tensors) const;
+    bool applies_to(const TensorMap& tensors) const;
 };
 
 /** The wildcards' texts when all of `name` matches. */

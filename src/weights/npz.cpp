@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "core/errors.hpp"
+#include "storage/damaged_file.hpp"
 #include "weights/byte_reader.hpp"
 #include "weights/strided_copy.hpp"
 
@@ -153,9 +154,8 @@ HostTensor parse_npy(const FileBytes& file) {
     const NpyHeader header(in.take_text(in.take_unsigned(major == 1 ? 2 : 4)), file.name);
     const auto nbytes = checked_nbytes(*header.dtype, *header.shape);
     if (!nbytes || *nbytes != in.remaining()) {
-        throw InputError("{}: {} {} doesn't fit its {} bytes (damaged; download it again)",
-                         file.name, name_of(*header.dtype), format_shape(*header.shape),
-                         in.remaining());
+        throw damaged_file(file.name, "{} {} doesn't fit its {} bytes", name_of(*header.dtype),
+                           format_shape(*header.shape), in.remaining());
     }
     HostTensor tensor = HostTensor::over(*header.dtype, *header.shape, file.share(in.offset()));
     return *header.fortran_order ? from_fortran_order(std::move(tensor)) : tensor;

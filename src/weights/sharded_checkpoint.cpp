@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "storage/damaged_file.hpp"
 
 namespace comq {
 namespace {
@@ -25,7 +26,7 @@ std::map<std::string, std::set<std::string>> parse_index(const FileBytes& index)
     const nlohmann::json json = nlohmann::json::parse(text_of(index), shallow, false);
     const auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object()) {
-        throw InputError("{}: not a valid index of shards (download it again)", index.name);
+        throw damaged_file(index.name, "not a valid index of shards");
     }
     std::map<std::string, std::set<std::string>> shards;
     for (const auto& [tensor, shard] : map->items()) {

@@ -1,7 +1,8 @@
 #include "weights/strided_copy.hpp"
 
-#include <cassert>
 #include <cstring>
+
+#include "core/check.hpp"
 
 namespace comq {
 namespace {
@@ -67,7 +68,7 @@ HostTensor gather(DType dtype, std::span<const int64_t> size, std::span<const in
 
 HostTensor permute(const HostTensor& tensor, std::span<const int64_t> axes) {
     const std::size_t dimensions = tensor.shape.size();
-    assert(axes.size() == dimensions);
+    COMQ_CHECK(axes.size() == dimensions);
     std::vector<int64_t> strides(dimensions, 1);
     for (std::size_t d = dimensions; d-- > 1;) strides[d - 1] = strides[d] * tensor.shape[d];
     std::vector<int64_t> size(dimensions);

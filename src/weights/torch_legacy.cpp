@@ -79,9 +79,8 @@ std::map<std::string_view, std::size_t> locate_storages(ByteReader& in, const Pi
         const int64_t numel = in.take_signed(sizeof(int64_t));
         const auto nbytes = checked_nbytes(*described->second.dtype, std::array{numel});
         if (numel != described->second.numel || !nbytes) {
-            in.fail(at, fmt::format("storage '{}' has {} elements instead of {}: the file is "
-                                    "damaged (download it again)",
-                                    *key, numel, described->second.numel));
+            in.fail_damaged(at, fmt::format("storage '{}' has {} elements instead of {}", *key,
+                                            numel, described->second.numel));
         }
         offsets.emplace(*key, in.offset());
         in.take(*nbytes);

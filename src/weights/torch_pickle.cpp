@@ -65,13 +65,9 @@ std::string_view name_of_function(const PickleValue& function) {
     return "an unnamed function";
 }
 
-[[noreturn]] void fail(const ByteReader& in, std::size_t offset, std::string_view what) {
-    in.fail(offset, fmt::format("{}: the file is damaged (download it again)", what));
-}
-
 PickleRef argument(std::span<const PickleRef> arguments, std::size_t index, const ByteReader& in,
                    std::size_t offset) {
-    if (index >= arguments.size()) fail(in, offset, "a call lacks arguments");
+    if (index >= arguments.size()) in.fail_damaged(offset, "a call lacks arguments");
     return arguments[index];
 }
 
@@ -122,11 +118,12 @@ PickleRef TorchMeaning::dictionary(const ByteReader& in, PickleArena& arena, std
     if (pairs != nullptr) {
         // One list may be named by any number of calls; each copies it.
         copied_entries_ += pairs->items.size();
-        if (copied_entries_ > in.size()) fail(in, offset, "dictionaries repeat the same list");
+        if (copied_entries_ > in.size())
+            in.fail_damaged(offset, "dictionaries repeat the same list");
         for (const PickleRef item : pairs->items) {
             const auto* pair = item->get<PickleSequence>();
             if (pair == nullptr || pair->items.size() != 2) {
-                fail(in, offset, "a dictionary is made of something else than pairs");
+                in.fail_damaged(offset, "a dictionary is made of something else than pairs");
             }
             mapping.entries.emplace_back(pair->items[0], pair->items[1]);
         }
@@ -146,24 +143,25 @@ PickleRef TorchMeaning::persistent(const ByteReader& in, PickleArena& arena, std
                            : nullptr;
     if (kind != nullptr && *kind == "module" && parts->items.size() > 1) return parts->items[1];
     if (kind == nullptr || *kind != "storage" || parts->items.size() < 5) {
-        fail(in, offset, "a persistent id is not torch.save's");
+        in.fail_damaged(offset, "a persistent id is not torch.save's");
     }
     const auto* type = parts->items[1]->get<PickleGlobal>();
     const auto* key = parts->items[2]->get<std::string_view>();
     const auto* numel = parts->items[4]->get<int64_t>();
     if (type == nullptr || key == nullptr || numel == nullptr || *numel < 0) {
-        fail(in, offset, "a storage is not described as torch.save does");
+        in.fail_damaged(offset, "a storage is not described as torch.save does");
     }
     TorchStorage storage{*key, type->name, torch_dtype(type->name), *numel, 0};
     const auto [known, inserted] = storages_.emplace(*key, storage);
     if (!inserted && (known->second.type != storage.type || known->second.numel != *numel)) {
-        fail(in, offset, fmt::format("storage '{}' is described in two ways", *key));
+        in.fail_damaged(offset, fmt::format("storage '{}' is described in two ways", *key));
     }
     if (parts->items.size() > 5) {
         if (const auto* view = parts->items[5]->get<PickleSequence>()) {
             const auto* first = view->items.size() == 3 ? view->items[1]->get<int64_t>() : nullptr;
             if (first == nullptr || *first < 0 || *first > *numel) {
-                fail(in, offset, fmt::format("a view of storage '{}' lies outside it", *key));
+                in.fail_damaged(offset,
+                                fmt::format("a view of storage '{}' lies outside it", *key));
             }
             storage.view_offset = *first;
         }

@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t max_name_length = 1000;
 /** Large training checkpoints have some 100,000; hostile files have one a byte. */
 constexpr std::size_t max_values = 10'000'000;
-constexpr std::string_view damaged = "the file is damaged (download it again)";
 
 class Unpickler {
   public:
@@ -222,9 +221,7 @@ class Unpickler {
         }
     }
 
-    [[noreturn]] void fail(const std::string& what) const {
-        in_.fail(at_, fmt::format("{}: {}", what, damaged));
-    }
+    [[noreturn]] void fail(const std::string& what) const { in_.fail_damaged(at_, what); }
 
     template <typename T>
     bool push(T&& value) {

@@ -4,6 +4,7 @@
 #include <zip.h>
 
 #include "core/errors.hpp"
+#include "storage/damaged_file.hpp"
 
 namespace comq {
 namespace {
@@ -28,8 +29,7 @@ ZipArchive::ZipArchive(const FileBytes& file) : file_(file) {
     if (source != nullptr) archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &error));
     if (archive_ == nullptr) {
         zip_source_free(source);
-        throw InputError("{}: not a complete zip archive: {} (truncated? download it again)",
-                         file_.name, text_of(error));
+        throw damaged_file(file_.name, "not a complete zip archive: {}", text_of(error));
     }
     zip_error_fini(&error);
 
@@ -38,8 +38,7 @@ ZipArchive::ZipArchive(const FileBytes& file) : file_(file) {
         zip_stat_t stat;
         constexpr zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
         if (zip_stat_index(archive_.get(), i, 0, &stat) != 0 || (stat.valid & needed) != needed) {
-            throw InputError("{}: entry {} of the zip archive can't be read (download it again)",
-                             file_.name, i);
+            throw damaged_file(file_.name, "entry {} of the zip archive can't be read", i);
         }
         entries_.push_back({stat.name, i, stat.size, stat.comp_size});
         if (!index_.emplace(stat.name, entries_.size() - 1).second) {
@@ -59,7 +58,7 @@ FileBytes ZipArchive::read(const Entry& entry) {
     // Entries of a hostile archive can overlap, or claim any size.
     if (entry.compressed_size > file_.size - read_bytes_ ||
         entry.size / max_expansion > entry.compressed_size) {
-        throw InputError("{}: its size doesn't fit the file (damaged; download it again)", name);
+        throw damaged_file(name, "its size doesn't fit the file");
     }
     read_bytes_ += entry.compressed_size;
 
@@ -81,9 +80,8 @@ FileBytes ZipArchive::read(const Entry& entry) {
     }
     zip_error_t* error =
         opened != nullptr ? zip_file_get_error(opened.get()) : zip_get_error(archive_.get());
-    throw InputError("{}: damaged after {} of {} bytes: {} (download it again)", name, done,
-                     entry.size,
-                     error->zip_err != ZIP_ER_OK ? zip_error_strerror(error) : "wrong length");
+    throw damaged_file(name, "damaged after {} of {} bytes: {}", done, entry.size,
+                       error->zip_err != ZIP_ER_OK ? zip_error_strerror(error) : "wrong length");
 }
 
 }  // namespace comq

@@ -85,7 +85,7 @@ TEST_CASE("unreadable images of all ranks count together") {
         for (int i = 0; i < 4; ++i)
             test::write_jpeg(folder / (std::to_string(i) + ".jpg"), 20 * label);
     }
-    // With micro-batches of 8 of the 40 pictures, one broken picture in the share of each rank.
+    // With micro-batches of 8 of the 40 images, one broken image in the share of each rank.
     fs::resize_file(images / "0" / "0.jpg", 10);
     fs::resize_file(images / "2" / "0.jpg", 10);
     const std::vector<std::string> evaluate_only{

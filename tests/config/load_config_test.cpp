@@ -174,7 +174,7 @@ TEST_CASE("layer rules are read and checked one by one") {
                        "known: 'bits')") != std::string::npos);
 }
 
-TEST_CASE("names of models and methods are checked where they are known") {
+TEST_CASE("names of models, methods and layouts are checked where they are known") {
     const ConfigFolder folder;
     const auto file = folder.write("c.yaml", complete_config);
     LoadOptions options;
@@ -186,6 +186,12 @@ TEST_CASE("names of models and methods are checked where they are known") {
         "'demo_vti' (nearest known: 'demo_vit')\n"
         "command line: quantization.method=qomc: key 'quantization.method': expected comq | rtn | "
         "none, not 'qomc' (nearest known: 'comq')");
+    options.known.layouts = {"imagefolder", "demo"};
+    CHECK(load_config(file, {"data.layout=demo"}, options).config.data.embedded());
+    CHECK_THROWS_WITH(
+        load_config(file, {"data.layout=imagefolders"}, options),
+        "command line: data.layout=imagefolders: key 'data.layout': expected imagefolder | "
+        "demo, not 'imagefolders' (nearest known: 'imagefolder')");
 }
 
 TEST_CASE("devices and digests have a form") {

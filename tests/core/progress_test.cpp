@@ -1,6 +1,7 @@
 #include "core/progress.hpp"
 
 #include "core/text_width.hpp"
+#include "core/units.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

@@ -1,4 +1,5 @@
 #include "core/random.hpp"
+#include "core/hash.hpp"
 
 #include <algorithm>
 #include <set>

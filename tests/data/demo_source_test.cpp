@@ -9,6 +9,7 @@
 
 #include "core/hash.hpp"
 #include "data/demo_shape.hpp"
+#include "data/layouts.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -18,15 +19,15 @@ namespace {
 std::string digest_of_first(const ImageSource& source, int64_t count) {
     Sha256 hash;
     for (int64_t i = 0; i < count; ++i) {
-        const RgbImage picture = source.load(i);
-        hash.update(std::as_bytes(std::span(picture.pixels)));
+        const RgbImage image = source.load(i);
+        hash.update(std::as_bytes(std::span(image.pixels)));
     }
     return hash.hex_digest();
 }
 
 }  // namespace
 
-TEST_CASE("pictures of the demo set are the same bits on every machine") {
+TEST_CASE("images of the demo set are the same bits on every machine") {
     // Values of the set as it was published with its trained networks: a change of the generator
     // makes their weights worthless, so it has to come with new ones.
     CHECK(digest_of_first(*make_demo_source(Split::calibration), 200) ==
@@ -37,20 +38,20 @@ TEST_CASE("pictures of the demo set are the same bits on every machine") {
           "d2d7ae9135cc1e2b5f2eade118e2bb90a5bae59f51e1d97885e4a8e4ce2fec8f");
 }
 
-TEST_CASE("a picture of the demo set depends on split and index only") {
+TEST_CASE("an image of the demo set depends on split and index only") {
     const auto source = make_demo_source(Split::evaluation);
-    const RgbImage picture = source->load(1234);
-    CHECK(picture.height == 32);
-    CHECK(picture.width == 32);
-    CHECK(picture.pixels.size() == 32 * 32 * 3);
+    const RgbImage image = source->load(1234);
+    CHECK(image.height == 32);
+    CHECK(image.width == 32);
+    CHECK(image.pixels.size() == 32 * 32 * 3);
     source->load(7);
-    CHECK(source->load(1234).pixels == picture.pixels);
-    CHECK(make_demo_source(Split::evaluation)->load(1234).pixels == picture.pixels);
+    CHECK(source->load(1234).pixels == image.pixels);
+    CHECK(make_demo_source(Split::evaluation)->load(1234).pixels == image.pixels);
     CHECK(make_demo_training_source(50)->load(42).pixels ==
           make_demo_training_source(100)->load(42).pixels);
 }
 
-TEST_CASE("splits of the demo set have their sizes, equal classes and no picture in common") {
+TEST_CASE("splits of the demo set have their sizes, equal classes and no image in common") {
     const auto calibration = make_demo_source(Split::calibration);
     const auto evaluation = make_demo_source(Split::evaluation);
     const auto training = make_demo_training_source(2000);
@@ -79,9 +80,25 @@ TEST_CASE("splits of the demo set have their sizes, equal classes and no picture
     CHECK(evaluation_labels == std::vector<int64_t>(10, 200));
 }
 
+TEST_CASE("only the layout demo needs no paths, and an unknown one's error names the nearest") {
+    DataConfig config;
+    for (const std::string& name : data_layout_names()) {
+        INFO(name);
+        config.layout = name;
+        CHECK(config.embedded() == (name == "demo"));
+        if (!config.embedded()) {
+            CHECK_THROWS_WITH(open_image_source(config, Split::evaluation),
+                              ContainsSubstring("data.root"));
+        }
+    }
+    config.layout = "imagefolders";
+    CHECK_THROWS_WITH(open_image_source(config, Split::evaluation),
+                      ContainsSubstring("data.layout") && ContainsSubstring("'imagefolder'"));
+}
+
 TEST_CASE("data.layout demo opens the demo set") {
     DataConfig config;
-    config.layout = DataLayout::demo;
+    config.layout = "demo";
     const auto source = open_image_source(config, Split::calibration);
     CHECK(source->load(3).pixels == make_demo_source(Split::calibration)->load(3).pixels);
 }

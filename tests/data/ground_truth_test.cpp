@@ -93,7 +93,7 @@ TEST_CASE("a flat validation folder finds its ground truth by its usual names") 
     write_jpeg(root / "val" / second);
     write_jpeg(root / "val" / first);
     DataConfig config;
-    config.layout = DataLayout::imagenet_flat;
+    config.layout = "imagenet_flat";
     config.root = root;
     config.evaluation = config.calibration = root / "val";
     CHECK_THROWS_WITH(open_image_source(config, Split::evaluation),
@@ -123,7 +123,7 @@ TEST_CASE("a training folder of class folders serves the flat layout's calibrati
     write_jpeg(root / "n01" / "a.JPEG");
     write_jpeg(root / "n02" / "a.JPEG");
     DataConfig config;
-    config.layout = DataLayout::imagenet_flat;
+    config.layout = "imagenet_flat";
     config.calibration = root;
     const auto source = open_image_source(config, Split::calibration);
     CHECK(source->size() == 2);

@@ -30,13 +30,13 @@ std::vector<std::string> ids_of(const ImageSource& source) {
 
 }  // namespace
 
-TEST_CASE("pictures are ordered by class folder and name, labels by sorted folder") {
+TEST_CASE("images are ordered by class folder and name, labels by sorted folder") {
     const fs::path root = temporary_folder();
     write_jpeg(root / "b" / "2.JPEG");
     write_jpeg(root / "b" / "10.jpg");
     write_jpeg(root / "a" / "z.png");
     write_jpeg(root / "a-b" / "y.jpeg");
-    write_text(root / "b" / "notes.txt", "no picture");
+    write_text(root / "b" / "notes.txt", "no image");
     write_text(root / "b" / "._2.JPEG", "a hidden companion some systems leave");
     write_text(root / ".cache" / "x.JPEG", "");
     const auto source = open_image_source(folder_config(root), Split::evaluation);
@@ -105,17 +105,17 @@ TEST_CASE("folders that can't be a data set are refused with the key to change")
                       ContainsSubstring("data.evaluation") && ContainsSubstring("neither"));
     fs::create_directories(root / "n01");
     CHECK_THROWS_WITH(open_image_source(folder_config(root), Split::evaluation),
-                      ContainsSubstring("no pictures"));
+                      ContainsSubstring("no images"));
     write_text(root / "file", "x");
     CHECK_THROWS_AS(open_image_source(folder_config(root / "file"), Split::evaluation), UsageError);
     CHECK_THROWS_AS(open_image_source(DataConfig{}, Split::evaluation), UsageError);
 }
 
-TEST_CASE("pictures that can't be read say why") {
+TEST_CASE("images that can't be read say why") {
     const fs::path root = temporary_folder();
     fs::create_directories(root / "n01" / "folder.JPEG");
     write_text(root / "n01" / "empty.JPEG", "");
-    write_text(root / "n01" / "text.JPEG", "not a picture at all, only words");
+    write_text(root / "n01" / "text.JPEG", "not an image at all, only words");
     fs::create_symlink("nowhere", root / "n01" / "link.JPEG");
     const auto source = open_image_source(folder_config(root), Split::evaluation);
     REQUIRE(source->size() == 4);

@@ -19,7 +19,7 @@ using namespace comq;
 
 namespace {
 
-/** Grey pictures of the brightness of their index; some can't be read. */
+/** Grey images of the brightness of their index; some can't be read. */
 class GreySource : public ImageSource {
   public:
     explicit GreySource(int64_t size, std::vector<int64_t> broken = {})
@@ -32,7 +32,7 @@ class GreySource : public ImageSource {
     RgbImage load(int64_t index) const override {
         ++loads;
         if (std::find(broken_.begin(), broken_.end(), index) != broken_.end()) {
-            throw InputError("picture {} is broken", index);
+            throw InputError("image {} is broken", index);
         }
         // A gradient, so that the training transform's boxes show.
         RgbImage image{20, 20, std::vector<uint8_t>(1200)};
@@ -156,7 +156,7 @@ TEST_CASE("parallel consumption overlaps and never holds more batches than promi
     set_threads(available_cores());
 }
 
-TEST_CASE("unreadable pictures shrink their batch and are counted once") {
+TEST_CASE("unreadable images shrink their batch and are counted once") {
     const GreySource source(8, {1, 4, 5});
     BadImages bad(3);
     std::vector<std::vector<int64_t>> seen;
@@ -169,10 +169,10 @@ TEST_CASE("unreadable pictures shrink their batch and are counted once") {
     }
     CHECK(seen == std::vector<std::vector<int64_t>>{{0}, {2, 3}, {6, 7}});
     CHECK(bad.count() == 3);
-    CHECK(bad.reasons().front() == "picture 1 is broken");
+    CHECK(bad.reasons().front() == "image 1 is broken");
 }
 
-TEST_CASE("more unreadable pictures than allowed end the loop with the key to change") {
+TEST_CASE("more unreadable images than allowed end the loop with the key to change") {
     const GreySource source(8, {1, 4});
     const auto nothing = [](ImageBatch&&) {};
     BadImages none(0);
@@ -180,7 +180,7 @@ TEST_CASE("more unreadable pictures than allowed end the loop with the key to ch
                       ContainsSubstring("is broken") && ContainsSubstring("data.max_bad_images"));
     BadImages one(1);
     CHECK_THROWS_WITH(for_each_batch(source, count_to(8), small, 2, one, nothing),
-                      ContainsSubstring("2 pictures") && ContainsSubstring("allows 1"));
+                      ContainsSubstring("2 images") && ContainsSubstring("allows 1"));
     BadImages again(0);
     CHECK_THROWS_AS(for_each_batch(source, count_to(8), small, 2, again, nothing), InputError);
 }

@@ -82,7 +82,6 @@ TEST_CASE("other images are drawn from those that are not taken") {
           std::vector<int64_t>{1, 4, 5, 6});
     CHECK(select_other_images(50, {}, 9, Selection::random, 3, "s", "k") ==
           select_images(50, 9, Selection::random, 3, "s", "k"));
-    CHECK_THROWS_WITH(
-        select_other_images(7, taken, 5, Selection::random, 0, "s", "repair.images"),
-        ContainsSubstring("repair.images: 5 pictures are asked for, but there are 4"));
+    CHECK_THROWS_WITH(select_other_images(7, taken, 5, Selection::random, 0, "s", "repair.images"),
+                      ContainsSubstring("repair.images: 5 images are asked for, but there are 4"));
 }

@@ -32,7 +32,7 @@ std::vector<TarMember> members_of(const fs::path& archive, const std::string& by
 std::unique_ptr<ImageSource> open_tar(const fs::path& archive, Split split,
                                       const fs::path& synsets = {}) {
     DataConfig config;
-    config.layout = DataLayout::imagenet_tar;
+    config.layout = "imagenet_tar";
     config.calibration = archive;
     config.evaluation = archive;
     config.synsets = synsets;

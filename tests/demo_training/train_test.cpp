@@ -10,18 +10,18 @@ using namespace comq;
 
 namespace {
 
-/** `count` copies of the first eight pictures. */
-class FewPictures : public ImageSource {
+/** `count` copies of the first eight images. */
+class FewImages : public ImageSource {
   public:
-    explicit FewPictures(int64_t count) : count_(count) {}
+    explicit FewImages(int64_t count) : count_(count) {}
     int64_t size() const override { return count_; }
     int64_t classes() const override { return 10; }
-    ImageInfo info(int64_t index) const override { return pictures_->info(index % 8); }
-    RgbImage load(int64_t index) const override { return pictures_->load(index % 8); }
+    ImageInfo info(int64_t index) const override { return images_->info(index % 8); }
+    RgbImage load(int64_t index) const override { return images_->load(index % 8); }
 
   private:
     int64_t count_;
-    std::unique_ptr<ImageSource> pictures_ = make_demo_training_source(8);
+    std::unique_ptr<ImageSource> images_ = make_demo_training_source(8);
 };
 
 std::shared_ptr<Network> trained(const std::string& name, const TrainingRecipe& recipe) {
@@ -30,13 +30,13 @@ std::shared_ptr<Network> trained(const std::string& name, const TrainingRecipe& 
     initialize_parameters(*network, 3);
     Progress::set_quiet(true);
     Progress progress("training", "images", recipe.images);
-    train(*network, FewPictures(recipe.images), model.preprocessing, recipe, progress);
+    train(*network, FewImages(recipe.images), model.preprocessing, recipe, progress);
     return network;
 }
 
 }  // namespace
 
-TEST_CASE("training learns a few pictures by heart and repeats itself bit by bit") {
+TEST_CASE("training learns a few images by heart and repeats itself bit by bit") {
     const TrainingRecipe recipe{
         .images = 320, .batch_size = 8, .learning_rate = 2e-3, .weight_decay = 0.01};
     for (const char* name : {"demo_vit", "demo_cnn"}) {
@@ -48,7 +48,7 @@ TEST_CASE("training learns a few pictures by heart and repeats itself bit by bit
         const Preprocessing& preprocessing = find_model(name).preprocessing;
         torch::Tensor images = torch::empty({8, 3, 32, 32});
         for (int64_t i = 0; i < 8; ++i) {
-            normalize(FewPictures(8).load(i), preprocessing, images[i].data_ptr<float>());
+            normalize(FewImages(8).load(i), preprocessing, images[i].data_ptr<float>());
         }
         {
             const torch::NoGradGuard no_gradient;

@@ -73,10 +73,10 @@ TEST_CASE("what can't be evaluated names the image and the key") {
     const auto network = hash_network();
     const test::MemorySource unlabelled(2, 32, 0);
     CHECK_THROWS_WITH(evaluate_quietly(*network, images_of(unlabelled), bad),
-                      ContainsSubstring("picture-0") && ContainsSubstring("data.evaluation"));
+                      ContainsSubstring("image-0") && ContainsSubstring("data.evaluation"));
     const test::MemorySource too_many_classes(12, 32, 11);
     CHECK_THROWS_WITH(evaluate_quietly(*network, images_of(too_many_classes), bad),
-                      ContainsSubstring("picture-10") && ContainsSubstring("10 classes"));
+                      ContainsSubstring("image-10") && ContainsSubstring("10 classes"));
     {
         const torch::NoGradGuard no_grad;
         network->layers().back().layer->weight().fill_(std::numeric_limits<float>::infinity());

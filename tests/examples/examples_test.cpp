@@ -67,25 +67,27 @@ TEST_CASE("example: stochastic rounding keeps codes on the grid and is no better
     CHECK(std::abs(bias) < 0.15 * error);
 }
 
-TEST_CASE("example: pictures of MNIST's files") {
+TEST_CASE("example: images of MNIST's files") {
     const auto folder = test::temporary_folder();
     std::string images(16, '\0'), labels(8, '\0');
     for (int i = 0; i < 3; ++i) {
         images += std::string(28 * 28, static_cast<char>(10 * i));
         labels += static_cast<char>(7 - i);
     }
-    write(folder / "images", images);
-    write(folder / "labels", labels);
-    const auto source = open_idx(folder / "images", folder / "labels");
+    write(folder / "t10k-images-idx3-ubyte", images);
+    write(folder / "t10k-labels-idx1-ubyte", labels);
+    DataConfig config;
+    config.evaluation = folder;
+    const auto source = idx_layout.open(config, Split::evaluation);
     CHECK(source->size() == 3);
     CHECK(source->info(1).label == 6);
     CHECK(source->info(0).content != source->info(1).content);
     const RgbImage image = source->load(2);
     CHECK(image.pixels.size() == 28 * 28 * 3);
     CHECK(image.pixels.front() == 20);
-    write(folder / "labels", labels.substr(1));
-    CHECK_THROWS_WITH(open_idx(folder / "images", folder / "labels"),
-                      ContainsSubstring("holds 3 pictures") && ContainsSubstring("2 labels"));
+    write(folder / "t10k-labels-idx1-ubyte", labels.substr(1));
+    CHECK_THROWS_WITH(idx_layout.open(config, Split::evaluation),
+                      ContainsSubstring("holds 3 images") && ContainsSubstring("2 labels"));
 }
 
 TEST_CASE("example: a table of two networks") {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
+#include "core/hash.hpp"
 #include "data/file_reader.hpp"
 
 namespace comq {
@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t image_header = 16;  ///< magic number, count, rows, columns, 4 bytes each
 constexpr uint64_t label_header = 8;
 
-/** Pictures and labels of MNIST: grey bytes behind a short header. Const, so thread-safe. */
+/** Images and labels of MNIST: grey bytes behind a short header. Const, so thread-safe. */
 class IdxSource final : public ImageSource {
   public:
     IdxSource(const std::filesystem::path& images, const std::filesystem::path& labels)
@@ -21,8 +21,8 @@ class IdxSource final : public ImageSource {
         const int64_t records = static_cast<int64_t>(images_.size() - image_header) / pixels;
         count_ = static_cast<int64_t>(labels_.size() - label_header);
         if (count_ < 1 || records != count_) {
-            throw InputError("data.evaluation: {} holds {} pictures, {} has {} labels",
-                             images.string(), records, labels.string(), count_);
+            throw InputError("{} holds {} images, {} has {} labels", images.string(), records,
+                             labels.string(), count_);
         }
     }
 
@@ -57,11 +57,15 @@ class IdxSource final : public ImageSource {
     int64_t count_ = 0;
 };
 
+std::unique_ptr<ImageSource> open_idx(const DataConfig& config, Split split) {
+    const std::filesystem::path folder = path_of(config, split);
+    const std::string part = split == Split::calibration ? "train" : "t10k";
+    return std::make_unique<IdxSource>(folder / (part + "-images-idx3-ubyte"),
+                                       folder / (part + "-labels-idx1-ubyte"));
+}
+
 }  // namespace
 
-std::unique_ptr<ImageSource> open_idx(const std::filesystem::path& images,
-                                      const std::filesystem::path& labels) {
-    return std::make_unique<IdxSource>(images, labels);
-}
+const DataLayout idx_layout{"idx", open_idx};
 
 }  // namespace comq

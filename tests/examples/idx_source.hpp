@@ -1,13 +1,9 @@
 #pragma once
 
-#include <filesystem>
-#include <memory>
-
-#include "data/image_source.hpp"
+#include "data/layouts.hpp"
 
 namespace comq {
 
-std::unique_ptr<ImageSource> open_idx(const std::filesystem::path& images,
-                                      const std::filesystem::path& labels);
+extern const DataLayout idx_layout;
 
 }  // namespace comq

@@ -32,17 +32,20 @@ class PoolNet : public Network {
 
 }  // namespace
 
-ModelDescription describe_pool_net() {
-    return {.name = "pool_net",
-            .family = "pool_net",
-            .data_set = "cifar10",
-            .classes = 10,
-            .preprocessing = {.resize = 0, .crop = 32},
-            .checkpoint = "pool_net-1",
-            .source = "https://example.org/pool_net-1.safetensors",
-            .license = "MIT",
-            .expected_top1 = {},
-            .factory = [] { return std::make_shared<PoolNet>(10); }};
-}
+const ModelFamily pool_net_family{
+    .name = "pool_net",
+    .members = {{.name = "pool_net",
+                 .data_set = "cifar10",
+                 .classes = 10,
+                 .preprocessing = {.resize = 0, .crop = 32},
+                 .checkpoint = "pool_net-1",
+                 .source = "https://example.org/pool_net-1.safetensors",
+                 .license = "MIT",
+                 .expected_top1 = {},
+                 .factory = [] { return std::make_shared<PoolNet>(10); }}},
+    .marks = {{"body.weight", "a PoolNet"}},
+    .key_maps = {{"somebody else's names",
+                  "conv2.weight",
+                  {{"conv1.*", "stem.$1"}, {"conv2.*", "body.$1"}, {"fc.*", "head.$1"}}}}};
 
 }  // namespace comq

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "networks/registry.hpp"
+#include "networks/families/families.hpp"
 
 namespace comq {
 
-ModelDescription describe_pool_net();
+extern const ModelFamily pool_net_family;
 
 }  // namespace comq

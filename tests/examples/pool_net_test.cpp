@@ -6,7 +6,8 @@
 using namespace comq;
 
 TEST_CASE("example: a network that its own description makes") {
-    const ModelDescription description = describe_pool_net();
+    REQUIRE(pool_net_family.members.size() == 1);
+    const ModelDescription& description = pool_net_family.members.front();
     const auto network = description.make();
     const torch::InferenceMode inference;
     CHECK(network->forward(torch::zeros({2, 3, 32, 32})).sizes() ==

@@ -45,7 +45,12 @@ TEST_CASE("the expected accuracy belongs to a checkpoint and an evaluation set")
 TEST_CASE("a damaged descriptor is named") {
     Known known;
     std::ofstream(known.descriptor) << "- {checkpoint_sha256: aa\n";
-    CHECK_THROWS_WITH(known.expected(), ContainsSubstring(known.descriptor.string()));
+    CHECK_THROWS_WITH(known.expected(), ContainsSubstring(known.descriptor.string() + ":") &&
+                                            ContainsSubstring("install comq again"));
+    std::ofstream(known.descriptor) << "\n- {checkpoint_sha256: aa, evaluation_images: bb}\n";
+    CHECK_THROWS_WITH(known.expected(), ContainsSubstring(":2: 'top1' is no number"));
+    std::ofstream(known.descriptor) << "key: value\n";
+    CHECK_THROWS_WITH(known.expected(), ContainsSubstring("expected '- item' lines"));
 }
 
 TEST_CASE("the gate allows the larger of one point and two standard errors") {

@@ -55,7 +55,7 @@ TEST_CASE("a resumed evaluation has the batches of an undisturbed one") {
     CHECK(whole.size() == 13);
     CHECK(undisturbed.sorted() == std::vector<int64_t>{2, 3, 4, 4});
 
-    // The first two batches were finished, all but the picture that can't be read.
+    // The first two batches were finished, all but the image that can't be read.
     journal.remove();
     RunJournal half = test::new_journal(loaded);
     Predictions finished = whole;

@@ -140,9 +140,9 @@ TEST_CASE("a resumed run takes finished repairs from the journal") {
 TEST_CASE("labels are not trained on where classes are missing") {
     const auto folder = test::temporary_folder();
     for (int label = 0; label < 10; ++label) {
-        const auto picture = fs::path("class " + std::to_string(label)) / "0.jpg";
-        test::write_jpeg(folder / "all" / picture, 20 * label);
-        if (label != 3) test::write_jpeg(folder / "some" / picture, 20 * label);
+        const auto image = fs::path("class " + std::to_string(label)) / "0.jpg";
+        test::write_jpeg(folder / "all" / image, 20 * label);
+        if (label != 3) test::write_jpeg(folder / "some" / image, 20 * label);
     }
     const auto tuned_by = [&](const std::string& loss) {
         return test::run_shipped(

@@ -8,8 +8,8 @@
 using namespace comq;
 using namespace comq::test;
 
-TEST_CASE("an augmented picture is a function of seed and image id") {
-    const RgbImage image = read_picture(pictures() / "rgb.png");
+TEST_CASE("an augmented image is a function of seed and image id") {
+    const RgbImage image = read_image(images() / "rgb.png");
     const Preprocessing preprocessing{.resize = 40, .crop = 24};
     const RgbImage first = augment(image, preprocessing, 3, "a.JPEG");
     CHECK(first.height == 24);
@@ -54,8 +54,8 @@ TEST_CASE("a strip too long for any drawn box gives its largest central box") {
     CHECK(tall.top == 494);
 }
 
-TEST_CASE("a flipped picture is the mirrored one") {
-    const RgbImage image = read_picture(pictures() / "rgb.png");
+TEST_CASE("a flipped image is the mirrored one") {
+    const RgbImage image = read_image(images() / "rgb.png");
     const Preprocessing preprocessing{.resize = 40, .crop = 24};
     int mirrored = 0;
     for (int i = 0; i < 20; ++i) {

@@ -11,7 +11,7 @@
 
 namespace comq::test {
 
-std::filesystem::path pictures() { return source_dir() / "tests" / "image" / "images"; }
+std::filesystem::path images() { return source_dir() / "tests" / "image" / "images"; }
 
 std::vector<std::byte> read_bytes(const std::filesystem::path& file) {
     std::ifstream stream(file, std::ios::binary);
@@ -21,7 +21,7 @@ std::vector<std::byte> read_bytes(const std::filesystem::path& file) {
     return {bytes.begin(), bytes.end()};
 }
 
-RgbImage read_picture(const std::filesystem::path& file) {
+RgbImage read_image(const std::filesystem::path& file) {
     return decode_image(read_bytes(file), file.string());
 }
 

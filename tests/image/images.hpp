@@ -9,11 +9,11 @@
 
 namespace comq::test {
 
-/** Pictures made by tests/image/make_images.py, with Pillow's results. */
-std::filesystem::path pictures();
+/** Images made by tests/image/make_images.py, with Pillow's results. */
+std::filesystem::path images();
 
 std::vector<std::byte> read_bytes(const std::filesystem::path& file);
-RgbImage read_picture(const std::filesystem::path& file);
+RgbImage read_image(const std::filesystem::path& file);
 /** SHA-256 of the RGB bytes, row by row. */
 std::string digest(const RgbImage& image);
 

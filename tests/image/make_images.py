@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the odd pictures of tests/image/images and what Pillow makes of them.
+"""Writes the odd images of tests/image/images and what Pillow makes of them.
 
 Run by hand (needs numpy and Pillow before 13, which resizes downwards first when the height shrinks
 much more than the width; Resize of the shorter side never does); the output is committed. A line of
-  pixels.txt  is: picture, height, width, digest of `Image.open(picture).convert("RGB")`,
-  resize.txt  is: picture, interpolation, height, width, digest of Pillow's `resize`,
-  crop.txt    is: picture, interpolation, shorter side, crop, digest of Resize and CenterCrop as
+  pixels.txt  is: image, height, width, digest of `Image.open(image).convert("RGB")`,
+  resize.txt  is: image, interpolation, height, width, digest of Pillow's `resize`,
+  crop.txt    is: image, interpolation, shorter side, crop, digest of Resize and CenterCrop as
               torchvision does them on Pillow images,
 where a digest is the SHA-256 of the RGB bytes, row by row.
 """
@@ -20,7 +20,7 @@ from PIL import Image
 FOLDER = pathlib.Path(__file__).parent / "images"
 
 
-def picture(height, width, seed):
+def made_image(height, width, seed):
     """Smooth gradients with edges and noise: compresses well, yet no two regions look alike."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
@@ -42,8 +42,8 @@ def expected(name):
         return image.convert("RGB")
 
 
-def write_pictures():
-    rgb = Image.fromarray(picture(37, 45, 1))
+def write_images():
+    rgb = Image.fromarray(made_image(37, 45, 1))
     save("baseline.jpg", rgb, quality=85)
     save("chroma444.jpg", rgb, quality=90, subsampling=0)
     save("chroma422.jpg", rgb, quality=80, subsampling=1)
@@ -57,7 +57,7 @@ def write_pictures():
     (FOLDER / "png_named.JPEG").write_bytes((FOLDER / "rgb.png").read_bytes())
     save("gray.png", rgb.convert("L"))
     save("bilevel.png", rgb.convert("1"))
-    alpha = Image.fromarray(picture(37, 45, 2)).convert("L")
+    alpha = Image.fromarray(made_image(37, 45, 2)).convert("L")
     with_alpha = rgb.copy()
     with_alpha.putalpha(alpha)
     save("rgba.png", with_alpha)
@@ -70,7 +70,7 @@ def write_pictures():
     save("rgb.bmp", rgb)
     save("lossless.webp", rgb, lossless=True)
 
-    cmyk = np.concatenate([picture(37, 45, 3), picture(37, 45, 4)[..., :1]], axis=-1)
+    cmyk = np.concatenate([made_image(37, 45, 3), made_image(37, 45, 4)[..., :1]], axis=-1)
     save("cmyk.jpg", Image.fromarray(cmyk, mode="CMYK"), quality=90)
     write_ycck()
     write_16_bit(rgb)
@@ -161,14 +161,14 @@ def main():
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.iterdir():
         old.unlink()
-    write_pictures()
+    write_images()
     pixels = []
     for path in sorted(FOLDER.iterdir()):
         image = expected(path.name)
         pixels.append(f"{path.name} {image.height} {image.width} {digest(image)}")
     (FOLDER / "pixels.txt").write_text("\n".join(pixels) + "\n")
-    save("tall.png", Image.fromarray(picture(143, 17, 5)))
-    save("dot.png", Image.fromarray(picture(1, 2, 6)))
+    save("tall.png", Image.fromarray(made_image(143, 17, 5)))
+    save("dot.png", Image.fromarray(made_image(1, 2, 6)))
     write_digests()
     total = sum(path.stat().st_size for path in FOLDER.iterdir())
     print(f"Pillow {PIL.__version__}: {len(list(FOLDER.iterdir()))} files, {total} bytes")

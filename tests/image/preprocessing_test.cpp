@@ -35,7 +35,7 @@ TEST_CASE("normalize divides, subtracts and divides in float, channel by channel
 }
 
 TEST_CASE("resize 0 keeps the pixels and only crops") {
-    const RgbImage image = read_picture(pictures() / "rgb.png");
+    const RgbImage image = read_image(images() / "rgb.png");
     const Preprocessing cifar{.resize = 0, .crop = 32};
     const RgbImage result = resize_and_crop(image, cifar);
     REQUIRE(result.height == 32);

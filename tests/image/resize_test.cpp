@@ -21,8 +21,7 @@ void compare_with_golden(const std::filesystem::path& originals,
     REQUIRE(expected.size() == 24);
     for (const auto& [name, tensor] : expected) {
         CAPTURE(name);
-        const RgbImage image =
-            resize_and_crop(read_picture(originals / name), preprocessing);
+        const RgbImage image = resize_and_crop(read_image(originals / name), preprocessing);
         const auto pixels = tensor.as<uint8_t>();
         REQUIRE(image.pixels.size() == pixels.size());
         CHECK(std::equal(pixels.begin(), pixels.end(), image.pixels.begin()));
@@ -46,11 +45,11 @@ TEST_CASE("resize and crop equal the golden Pillow pixels of real photos") {
 }
 
 TEST_CASE("resize equals Pillow's up and down, to odd and to unchanged sizes") {
-    const auto table = read_table(pictures() / "resize.txt");
+    const auto table = read_table(images() / "resize.txt");
     REQUIRE(table.size() >= 50);
     for (const auto& row : table) {
         CAPTURE(row);
-        const RgbImage image = read_picture(pictures() / row[0]);
+        const RgbImage image = read_image(images() / row[0]);
         const RgbImage resized =
             resize(image, std::stoi(row[2]), std::stoi(row[3]), interpolation_of(row[1]));
         CHECK(digest(resized) == row[4]);
@@ -58,19 +57,19 @@ TEST_CASE("resize equals Pillow's up and down, to odd and to unchanged sizes") {
 }
 
 TEST_CASE("resize, crop and padding equal torchvision's on Pillow images") {
-    const auto table = read_table(pictures() / "crop.txt");
+    const auto table = read_table(images() / "crop.txt");
     REQUIRE(table.size() >= 40);
     for (const auto& row : table) {
         CAPTURE(row);
         const Preprocessing preprocessing{.resize = std::stoi(row[2]),
                                           .crop = std::stoi(row[3]),
                                           .interpolation = interpolation_of(row[1])};
-        CHECK(digest(resize_and_crop(read_picture(pictures() / row[0]), preprocessing)) == row[4]);
+        CHECK(digest(resize_and_crop(read_image(images() / row[0]), preprocessing)) == row[4]);
     }
 }
 
-TEST_CASE("a window holds the pixels of the whole resized picture") {
-    const RgbImage image = read_picture(pictures() / "tall.png");
+TEST_CASE("a window holds the pixels of the whole resized image") {
+    const RgbImage image = read_image(images() / "tall.png");
     for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic}) {
         const ImageSize size{61, 40};
         const Box window{7, 33, 50, 5};

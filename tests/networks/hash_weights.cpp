@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/hash.hpp"
 #include "core/random.hpp"
 
 namespace comq::test {

@@ -1,4 +1,4 @@
-// Published checkpoints on real pictures, from the image file to the logits.
+// Published checkpoints on real images, from the image file to the logits.
 #include <array>
 #include <sstream>
 
@@ -26,7 +26,7 @@ std::vector<std::string> split(const std::string& list) {
     return parts;
 }
 
-torch::Tensor picture(const fs::path& file, const Preprocessing& preprocessing) {
+torch::Tensor image(const fs::path& file, const Preprocessing& preprocessing) {
     const FileBytes bytes = map_file(file);
     const RgbImage image =
         resize_and_crop(decode_image(bytes.bytes(), file.string()), preprocessing);
@@ -35,9 +35,9 @@ torch::Tensor picture(const fs::path& file, const Preprocessing& preprocessing) 
     return pixels;
 }
 
-/** The first `count` pictures of a CIFAR-10 batch: a label byte and 3 × 32 × 32 planar bytes each.
+/** The first `count` images of a CIFAR-10 batch: a label byte and 3 × 32 × 32 planar bytes each.
  */
-torch::Tensor cifar_pictures(const fs::path& file, int64_t count, const Preprocessing& p) {
+torch::Tensor cifar_images(const fs::path& file, int64_t count, const Preprocessing& p) {
     const FileBytes bytes = map_file(file);
     constexpr int64_t record = 1 + 3 * 32 * 32;
     REQUIRE(bytes.size >= static_cast<std::size_t>(count * record));
@@ -63,13 +63,12 @@ TEST_CASE("golden logits of published ImageNet checkpoints on real photos") {
         load_parameters(*network, read_safetensors(weights).tensors, weights.string());
 
         const auto golden = read_safetensors(test::golden_folder("real") / (name + ".safetensors"));
-        std::vector<torch::Tensor> pictures;
+        std::vector<torch::Tensor> images;
         for (const std::string& file : split(golden.metadata.at("images"))) {
-            pictures.push_back(
-                picture(assets / "imagenet" / "originals" / file, model.preprocessing));
+            images.push_back(image(assets / "imagenet" / "originals" / file, model.preprocessing));
         }
         const torch::Tensor expected = to_torch(golden.tensors.at("logits"));
-        const torch::Tensor logits = network->forward(torch::cat(pictures));
+        const torch::Tensor logits = network->forward(torch::cat(images));
         REQUIRE(logits.sizes() == expected.sizes());
         // The pixels are equal bit for bit; fp32 sums differ in their order.
         CHECK(test::relative_difference(logits, expected) < 1e-3);
@@ -92,7 +91,7 @@ TEST_CASE("golden logits of published CIFAR-10 checkpoints") {
 
         const torch::Tensor expected =
             to_torch(read_safetensors(entry.path()).tensors.at("logits"));
-        const torch::Tensor logits = network->forward(cifar_pictures(
+        const torch::Tensor logits = network->forward(cifar_images(
             assets / "cifar10" / "test_batch.bin", expected.size(0), model.preprocessing));
         CHECK(test::relative_difference(logits, expected) < 1e-3);
         ++checkpoints;

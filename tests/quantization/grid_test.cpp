@@ -3,6 +3,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/errors.hpp"
+#include "quantization/quantized_weight.hpp"
 #include "quantization/start.hpp"
 #include "support/catch.hpp"
 
@@ -112,4 +114,14 @@ TEST_CASE("ties go to the even multiple of the scale") {
     CHECK(levels.multiple(levels.nearest(-1.5)) == -2);
     CHECK(levels.multiple(levels.nearest(2.5)) == 2);
     CHECK(levels.multiple(levels.nearest(-0.5)) == 0);
+}
+
+TEST_CASE("codes that a grid does not have are refused, in a release build too") {
+    const Grid grid{2, {0.5F}, {-1.0F}, 1};
+    Matrix<uint8_t> codes(1, 2);
+    codes(0, 1) = 3;
+    CHECK(dequantize(on_grid(codes, grid))(0, 1) == 1.0F);
+    codes(0, 0) = 4;
+    CHECK_THROWS_WITH(on_grid(codes, grid), ContainsSubstring("src/quantization/grid.cpp"));
+    CHECK_THROWS_AS(on_grid(Matrix<uint8_t>(2, 2), grid), Failure);
 }

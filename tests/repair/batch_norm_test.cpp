@@ -80,7 +80,7 @@ TEST_CASE("means of several batches are the mean of all images") {
 }
 
 TEST_CASE("images that come class by class are mixed before their statistics are taken") {
-    // Dark pictures, then bright ones: a batch of either alone has no contrast between them left
+    // Dark images, then bright ones: a batch of either alone has no contrast between them left
     // behind the first norm.
     class SortedSource : public test::MemorySource {
       public:

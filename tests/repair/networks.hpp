@@ -39,7 +39,7 @@ inline ImageSet images_of(const ImageSource& source, const std::string& model, i
     return {&source, std::move(indices), find_model(model).preprocessing, batch_size};
 }
 
-/** All pictures of `images` in their order, preprocessed. */
+/** All images of `images` in their order, preprocessed. */
 inline torch::Tensor pixels_of(const ImageSet& images) {
     std::vector<torch::Tensor> parts;
     BadImages bad(0);

@@ -105,6 +105,6 @@ TEST_CASE("tuning with labels asks for labels") {
     CHECK_THROWS_WITH(
         tune_norms(*networks.original, *networks.quantized, test::images_of(source, "demo_cnn", 2),
                    recipe_of(NormTuning::labels), torch::kCPU, bad, test::never_stop),
-        ContainsSubstring("picture-") &&
+        ContainsSubstring("image-") &&
             ContainsSubstring("repair.norm_tuning=full_precision_logits"));
 }

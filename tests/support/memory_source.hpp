@@ -10,7 +10,7 @@
 
 namespace comq::test {
 
-/** `count` random pictures of `side` × `side` in `classes` classes; those in `broken` fail. */
+/** `count` random images of `side` × `side` in `classes` classes; those in `broken` fail. */
 class MemorySource : public ImageSource {
   public:
     MemorySource(int64_t count, int side, int64_t classes = 10, std::vector<int64_t> broken = {})
@@ -19,11 +19,11 @@ class MemorySource : public ImageSource {
     int64_t size() const override { return count_; }
     int64_t classes() const override { return classes_; }
     ImageInfo info(int64_t index) const override {
-        return {fmt::format("picture-{}", index), classes_ > 0 ? index % classes_ : -1, 1, 0};
+        return {fmt::format("image-{}", index), classes_ > 0 ? index % classes_ : -1, 1, 0};
     }
     RgbImage load(int64_t index) const override {
         for (const auto bad : broken_) {
-            if (bad == index) throw InputError("picture-{}: broken on purpose", index);
+            if (bad == index) throw InputError("image-{}: broken on purpose", index);
         }
         const auto stream = RandomStream(0, "picture").child(std::to_string(index));
         RgbImage image{side_, side_, {}};

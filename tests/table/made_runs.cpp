@@ -21,7 +21,7 @@ EvaluationRecord evaluation(int64_t right, int64_t images) {
     EvaluationRecord record;
     record.images = images;
     for (int64_t i = 0; i < images; ++i) {
-        record.image.push_back(fmt::format("picture-{}", i));
+        record.image.push_back(fmt::format("image-{}", i));
         record.label.push_back(3);
         record.prediction.push_back(i < right ? 3 : 4);
         record.in_top5.push_back(1);

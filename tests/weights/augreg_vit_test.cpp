@@ -4,7 +4,6 @@
 #include "support/catch.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/checkpoints.hpp"
-#include "weights/published_keys.hpp"
 
 using namespace comq;
 using namespace comq::test;
@@ -14,7 +13,7 @@ TEST_CASE("the original ViT's arrays become timm's tensors") {
     const TensorMap expected = read_checkpoint(checkpoint("augreg_vit_timm.pth"));
     REQUIRE(is_augreg_vit(arrays));
     CHECK_FALSE(is_augreg_vit(expected));
-    const TensorMap tensors = canonical_tensors(arrays, "vit", "vit.npz");
+    const TensorMap tensors = tensors_of_augreg_vit(arrays, "vit.npz");
     CHECK(tensors.size() == expected.size());
     for (const auto& [name, tensor] : expected) {
         INFO(name);

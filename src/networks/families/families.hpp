@@ -1,20 +1,51 @@
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "networks/registry.hpp"
+#include "weights/key_map.hpp"
 
 namespace comq {
 
-/** The registry's entries, one line a member, grouped by kind of network. */
-void add_transformers(std::vector<ModelDescription>& registry);
-void add_cnns(std::vector<ModelDescription>& registry);
+/** A tensor that only checkpoints of one family have. */
+struct FamilyMark {
+    std::string tensor;
+    std::string what;  ///< "a RegNet": follows "this is the checkpoint of"
+};
 
-/** The entry of a network of the embedded demo set: 32×32 pictures, 10 classes. */
-ModelDescription demo_model(std::string name, std::string family,
-                            std::function<std::shared_ptr<Network>()> factory);
+/** Networks of one class that differ in size, with all that is known of their checkpoints. */
+struct ModelFamily {
+    std::string name;                       ///< "vit", "resnet", …: ModelDescription::family
+    std::vector<ModelDescription> members;  ///< in the order of --list-models
+    std::vector<FamilyMark> marks = {};     ///< the first that a checkpoint has names it
+    std::vector<KeyMap> key_maps = {};      ///< other publishers' names, applied in this order
+};
+
+// Every family, one line each, in the order of --list-models and of recognition: the variable at
+// the end of its file.
+#define COMQ_MODEL_FAMILIES(FAMILY)  \
+    FAMILY(vit_family)               \
+    FAMILY(deit_family)              \
+    FAMILY(swin_family)              \
+    FAMILY(resnet_family)            \
+    FAMILY(vgg_family)               \
+    FAMILY(mobilenet_family)         \
+    FAMILY(regnet_family)            \
+    FAMILY(squeezenet_family)        \
+    FAMILY(efficientnet_lite_family) \
+    FAMILY(cifar_resnet_family)
+
+#define COMQ_DECLARE_FAMILY(family) extern const ModelFamily family;
+COMQ_MODEL_FAMILIES(COMQ_DECLARE_FAMILY)
+#undef COMQ_DECLARE_FAMILY
+
+const std::vector<const ModelFamily*>& model_families();
+
+/** The family of that name, or null. */
+const ModelFamily* find_family(const std::string& name);
+
+/** What family the checkpoint is of, "a RegNet"; empty when it has no family's mark. */
+std::string recognised_family(const TensorMap& tensors);
 
 }  // namespace comq

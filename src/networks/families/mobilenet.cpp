@@ -1,14 +1,20 @@
-#include "networks/families/mobilenet.hpp"
-
 #include <torch/nn/modules/container/sequential.h>
 
 #include <fmt/format.h>
 
 #include "networks/conv_norm.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/inverted_residual_keys.hpp"
+#include "networks/families/publishers.hpp"
 
 namespace comq {
 
 namespace {
+
+/** MobileNetV2 (arXiv 1801.04381) of width 1 with torchvision's parameter names. */
+struct MobileNetV2Config {
+    int64_t classes = 1000;
+};
 
 /** Expands the channels, filters each by itself, projects back; a linear bottleneck. */
 class InvertedResidualImpl : public torch::nn::Module {
@@ -83,10 +89,35 @@ class MobileNetV2 : public Network {
     int next_feature_ = 0;
 };
 
+std::vector<KeyRule> timm_mobilenet_v2_rules() {
+    return rules_of({.outside = {{"conv_stem", "features.0.0"},
+                                 {"bn1", "features.0.1"},
+                                 {"conv_head", "features.18.0"},
+                                 {"bn2", "features.18.1"},
+                                 {"classifier", "classifier.1"}},
+                     .block = "features.{}",
+                     .first_stage = {{"conv_dw", "conv.0.0"},
+                                     {"bn1", "conv.0.1"},
+                                     {"conv_pw", "conv.1"},
+                                     {"bn2", "conv.2"}},
+                     .other_stages = {{"conv_pw", "conv.0.0"},
+                                      {"bn1", "conv.0.1"},
+                                      {"conv_dw", "conv.1.0"},
+                                      {"bn2", "conv.1.1"},
+                                      {"conv_pwl", "conv.2"},
+                                      {"bn3", "conv.3"}},
+                     .first_block = 1},
+                    {1, 2, 3, 4, 3, 3, 1});
+}
+
 }  // namespace
 
-std::shared_ptr<Network> make_mobilenet_v2(const MobileNetV2Config& config) {
-    return std::make_shared<MobileNetV2>(config);
-}
+const ModelFamily mobilenet_family{
+    .name = "mobilenet",
+    .members = {torchvision_member(
+        "mobilenet_v2", "mobilenet_v2-b0353104.pth", 71.878,
+        [] { return std::make_shared<MobileNetV2>(MobileNetV2Config{}); })},
+    .marks = {{"features.1.conv.0.0.weight", "a MobileNetV2"}},
+    .key_maps = {{"timm, MobileNetV2", "conv_stem.weight", timm_mobilenet_v2_rules()}}};
 
 }  // namespace comq

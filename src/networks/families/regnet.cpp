@@ -1,12 +1,20 @@
-#include "networks/families/regnet.hpp"
-
 #include <fmt/format.h>
 
 #include "networks/conv_norm.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/publishers.hpp"
 
 namespace comq {
 
 namespace {
+
+/** RegNetX (arXiv 2003.13678) with torchvision's parameter names; bottleneck ratio 1. */
+struct RegNetConfig {
+    std::vector<int64_t> depths;  ///< blocks of each stage
+    std::vector<int64_t> widths;  ///< multiples of `group_width`
+    int64_t group_width = 16;     ///< channels of one group of the 3×3 convolutions
+    int64_t classes = 1000;
+};
 
 /** relu(shortcut(x) + c(b(a(x)))); b is a grouped 3×3 convolution. */
 class XBlockImpl : public torch::nn::Module {
@@ -70,10 +78,45 @@ class RegNet : public Network {
     }
 };
 
+NetworkFactory regnet_factory(const RegNetConfig& config) {
+    return [config] { return std::make_shared<RegNet>(config); };
+}
+
+std::vector<KeyRule> timm_regnet_rules() {
+    std::vector<KeyRule> rules{
+        {"stem.conv.*", "stem.0.$1"},
+        {"stem.bn.*", "stem.1.$1"},
+        {"head.fc.*", "fc.$1"},
+        {"s*.b*.downsample.conv.*", "trunk_output.block$1.block$1-$2{-1}.proj.0.$3"},
+        {"s*.b*.downsample.bn.*", "trunk_output.block$1.block$1-$2{-1}.proj.1.$3"}};
+    for (const auto& [number, letter] : {std::pair{1, 'a'}, {2, 'b'}, {3, 'c'}}) {
+        const std::string target =
+            fmt::format("trunk_output.block$1.block$1-$2{{-1}}.f.{}", letter);
+        rules.push_back({fmt::format("s*.b*.conv{}.conv.*", number), target + ".0.$3"});
+        rules.push_back({fmt::format("s*.b*.conv{}.bn.*", number), target + ".1.$3"});
+    }
+    return rules;
+}
+
 }  // namespace
 
-std::shared_ptr<Network> make_regnet(const RegNetConfig& config) {
-    return std::make_shared<RegNet>(config);
-}
+const ModelFamily regnet_family{
+    .name = "regnet",
+    .members = {torchvision_member("regnet_x_400mf", "regnet_x_400mf-adf1edd5.pth", 72.834,
+                                   regnet_factory({.depths = {1, 2, 7, 12},
+                                                   .widths = {32, 64, 160, 400},
+                                                   .group_width = 16})),
+                // torchvision has no RegNetX-600MF.
+                timm_member(
+                    "regnet_x_600mf", "regnetx_006.pycls_in1k",
+                    {.interpolation = Interpolation::bicubic}, "MIT", 73.904,
+                    regnet_factory(
+                        {.depths = {1, 3, 5, 7}, .widths = {48, 96, 240, 528}, .group_width = 24})),
+                torchvision_member("regnet_x_800mf", "regnet_x_800mf-ad17e45c.pth", 75.212,
+                                   regnet_factory({.depths = {1, 3, 7, 5},
+                                                   .widths = {64, 128, 288, 672},
+                                                   .group_width = 16}))},
+    .marks = {{"trunk_output.block1.block1-0.f.a.0.weight", "a RegNet"}},
+    .key_maps = {{"timm, RegNet", "s1.b1.conv1.conv.weight", timm_regnet_rules()}}};
 
 }  // namespace comq

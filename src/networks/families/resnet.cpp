@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "networks/conv_norm.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/publishers.hpp"
 
 namespace comq {
 
@@ -126,5 +128,55 @@ std::shared_ptr<Network> make_cifar_resnet(int64_t depth, int64_t classes) {
                         .small_images = true,
                         .classes = classes});
 }
+
+namespace {
+
+ModelDescription resnet_member(const std::string& name, const std::string& file, double top1,
+                               const ResNetConfig& config) {
+    return torchvision_member(name, file, top1, [config] { return make_resnet(config); });
+}
+
+/**
+ * A checkpoint of akamaster/pytorch_resnet_cifar10, whose names end in the first digits of their
+ * SHA-256; Top-1 = 100 − test error of its README.
+ */
+ModelDescription cifar_resnet_member(int depth, const char* digits, double top1) {
+    return {.name = fmt::format("cifar10_resnet{}", depth),
+            .data_set = "cifar10",
+            .classes = 10,
+            .preprocessing = {.resize = 0, .crop = 32},
+            .checkpoint = fmt::format("resnet{}", depth),
+            .source = fmt::format("https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/"
+                                  "pretrained_models/resnet{}-{}.th",
+                                  depth, digits),
+            .license = "BSD-2-Clause",
+            .expected_top1 = top1,
+            .factory = [depth] { return make_cifar_resnet(depth); }};
+}
+
+}  // namespace
+
+const ModelFamily resnet_family{
+    .name = "resnet",
+    .members = {resnet_member("resnet18", "resnet18-f37072fd.pth", 69.758,
+                              {.depths = {2, 2, 2, 2}}),
+                resnet_member("resnet34", "resnet34-b627a593.pth", 73.314,
+                              {.depths = {3, 4, 6, 3}}),
+                resnet_member("resnet50", "resnet50-0676ba61.pth", 76.130,
+                              {.depths = {3, 4, 6, 3}, .bottleneck = true}),
+                resnet_member("resnet101", "resnet101-63fe2227.pth", 77.374,
+                              {.depths = {3, 4, 23, 3}, .bottleneck = true})},
+    .marks = {{"layer1.0.conv3.weight", "a ResNet with bottlenecks"},
+              {"layer4.0.conv1.weight", "a ResNet"}}};
+
+const ModelFamily cifar_resnet_family{
+    .name = "cifar_resnet",
+    .members = {cifar_resnet_member(20, "12fca82f", 91.73),
+                cifar_resnet_member(32, "d509ac18", 92.63),
+                cifar_resnet_member(44, "014dd654", 93.10),
+                cifar_resnet_member(56, "4bfd9763", 93.39),
+                cifar_resnet_member(110, "1d1ed7c2", 93.68),
+                demo_member("demo_cnn", [] { return make_cifar_resnet(14); })},
+    .marks = {{"layer3.0.conv1.weight", "a CIFAR ResNet"}}};
 
 }  // namespace comq

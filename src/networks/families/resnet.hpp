@@ -10,7 +10,7 @@ namespace comq {
 
 /**
  * ResNet (arXiv 1512.03385): torchvision's for ImageNet (the stride of a bottleneck on its 3×3
- * convolution), and the narrow one for pictures of 32 × 32 with parameter-free shortcuts.
+ * convolution), and the narrow one for images of 32 × 32 with parameter-free shortcuts.
  */
 struct ResNetConfig {
     std::vector<int64_t> depths;  ///< residual blocks of each stage
@@ -24,7 +24,7 @@ struct ResNetConfig {
 
 std::shared_ptr<Network> make_resnet(const ResNetConfig& config);
 
-/** ResNet-`depth` for 32 × 32 pictures, depth = 6n + 2. */
+/** ResNet-`depth` for 32 × 32 images, depth = 6n + 2. */
 std::shared_ptr<Network> make_cifar_resnet(int64_t depth, int64_t classes = 10);
 
 }  // namespace comq

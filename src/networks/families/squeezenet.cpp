@@ -1,12 +1,22 @@
-#include "networks/families/squeezenet.hpp"
-
 #include <fmt/format.h>
 
 #include <array>
 
+#include "networks/families/families.hpp"
+#include "networks/families/publishers.hpp"
+
 namespace comq {
 
 namespace {
+
+/** SqueezeNet (arXiv 1602.07360) with torchvision's parameter names. */
+struct SqueezeNetConfig {
+    int64_t stem_channels = 64;
+    int64_t stem_kernel = 3;
+    /** Whether a 3×3 max pooling stands before fire module i of the eight. */
+    std::vector<bool> pool_before{true, false, true, false, true, false, false, false};
+    int64_t classes = 1000;
+};
 
 /** Squeezes the channels, then expands them by a 1×1 and a 3×3 convolution side by side. */
 class FireImpl : public torch::nn::Module {
@@ -69,10 +79,22 @@ class SqueezeNet : public Network {
     }
 };
 
+NetworkFactory squeezenet_factory(const SqueezeNetConfig& config) {
+    return [config] { return std::make_shared<SqueezeNet>(config); };
+}
+
 }  // namespace
 
-std::shared_ptr<Network> make_squeezenet(const SqueezeNetConfig& config) {
-    return std::make_shared<SqueezeNet>(config);
-}
+const ModelFamily squeezenet_family{
+    .name = "squeezenet",
+    .members = {torchvision_member(
+                    "squeezenet1_0", "squeezenet1_0-b66bff10.pth", 58.092,
+                    squeezenet_factory(
+                        {.stem_channels = 96,
+                         .stem_kernel = 7,
+                         .pool_before = {true, false, false, true, false, false, false, true}})),
+                torchvision_member("squeezenet1_1", "squeezenet1_1-b8a52dc0.pth", 58.178,
+                                   squeezenet_factory({}))},
+    .marks = {{"features.3.squeeze.weight", "a SqueezeNet"}}};
 
 }  // namespace comq

@@ -1,5 +1,3 @@
-#include "networks/families/swin.hpp"
-
 #include <torch/nn/modules/container/modulelist.h>
 
 #include <fmt/format.h>
@@ -7,11 +5,26 @@
 #include <algorithm>
 
 #include "networks/attention.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/publishers.hpp"
 #include "networks/norms.hpp"
 
 namespace comq {
 
 namespace {
+
+/** Swin transformer (arXiv 2103.14030) with the parameter names of timm 0.6. */
+struct SwinConfig {
+    int64_t dim = 96;             ///< channels of the first stage; doubled by each patch merging
+    std::vector<int64_t> depths;  ///< blocks of each stage
+    std::vector<int64_t> heads;
+    int64_t image_size = 224;
+    int64_t patch_size = 4;
+    int64_t window = 7;
+    int64_t classes = 1000;
+    int64_t mlp_ratio = 4;
+    double norm_eps = 1e-5;
+};
 
 using torch::indexing::None;
 using torch::indexing::Slice;
@@ -28,7 +41,7 @@ torch::Tensor to_windows(const torch::Tensor& x, int64_t window) {
         .reshape({batch, rows * cols, window * window, -1});
 }
 
-/** Undoes `to_windows` for pictures of `size` × `size`. */
+/** Undoes `to_windows` for images of `size` × `size`. */
 torch::Tensor from_windows(const torch::Tensor& x, int64_t window, int64_t size) {
     const int64_t batch = x.size(0), count = size / window;
     return x.view({batch, count, count, window, window, -1})
@@ -211,10 +224,32 @@ class Swin : public Network {
     }
 };
 
+ModelDescription swin_member(const std::string& name, const std::string& tag, double top1,
+                             const SwinConfig& config) {
+    return timm_member(name, name + "." + tag, bicubic_248(), "MIT", top1,
+                       [config] { return std::make_shared<Swin>(config); });
+}
+
 }  // namespace
 
-std::shared_ptr<Network> make_swin(const SwinConfig& config) {
-    return std::make_shared<Swin>(config);
-}
+const ModelFamily swin_family{
+    .name = "swin",
+    .members = {swin_member("swin_tiny_patch4_window7_224", "ms_in1k", 81.388,
+                            {.dim = 96, .depths = {2, 2, 6, 2}, .heads = {3, 6, 12, 24}}),
+                swin_member("swin_small_patch4_window7_224", "ms_in1k", 83.228,
+                            {.dim = 96, .depths = {2, 2, 18, 2}, .heads = {3, 6, 12, 24}}),
+                swin_member("swin_base_patch4_window7_224", "ms_in22k_ft_in1k", 85.276,
+                            {.dim = 128, .depths = {2, 2, 18, 2}, .heads = {4, 8, 16, 32}})},
+    .marks = {{"layers.0.blocks.0.attn.qkv.weight", "a Swin transformer"}},
+    .key_maps = {
+        // The buffers are functions of the geometry: the network makes them.
+        {"timm, Swin Transformer with its buffers",
+         "layers.0.**",
+         {{"**.relative_position_index", {}}, {"**.attn_mask", {}}}},
+        // Patch merging moved from the end of a stage to the begin of the next one, and the
+        // classifier into a module.
+        {"timm 0.9 and later, Swin Transformer",
+         "layers.3.downsample.**",
+         {{"layers.*.downsample.**", "layers.$1{-1}.downsample.$2"}, {"head.fc.*", "head.$1"}}}}};
 
 }  // namespace comq

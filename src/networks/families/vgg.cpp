@@ -1,12 +1,18 @@
-#include "networks/families/vgg.hpp"
-
 #include <fmt/format.h>
 
 #include "networks/conv_norm.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/publishers.hpp"
 
 namespace comq {
 
 namespace {
+
+/** VGG-16 (arXiv 1409.1556, configuration D) with torchvision's parameter names. */
+struct Vgg16Config {
+    bool batch_norm = false;
+    int64_t classes = 1000;
+};
 
 class Vgg16 : public Network {
   public:
@@ -70,10 +76,19 @@ class Vgg16 : public Network {
     int next_feature_ = 0;
 };
 
+ModelDescription vgg_member(const std::string& name, const std::string& file, double top1,
+                            bool batch_norm) {
+    return torchvision_member(name, file, top1, [batch_norm] {
+        return std::make_shared<Vgg16>(Vgg16Config{.batch_norm = batch_norm});
+    });
+}
+
 }  // namespace
 
-std::shared_ptr<Network> make_vgg16(const Vgg16Config& config) {
-    return std::make_shared<Vgg16>(config);
-}
+const ModelFamily vgg_family{
+    .name = "vgg",
+    .members = {vgg_member("vgg16", "vgg16-397923af.pth", 71.592, false),
+                vgg_member("vgg16_bn", "vgg16_bn-6c64b313.pth", 73.360, true)},
+    .marks = {{"classifier.6.weight", "a VGG"}}};
 
 }  // namespace comq

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "networks/attention.hpp"
+#include "networks/families/families.hpp"
+#include "networks/families/publishers.hpp"
 #include "networks/norms.hpp"
 
 namespace comq {
@@ -127,5 +129,57 @@ class VisionTransformer : public Network {
 std::shared_ptr<Network> make_vision_transformer(const VisionTransformerConfig& config) {
     return std::make_shared<VisionTransformer>(config);
 }
+
+namespace {
+
+constexpr VisionTransformerConfig vit_tiny{.dim = 192, .depth = 12, .heads = 3};
+constexpr VisionTransformerConfig vit_small{.dim = 384, .depth = 12, .heads = 6};
+constexpr VisionTransformerConfig vit_base{.dim = 768, .depth = 12, .heads = 12};
+constexpr VisionTransformerConfig vit_large{.dim = 1024, .depth = 24, .heads = 16};
+constexpr VisionTransformerConfig vit_demo{
+    .dim = 64, .depth = 5, .heads = 4, .image_size = 32, .patch_size = 4, .classes = 10};
+
+NetworkFactory vit_factory(const VisionTransformerConfig& config) {
+    return [config] { return make_vision_transformer(config); };
+}
+
+ModelDescription vit_member(const std::string& name, const VisionTransformerConfig& config,
+                            double top1) {
+    Preprocessing preprocessing = bicubic_248();
+    preprocessing.mean = preprocessing.std = {0.5F, 0.5F, 0.5F};
+    return timm_member(name, name + ".augreg_in21k_ft_in1k", preprocessing, "Apache-2.0", top1,
+                       vit_factory(config));
+}
+
+ModelDescription deit_member(const std::string& name, const VisionTransformerConfig& config,
+                             double top1) {
+    return timm_member(name, name + ".fb_in1k", bicubic_248(), "Apache-2.0", top1,
+                       vit_factory(config));
+}
+
+/** The same with a second token and head. */
+VisionTransformerConfig distilled(VisionTransformerConfig config) {
+    config.distilled = true;
+    return config;
+}
+
+}  // namespace
+
+const ModelFamily vit_family{.name = "vit",
+                             .members = {vit_member("vit_tiny_patch16_224", vit_tiny, 75.452),
+                                         vit_member("vit_small_patch16_224", vit_small, 81.402),
+                                         vit_member("vit_base_patch16_224", vit_base, 84.534),
+                                         vit_member("vit_large_patch16_224", vit_large, 85.856),
+                                         demo_member("demo_vit", vit_factory(vit_demo))},
+                             .marks = {{"blocks.0.attn.qkv.weight", "a ViT or DeiT"}}};
+
+const ModelFamily deit_family{
+    .name = "deit",
+    .members = {deit_member("deit_tiny_patch16_224", vit_tiny, 72.190),
+                deit_member("deit_tiny_distilled_patch16_224", distilled(vit_tiny), 74.538),
+                deit_member("deit_small_patch16_224", vit_small, 79.856),
+                deit_member("deit_small_distilled_patch16_224", distilled(vit_small), 81.204),
+                deit_member("deit_base_patch16_224", vit_base, 81.980),
+                deit_member("deit_base_distilled_patch16_224", distilled(vit_base), 83.384)}};
 
 }  // namespace comq

@@ -7,14 +7,14 @@
 
 namespace comq {
 
-inline constexpr int demo_picture_size = 32;
+inline constexpr int demo_image_size = 32;
 
 /**
- * Draws one picture of the demo set, `[32, 32, 3]`: shape `label` with random place, size,
+ * Draws one image of the demo set, `[32, 32, 3]`: shape `label` with random place, size,
  * tilt, stretch, colours and texture, over a darker textured background, among small distracting
  * shapes, partly hidden by bars, under uneven light and noise. A pure function of its arguments,
  * the same bits on every IEEE machine.
  */
-RgbImage draw_demo_picture(const RandomStream& stream, int64_t label);
+RgbImage draw_demo_image(const RandomStream& stream, int64_t label);
 
 }  // namespace comq

@@ -1,4 +1,4 @@
-#include "data/demo_picture.hpp"
+#include "data/demo_image.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,11 +9,11 @@
 namespace comq {
 namespace {
 
-constexpr int size = demo_picture_size;
+constexpr int size = demo_image_size;
 
 using Color = std::array<float, 3>;  // 0 to 1
 
-/** Draws of one picture in the order of the program. */
+/** Draws of one image in the order of the program. */
 class Draws {
   public:
     explicit Draws(const RandomStream& stream) : stream_(stream) {}
@@ -78,7 +78,7 @@ struct Frame {
     }
 };
 
-/** Two colours mixed by a pattern over the picture. */
+/** Two colours mixed by a pattern over the image. */
 class Texture {
   public:
     Texture(Draws& draws, const Color& first, const Color& second)
@@ -93,7 +93,7 @@ class Texture {
     Color at(Point p) const {
         const Point q = frame_.local(p);
         switch (kind_) {
-            case 0:  // a gradient across the picture
+            case 0:  // a gradient across the image
                 return mix(first_, second_, std::clamp(0.5F + 0.15F * q.x, 0.0F, 1.0F));
             case 1:  // stripes
                 return mix(first_, second_, wave(q.x));
@@ -134,7 +134,7 @@ class Texture {
 
 class Canvas {
   public:
-    /** Blends `color(point)` over the picture where `distance(point)`, in pixels, is negative. */
+    /** Blends `color(point)` over the image where `distance(point)`, in pixels, is negative. */
     template <typename Distance, typename Fill>
     void paint(const Distance& distance, const Fill& color) {
         for (int y = 0; y < size; ++y) {
@@ -215,10 +215,10 @@ RgbImage exposed(Draws& draws, Canvas& canvas, float difficulty) {
 
 }  // namespace
 
-RgbImage draw_demo_picture(const RandomStream& stream, int64_t label) {
+RgbImage draw_demo_image(const RandomStream& stream, int64_t label) {
     Draws draws(stream);
     Canvas canvas;
-    // Squared: most pictures are plain, so that learning starts at once, and a tail is hard.
+    // Squared: most images are plain, so that learning starts at once, and a tail is hard.
     const float share = draws.uniform(0.0F, 1.0F);
     const float difficulty = share * share;
 
