@@ -118,8 +118,8 @@ void add_model_and_data(Schema<Config>& schema, const KnownNames& known) {
                data(&DataConfig::synsets), path());
     schema.add({.key = "data.labels",
                 .key_class = location,
-                .meaning = "Ground truth of pictures without class folders (imagenet_flat, "
-                           "imagenet_tar). null: found beside the pictures by its usual names."},
+                .meaning = "Ground truth of images without class folders (imagenet_flat, "
+                           "imagenet_tar). null: found beside the images by its usual names."},
                data(&DataConfig::labels), path());
     schema.add({.key = "data.max_bad_images",
                 .key_class = resource,

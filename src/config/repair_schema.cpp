@@ -61,7 +61,7 @@ void add_repair(Schema<ExperimentConfig>& schema) {
                            "0."},
                repair(&RepairConfig::learning_rate), number(1e-8, 1.0));
     schema.add({.key = "repair.flips",
-                .meaning = "Whether norm_tuning mirrors half of the pictures, drawn anew in each "
+                .meaning = "Whether norm_tuning mirrors half of the images, drawn anew in each "
                            "epoch."},
                repair(&RepairConfig::flips), boolean());
 }
