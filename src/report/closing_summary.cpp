@@ -16,8 +16,6 @@ namespace comq {
 namespace {
 
 constexpr std::size_t worst_layers_shown = 5;
-constexpr std::size_t screen_columns = 80;
-
 std::string worst_layers(const RunRecord& run) {
     if (run.layers.empty()) return "";
     const auto order = sorted_layers(run.layers, "relative_error");

@@ -6,6 +6,8 @@
 
 namespace comq {
 
+constexpr std::size_t screen_columns = 80;  ///< that texts for people fit into
+
 /** "76.32 ± 0.19"; "-" when not measured. */
 std::string format_accuracy(double percent, double standard_error);
 

@@ -23,8 +23,6 @@ namespace comq {
 
 namespace {
 
-constexpr std::size_t screen_columns = 80;
-
 /** The config by section: "quantization  bits=4 method=comq …". */
 std::string config_paragraph(const RunRecord& run, const std::string& origin, bool every_key) {
     const auto wanted = keys_off_default(run.config, origin);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace comq {
 
@@ -15,6 +16,7 @@ struct FileBytes {
     std::size_t size = 0;
 
     std::span<const std::byte> bytes() const { return {data.get(), size}; }
+    std::string_view text() const { return {reinterpret_cast<const char*>(data.get()), size}; }
     /** A pointer to byte `offset` that keeps the file's bytes alive. */
     std::shared_ptr<const std::byte> share(std::size_t offset) const {
         return {data, data.get() + offset};

@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::array<std::string_view, 2> prefixes{"module.", "_orig_mod."};
 
-std::string_view text_of(const FileBytes& file) {
-    return {reinterpret_cast<const char*>(file.data.get()), file.size};
-}
-
 TensorMap without_prefixes(TensorMap tensors, const std::string& file) {
     TensorMap result;
     for (auto& [name, tensor] : tensors) {
@@ -48,7 +44,7 @@ TensorMap without_prefixes(TensorMap tensors, const std::string& file) {
 
 /** Says what a file that is no checkpoint seems to be: downloads go wrong in few ways. */
 [[noreturn]] void refuse(const FileBytes& file) {
-    const std::string_view text = text_of(file);
+    const std::string_view text = file.text();
     const auto begins = [&](std::string_view magic) { return text.starts_with(magic); };
     const char* what = "its format isn't known (safetensors, .pth and .npz are read)";
     if (text.empty()) {
@@ -81,7 +77,7 @@ Checkpoint from_zip(const FileBytes& file) {
 }
 
 Checkpoint read_bytes(const FileBytes& file) {
-    if (text_of(file).starts_with("PK\x03\x04")) return from_zip(file);
+    if (file.text().starts_with("PK\x03\x04")) return from_zip(file);
     if (looks_like_safetensors(file.bytes())) {
         return {parse_safetensors(file).tensors, "safetensors", {}, {}};
     }

@@ -13,17 +13,13 @@ namespace {
 
 constexpr std::size_t max_index_bytes = 100'000'000;
 
-std::string_view text_of(const FileBytes& file) {
-    return {reinterpret_cast<const char*>(file.data.get()), file.size};
-}
-
 /** The names of each shard's tensors. */
 std::map<std::string, std::set<std::string>> parse_index(const FileBytes& index) {
     // The callback keeps hostile nesting out of the document.
     const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
         return depth <= 4;
     };
-    const nlohmann::json json = nlohmann::json::parse(text_of(index), shallow, false);
+    const nlohmann::json json = nlohmann::json::parse(index.text(), shallow, false);
     const auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (json.is_discarded() || !json.is_object() || map == json.end() || !map->is_object()) {
         throw damaged_file(index.name, "not a valid index of shards");
@@ -46,7 +42,7 @@ std::map<std::string, std::set<std::string>> parse_index(const FileBytes& index)
 }  // namespace
 
 bool looks_like_shard_index(const FileBytes& file) {
-    const std::string_view text = text_of(file);
+    const std::string_view text = file.text();
     const std::size_t first = text.find_first_not_of(" \t\r\n");
     return file.size <= max_index_bytes && first != std::string_view::npos && text[first] == '{' &&
            text.find("\"weight_map\"") != std::string_view::npos;
