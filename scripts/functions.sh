@@ -240,27 +240,27 @@ configure() { # WITH_TESTS
 
 # As many compilers at a time as there are cores and pairs of gigabytes.
 compile() { # TARGET
-    local jobs memory steps began=$SECONDS
+    local jobs memory began=$SECONDS
     memory=$(awk '/^MemAvailable/ {print int($2 / 2e6)}' /proc/meminfo)
     jobs=$(nproc)
     if [ "$memory" -lt "$jobs" ]; then jobs=$((memory > 0 ? memory : 1)); fi
-    steps=$(ninja -C "$build" -n "$1" 2>/dev/null | grep -cE '^\[.*(Building|Linking)' || true)
-    if [ "$steps" -gt 10 ]; then
-        # 2.3 s a step of one core, measured on 2 cores.
-        say "compiling $1: $steps steps with $jobs at a time, about $((1 + steps * 23 / 600 / jobs)) min"
-    fi
     cmake --build "$build" -j "$jobs" --target "$1" || fail "the build in $build failed"
-    if [ "$steps" -gt 10 ]; then say "compiled in $((SECONDS - began)) s"; fi
+    if [ ! -f "$build/.compiled-$1" ]; then say "compiled in $((SECONDS - began)) s"; fi
+    touch "$build/.compiled-$1"
 }
 
 # Only one set-up of a tree at a time. demo: programs with what they can't do without; programs: all
 # that they can use; tests: those, too.
 set_up() { # demo | programs | tests
-    local groups=(programs) target=programs with_tests=false
+    # Minutes of one core that compiling takes, measured.
+    local groups=(programs) target=programs with_tests=false work=8
     case $1 in
         programs) groups+=(everything) ;;
-        tests) groups+=(everything tests) target=all with_tests=true ;;
+        tests) groups+=(everything tests) target=all with_tests=true work=15 ;;
     esac
+    if [ ! -f "$build/.compiled-$target" ]; then
+        say "a first set-up: packages, LibTorch, then compiling, about $((1 + work / $(nproc))) min on $(nproc) cores; logs in build/"
+    fi
     mkdir -p build
     exec 9>build/set-up.lock
     flock 9
