@@ -128,6 +128,8 @@ install_packages() {
             say "not root and no sudo, so going on without these packages: ${missing[*]}"
             return 0
         fi
+        # It may ask for a password, which the steps below would write over.
+        sudo -v || true
         apt=(sudo "${apt[@]}")
     fi
     quietly build/apt-update.log "list of packages" 1 '^Fetched' "${apt[@]}" update || true
