@@ -1,8 +1,5 @@
-#include <cstdlib>
-#include <fstream>
 #include <string>
 
-#include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "table/render.hpp"
 
@@ -46,21 +43,6 @@ Table sample_table() {
     table.rows[2].cells[1].published->notes = {0};
     table.rows[2].cells[0].missing = {{"configs/x.yaml", {"seed=1"}, "results/t/x.h5"}};
     return table;
-}
-
-bool succeeds(const std::string& command) {
-    return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
-}
-
-bool compiles(const Table& table) {
-    const auto folder = test::temporary_folder();
-    std::ofstream(folder / "table.tex") << render_latex(table);
-    std::ofstream(folder / "page.tex")
-        << "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
-           "\\input{table}\n\\end{document}\n";
-    const std::string command = "cd '" + folder.string() +
-                                "' && pdflatex -interaction=nonstopmode -halt-on-error page >log";
-    return std::system(command.c_str()) == 0 && std::filesystem::exists(folder / "page.pdf");
 }
 
 }  // namespace
@@ -108,13 +90,4 @@ TEST_CASE("LaTeX escapes what is special to it") {
     CHECK_THAT(render_latex(table),
                ContainsSubstring("\\textbackslash{}\\{\\}\\%\\&\\#\\_\\$\\textasciitilde{}"
                                  "\\textasciicircum{}$|$''"));
-}
-
-TEST_CASE("LaTeX compiles with booktabs alone") {
-    if (!succeeds("command -v pdflatex") || !succeeds("kpsewhich booktabs.sty")) {
-        test::skip("latex",
-                   "pdflatex with booktabs (texlive-latex-base, texlive-latex-recommended)");
-        return;
-    }
-    CHECK(compiles(sample_table()));
 }
