@@ -46,6 +46,7 @@ class Expansion {
         problems_.throw_if_any();
         combine();
         throw_failures();
+        problems_.throw_if_any();
         label_points(sweep_);
         return std::move(sweep_);
     }

@@ -46,7 +46,7 @@ bare run_experiment configs/demo_cnn_4bit.yaml evaluation.images=100 model.weigh
 # Programs started by programs.
 cat >"$scratch/elsewhere/two.yaml" <<'END'
 config: configs/demo_cnn_4bit.yaml
-set: {evaluation: {images: 100}, calibration: {images: 32}}
+overrides: {evaluation: {images: 100}, calibration: {images: 32}}
 grid: {quantization.bits: [3, 4]}
 END
 bare run_sweep two.yaml
