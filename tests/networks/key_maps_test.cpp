@@ -10,27 +10,12 @@
 #include "support/catch.hpp"
 #include "weights/checkpoint.hpp"
 #include "weights/checkpoints.hpp"
+#include "weights/tensor_names.hpp"
 
 using namespace comq;
 using namespace comq::test;
 
 namespace {
-
-TensorMap named(const std::vector<std::string>& names) {
-    TensorMap tensors;
-    for (const std::string& name : names) {
-        tensors[name] = HostTensor::copy_of<float>(DType::f32, {1}, std::vector{1.f});
-    }
-    return tensors;
-}
-
-std::vector<std::string> names_of(const TensorMap& tensors) {
-    std::vector<std::string> names;
-    for (const auto& [name, tensor] : tensors) names.push_back(name);
-    return names;
-}
-
-using Strings = std::vector<std::string>;
 
 /** Names and shapes of a model's weights in data/published_names.json, as tensors without data. */
 TensorMap published(const std::string& library_and_model) {

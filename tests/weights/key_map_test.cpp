@@ -3,29 +3,10 @@
 #include "core/errors.hpp"
 #include "support/catch.hpp"
 #include "weights/checkpoints.hpp"
+#include "weights/tensor_names.hpp"
 
 using namespace comq;
 using namespace comq::test;
-
-namespace {
-
-TensorMap named(const std::vector<std::string>& names) {
-    TensorMap tensors;
-    for (const std::string& name : names) {
-        tensors[name] = HostTensor::copy_of<float>(DType::f32, {1}, std::vector{1.f});
-    }
-    return tensors;
-}
-
-std::vector<std::string> names_of(const TensorMap& tensors) {
-    std::vector<std::string> names;
-    for (const auto& [name, tensor] : tensors) names.push_back(name);
-    return names;
-}
-
-using Strings = std::vector<std::string>;
-
-}  // namespace
 
 TEST_CASE("patterns match whole names and capture what the stars stand for") {
     CHECK(match_pattern("head.weight", "head.weight") == Strings{});
