@@ -135,7 +135,7 @@ install_packages() {
     quietly build/apt-update.log "list of packages" 1 '^Fetched' "${apt[@]}" update || true
     count=$("${apt[@]}" -s install --no-install-recommends "${missing[@]}" 2>/dev/null | grep -c '^Inst' || true)
     size=$("${apt[@]}" --print-uris install --no-install-recommends "${missing[@]}" 2>/dev/null |
-        awk '/^\x27/ {bytes += $3} END {print int(bytes / 1e6)}')
+        awk '/^\x27/ {bytes += $3} END {print int(bytes / 1e6)}' || true)
     say "installing $count packages, $size MB to download: ${missing[*]}"
     if quietly build/apt-install.log "packages" "$count" '^Setting up' \
         "${apt[@]}" install --no-install-recommends "${missing[@]}"; then
