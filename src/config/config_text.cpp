@@ -1,9 +1,5 @@
 #include "config/config_text.hpp"
 
-#include <fmt/format.h>
-
-#include <map>
-
 namespace comq {
 
 namespace {
@@ -13,42 +9,10 @@ const Schema<ExperimentConfig>& any_names() {
     return schema;
 }
 
-std::string flow_text(const YamlNode& node) {
-    std::string text;
-    for (const auto& item : node.items) text += flow_text(item) + ",";
-    for (const auto& entry : node.entries) text += entry.key + ":" + flow_text(entry.value) + ",";
-    switch (node.kind) {
-        case YamlNode::Kind::null:
-            return "null";
-        case YamlNode::Kind::scalar:
-            return print_yaml_text(node.scalar);
-        case YamlNode::Kind::list:
-            return fmt::format("[{}]", text);
-        case YamlNode::Kind::map:
-            return fmt::format("{{{}}}", text);
-    }
-    return text;
-}
-
-/** Leaves of the tree by dotted key, a list being one leaf. */
-void flatten(const YamlNode& map, const std::string& prefix,
-             std::map<std::string, std::string>& values) {
-    for (const auto& entry : map.entries) {
-        if (entry.value.kind == YamlNode::Kind::map) {
-            flatten(entry.value, prefix + entry.key + ".", values);
-        } else {
-            values[prefix + entry.key] = flow_text(entry.value);
-        }
-    }
-}
-
-std::map<std::string, std::string> flat_values(const std::string& text, const std::string& source) {
-    ConfigProblems problems;
-    const auto document = parse_yaml(text, source, problems);
-    problems.throw_if_any();
-    std::map<std::string, std::string> values;
-    flatten(*document, "", values);
-    return values;
+std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
+    std::vector<std::string> names;
+    for (const DifferingKey& differing : keys) names.push_back(differing.key);
+    return names;
 }
 
 }  // namespace
@@ -75,40 +39,29 @@ std::string identity_text(const ExperimentConfig& config,
     });
 }
 
+ConfigValues resolved_values(const ExperimentConfig& config) {
+    return config_values(resolved_text(config), "the resolved config");
+}
+
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
-    const auto a = flat_values(text_a, "first config");
-    const auto b = flat_values(text_b, "second config");
-    std::map<std::string, std::string> either = a;
-    either.insert(b.begin(), b.end());
-    std::vector<std::string> keys;
-    for (const auto& [key, value] : either) {
-        const auto in_a = a.find(key), in_b = b.find(key);
-        if (in_a == a.end() || in_b == b.end() || in_a->second != in_b->second) {
-            keys.push_back(key);
-        }
-    }
-    return keys;
+    return names_of(differing_keys(config_values(text_a, "first config"),
+                                   config_values(text_b, "second config")));
 }
 
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
-    const auto values = flat_values(text, source);
-    auto defaults = flat_values(
-        any_names().print(ExperimentConfig{}, [](const KeyInfo&) { return true; }), "the defaults");
+    const ConfigValues values = config_values(text, source);
+    ConfigValues standard = resolved_values(ExperimentConfig{});
     const auto named = values.find("quantization.preset");
+    const std::string name =
+        named != values.end() ? named->second : standard.at("quantization.preset");
     for (const auto& preset : presets()) {
-        const std::string name =
-            named != values.end() ? named->second : defaults.at("quantization.preset");
         if (preset.name != name) continue;
-        for (const auto& [key, value] : flat_values(preset.yaml, "preset " + preset.name)) {
-            defaults[key] = value;
+        for (const auto& [key, value] : config_values(preset.yaml, "preset " + preset.name)) {
+            standard[key] = value;
         }
     }
-    std::vector<std::string> keys;
-    for (const auto& [key, value] : values) {
-        const auto standard = defaults.find(key);
-        if (standard == defaults.end() || standard->second != value) keys.push_back(key);
-    }
-    return keys;
+    std::erase_if(standard, [&](const auto& item) { return !values.contains(item.first); });
+    return names_of(differing_keys(values, standard));
 }
 
 std::string explain_config(const std::string& name, const KnownNames& known, ExplainFormat format) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config/config_values.hpp"
 #include "config/explain.hpp"
 #include "config/load_config.hpp"
 
@@ -11,6 +12,9 @@ namespace comq {
 
 /** Every key of the config as YAML in a fixed order; loading it gives the same config. */
 std::string resolved_text(const ExperimentConfig& config);
+
+/** Its values by dotted key, as config_values() reads them from that text. */
+ConfigValues resolved_values(const ExperimentConfig& config);
 
 /** The same with a comment on each line that says who set the key: `--print-config`. */
 std::string annotated_text(const LoadedConfig& loaded);
@@ -32,7 +36,7 @@ std::vector<std::string> differing_keys(const std::string& text_a, const std::st
 /**
  * Dotted names of the keys in `text`, the resolved config of any version, whose values are neither
  * the default nor that of the preset which `text` names, in order. Keys that this version does not
- * know count as such. Throws UsageError naming `source` when `text` is no YAML.
+ * know count as such. Throws InputError naming `source` when `text` is no YAML.
  */
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source);
 

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "core/json_text.hpp"
 #include "core/shell_words.hpp"
 #include "core/text_width.hpp"
 #include "report/figures_text.hpp"
+#include "report/run_json.hpp"
 #include "report/run_text.hpp"
 
 namespace comq {
@@ -74,23 +73,11 @@ std::string closing_sentence(const RunRecord& run, const std::string& file) {
 }
 
 std::string closing_json(const RunRecord& run, const std::string& file) {
-    const EvaluationRecord float_network = run.full_precision.value_or(EvaluationRecord{});
-    const EvaluationRecord quantized = run.quantized.value_or(EvaluationRecord{});
-    double seconds = 0.0;
-    for (const auto& stage : run.stages) seconds += stage.seconds;
     nlohmann::ordered_json line;
     line["file"] = file;
     line["status"] = complete_status;
     line["identity"] = run.identity;
-    line["full_precision_top1"] = with_decimals(float_network.top1, 2);
-    line["top1"] = with_decimals(quantized.top1, 2);
-    line["top1_standard_error"] = with_decimals(quantized.top1_standard_error, 2);
-    line["top5"] = with_decimals(quantized.top5, 2);
-    line["agreement"] = with_decimals(run.agreement.value_or(not_measured), 2);
-    line["mean_squared_relative_error"] = with_digits(mean_squared_relative_error(run.layers), 4);
-    line["average_bits"] = with_decimals(
-        run.layers.empty() ? not_measured : run.model_size.average_bits_with_scales, 2);
-    line["seconds"] = with_decimals(run.stages.empty() ? not_measured : seconds, 1);
+    line.update(figures_json(run));
     return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -1,6 +1,7 @@
 #include "report/compare_json.hpp"
 
 #include "core/json_text.hpp"
+#include "report/run_json.hpp"
 
 namespace comq {
 
@@ -61,6 +62,12 @@ Json comparison_json(const RunComparison& comparison) {
     json["accuracies"] = Json::array();
     for (const AccuracyComparison& accuracy : comparison.accuracies) {
         json["accuracies"].push_back(accuracy_json(accuracy));
+    }
+    json["figures"] = Json::array();
+    for (const auto& [figure, first, second] : comparison.figures) {
+        json["figures"].push_back({{"figure", figure->name},
+                                   {"first", figure_number(*figure, first)},
+                                   {"second", figure_number(*figure, second)}});
     }
     json["config"] = keys_json(comparison.config);
     json["provenance"] = keys_json(comparison.provenance);

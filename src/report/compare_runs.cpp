@@ -5,36 +5,15 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
-#include "report/config_values.hpp"
 #include "report/figures_text.hpp"
 
 namespace comq {
 
 namespace {
 
-using Values = std::map<std::string, std::string>;
-
-std::vector<DifferingKey> differing_keys(const Values& first, const Values& second) {
-    const auto value_of = [](const Values& values, const std::string& key) {
-        const auto found = values.find(key);
-        return found == values.end() ? std::string("(none)") : found->second;
-    };
-    std::set<std::string> keys;
-    for (const auto& [key, value] : first) keys.insert(key);
-    for (const auto& [key, value] : second) keys.insert(key);
-    std::vector<DifferingKey> differing;
-    for (const std::string& key : keys) {
-        const std::string a = value_of(first, key);
-        const std::string b = value_of(second, key);
-        if (a != b) differing.push_back({key, a, b});
-    }
-    return differing;
-}
-
-Values provenance_values(const RunRecord& run) {
-    Values values;
+ConfigValues provenance_values(const RunRecord& run) {
+    ConfigValues values;
     visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
         values[name] = fmt::format("{}", value);
     });
@@ -131,6 +110,26 @@ void compare_accuracies(const char* network, const std::optional<EvaluationRecor
     comparisons.push_back(comparison);
 }
 
+std::vector<FigureComparison> compare_figures(const RunRecord& first, const RunRecord& second) {
+    std::vector<FigureComparison> differing;
+    for (const Figure& figure : figures()) {
+        const FigureComparison both{&figure, figure.value(first), figure.value(second)};
+        const bool neither = std::isnan(both.first) && std::isnan(both.second);
+        if (both.first != both.second && !neither) differing.push_back(both);
+    }
+    return differing;
+}
+
+std::string describe_figures(const std::vector<FigureComparison>& figures) {
+    if (figures.empty()) return "figures: no difference\n";
+    std::string text = fmt::format("figures: {} differ\n", figures.size());
+    for (const auto& [figure, first, second] : figures) {
+        text += fmt::format("  {:<28} {} | {}\n", figure->name, format_number(first, figure->digits),
+                            format_number(second, figure->digits));
+    }
+    return text;
+}
+
 std::string describe_keys(const char* title, const std::vector<DifferingKey>& keys) {
     if (keys.empty()) return fmt::format("{}: no difference\n", title);
     std::string text = fmt::format("{}: {} differ\n", title, keys.size());
@@ -195,6 +194,7 @@ RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
     compare_accuracies("full-precision", first.full_precision, second.full_precision,
                        comparison.accuracies);
     compare_accuracies("quantized", first.quantized, second.quantized, comparison.accuracies);
+    comparison.figures = compare_figures(first, second);
     return comparison;
 }
 
@@ -204,6 +204,7 @@ std::string describe_comparison(const RunComparison& comparison) {
     for (const AccuracyComparison& accuracy : comparison.accuracies) {
         text += describe_accuracy(accuracy);
     }
+    text += describe_figures(comparison.figures);
     return text + describe_layers(comparison.layers);
 }
 

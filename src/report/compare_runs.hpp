@@ -4,16 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "config/config_values.hpp"
 #include "report/mcnemar.hpp"
-#include "results/run_record.hpp"
+#include "results/figures.hpp"
 
 namespace comq {
-
-struct DifferingKey {
-    std::string key;
-    std::string first;  ///< value; "(none)" where the key is missing
-    std::string second;
-};
 
 /** How two runs treat one layer. */
 struct LayerComparison {
@@ -41,11 +36,19 @@ struct AccuracyComparison {
     std::optional<McNemarTest> paired;  ///< none when the images or their labels differ
 };
 
+/** A figure that two runs measured differently, or only one of them. */
+struct FigureComparison {
+    const Figure* figure = nullptr;
+    double first = not_measured;
+    double second = not_measured;
+};
+
 struct RunComparison {
     std::vector<DifferingKey> config;
     std::vector<DifferingKey> provenance;
     std::vector<LayerComparison> layers;  ///< every layer, in the order of the first run
     std::vector<AccuracyComparison> accuracies;
+    std::vector<FigureComparison> figures;  ///< that differ
 };
 
 RunComparison compare_runs(const RunRecord& first, const RunRecord& second);

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/text_width.hpp"
+#include "core/text_table.hpp"
 #include "core/units.hpp"
 
 namespace comq {
@@ -14,11 +14,11 @@ namespace {
 /** What a stage takes in which there was nothing to do is less. */
 constexpr double shortest_shown = 0.05;
 
-std::string accuracy_row(const char* network, const std::optional<EvaluationRecord>& record) {
-    if (!record) return fmt::format("  {:<16} {:>15}\n", network, "not evaluated");
-    return fmt::format("  {:<16} {:>15} {:>9} {:>8}\n", network,
-                       format_accuracy(record->top1, record->top1_standard_error),
-                       format_number(record->top5, 2), record->images);
+void add_accuracy(TextTable& table, const char* network,
+                  const std::optional<EvaluationRecord>& record) {
+    if (!record) return table.add({network, "not evaluated"});
+    table.add({network, format_accuracy(record->top1, record->top1_standard_error),
+               format_number(record->top5, 2), fmt::format("{}", record->images)});
 }
 
 }  // namespace
@@ -33,10 +33,14 @@ std::string format_accuracy(double percent, double standard_error) {
 }
 
 std::string accuracy_table(const RunRecord& run) {
-    std::string text =
-        fmt::format("  {:<16} {:>15} {:>9} {:>8}\n", "network", "Top-1 %", "Top-5 %", "images");
-    text += accuracy_row("full precision", run.full_precision);
-    if (run.quantized || !run.full_precision) text += accuracy_row("quantized", run.quantized);
+    TextTable table({{.heading = "network", .width = 16},
+                     {.heading = "Top-1 %", .to_the_right = true, .width = 15},
+                     {.heading = "Top-5 %", .to_the_right = true, .width = 9},
+                     {.heading = "images", .to_the_right = true, .width = 8}},
+                    1, 2);
+    add_accuracy(table, "full precision", run.full_precision);
+    if (run.quantized || !run.full_precision) add_accuracy(table, "quantized", run.quantized);
+    std::string text = table.text();
     if (run.agreement) {
         text +=
             fmt::format("  same class as full precision: {:.2f}% of the images\n", *run.agreement);

@@ -19,13 +19,9 @@ Json size_json(const RunRecord& run) {
     const ModelSize& size = run.model_size;
     Json json;
     json["float_bytes"] = size.float_bytes;
-    if (run.layers.empty()) {
-        json["quantized_bytes"] = nullptr;
-        json["average_bits_with_scales"] = nullptr;
-    } else {
-        json["quantized_bytes"] = size.quantized_bytes;
-        json["average_bits_with_scales"] = with_decimals(size.average_bits_with_scales, 2);
-    }
+    json["quantized_bytes"] = run.layers.empty() ? Json(nullptr) : Json(size.quantized_bytes);
+    const Figure& bits = *find_figure("average_bits_with_scales");
+    json[bits.name] = figure_number(bits, bits.value(run));
     return json;
 }
 
@@ -60,6 +56,19 @@ Json layer_json(const LayerRecord& layer) {
 
 }  // namespace
 
+Json figure_number(const Figure& figure, double value) {
+    return figure.unit == "1" ? with_digits(value, error_digits)
+                              : with_decimals(value, figure.digits);
+}
+
+Json figures_json(const RunRecord& run) {
+    Json json;
+    for (const Figure& figure : figure_columns()) {
+        json[figure.name] = figure_number(figure, figure.value(run));
+    }
+    return json;
+}
+
 Json evaluation_json(const std::optional<EvaluationRecord>& record) {
     if (!record) return nullptr;
     Json json;
@@ -76,9 +85,7 @@ Json run_json(const RunRecord& run, const std::string& origin, std::string_view 
     json["identity"] = run.identity;
     json["full_precision"] = evaluation_json(run.full_precision);
     json["quantized"] = evaluation_json(run.quantized);
-    json["agreement"] = with_decimals(run.agreement.value_or(not_measured), 2);
-    json["mean_squared_relative_error"] =
-        with_digits(mean_squared_relative_error(run.layers), error_digits);
+    json.update(figures_json(run));
     json["size"] = size_json(run);
     json["uses_labels"] = run.uses_labels;
     json["uses_gradients"] = run.uses_gradients;

@@ -4,14 +4,20 @@
 #include <string>
 #include <string_view>
 
-#include "results/run_record.hpp"
+#include "results/figures.hpp"
 
 namespace comq {
 
+/** Every figure and standard error by name, rounded; null is what was not measured. */
+nlohmann::ordered_json figures_json(const RunRecord& run);
+
+/** A figure's value as JSON has it: errors with five significant digits, others as printed. */
+nlohmann::ordered_json figure_number(const Figure& figure, double value);
+
 /**
- * A run for programs: accuracies, size, config, provenance, stages and every column of the layers,
- * in the order `sort` as of sorted_layers(). Percentages have two decimals, errors five significant
- * digits; null is what was not measured. `origin` names the file.
+ * A run for programs: accuracies, figures, size, config, provenance, stages and every column of the
+ * layers, in the order `sort` as of sorted_layers(). Percentages have two decimals, errors five
+ * significant digits; null is what was not measured. `origin` names the file.
  */
 nlohmann::ordered_json run_json(const RunRecord& run, const std::string& origin,
                                 std::string_view sort);

@@ -9,12 +9,13 @@
 #include <numeric>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "config/config_text.hpp"
 #include "core/errors.hpp"
+#include "core/text_table.hpp"
 #include "core/text_width.hpp"
 #include "core/units.hpp"
-#include "report/config_values.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
 #include "results/layer_columns.hpp"
@@ -82,23 +83,26 @@ std::string marks(const RunRecord& run) {
 std::string activation_table(const RunRecord& run, std::size_t most) {
     if (run.activations.empty()) return "";
     const auto shown = std::span(run.activations).first(std::min(most, run.activations.size()));
-    std::size_t width = 5;
-    for (const auto& record : shown) width = std::max(width, record.layer.size());
-    std::string text =
-        fmt::format("rounded inputs ({} layers)\n  {:<{}} {:>4} {:>8} {:>11} {:>11}\n",
-                    run.activations.size(), "name", width, "bits", "ranges", "smallest", "largest");
+    TextTable table({{.heading = "name", .width = 5},
+                     {.heading = "bits", .to_the_right = true},
+                     {.heading = "ranges", .to_the_right = true, .width = 8},
+                     {.heading = "smallest", .to_the_right = true, .width = 11},
+                     {.heading = "largest", .to_the_right = true, .width = 11}},
+                    1, 2);
     for (const auto& record : shown) {
-        const auto minimum =
-            record.minimum.shape.empty() ? std::span<const float>() : record.minimum.as<float>();
+        const bool dynamic = record.minimum.shape.empty();
+        const auto minimum = dynamic ? std::span<const float>() : record.minimum.as<float>();
+        const std::string bits = fmt::format("{}", record.bits);
         if (minimum.empty()) {
-            text += fmt::format("  {:<{}} {:>4} {:>8} {:>11} {:>11}\n", record.layer, width,
-                                record.bits, "dynamic", "-", "-");
-            continue;
+            table.add({record.layer, bits, "dynamic", "-", "-"});
+        } else {
+            table.add({record.layer, bits, fmt::format("{}", minimum.size()),
+                       fmt::format("{:.4g}", std::ranges::min(minimum)),
+                       fmt::format("{:.4g}", std::ranges::max(record.maximum.as<float>()))});
         }
-        text += fmt::format("  {:<{}} {:>4} {:>8} {:>11.4g} {:>11.4g}\n", record.layer, width,
-                            record.bits, minimum.size(), std::ranges::min(minimum),
-                            std::ranges::max(record.maximum.as<float>()));
     }
+    std::string text =
+        fmt::format("rounded inputs ({} layers)\n{}", run.activations.size(), table.text());
     if (shown.size() < run.activations.size()) {
         text +=
             fmt::format("  … and {} more (--layers all)\n", run.activations.size() - shown.size());
@@ -112,28 +116,33 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
     const std::size_t shown = std::min(most, order.size());
     std::string text = fmt::format("layers ({}, sorted by {})\n", run.layers.size(), sort);
     if (shown == 0) return text;
-    std::size_t width = 5;
-    bool held_out = false;
-    for (std::size_t i = 0; i < shown; ++i) {
-        const LayerRecord& layer = run.layers[order[i]];
-        width = std::max(width, layer.name.size());
-        held_out |= !std::isnan(layer.heldout_relative_error);
+    const auto chosen = std::span(order).first(shown);
+    const bool held_out = std::ranges::any_of(
+        chosen, [&](std::size_t i) { return !std::isnan(run.layers[i].heldout_relative_error); });
+    std::vector<TextTable::Column> columns{
+        {.heading = "name", .width = 5},
+        {.heading = "out x in", .to_the_right = true, .width = 12},
+        {.heading = "bits", .to_the_right = true},
+        {.heading = "levels", .to_the_right = true},
+        {.heading = "relative", .to_the_right = true},
+        {.heading = "RTN's", .to_the_right = true, .width = 8}};
+    if (held_out) columns.push_back({.heading = "held-out", .to_the_right = true});
+    columns.push_back({.heading = "SQNR dB", .to_the_right = true});
+    TextTable table(std::move(columns), 1, 2);
+    for (const std::size_t i : chosen) {
+        const LayerRecord& layer = run.layers[i];
+        std::vector<std::string> cells{
+            layer.name,
+            fmt::format("{} x {}", layer.out_features, layer.in_features),
+            fmt::format("{}", layer.bits),
+            fmt::format("{}", layer.levels_used),
+            format_number(layer.relative_error, 5),
+            format_number(layer.rtn_relative_error, 5)};
+        if (held_out) cells.push_back(format_number(layer.heldout_relative_error, 5));
+        cells.push_back(format_number(layer.sqnr_db, 2));
+        table.add(std::move(cells));
     }
-    const auto row = [&](const std::string& name, const std::string& shape, const auto& bits,
-                         const auto& levels, const std::string& relative, const std::string& rtn,
-                         const std::string& heldout, const std::string& decibels) {
-        text += fmt::format("  {:<{}} {:>12} {:>4} {:>6} {:>8} {:>8}{} {:>7}\n", name, width, shape,
-                            bits, levels, relative, rtn,
-                            held_out ? fmt::format(" {:>8}", heldout) : "", decibels);
-    };
-    row("name", "out x in", "bits", "levels", "relative", "RTN's", "held-out", "SQNR dB");
-    for (std::size_t i = 0; i < shown; ++i) {
-        const LayerRecord& layer = run.layers[order[i]];
-        row(layer.name, fmt::format("{} x {}", layer.out_features, layer.in_features), layer.bits,
-            layer.levels_used, format_number(layer.relative_error, 5),
-            format_number(layer.rtn_relative_error, 5),
-            format_number(layer.heldout_relative_error, 5), format_number(layer.sqnr_db, 2));
-    }
+    text += table.text();
     if (shown < order.size()) {
         text += fmt::format("  … and {} more (--layers all)\n", order.size() - shown);
     }
@@ -187,22 +196,14 @@ std::string describe_run(const RunRecord& run, const std::string& origin,
 std::string layers_csv(const RunRecord& run, std::string_view sort) {
     std::vector<std::string> fields;
     for (const LayerColumn& column : layer_columns()) fields.push_back(column.name);
-    std::string text = fmt::format("{}\n", fmt::join(fields, ","));
+    std::string text = csv_line(fields);
     for (const std::size_t i : sorted_layers(run.layers, sort)) {
         fields.clear();
         for (const LayerColumn& column : layer_columns()) {
-            std::visit(
-                [&](auto field) {
-                    const auto& value = run.layers[i].*field;
-                    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
-                        fields.push_back(std::isnan(value) ? "" : fmt::format("{}", value));
-                    } else {
-                        fields.push_back(csv_field(fmt::format("{}", value)));
-                    }
-                },
-                column.field);
+            fields.push_back(std::visit([&](auto field) { return csv_field(run.layers[i].*field); },
+                                        column.field));
         }
-        text += fmt::format("{}\n", fmt::join(fields, ","));
+        text += csv_line(fields);
     }
     return text;
 }

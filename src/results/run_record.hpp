@@ -4,7 +4,6 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "results/provenance.hpp"
@@ -98,20 +97,5 @@ struct RunRecord {
     std::vector<std::string> heldout_images;      ///< ids; fitted nothing, errors were measured on
     std::vector<StageRecord> stages;
 };
-
-/** Mean of the squared relative errors: the figure the literature compares methods by. NaN
- *  without layers. */
-double mean_squared_relative_error(const std::vector<LayerRecord>& layers);
-/** Mean squared relative error on held-out images; NaN without such images. */
-double mean_squared_heldout_error(const std::vector<LayerRecord>& layers);
-/** Mean of the held-out relative errors; NaN without held-out images. */
-double mean_heldout_relative_error(const std::vector<LayerRecord>& layers);
-
-/**
- * Seconds of the stages named `stage`, or of all when it is empty; a stage may have several parts.
- * NaN where there is none: the run took the work from a cache, or an earlier process of it had done
- * it.
- */
-double stage_seconds(const RunRecord& run, std::string_view stage = "");
 
 }  // namespace comq

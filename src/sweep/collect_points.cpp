@@ -12,7 +12,7 @@
 #include "config/experiment_schema.hpp"
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
-#include "report/config_values.hpp"
+#include "results/figures.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 
@@ -24,11 +24,9 @@ namespace {
 
 struct FinishedPoint {
     const SweepPoint* point;
-    std::map<std::string, std::string> config;
+    ConfigValues config;
     RunRecord run;
 };
-
-using ConfigValues = std::map<std::string, std::string>;
 
 /** Keys whose values differ between points, in the order of the schema. */
 std::vector<KeyInfo> varying_keys(const Sweep& sweep, const std::vector<ConfigValues>& configs) {
@@ -63,51 +61,6 @@ TableColumn::Values typed(const std::vector<std::string>& texts) {
     return texts;
 }
 
-/** Figures that are shown of each run, whatever varies. */
-struct Figure {
-    const char* name;
-    const char* units;
-    const char* description;
-    double (*value)(const RunRecord&);
-};
-
-double top1_of(const std::optional<EvaluationRecord>& evaluation) {
-    return evaluation ? evaluation->top1 : not_measured;
-}
-
-const std::vector<Figure>& figures() {
-    static const std::vector<Figure> list{
-        {"full_precision_top1", "percent", "Top-1 of the full-precision network",
-         [](const RunRecord& run) { return top1_of(run.full_precision); }},
-        {"top1", "percent", "Top-1 of the quantized network",
-         [](const RunRecord& run) { return top1_of(run.quantized); }},
-        {"top1_standard_error", "percent", "binomial standard error of top1",
-         [](const RunRecord& run) {
-             return run.quantized ? run.quantized->top1_standard_error : not_measured;
-         }},
-        {"top5", "percent", "Top-5 of the quantized network",
-         [](const RunRecord& run) { return run.quantized ? run.quantized->top5 : not_measured; }},
-        {"agreement", "percent", "images on which both networks predict the same class",
-         [](const RunRecord& run) { return run.agreement.value_or(not_measured); }},
-        {"mean_squared_relative_error", "1", "mean over layers of (||X(W-Wq)||_F / ||XW||_F)^2",
-         [](const RunRecord& run) { return mean_squared_relative_error(run.layers); }},
-        {"mean_squared_heldout_error", "1", "the same on held-out images",
-         [](const RunRecord& run) { return mean_squared_heldout_error(run.layers); }},
-        {"mean_heldout_relative_error", "1",
-         "mean over layers of ||X(W-Wq)||_F / ||XW||_F on held-out images",
-         [](const RunRecord& run) { return mean_heldout_relative_error(run.layers); }},
-        {"average_bits_with_scales", "bit", "bits of a quantized weight, its share of scales in",
-         [](const RunRecord& run) {
-             return run.layers.empty() ? not_measured : run.model_size.average_bits_with_scales;
-         }},
-        {"solve_seconds", "s", "wall-clock time of quantizing all layers",
-         [](const RunRecord& run) { return stage_seconds(run, "solve"); }},
-        {"seconds", "s", "wall-clock time of all stages",
-         [](const RunRecord& run) { return stage_seconds(run); }},
-    };
-    return list;
-}
-
 std::vector<std::string> texts_of(const std::vector<FinishedPoint>& finished,
                                   std::string SweepPoint::*text) {
     std::vector<std::string> texts;
@@ -127,10 +80,10 @@ std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finishe
         for (const auto& row : finished) texts.push_back(row.config.at(info.key));
         columns.push_back({info.key, info.unit, info.meaning, typed(texts)});
     }
-    for (const auto& measure : figures()) {
+    for (const Figure& figure : figure_columns()) {
         std::vector<double> values;
-        for (const auto& row : finished) values.push_back(measure.value(row.run));
-        columns.push_back({measure.name, measure.units, measure.description, std::move(values)});
+        for (const auto& row : finished) values.push_back(figure.value(row.run));
+        columns.push_back({figure.name, figure.unit, figure.description, std::move(values)});
     }
     return columns;
 }
@@ -161,8 +114,7 @@ SweepTable collect_points(const Sweep& sweep) {
     std::vector<ConfigValues> configs;
     std::vector<FinishedPoint> finished;
     for (const auto& point : sweep.points) {
-        configs.push_back(
-            config_values(resolved_text(point.config.config), point.result().string()));
+        configs.push_back(resolved_values(point.config.config));
         if (point.same_as || !fs::exists(point.result())) continue;
         try {
             finished.push_back(

@@ -9,6 +9,7 @@
 
 #include "config/config_text.hpp"
 #include "core/errors.hpp"
+#include "results/figures.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "storage/atomic_file.hpp"
@@ -105,7 +106,7 @@ PointStatus finished_status(const SweepPoint& point) {
             status.top1 = accuracy->top1;
             status.top1_standard_error = accuracy->top1_standard_error;
         }
-        status.seconds = stage_seconds(run);
+        status.seconds = find_figure("seconds")->value(run);
     } catch (const Error& error) {
         status.state = PointState::failed;
         status.detail = std::string(error.what()) + "; delete the file to compute it again";

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
+#include "core/text_table.hpp"
+#include "core/text_width.hpp"
 #include "core/units.hpp"
 #include "report/figures_text.hpp"
 #include "sweep/point_label.hpp"
@@ -17,9 +20,7 @@ namespace {
 
 constexpr std::size_t widest_value = 40;
 
-std::string cut(const std::string& text) {
-    return text.size() <= widest_value ? text : text.substr(0, widest_value - 3) + "...";
-}
+std::string cut_value(const std::string& text) { return cut(text, widest_value); }
 
 }  // namespace
 
@@ -46,35 +47,32 @@ std::string point_line(const SweepPoint& point, const PointStatus& status) {
 
 std::vector<std::string> status_lines(const Sweep& sweep, const std::vector<PointStatus>& statuses,
                                       const std::vector<std::size_t>& points) {
+    std::vector<TextTable::Column> columns{{.heading = "point", .width = 16}};
     const auto names = short_keys(sweep.varied);
-    std::vector<std::size_t> widths;
-    for (std::size_t column = 0; column < names.size(); ++column) {
-        std::size_t width = names[column].size();
+    for (std::size_t key = 0; key < names.size(); ++key) {
+        // As wide as the values of all points, so that columns stay while points come and go.
+        auto& column = columns.emplace_back(TextTable::Column{.heading = names[key]});
         for (const auto& point : sweep.points) {
-            width = std::max(width, cut(point.values[column]).size());
+            column.width = std::max(column.width, display_width(cut_value(point.values[key])));
         }
-        widths.push_back(width);
     }
-    std::string heading = fmt::format("{:<16}", "point");
-    for (std::size_t column = 0; column < names.size(); ++column) {
-        heading += fmt::format("  {:<{}}", names[column], widths[column]);
-    }
-    heading += fmt::format("  {:<11}  {:>14}  {:>12}", "state", "Top-1 %", "time");
-    std::vector<std::string> lines{heading};
+    columns.insert(columns.end(), {{.heading = "state", .width = 11},
+                                   {.heading = "Top-1 %", .to_the_right = true, .width = 14},
+                                   {.heading = "time", .to_the_right = true, .width = 12},
+                                   {.heading = ""}});
+    TextTable table(std::move(columns), 2);
     for (const auto i : points) {
         const auto& status = statuses[i];
-        std::string line = sweep.points[i].id;
-        for (std::size_t column = 0; column < names.size(); ++column) {
-            line += fmt::format("  {:<{}}", cut(sweep.points[i].values[column]), widths[column]);
-        }
-        line += fmt::format("  {:<11}  {:>14}  {:>12}  {}", name_of(status.state),
-                            format_accuracy(status.top1, status.top1_standard_error),
-                            std::isnan(status.seconds) ? "-" : format_duration(status.seconds),
-                            status.detail);
-        line.erase(line.find_last_not_of(' ') + 1);
-        lines.push_back(std::move(line));
+        std::vector<std::string> cells{sweep.points[i].id};
+        for (const auto& value : sweep.points[i].values) cells.push_back(cut_value(value));
+        cells.insert(
+            cells.end(),
+            {std::string(name_of(status.state)),
+             format_accuracy(status.top1, status.top1_standard_error),
+             std::isnan(status.seconds) ? "-" : format_duration(status.seconds), status.detail});
+        table.add(std::move(cells));
     }
-    return lines;
+    return table.lines();
 }
 
 std::string status_table(const Sweep& sweep, const std::vector<PointStatus>& statuses) {

@@ -12,15 +12,12 @@
 #include "core/paths.hpp"
 #include "core/shell_words.hpp"
 #include "points/seed_use.hpp"
-#include "report/config_values.hpp"
 #include "table/peer_methods.hpp"
 #include "weights/checkpoint.hpp"
 
 namespace comq {
 
 namespace {
-
-using Values = std::map<std::string, std::string>;
 
 /** Keys whose value can change numbers; paths and resources can't, by themselves. */
 bool is_result_key(const std::vector<KeyInfo>& keys, const std::string& key) {
@@ -42,20 +39,21 @@ bool always_decides(const std::string& key) {
 }
 
 /** Whether runs that differ in this key, which some `set` gives that value, are told apart. */
-bool decides_when_named(const std::string& key, const std::string& value, Measure measure) {
+bool decides_when_named(const std::string& key, const std::string& value, const Figure& figure) {
     // What a run took from a cache cost it no time; where the cache lies makes no difference.
-    if (key == "resources.cache") return value == "null" && info_of(measure).is_time;
+    if (key == "resources.cache") return value == "null" && figure.is_time();
     if (key == "model.sha256") return value != "null";  // which accepts any
     if (key == "resources.threads") return value != "all";
     return key != "model.weights" && key != "resources.cache_limit" && key != "output.file";
 }
 
-Values expected_values(const Values& resolved, const Values& set, Measure measure) {
+ConfigValues expected_values(const ConfigValues& resolved, const ConfigValues& set,
+                             const Figure& figure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
-    Values expected;
+    ConfigValues expected;
     for (const auto& [key, value] : resolved) {
-        if (measure == Measure::full_precision && !describes_full_precision(key)) continue;
-        const bool decides = set.contains(key) ? decides_when_named(key, value, measure)
+        if (figure.before_quantization && !describes_full_precision(key)) continue;
+        const bool decides = set.contains(key) ? decides_when_named(key, value, figure)
                                                : is_result_key(keys, key) && always_decides(key);
         if (decides) expected[key] = value;
     }
@@ -122,11 +120,11 @@ MissingRun CellPlan::run(uint64_t seed, const std::filesystem::path& folder) con
 CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec* group,
                    const ColumnSpec& column, const KnownNames& known) {
     CellPlan plan;
-    plan.measure = spec.measure_of(row, group, column);
+    plan.measure = &spec.measure_of(row, group, column);
     plan.config = column.config.empty() ? spec.config : column.config;
     plan.name = group == nullptr ? fmt::format("{}/{}", row.id.id, column.id.id)
                                  : fmt::format("{}/{}/{}", group->id.id, row.id.id, column.id.id);
-    Values set;
+    ConfigValues set;
     const auto apply = [&](const CellSettings& settings) {
         for (const auto& [key, value] : settings.values) set[key] = value;
     };
@@ -134,7 +132,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     apply(column.set);
     if (group != nullptr) apply(group->set);
     apply(row.set);
-    if (plan.measure == Measure::full_precision && !set.contains("quantization.method")) {
+    if (plan.measure->before_quantization && !set.contains("quantization.method")) {
         set["quantization.method"] = "none";
     }
     for (const auto& [key, value] : set) plan.overrides.push_back(fmt::format("{}={}", key, value));
@@ -143,10 +141,8 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     try {
         const LoadedConfig loaded =
             load_config(plan.config_file, plan.overrides, {known, {data_folder() / "configs"}});
-        plan.expected =
-            expected_values(config_values(resolved_text(loaded.config), plan.config_file.string()),
-                            set, plan.measure);
-        plan.any_seed = plan.measure == Measure::full_precision || !depends_on_seed(loaded.config);
+        plan.expected = expected_values(resolved_values(loaded.config), set, *plan.measure);
+        plan.any_seed = plan.measure->before_quantization || !depends_on_seed(loaded.config);
         if (set.contains("model.weights")) plan.weights = loaded.config.model.weights;
     } catch (const UsageError& error) {
         throw UsageError("{}: cell {}: {}", spec.file.string(), plan.name, error.what());

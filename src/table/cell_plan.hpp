@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +29,7 @@ bool describes_full_precision(const std::string& key);
 
 /** What the runs of one cell have to be. */
 struct CellPlan {
-    Measure measure = Measure::top1;
+    const Figure* measure = nullptr;
     std::filesystem::path config;
     std::filesystem::path config_file;
     std::vector<std::string> overrides;  ///< without the seed
@@ -38,7 +37,7 @@ struct CellPlan {
      * Keys of the resolved config that decide whether a run belongs here: the model, all that is
      * done to it, and what else the spec sets.
      */
-    std::map<std::string, std::string> expected;
+    ConfigValues expected;
     /** `model.weights` where the spec sets it; the empty path: those that come with the model. */
     std::optional<std::filesystem::path> weights;
     std::string name;       ///< "w4/comq/deit_small": for messages and file names

@@ -33,12 +33,11 @@ std::string value_text(const std::optional<TableValue>& value, int digits, const
 
 std::string difference_text(const TableCell& cell, const CellStyle& style) {
     const auto difference = cell.difference();
-    return difference ? number(*difference, info_of(cell.measure).digits, style, true)
-                      : style.empty;
+    return difference ? number(*difference, cell.measure->digits, style, true) : style.empty;
 }
 
 std::string cell_text(const TableCell& cell, bool with_published, const CellStyle& style) {
-    const int digits = info_of(cell.measure).digits;
+    const int digits = cell.measure->digits;
     const std::string ours = value_text(cell.ours, digits, style);
     if (!with_published) return ours;
     if (!cell.published && !cell.ours) return style.empty;

@@ -9,15 +9,16 @@
 
 #include "config/experiment_schema.hpp"
 #include "core/errors.hpp"
+#include "table/measurement.hpp"
 
 namespace comq {
 
 namespace {
 
 /** Whether another value of the key makes it another experiment for this measure. */
-bool matters(const KeyInfo& key, Measure measure) {
+bool matters(const KeyInfo& key, const Figure& figure) {
     if (key.key_class != KeyClass::result || key.key == "seed") return false;
-    return measure != Measure::full_precision || describes_full_precision(key.key);
+    return !figure.before_quantization || describes_full_precision(key.key);
 }
 
 std::string value_of(const ResultFile& file, const std::string& key) {
@@ -26,11 +27,12 @@ std::string value_of(const ResultFile& file, const std::string& key) {
 }
 
 /** What but the seed two runs differ in, in words. */
-std::vector<std::string> differences(const ResultFile& a, const ResultFile& b, Measure measure) {
+std::vector<std::string> differences(const ResultFile& a, const ResultFile& b,
+                                     const Figure& figure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
     std::vector<std::string> found;
     for (const KeyInfo& key : keys) {
-        if (!matters(key, measure)) continue;
+        if (!matters(key, figure)) continue;
         const std::string first = value_of(a, key.key);
         const std::string second = value_of(b, key.key);
         if (first != second) found.push_back(fmt::format("{} ({}, {})", key.key, first, second));
@@ -46,12 +48,12 @@ std::vector<std::string> differences(const ResultFile& a, const ResultFile& b, M
         compare(a.evaluation_images, b.evaluation_images,
                 "the evaluation images (data.evaluation)");
     }
-    if (measure == Measure::full_precision) return found;
+    if (figure.before_quantization) return found;
     if (same_seed || value_of(a, "calibration.selection") == "first") {
         compare(a.calibration_images, b.calibration_images,
                 "the calibration images (data.calibration)");
     }
-    if (info_of(measure).is_time) {
+    if (figure.is_time()) {
         compare(a.run.provenance.cpu_model, b.run.provenance.cpu_model, "the processor");
         compare(a.run.provenance.threads, b.run.provenance.threads,
                 "the number of threads (resources.threads)");
@@ -64,7 +66,7 @@ std::vector<std::string> differences(const ResultFile& a, const ResultFile& b, M
 }
 
 void refuse_different(const CellPlan& plan, const ResultFile& a, const ResultFile& b) {
-    const auto different = differences(a, b, plan.measure);
+    const auto different = differences(a, b, *plan.measure);
     if (different.empty()) return;
     throw InputError(
         "cell {}: {} and {} both fill it and differ by more than the seed: {}; keep to "
@@ -79,7 +81,7 @@ std::vector<const ResultFile*> claims_of(const CellPlan& plan,
                                          const std::vector<ResultFile>& results) {
     std::vector<const ResultFile*> claims;
     for (const ResultFile& file : results) {
-        if (plan.matches(file) && measured(plan.measure, file.run)) claims.push_back(&file);
+        if (plan.matches(file) && measured(*plan.measure, file.run)) claims.push_back(&file);
     }
     std::map<uint64_t, const ResultFile*> first_of_seed;
     for (const ResultFile* claim : claims) {
@@ -91,9 +93,9 @@ std::vector<const ResultFile*> claims_of(const CellPlan& plan,
     std::ranges::sort(claims, {}, [](const ResultFile* file) {
         return std::tuple(file->run.provenance.seed, file->path);
     });
-    if (plan.measure == Measure::full_precision) {
+    if (plan.measure->before_quantization) {
         if (!claims.empty()) claims.assign(1, claims.front());  // the seed does not enter
-    } else if (!info_of(plan.measure).is_time) {
+    } else if (!plan.measure->is_time()) {
         const auto copies = std::ranges::unique(
             claims, {}, [](const ResultFile* file) { return file->run.provenance.seed; });
         claims.erase(copies.begin(), copies.end());

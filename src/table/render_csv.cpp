@@ -34,23 +34,13 @@ std::string line_of(const Table& table, const TableRow& row, std::size_t column)
     for (const auto& file : cell.files) files.push_back(file.string());
     std::vector<std::string> commands;
     for (const MissingRun& run : cell.missing) commands.push_back(run.command());
-    std::vector<std::string> fields{row.group,
-                                    row.id,
-                                    row.label,
-                                    table.column_ids[column],
-                                    info_of(cell.measure).name,
-                                    number(value_of(cell.published)),
-                                    cell.source,
-                                    notes_text(table, cell.published),
-                                    number(value_of(cell.ours)),
-                                    cell.ours ? number(cell.ours->standard_error) : "",
-                                    cell.ours ? fmt::format("{}", cell.ours->runs) : "",
-                                    notes_text(table, cell.ours),
-                                    number(cell.difference()),
-                                    fmt::format("{}", fmt::join(files, "; ")),
-                                    fmt::format("{}", fmt::join(commands, "; "))};
-    std::ranges::transform(fields, fields.begin(), csv_field);
-    return fmt::format("{}\n", fmt::join(fields, ","));
+    return csv_line(
+        {row.group, row.id, row.label, table.column_ids[column], cell.measure->name,
+         number(value_of(cell.published)), cell.source, notes_text(table, cell.published),
+         number(value_of(cell.ours)), cell.ours ? number(cell.ours->standard_error) : "",
+         cell.ours ? fmt::format("{}", cell.ours->runs) : "", notes_text(table, cell.ours),
+         number(cell.difference()), fmt::format("{}", fmt::join(files, "; ")),
+         fmt::format("{}", fmt::join(commands, "; "))});
 }
 
 }  // namespace

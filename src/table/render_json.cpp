@@ -34,7 +34,7 @@ Json runs_json(const std::vector<MissingRun>& runs) {
 Json cell_json(const Table& table, const TableCell& cell, const std::string& column) {
     const auto difference = cell.difference();
     Json json{{"column", column},
-              {"measure", info_of(cell.measure).name},
+              {"measure", cell.measure->name},
               {"published", value_json(table, cell.published)},
               {"source", cell.source.empty() ? Json(nullptr) : Json(cell.source)},
               {"ours", value_json(table, cell.ours)},

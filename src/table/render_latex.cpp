@@ -80,7 +80,7 @@ struct Part {
 };
 
 std::string value_of(const std::optional<TableValue>& value, const TableCell& cell) {
-    return value_text(value, info_of(cell.measure).digits, style);
+    return value_text(value, cell.measure->digits, style);
 }
 
 const std::vector<Part>& all_parts() {

@@ -11,7 +11,6 @@
 #include "config/load_config.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "report/config_values.hpp"
 #include "results/run_file.hpp"
 #include "storage/hdf5.hpp"
 
@@ -135,10 +134,9 @@ void drop_images(std::optional<EvaluationRecord>& evaluation) {
 }
 
 /** Keys that this version added have their default. */
-std::map<std::string, std::string> resolved_values(const RunRecord& run, const fs::path& file) {
+ConfigValues values_of(const RunRecord& run, const fs::path& file) {
     try {
-        const auto loaded = load_config_text(run.config, file.string());
-        return config_values(resolved_text(loaded.config), file.string());
+        return resolved_values(load_config_text(run.config, file.string()).config);
     } catch (const UsageError& error) {
         const std::string lines = error.what();
         throw InputError("{} (the config that the run stored; a later version wrote it?)",
@@ -152,7 +150,7 @@ ResultFile read_result(const fs::path& file) {
     ResultFile result;
     result.path = file;
     result.run = read_run_file(file, ReadScope::summary);
-    result.values = resolved_values(result.run, file);
+    result.values = values_of(result.run, file);
     if (const auto& evaluation = result.run.full_precision) {
         result.evaluation_images = digest_of(evaluation->image, evaluation->label);
     }

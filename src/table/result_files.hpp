@@ -1,11 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "config/config_values.hpp"
 #include "results/run_record.hpp"
 
 namespace comq {
@@ -13,10 +13,10 @@ namespace comq {
 /** A finished run as tables need it. */
 struct ResultFile {
     std::filesystem::path path;
-    RunRecord run;  ///< without codes, parameters and what is recorded for each image
-    std::map<std::string, std::string> values;  ///< of the resolved config, by dotted key
-    std::string evaluation_images;              ///< digest of their ids and labels
-    std::string calibration_images;             ///< digest of their ids
+    RunRecord run;        ///< without codes, parameters and what is recorded for each image
+    ConfigValues values;  ///< of the resolved config, by dotted key
+    std::string evaluation_images;   ///< digest of their ids and labels
+    std::string calibration_images;  ///< digest of their ids
 };
 
 struct ResultFolder {

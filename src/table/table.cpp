@@ -7,6 +7,7 @@
 
 #include "table/claims.hpp"
 #include "table/comparability.hpp"
+#include "table/measurement.hpp"
 
 namespace comq {
 
@@ -64,7 +65,7 @@ class Filler {
         MeasuredSetting setting = spec_.setting;
         if (setting.full_precision) return setting;
         for (const RowSpec& row : spec_.rows) {
-            if (row.measure != Measure::full_precision) continue;
+            if (row.measure == nullptr || !row.measure->before_quantization) continue;
             if (const auto given = published(row, nullptr, column)) {
                 setting.full_precision = given->value;
             }
@@ -92,13 +93,13 @@ class Filler {
 
     TableCell fill_cell(const RowSpec& row, const RowGroupSpec* group, const ColumnSpec& column) {
         TableCell cell;
-        cell.measure = spec_.measure_of(row, group, column);
+        cell.measure = &spec_.measure_of(row, group, column);
         const MeasuredSetting base = column_setting(column);
         MeasuredSetting reference = base;
         if (const auto given = published(row, group, column)) {
             const SourceSpec& source = spec_.source(given->entry->source.id);
             reference = overlaid(base, overlaid(source.setting, given->entry->setting));
-            if (cell.measure == Measure::full_precision) forget_quantization(reference);
+            if (cell.measure->before_quantization) forget_quantization(reference);
             cell.published = TableValue{.value = given->value};
             cell.source = source.id.id;
             used_sources_.insert(source.id.id);
@@ -131,13 +132,13 @@ class Filler {
         std::vector<Measurement> measurements;
         for (const ResultFile* claim : claims) {
             cell.files.push_back(claim->path);
-            measurements.push_back(*measured(cell.measure, claim->run));
+            measurements.push_back(*measured(*cell.measure, claim->run));
         }
         const Measurement mean = mean_of(measurements);
         cell.ours = TableValue{
             .value = mean.value, .standard_error = mean.standard_error, .runs = claims.size()};
         MeasuredSetting own = setting_of(*claims.front());
-        if (cell.measure == Measure::full_precision) forget_quantization(own);
+        if (cell.measure->before_quantization) forget_quantization(own);
         cell.comparable =
             cell.published && reference.differs.empty() && reasons_against(own, reference).empty();
         auto reasons = reasons_against(own, base);
@@ -172,8 +173,8 @@ class Filler {
         bool higher = true;
         for (std::size_t row = first; row < table_.rows.size(); ++row) {
             TableCell& cell = table_.rows[row].cells[column];
-            if (cell.measure == Measure::full_precision) continue;
-            higher = info_of(cell.measure).higher_is_better;
+            if (cell.measure->before_quantization) continue;
+            higher = cell.measure->higher_is_better;
             for (auto* value : {&cell.published, &cell.ours}) {
                 if (*value && (*value)->notes.empty()) candidates.push_back(&**value);
             }

@@ -26,7 +26,7 @@ struct TableCell {
     std::optional<TableValue> published;
     std::string source;  ///< of the published number, an id
     std::optional<TableValue> ours;
-    Measure measure = Measure::top1;
+    const Figure* measure = nullptr;
     bool comparable = false;  ///< published and ours, with each other
     std::vector<std::filesystem::path> files;
     std::vector<MissingRun> missing;

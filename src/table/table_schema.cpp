@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
 
 namespace comq {
 
@@ -135,10 +139,31 @@ ValueType<std::vector<uint64_t>> seeds() {
     return sequence_of(integer<uint64_t>(0), "list of integers, at least 0");
 }
 
-ValueType<Measure> measure_name() {
-    std::vector<std::pair<std::string, Measure>> names;
-    for (const MeasureInfo& info : measures()) names.emplace_back(info.name, info.measure);
-    return choice<Measure>(std::move(names));
+/** Names that figures had in tables before each had one name everywhere. */
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> former_names{
+    {{"average_bits", "average_bits_with_scales"},
+     {"full_precision", "full_precision_top1"},
+     {"total_seconds", "seconds"}}};
+
+/** The figure that cells show; `null` where `or_null` allows it. */
+ValueType<const Figure*> measure_name(bool or_null = false) {
+    std::vector<std::pair<std::string, const Figure*>> names;
+    for (const Figure& figure : figures()) names.emplace_back(figure.name, &figure);
+    auto result = choice<const Figure*>(std::move(names));
+    result.read = [or_null, current = result.read](const YamlNode& node, const std::string& key,
+                                                   const Figure*& value, ConfigProblems& problems) {
+        if (or_null && node.kind == YamlNode::Kind::null) return;
+        YamlNode named = node;
+        for (const auto& [former, name] : former_names) {
+            if (node.scalar != former) continue;
+            spdlog::warn("{}: key '{}': '{}' is deprecated; write {}", node.position.text(), key,
+                         former, name);
+            named.scalar = name;
+        }
+        current(named, key, value, problems);
+    };
+    if (or_null) result.description = "null or " + result.description;
+    return result;
 }
 
 /** The keys of `setting`, bound to a member of T. */
@@ -151,7 +176,8 @@ void add_setting(Schema<T>& schema, MeasuredSetting T::*setting) {
                of(&MeasuredSetting::evaluation_images), optional(integer<int64_t>(1)));
     schema.add({.key = "setting.full_precision",
                 .meaning = "Top-1 of the checkpoint, which tells checkpoints of one name apart; "
-                           "null: the published number of the row 'full_precision', if any.",
+                           "null: the published number of the row that measures "
+                           "full_precision_top1, if any.",
                 .unit = "percent"},
                of(&MeasuredSetting::full_precision), optional(number(0, 100)));
     schema.add({.key = "setting.layers",
@@ -179,7 +205,7 @@ Schema<ColumnSpec> column_schema(const KnownNames& known) {
     schema.add({.key = "config", .meaning = "In place of the table's config."},
                field(&ColumnSpec::config), path());
     schema.add({.key = "measure", .meaning = "In place of the table's measure."},
-               field(&ColumnSpec::measure), optional(measure_name()));
+               field(&ColumnSpec::measure), measure_name(true));
     schema.add({.key = "measured", .meaning = "false: it only has published numbers."},
                field(&ColumnSpec::measured), boolean());
     schema.add({.key = "set", .meaning = "Config keys of its runs."}, field(&ColumnSpec::set),
@@ -194,7 +220,7 @@ Schema<RowGroupSpec> group_schema(const KnownNames& known) {
     schema.add({.key = "label", .meaning = "Title above its rows.", .required = true},
                field(&RowGroupSpec::label), text());
     schema.add({.key = "measure", .meaning = "In place of the columns' measure."},
-               field(&RowGroupSpec::measure), optional(measure_name()));
+               field(&RowGroupSpec::measure), measure_name(true));
     schema.add({.key = "set", .meaning = "Config keys of its runs."}, field(&RowGroupSpec::set),
                settings(known));
     return schema;
@@ -207,7 +233,7 @@ Schema<RowSpec> row_schema(const KnownNames& known) {
     schema.add({.key = "label", .meaning = "Its heading.", .required = true},
                field(&RowSpec::label), text());
     schema.add({.key = "measure", .meaning = "In place of the block's measure."},
-               field(&RowSpec::measure), optional(measure_name()));
+               field(&RowSpec::measure), measure_name(true));
     schema.add({.key = "groups",
                 .meaning = "Groups that have this row; null: all; []: none, it stands above."},
                field(&RowSpec::groups), optional(sequence_of(reference(), "list of group ids")));

@@ -129,11 +129,11 @@ bool TableSpec::stands_in(const RowSpec& row, const RowGroupSpec* group) const {
     });
 }
 
-Measure TableSpec::measure_of(const RowSpec& row, const RowGroupSpec* group,
-                              const ColumnSpec& column) const {
-    if (row.measure) return *row.measure;
-    if (group != nullptr && group->measure) return *group->measure;
-    return column.measure.value_or(measure);
+const Figure& TableSpec::measure_of(const RowSpec& row, const RowGroupSpec* group,
+                                    const ColumnSpec& column) const {
+    if (row.measure != nullptr) return *row.measure;
+    if (group != nullptr && group->measure != nullptr) return *group->measure;
+    return column.measure != nullptr ? *column.measure : *measure;
 }
 
 TableSpec read_table_spec(const std::filesystem::path& file, const KnownNames& known) {

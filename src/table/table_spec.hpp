@@ -8,7 +8,7 @@
 
 #include "config/experiment_schema.hpp"
 #include "config/yaml_document.hpp"
-#include "table/measure.hpp"
+#include "results/figures.hpp"
 
 namespace comq {
 
@@ -41,9 +41,9 @@ MeasuredSetting overlaid(MeasuredSetting base, const MeasuredSetting& over);
 struct ColumnSpec {
     SpecReference id;
     std::string label;
-    std::filesystem::path config;  ///< empty: the table's
-    std::optional<Measure> measure;
-    bool measured = true;  ///< false: only published numbers
+    std::filesystem::path config;     ///< empty: the table's
+    const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
+    bool measured = true;             ///< false: only published numbers
     CellSettings set;
 };
 
@@ -51,21 +51,23 @@ struct ColumnSpec {
 struct RowGroupSpec {
     SpecReference id;
     std::string label;
-    std::optional<Measure> measure;
+    const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
     CellSettings set;
 };
 
 struct RowSpec {
     SpecReference id;
     std::string label;
-    std::optional<Measure> measure;
+    const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
     /** Blocks with such a row; none: all of them; an empty list: it stands above them. */
     std::optional<std::vector<SpecReference>> groups;
     std::optional<std::vector<uint64_t>> seeds;  ///< in place of the table's
     CellSettings set;
 
     /** Whether runs of comq fill it; other rows only hold published numbers. */
-    bool measured() const { return !set.values.empty() || measure == Measure::full_precision; }
+    bool measured() const {
+        return !set.values.empty() || (measure != nullptr && measure->before_quantization);
+    }
 };
 
 struct SourceSpec {
@@ -93,7 +95,7 @@ struct TableSpec {
     std::filesystem::path file;
     std::string title;
     std::string caption;
-    Measure measure = Measure::top1;
+    const Figure* measure = find_figure("top1");
     std::filesystem::path config;  ///< experiment that the cells vary; a shipped one from anywhere
     std::vector<uint64_t> seeds{0};
     CellSettings set;
@@ -109,8 +111,8 @@ struct TableSpec {
     /** Whether the row is part of the block; null: of those above the blocks. */
     bool stands_in(const RowSpec& row, const RowGroupSpec* group) const;
     /** The row's, else the block's, else the column's, else the table's. */
-    Measure measure_of(const RowSpec& row, const RowGroupSpec* group,
-                       const ColumnSpec& column) const;
+    const Figure& measure_of(const RowSpec& row, const RowGroupSpec* group,
+                             const ColumnSpec& column) const;
 };
 
 /**

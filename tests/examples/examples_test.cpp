@@ -6,8 +6,10 @@
 #include "core/errors.hpp"
 #include "examples/idx_source.hpp"
 #include "examples/stochastic_rounding.hpp"
+#include "examples/worst_layer.hpp"
 #include "quantization/explicit_reference.hpp"
 #include "quantization/quantized_weight.hpp"
+#include "results/sample_run.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "table/table.hpp"
@@ -38,7 +40,7 @@ TEST_CASE("the code of src/README.md is what is compiled here") {
         CHECK((*match)[2].str() == content_of(test::source_dir() / (*match)[1].str()));
         ++blocks;
     }
-    CHECK(blocks == 4);
+    CHECK(blocks == 5);
     // Every guide is short enough to be read before the work is begun.
     std::istringstream lines(page);
     int length = 0;
@@ -65,6 +67,11 @@ TEST_CASE("example: stochastic rounding keeps codes on the grid and is no better
     CHECK(error > nearest_error);
     // Its error is zero on average: the sum is a random walk, of 1200 steps shorter than δ/2.
     CHECK(std::abs(bias) < 0.15 * error);
+}
+
+TEST_CASE("example: the error of the worst layer is a figure of a run") {
+    CHECK(worst_layer_figure.value(test::sample_run()) == 0.25);
+    CHECK(std::isnan(worst_layer_figure.value(RunRecord{})));
 }
 
 TEST_CASE("example: images of MNIST's files") {

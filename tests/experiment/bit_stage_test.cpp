@@ -6,6 +6,7 @@
 #include "experiment/runs.hpp"
 #include "experiment/workload.hpp"
 #include "quantization/bit_allocation.hpp"
+#include "results/figures.hpp"
 #include "support/catch.hpp"
 #include "torch_bridge/bridge.hpp"
 
@@ -24,17 +25,11 @@ RunRecord run(const std::string& name, std::vector<std::string> more,
     return test::run_shipped(name, folder, small(std::move(more)));
 }
 
-double average_bits(const RunRecord& run) {
-    int64_t weights = 0, bits = 0;
-    for (const auto& layer : run.layers) {
-        weights += layer.in_features * layer.out_features;
-        bits += layer.in_features * layer.out_features * layer.bits;
-    }
-    return static_cast<double>(bits) / static_cast<double>(weights);
-}
+double average_bits(const RunRecord& run) { return find_figure("average_code_bits")->value(run); }
 
 double summed_error(const RunRecord& run) {
-    return mean_squared_relative_error(run.layers) * static_cast<double>(run.layers.size());
+    return find_figure("mean_squared_relative_error")->value(run) *
+           static_cast<double>(run.layers.size());
 }
 
 std::vector<int64_t> bits_of(const RunRecord& run) {

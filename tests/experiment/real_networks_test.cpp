@@ -3,6 +3,7 @@
 #include <string>
 
 #include "experiment/runs.hpp"
+#include "results/figures.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -35,7 +36,7 @@ TEST_CASE("golden: DeiT-Tiny with the authors' code on 500 photos") {
     CHECK(std::abs(run.quantized->top1 - 86.0) <= 2.0);
     CHECK(run.layers.size() == 48);
     CHECK(layers_below_rtn(run) == 48);
-    CHECK(mean_squared_relative_error(run.layers) == Approx(0.00806).epsilon(0.02));
+    CHECK(find_figure("mean_squared_relative_error")->value(run) == Approx(0.00806).epsilon(0.02));
 }
 
 TEST_CASE("golden: DeiT-Tiny in cyclic order on 64 photos") {
@@ -46,7 +47,7 @@ TEST_CASE("golden: DeiT-Tiny in cyclic order on 64 photos") {
                           {"quantization.preset=authors_code", "quantization.order=cyclic",
                            "calibration.images=64", "calibration.selection=first"});
     CHECK(std::abs(run.quantized->top1 - 84.8) <= 2.0);
-    CHECK(mean_squared_relative_error(run.layers) == Approx(0.00729).epsilon(0.02));
+    CHECK(find_figure("mean_squared_relative_error")->value(run) == Approx(0.00729).epsilon(0.02));
 }
 
 TEST_CASE("SqueezeNet at 4 bits is at least as good as rounding to nearest") {

@@ -18,7 +18,20 @@ TEST_CASE("a run compared with itself has no difference") {
     CHECK(comparison.accuracies[1].paired->p_value == 1);
     const std::string text = describe_comparison(comparison);
     CHECK_THAT(text, ContainsSubstring("config keys: no difference"));
+    CHECK_THAT(text, ContainsSubstring("figures: no difference"));
     CHECK_THAT(text, ContainsSubstring("layers: 2 of 2 with identical codes"));
+}
+
+TEST_CASE("figures that differ are listed with both values, also where one was not measured") {
+    RunRecord second = test::sample_run();
+    second.agreement.reset();
+    second.model_size.average_bits_with_scales = 4.25;
+    const RunComparison comparison = compare_runs(test::sample_run(), second);
+    REQUIRE(comparison.figures.size() == 2);
+    CHECK(comparison.figures[0].figure->name == "agreement");
+    const std::string text = describe_comparison(comparison);
+    CHECK_THAT(text, ContainsSubstring("  agreement                    60.00 | -\n") &&
+                         ContainsSubstring("  average_bits_with_scales     4.50 | 4.25\n"));
 }
 
 TEST_CASE("config keys that differ or are missing are listed with both values") {

@@ -23,6 +23,7 @@ TEST_CASE("a run as JSON has accuracies, size, config, provenance and the layers
     CHECK(json["file"] == "run.h5");
     CHECK(json["full_precision"].dump() ==
           R"({"top1":80.0,"top1_standard_error":17.89,"top5":80.0,"images":5})");
+    for (const Figure& figure : figure_columns()) CHECK(json.contains(figure.name));
     CHECK(json["agreement"] == 60);
     CHECK(json["size"]["quantized_bytes"] == 160);
     CHECK(json["config"]["quantization"]["bits"] == 4);
@@ -55,6 +56,8 @@ TEST_CASE("a comparison as JSON has keys, accuracies with their test, and layers
     second.layers.pop_back();
     const auto json = comparison_json(compare_runs(test::sample_run(), second));
     CHECK(json["accuracies"][1]["network"] == "quantized");
+    CHECK(json["figures"][0]["figure"] == "mean_squared_relative_error");
+    CHECK(json["figures"][0]["second"] == 0.0039063);
     CHECK(json["accuracies"][1]["paired_test"]["p_value"] == 1.0);
     CHECK(json["config"].back()["second"] == "4");
     REQUIRE(json["layers"].size() == 2);

@@ -44,9 +44,10 @@ TEST_CASE("finished points become rows, keys that vary become columns") {
     // The preset also changes sweeps and scale_update; both points of a row are told apart.
     CHECK(lines[0] ==
           "point,label,quantization.preset,quantization.sweeps,quantization.scale_update,"
-          "quantization.scalar,full_precision_top1,top1,top1_standard_error,top5,agreement,"
+          "quantization.scalar,full_precision_top1,full_precision_top1_standard_error,top1,"
+          "top1_standard_error,top5,top5_standard_error,agreement,agreement_standard_error,"
           "mean_squared_relative_error,mean_squared_heldout_error,mean_heldout_relative_error,"
-          "average_bits_with_scales,solve_seconds,seconds");
+          "average_code_bits,average_bits_with_scales,calibration_seconds,solve_seconds,seconds");
     CHECK(
         lines[1].starts_with(sweep.points[0].id + ",preset=paper scalar=1,paper,4,closed_form,1,"));
     CHECK(lines[2].starts_with(sweep.points[2].id +

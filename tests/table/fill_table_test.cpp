@@ -148,7 +148,7 @@ TEST_CASE("columns that differ in their checkpoint only take the runs of it") {
         return fill("columns:\n" + column("a", set_a) + column("b", set_b) +
                         "rows:\n"
                         "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
-                        "  - {id: fp, label: FP, measure: full_precision}\n",
+                        "  - {id: fp, label: FP, measure: full_precision_top1}\n",
                     results);
     };
     const auto check = [](const Table& table) {
@@ -212,7 +212,7 @@ TEST_CASE("any run gives the accuracy of the full-precision network") {
     const std::string spec =
         "seeds: [0, 1]\n"
         "columns: [{id: vit, label: ViT}]\n"
-        "rows: [{id: fp, label: FP, measure: full_precision}]\n";
+        "rows: [{id: fp, label: FP, measure: full_precision_top1}]\n";
     const Table table =
         fill(spec, {test::result_of(folder, "x.h5", {{"quantization.bits=2", "seed=5"}, 10}),
                     test::result_of(folder, "y.h5", {{"quantization.method=rtn"}, 20})});
@@ -230,7 +230,7 @@ TEST_CASE("published and own numbers are compared in their own setting only") {
         "setting: {evaluation_images: 100, layers: default, uses_labels: no}\n"
         "columns: [{id: vit, label: ViT}]\n"
         "rows:\n"
-        "  - {id: fp, label: FP, measure: full_precision}\n"
+        "  - {id: fp, label: FP, measure: full_precision_top1}\n"
         "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
         "  - {id: tuned, label: Tuned}\n"
         "sources: [{id: paper, citation: A paper}]\n"
@@ -279,7 +279,7 @@ TEST_CASE("blocks repeat the rows with their own keys, and empty rows are left o
         "  - {id: w4, label: 4 bits, set: {quantization: {bits: 4}}}\n"
         "  - {id: w3, label: 3 bits, set: {quantization: {bits: 3}}}\n"
         "rows:\n"
-        "  - {id: fp, label: FP, measure: full_precision, groups: []}\n"
+        "  - {id: fp, label: FP, measure: full_precision_top1, groups: []}\n"
         "  - {id: comq, label: COMQ, set: {quantization: {method: comq}}}\n"
         "  - {id: erq, label: ERQ}\n"
         "sources: [{id: paper, citation: A paper}]\n"

@@ -93,7 +93,7 @@ TEST_CASE("missing runs of a table fill it from nothing by one command") {
         "set: {model: {name: demo_cnn}, calibration: {images: 8}, evaluation: {images: 60}}\n"
         "columns: [{id: cnn, label: CNN}]\n"
         "rows:\n"
-        "  - {id: fp, label: FP, measure: full_precision}\n"
+        "  - {id: fp, label: FP, measure: full_precision_top1}\n"
         "  - {id: rtn, label: RTN, set: {quantization: {method: rtn}}}\n");
     const auto outcome = make_tables(folder, {spec.string(), "--run-missing", "-o", "table.md"});
     INFO(outcome.output);

@@ -1,0 +1,75 @@
+#include "config/config_values.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "config/problems.hpp"
+#include "config/value_types.hpp"
+#include "core/errors.hpp"
+
+namespace comq {
+
+namespace {
+
+std::string flow_text(const YamlNode& node) {
+    std::vector<std::string> parts;
+    switch (node.kind) {
+        case YamlNode::Kind::null:
+            return "null";
+        case YamlNode::Kind::scalar:
+            return print_yaml_text(node.scalar);
+        case YamlNode::Kind::list:
+            for (const auto& item : node.items) parts.push_back(flow_text(item));
+            return fmt::format("[{}]", fmt::join(parts, ", "));
+        case YamlNode::Kind::map:
+            for (const auto& entry : node.entries) {
+                parts.push_back(entry.key + ": " + flow_text(entry.value));
+            }
+            return fmt::format("{{{}}}", fmt::join(parts, ", "));
+    }
+    return "";
+}
+
+void collect(const YamlNode& map, const std::string& prefix, ConfigValues& values) {
+    for (const auto& [key, position, value] : map.entries) {
+        if (value.kind == YamlNode::Kind::map) {
+            collect(value, prefix + key + ".", values);
+        } else {
+            const bool plain = value.kind == YamlNode::Kind::scalar;
+            values[prefix + key] = plain ? value.scalar : flow_text(value);
+        }
+    }
+}
+
+}  // namespace
+
+ConfigValues config_values(const std::string& text, const std::string& origin) {
+    ConfigProblems problems;
+    const auto root = parse_yaml(text, origin, problems);
+    if (!problems.empty()) {
+        throw InputError("{} (the stored config is no YAML)", problems.lines().front());
+    }
+    if (root->kind != YamlNode::Kind::map) {
+        throw InputError("{}: the stored config is no map of keys", origin);
+    }
+    ConfigValues values;
+    collect(*root, "", values);
+    return values;
+}
+
+std::vector<DifferingKey> differing_keys(const ConfigValues& first, const ConfigValues& second) {
+    const auto value_in = [](const ConfigValues& values, const std::string& key) {
+        const auto found = values.find(key);
+        return found == values.end() ? std::string("(none)") : found->second;
+    };
+    ConfigValues either = first;
+    either.insert(second.begin(), second.end());
+    std::vector<DifferingKey> differing;
+    for (const auto& [key, value] : either) {
+        DifferingKey both{key, value_in(first, key), value_in(second, key)};
+        if (both.first != both.second) differing.push_back(std::move(both));
+    }
+    return differing;
+}
+
+}  // namespace comq

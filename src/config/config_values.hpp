@@ -1,0 +1,28 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace comq {
+
+/**
+ * The values of a config by dotted key ("quantization.bits" → "4"); a list is one value in YAML's
+ * flow style.
+ */
+using ConfigValues = std::map<std::string, std::string>;
+
+/** Reads a stored config. Throws InputError when `text` is no map; `origin` names its file. */
+ConfigValues config_values(const std::string& text, const std::string& origin);
+
+/** A key that has another value in a second config. */
+struct DifferingKey {
+    std::string key;
+    std::string first;  ///< value; "(none)" where the key is missing
+    std::string second;
+};
+
+/** Keys whose values differ or that only one of the two has, in order. */
+std::vector<DifferingKey> differing_keys(const ConfigValues& first, const ConfigValues& second);
+
+}  // namespace comq

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "results/figures.hpp"
+
+namespace comq {
+
+extern const Figure worst_layer_figure;
+
+}  // namespace comq
