@@ -1,8 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,10 +11,12 @@
 #include "apps/program.hpp"
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
-#include "core/shell_words.hpp"
+#include "core/interrupt.hpp"
+#include "core/paths.hpp"
 #include "core/standard_streams.hpp"
 #include "experiment/known_names.hpp"
 #include "results/run_file.hpp"
+#include "sweep/launch_points.hpp"
 #include "table/missing_runs.hpp"
 #include "table/peer_methods.hpp"
 #include "table/render.hpp"
@@ -33,7 +34,7 @@ struct Arguments {
     std::vector<std::string> results{default_folder};
     bool skip_unreadable = false;
     bool run_missing = false;
-    std::string launcher = "local";
+    Launcher launcher = Launcher::local;
 };
 
 void check_folders(const std::vector<std::string>& folders) {
@@ -55,46 +56,41 @@ std::vector<ResultFile> read_results(const Arguments& arguments) {
     return std::move(found.files);
 }
 
-/** The code a program ended with; what is none of comq's (a crash, a shell's 127) is a failure. */
-ExitCode exit_code_of(int status) {
-    if (!WIFEXITED(status)) return ExitCode::failure;
-    const auto code = static_cast<ExitCode>(WEXITSTATUS(status));
-    switch (code) {
-        case ExitCode::done:
-        case ExitCode::failure:
-        case ExitCode::usage:
-        case ExitCode::bad_input:
-        case ExitCode::gate_failed:
-        case ExitCode::interrupted:
-            return code;
+/** Runs the points of a set that are not finished, or submits them. */
+void launch(const PointSet& set, const LaunchOptions& options) {
+    const LaunchPlan plan = plan_launch(set, options, true);
+    if (plan.chosen.empty())
+        return inform(fmt::format("{}: nothing to run\n", set.folder.string()));
+    const auto jobs = launch_points(set, plan, options, interrupt_requested());
+    if (!jobs.empty()) {
+        inform(
+            fmt::format("{}: {} points submitted as job {}; the same command fills in what has "
+                        "ended\n",
+                        set.folder.string(), plan.chosen.size(), fmt::join(jobs, ", ")));
     }
-    return ExitCode::failure;
 }
 
 /**
- * Hands the runs to run_sweep, which is built and installed beside this program. A sweep that fails
- * keeps no other from running, only a signal does. Returns the first failure.
+ * Launches what the table misses. A set that fails keeps no other from running, only a signal does.
+ * Returns the first failure.
  */
 std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& spec,
                                  const Table& table) {
-    const auto program = fs::read_symlink("/proc/self/exe").parent_path() / "run_sweep";
     const auto folder = fs::path(arguments.results.front()) / spec.file.stem();
+    catch_interrupts();
     std::optional<Error> failure;
-    for (const auto& sweep : write_sweeps(table.missing(), folder)) {
-        // The terminal's output is for the table.
-        const std::string command =
-            fmt::format("{} {} --launcher {} 1>&2", shell_quoted(program.string()),
-                        shell_quoted(sweep.string()), arguments.launcher);
-        inform(command + "\n");
-        const ExitCode code = exit_code_of(std::system(command.c_str()));
-        if (code == ExitCode::done) continue;
-        if (!failure) {
-            failure.emplace(code,
-                            fmt::format("run_sweep {} ended with exit code {}; the same command "
-                                        "goes on with what is left",
-                                        sweep.string(), static_cast<int>(code)));
+    for (const PointSet& set :
+         missing_points(table, folder, {known_names(), {data_folder() / "configs"}})) {
+        try {
+            launch(set, {.launcher = arguments.launcher});
+        } catch (const Error& error) {
+            if (!failure) {
+                failure.emplace(
+                    error.exit_code(),
+                    fmt::format("{}: {}", short_path(set.folder).string(), error.what()));
+            }
+            if (error.exit_code() == ExitCode::interrupted) break;
         }
-        if (code == ExitCode::interrupted) break;
     }
     return failure;
 }
@@ -141,8 +137,8 @@ int main(int argc, char** argv) {
                  "warn of result files that can't be read instead of stopping");
     app.add_flag("--run-missing", arguments.run_missing, "run what the table misses first");
     app.add_option("--launcher", arguments.launcher, "where missing runs go: local or slurm")
-        ->check(CLI::IsMember({"local", "slurm"}))
-        ->capture_default_str();
+        ->transform(CLI::CheckedTransformer(launchers()).description("{local,slurm}"))
+        ->default_str("local");
     program.offer_shipped_files("experiments");
     return program.run(argc, argv, [&] { run(arguments, program); });
 }

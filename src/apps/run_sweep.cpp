@@ -6,20 +6,20 @@
 #include <vector>
 
 #include "apps/program.hpp"
-#include "config/config_paths.hpp"
 #include "config/explain.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
-#include "core/standard_streams.hpp"
 #include "experiment/known_names.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/collect_points.hpp"
 #include "sweep/launch_local.hpp"
+#include "sweep/launch_points.hpp"
 #include "sweep/launch_slurm.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/slurm_script.hpp"
 #include "sweep/sweep_json.hpp"
+#include "sweep/sweep_spec.hpp"
 #include "sweep/sweep_table_file.hpp"
 #include "sweep/sweep_table_text.hpp"
 #include "sweep/sweep_text.hpp"
@@ -41,7 +41,7 @@ constexpr const char* examples =
 struct Arguments {
     std::string sweep;
     std::vector<std::string> overrides;
-    std::string launcher = "local";
+    Launcher launcher = Launcher::local;
     bool dry_run = false;
     bool only_failed = false;
     bool fail_fast = false;
@@ -50,20 +50,15 @@ struct Arguments {
     bool explain = false;
 };
 
-/** run_experiment beside this program, where both are built and installed. */
-std::filesystem::path experiment_program() {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "run_experiment";
-}
-
 /** The CSV of the table: `output` with or without its ending, NAME.csv in the folder without. */
-std::filesystem::path table_file(const Sweep& sweep, std::filesystem::path output) {
-    if (output.empty()) return sweep.spec.folder / (sweep.spec.name + ".csv");
+std::filesystem::path table_file(const PointSet& sweep, std::filesystem::path output) {
+    if (output.empty()) return sweep.folder / (sweep.name + ".csv");
     if (output.extension() == ".csv" || output.extension() == ".hdf5") output.replace_extension();
     output += ".csv";
     return output;
 }
 
-void collect(const Sweep& sweep, const std::string& output, Program& program) {
+void collect(const PointSet& sweep, const std::string& output, Program& program) {
     const SweepTable table = collect_points(sweep);
     const auto file = table_file(sweep, output);
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
@@ -85,83 +80,81 @@ void collect(const Sweep& sweep, const std::string& output, Program& program) {
 /** Launches the points of one sweep that are not finished, and tells the user. */
 class Launch {
   public:
-    Launch(const Arguments& arguments, const Sweep& sweep, Program& program)
-        : arguments_(arguments), sweep_(sweep), program_(program) {}
+    Launch(const Arguments& arguments, const PointSet& sweep, Program& program)
+        : arguments_(arguments),
+          sweep_(sweep),
+          program_(program),
+          options_{.launcher = arguments.launcher,
+                   .only_failed = arguments.only_failed,
+                   .fail_fast = arguments.fail_fast},
+          plan_(plan_launch(sweep, options_, !arguments.dry_run)) {}
 
     void run() {
-        const bool by_slurm = arguments_.launcher == "slurm";
-        const auto statuses = statuses_of(by_slurm && !arguments_.dry_run ? QueueUnknown::refuse
-                                                                          : QueueUnknown::warn);
-        for (std::size_t i = 0; i < statuses.size(); ++i) {
-            if (to_be_run(statuses[i].state, arguments_.only_failed)) chosen_.push_back(i);
-        }
         if (arguments_.dry_run) {
-            print_plan(statuses);
-        } else if (chosen_.empty()) {
-            tell(statuses, fmt::format("nothing to run; {}\n", count_line(statuses)));
+            print_plan();
+        } else if (plan_.chosen.empty()) {
+            tell(plan_.statuses, fmt::format("nothing to run; {}\n", count_line(plan_.statuses)));
+        } else if (by_slurm()) {
+            submit();
         } else {
-            for (const auto i : chosen_) check_paths(sweep_.points[i].config);
-            by_slurm ? submit() : run_here(statuses);
+            run_here();
         }
     }
 
   private:
     using Statuses = std::vector<PointStatus>;
 
-    Statuses statuses_of(QueueUnknown unknown) const {
-        return status_of(sweep_, slurm_tasks(sweep_, unknown));
-    }
+    bool by_slurm() const { return options_.launcher == Launcher::slurm; }
 
     /** `text`, or JSON: how the points are, which ones this call was to run, and `more`. */
     void tell(const Statuses& statuses, const std::string& text,
               const nlohmann::ordered_json& more = nlohmann::ordered_json::object()) {
         if (!program_.json()) return program_.print(text);
         auto json = sweep_json(sweep_, statuses);
-        json["launcher"] = arguments_.launcher;
+        json["launcher"] = by_slurm() ? "slurm" : "local";
         json["chosen"] = nlohmann::ordered_json::array();
-        for (const auto i : chosen_) json["chosen"].push_back(sweep_.points[i].id);
+        for (const auto i : plan_.chosen) json["chosen"].push_back(sweep_.points[i].id);
         json.update(more);
         program_.print(json_text(json));
     }
 
-    void print_plan(const Statuses& statuses) {
+    void print_plan() {
+        const auto& chosen = plan_.chosen;
         std::string text =
-            fmt::format("{}{} to be run\n", status_table(sweep_, statuses), chosen_.size());
+            fmt::format("{}{} to be run\n", status_table(sweep_, plan_.statuses), chosen.size());
         auto more = nlohmann::ordered_json::object();
-        if (!chosen_.empty() && arguments_.launcher == "local") {
+        if (!chosen.empty() && !by_slurm()) {
             const auto command =
-                point_command(sweep_, sweep_.points[chosen_.front()], experiment_program());
-            text += fmt::format("{} at a time, the first one by\n  {}\n", sweep_.spec.local.jobs,
+                point_command(sweep_, sweep_.points[chosen.front()], options_.program);
+            text += fmt::format("{} at a time, the first one by\n  {}\n", sweep_.local.jobs,
                                 fmt::join(command, " "));
             more["command"] = command;
-        } else if (!chosen_.empty()) {
-            const int cpus = slurm_cpus(sweep_.spec.slurm);
-            for (const auto& points : slurm_arrays(chosen_)) {
-                const auto script = slurm_script(sweep_, points, experiment_program(), cpus);
+        } else if (!chosen.empty()) {
+            const int cpus = slurm_cpus(sweep_.slurm);
+            for (const auto& points : slurm_arrays(chosen)) {
+                const auto script = slurm_script(sweep_, points, options_.program, cpus);
                 text += "\n" + script;
                 more["scripts"].push_back(script);
             }
         }
-        tell(statuses, text, more);
+        tell(plan_.statuses, text, more);
     }
 
     void submit() {
-        const auto jobs = launch_slurm(sweep_, chosen_, experiment_program());
+        const auto jobs = launch_points(sweep_, plan_, options_, interrupt_requested());
         const std::string text =
             fmt::format("{} points submitted as job {}; sweep_status {} shows how they are\n",
-                        chosen_.size(), fmt::join(jobs, ", "), arguments_.sweep);
+                        plan_.chosen.size(), fmt::join(jobs, ", "), arguments_.sweep);
         // A queue that can't be asked any more is no reason to have the jobs forgotten.
-        tell(program_.json() ? statuses_of(QueueUnknown::warn) : Statuses{}, text,
-             {{"jobs", jobs}});
+        tell(program_.json() ? status_of(sweep_, slurm_tasks(sweep_, QueueUnknown::warn))
+                             : Statuses{},
+             text, {{"jobs", jobs}});
     }
 
-    void run_here(const Statuses& statuses) {
-        inform(fmt::format("{}; running {} in {}\n", count_line(statuses), chosen_.size(),
-                           sweep_.spec.folder.string()));
+    void run_here() {
         catch_interrupts();
         try {
-            launch_local(sweep_, chosen_, {experiment_program(), arguments_.fail_fast},
-                         interrupt_requested());
+            launch_points(sweep_, plan_, options_, interrupt_requested());
         } catch (const Error&) {
             if (program_.json()) tell(status_of(sweep_), "");
             throw;
@@ -171,9 +164,10 @@ class Launch {
     }
 
     const Arguments& arguments_;
-    const Sweep& sweep_;
+    const PointSet& sweep_;
     Program& program_;
-    std::vector<std::size_t> chosen_;
+    LaunchOptions options_;
+    LaunchPlan plan_;
 };
 
 void run(const Arguments& arguments, Program& program) {
@@ -184,7 +178,7 @@ void run(const Arguments& arguments, Program& program) {
     if (arguments.sweep.empty()) {
         throw UsageError("no sweep is named; try: run_sweep experiments/order_bits.yaml --dry-run");
     }
-    const Sweep sweep = open_sweep(arguments.sweep, arguments.overrides, known_names());
+    const PointSet sweep = open_sweep(arguments.sweep, arguments.overrides, known_names());
     if (arguments.collect) {
         collect(sweep, arguments.output, program);
     } else {
@@ -204,8 +198,8 @@ int main(int argc, char** argv) {
     app.add_option("key=value", arguments.overrides,
                    "keys of the sweep (slurm.time=1:00:00) or of every point's experiment");
     app.add_option("--launcher", arguments.launcher, "where the points run")
-        ->check(CLI::IsMember({"local", "slurm"}))
-        ->capture_default_str();
+        ->transform(CLI::CheckedTransformer(launchers()).description("{local,slurm}"))
+        ->default_str("local");
     app.add_flag("--dry-run", arguments.dry_run, "print the points and how they would be run");
     app.add_flag("--only-failed", arguments.only_failed,
                  "run the points that failed or were interrupted, not those never begun");

@@ -10,6 +10,7 @@
 #include "sweep/launch_slurm.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/sweep_json.hpp"
+#include "sweep/sweep_spec.hpp"
 #include "sweep/sweep_text.hpp"
 #include "sweep/watch_sweep.hpp"
 
@@ -17,7 +18,8 @@ using namespace comq;
 
 namespace {
 
-std::vector<PointStatus> statuses_of(const Sweep& sweep, const std::optional<std::string>& watch) {
+std::vector<PointStatus> statuses_of(const PointSet& sweep,
+                                     const std::optional<std::string>& watch) {
     if (!watch) return status_of(sweep, slurm_tasks(sweep, QueueUnknown::warn));
     const auto seconds = parse_number<double>(*watch);
     if (!seconds || *seconds <= 0) {
@@ -54,7 +56,7 @@ int main(int argc, char** argv) {
     program.offer_shipped_files("experiments");
     program.offer_json();
     return program.run(argc, argv, [&] {
-        const Sweep sweep = open_sweep(file, overrides);
+        const PointSet sweep = open_sweep(file, overrides);
         const auto statuses = statuses_of(sweep, watch);
         program.print(program.json() ? json_text(sweep_json(sweep, statuses))
                                      : status_table(sweep, statuses));

@@ -44,8 +44,8 @@ ConfigValues resolved_values(const ExperimentConfig& config) {
 }
 
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
-    return names_of(differing_keys(config_values(text_a, "first config"),
-                                   config_values(text_b, "second config")));
+    return names_of(differing_values(config_values(text_a, "first config"),
+                                     config_values(text_b, "second config")));
 }
 
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
@@ -61,7 +61,7 @@ std::vector<std::string> keys_off_default(const std::string& text, const std::st
         }
     }
     std::erase_if(standard, [&](const auto& item) { return !values.contains(item.first); });
-    return names_of(differing_keys(values, standard));
+    return names_of(differing_values(values, standard));
 }
 
 std::string explain_config(const std::string& name, const KnownNames& known, ExplainFormat format) {

@@ -11,6 +11,19 @@ namespace comq {
 
 namespace {
 
+void collect(const YamlNode& map, const std::string& prefix, ConfigValues& values) {
+    for (const auto& [key, position, value] : map.entries) {
+        if (value.kind == YamlNode::Kind::map) {
+            collect(value, prefix + key + ".", values);
+        } else {
+            const bool plain = value.kind == YamlNode::Kind::scalar;
+            values[prefix + key] = plain ? value.scalar : flow_text(value);
+        }
+    }
+}
+
+}  // namespace
+
 std::string flow_text(const YamlNode& node) {
     std::vector<std::string> parts;
     switch (node.kind) {
@@ -30,19 +43,6 @@ std::string flow_text(const YamlNode& node) {
     return "";
 }
 
-void collect(const YamlNode& map, const std::string& prefix, ConfigValues& values) {
-    for (const auto& [key, position, value] : map.entries) {
-        if (value.kind == YamlNode::Kind::map) {
-            collect(value, prefix + key + ".", values);
-        } else {
-            const bool plain = value.kind == YamlNode::Kind::scalar;
-            values[prefix + key] = plain ? value.scalar : flow_text(value);
-        }
-    }
-}
-
-}  // namespace
-
 ConfigValues config_values(const std::string& text, const std::string& origin) {
     ConfigProblems problems;
     const auto root = parse_yaml(text, origin, problems);
@@ -57,7 +57,7 @@ ConfigValues config_values(const std::string& text, const std::string& origin) {
     return values;
 }
 
-std::vector<DifferingKey> differing_keys(const ConfigValues& first, const ConfigValues& second) {
+std::vector<DifferingKey> differing_values(const ConfigValues& first, const ConfigValues& second) {
     const auto value_in = [](const ConfigValues& values, const std::string& key) {
         const auto found = values.find(key);
         return found == values.end() ? std::string("(none)") : found->second;

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "config/yaml_document.hpp"
+
 namespace comq {
 
 /**
@@ -15,6 +17,9 @@ using ConfigValues = std::map<std::string, std::string>;
 /** Reads a stored config. Throws InputError when `text` is no map; `origin` names its file. */
 ConfigValues config_values(const std::string& text, const std::string& origin);
 
+/** A value in YAML's flow style, on one line. */
+std::string flow_text(const YamlNode& node);
+
 /** A key that has another value in a second config. */
 struct DifferingKey {
     std::string key;
@@ -23,6 +28,6 @@ struct DifferingKey {
 };
 
 /** Keys whose values differ or that only one of the two has, in order. */
-std::vector<DifferingKey> differing_keys(const ConfigValues& first, const ConfigValues& second);
+std::vector<DifferingKey> differing_values(const ConfigValues& first, const ConfigValues& second);
 
 }  // namespace comq

@@ -4,8 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-
-#include "core/errors.hpp"
+#include <sstream>
 
 namespace comq {
 
@@ -15,11 +14,17 @@ void ConfigProblems::add(const YamlPosition& position, std::string_view key,
 }
 
 void ConfigProblems::add(const YamlPosition& position, std::string_view what) {
-    std::string line = fmt::format("{}: {}", position.text(), what);
+    add_line(fmt::format("{}: {}", position.text(), what));
+}
+
+void ConfigProblems::add(const UsageError& error) {
+    std::istringstream lines(error.what());
+    for (std::string line; std::getline(lines, line);) add_line(line);
+}
+
+void ConfigProblems::add_line(const std::string& line) {
     // A fragment that is reached twice has its problems once.
-    if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) {
-        lines_.push_back(std::move(line));
-    }
+    if (std::ranges::find(lines_, line) == lines_.end()) lines_.push_back(line);
 }
 
 void ConfigProblems::throw_if_any() const {

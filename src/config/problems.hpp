@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/yaml_document.hpp"
+#include "core/errors.hpp"
 
 namespace comq {
 
@@ -16,6 +17,9 @@ class ConfigProblems {
     /** Adds "file:line: what". */
     void add(const YamlPosition& position, std::string_view what);
 
+    /** Adds each line of what throw_if_any() of others threw. */
+    void add(const UsageError& error);
+
     bool empty() const { return lines_.empty(); }
     const std::vector<std::string>& lines() const { return lines_; }
     /** Throws one UsageError with a line a problem, repeated ones once; nothing when there is none.
@@ -23,6 +27,8 @@ class ConfigProblems {
     void throw_if_any() const;
 
   private:
+    void add_line(const std::string& line);
+
     std::vector<std::string> lines_;
 };
 

@@ -166,6 +166,34 @@ ValueType<std::optional<V>> optional(ValueType<V> type) {
     return result;
 }
 
+/** A list of values of `item`; `description` says so. */
+template <typename V>
+ValueType<std::vector<V>> sequence_of(const ValueType<V>& item, const std::string& description) {
+    ValueType<std::vector<V>> result;
+    result.description = description;
+    result.form = ValueForm::tree;
+    result.read = [item, description](const YamlNode& node, const std::string& key,
+                                      std::vector<V>& value, ConfigProblems& problems) {
+        if (node.kind != YamlNode::Kind::list) {
+            problems.add(node.position, key,
+                         fmt::format("expected a {}, not {}", description, node.describe()));
+            return;
+        }
+        std::vector<V> read;
+        for (const YamlNode& element : node.items) {
+            const std::string name = fmt::format("{}[{}]", key, read.size());
+            item.read(element, name, read.emplace_back(), problems);
+        }
+        value = std::move(read);
+    };
+    result.print = [item](const std::vector<V>& value) {
+        std::string list;
+        for (const V& element : value) list += (list.empty() ? "" : ", ") + item.print(element);
+        return "[" + list + "]";
+    };
+    return result;
+}
+
 /** One of a few names, each a value of an enumeration. */
 template <typename Enum>
 ValueType<Enum> choice(std::vector<std::pair<std::string, Enum>> choices) {

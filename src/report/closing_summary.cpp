@@ -8,7 +8,7 @@
 #include "core/text_width.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_json.hpp"
-#include "report/run_text.hpp"
+#include "results/layer_columns.hpp"
 
 namespace comq {
 
@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t worst_layers_shown = 5;
 std::string worst_layers(const RunRecord& run) {
     if (run.layers.empty()) return "";
-    const auto order = sorted_layers(run.layers, "relative_error");
+    const auto order = sorted_rows(*find_column(columns_of(run.layers), "relative_error"));
     const auto shown = std::min(worst_layers_shown, order.size());
     std::size_t width = 5;
     for (std::size_t i = 0; i < shown; ++i) {
@@ -64,7 +64,7 @@ std::string closing_sentence(const RunRecord& run, const std::string& file) {
     const auto add = [&](const char* network, const std::optional<EvaluationRecord>& record) {
         if (!record) return;
         text += fmt::format(" {} Top-1 {}%", network,
-                            format_accuracy(record->top1, record->top1_standard_error));
+                            format_accuracy({record->top1, record->top1_standard_error}));
     };
     add("full precision", run.full_precision);
     if (run.full_precision && run.quantized) text += ",";

@@ -34,10 +34,10 @@ Json paired_test_json(const AccuracyComparison& accuracy) {
 Json accuracy_json(const AccuracyComparison& accuracy) {
     Json json;
     json["network"] = accuracy.network;
-    json["first_top1"] = with_decimals(accuracy.first_top1, 2);
-    json["first_standard_error"] = with_decimals(accuracy.first_standard_error, 2);
-    json["second_top1"] = with_decimals(accuracy.second_top1, 2);
-    json["second_standard_error"] = with_decimals(accuracy.second_standard_error, 2);
+    json["first_top1"] = with_decimals(accuracy.first.value, 2);
+    json["first_standard_error"] = with_decimals(accuracy.first.standard_error, 2);
+    json["second_top1"] = with_decimals(accuracy.second.value, 2);
+    json["second_standard_error"] = with_decimals(accuracy.second.standard_error, 2);
     json["paired_test"] = paired_test_json(accuracy);
     return json;
 }
@@ -45,10 +45,11 @@ Json accuracy_json(const AccuracyComparison& accuracy) {
 Json layer_json(const LayerComparison& layer) {
     Json json;
     json["name"] = layer.name;
-    json["first_bits"] = layer.in_first ? Json(layer.first_bits) : Json(nullptr);
-    json["second_bits"] = layer.in_second ? Json(layer.second_bits) : Json(nullptr);
-    json["first_relative_error"] = with_digits(layer.first_relative_error, 5);
-    json["second_relative_error"] = with_digits(layer.second_relative_error, 5);
+    const LayerComparison::Side none;
+    json["first_bits"] = layer.first ? Json(layer.first->bits) : Json(nullptr);
+    json["second_bits"] = layer.second ? Json(layer.second->bits) : Json(nullptr);
+    json["first_relative_error"] = with_digits(layer.first.value_or(none).relative_error, 5);
+    json["second_relative_error"] = with_digits(layer.second.value_or(none).relative_error, 5);
     json["equal_codes_percent"] =
         with_decimals(layer.equal_codes ? 100 * *layer.equal_codes : not_measured, 2);
     json["same_weights"] = layer.same_weights;
@@ -66,8 +67,8 @@ Json comparison_json(const RunComparison& comparison) {
     json["figures"] = Json::array();
     for (const auto& [figure, first, second] : comparison.figures) {
         json["figures"].push_back({{"figure", figure->name},
-                                   {"first", figure_number(*figure, first)},
-                                   {"second", figure_number(*figure, second)}});
+                                   {"first", figure_number(*figure, first.value)},
+                                   {"second", figure_number(*figure, second.value)}});
     }
     json["config"] = keys_json(comparison.config);
     json["provenance"] = keys_json(comparison.provenance);

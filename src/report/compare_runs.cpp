@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "report/figures_text.hpp"
@@ -36,16 +35,8 @@ std::optional<double> share_of_equal_codes(const LayerRecord& a, const LayerReco
 LayerComparison compare_layers(const LayerRecord* first, const LayerRecord* second) {
     LayerComparison result;
     result.name = first != nullptr ? first->name : second->name;
-    result.in_first = first != nullptr;
-    result.in_second = second != nullptr;
-    if (first != nullptr) {
-        result.first_bits = first->bits;
-        result.first_relative_error = first->relative_error;
-    }
-    if (second != nullptr) {
-        result.second_bits = second->bits;
-        result.second_relative_error = second->relative_error;
-    }
+    if (first != nullptr) result.first = {first->bits, first->relative_error};
+    if (second != nullptr) result.second = {second->bits, second->relative_error};
     if (first != nullptr && second != nullptr) {
         result.equal_codes = share_of_equal_codes(*first, *second);
         result.same_weights = equal(first->bit_code, second->bit_code) &&
@@ -92,30 +83,28 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
     comparison.paired = mcnemar_test(first_right, second_right);
 }
 
-void compare_accuracies(const char* network, const std::optional<EvaluationRecord>& first,
-                        const std::optional<EvaluationRecord>& second,
-                        std::vector<AccuracyComparison>& comparisons) {
-    if (!first && !second) return;
-    AccuracyComparison comparison;
-    comparison.network = network;
-    if (first) {
-        comparison.first_top1 = first->top1;
-        comparison.first_standard_error = first->top1_standard_error;
-    }
-    if (second) {
-        comparison.second_top1 = second->top1;
-        comparison.second_standard_error = second->top1_standard_error;
-    }
-    if (first && second) pair_images(*first, *second, comparison);
-    comparisons.push_back(comparison);
+std::vector<AccuracyComparison> compare_accuracies(const RunRecord& first,
+                                                   const RunRecord& second) {
+    std::vector<AccuracyComparison> comparisons;
+    const auto compare = [&](const char* network, const Figure& top1,
+                             std::optional<EvaluationRecord> RunRecord::*evaluation) {
+        if (!(first.*evaluation) && !(second.*evaluation)) return;
+        comparisons.push_back({network, top1.of(first), top1.of(second)});
+        if (first.*evaluation && second.*evaluation) {
+            pair_images(*(first.*evaluation), *(second.*evaluation), comparisons.back());
+        }
+    };
+    compare("full-precision", *find_figure("full_precision_top1"), &RunRecord::full_precision);
+    compare("quantized", *find_figure("top1"), &RunRecord::quantized);
+    return comparisons;
 }
 
 std::vector<FigureComparison> compare_figures(const RunRecord& first, const RunRecord& second) {
     std::vector<FigureComparison> differing;
     for (const Figure& figure : figures()) {
-        const FigureComparison both{&figure, figure.value(first), figure.value(second)};
-        const bool neither = std::isnan(both.first) && std::isnan(both.second);
-        if (both.first != both.second && !neither) differing.push_back(both);
+        const FigureComparison both{&figure, figure.of(first), figure.of(second)};
+        const bool either = both.first.exists() || both.second.exists();
+        if (either && both.first.value != both.second.value) differing.push_back(both);
     }
     return differing;
 }
@@ -124,8 +113,9 @@ std::string describe_figures(const std::vector<FigureComparison>& figures) {
     if (figures.empty()) return "figures: no difference\n";
     std::string text = fmt::format("figures: {} differ\n", figures.size());
     for (const auto& [figure, first, second] : figures) {
-        text += fmt::format("  {:<28} {} | {}\n", figure->name, format_number(first, figure->digits),
-                            format_number(second, figure->digits));
+        text += fmt::format("  {:<28} {} | {}\n", figure->name,
+                            format_number(first.value, figure->digits),
+                            format_number(second.value, figure->digits));
     }
     return text;
 }
@@ -141,9 +131,8 @@ std::string describe_keys(const char* title, const std::vector<DifferingKey>& ke
 
 std::string describe_accuracy(const AccuracyComparison& accuracy) {
     std::string text =
-        fmt::format("{} Top-1 (%): {} | {}", accuracy.network,
-                    format_accuracy(accuracy.first_top1, accuracy.first_standard_error),
-                    format_accuracy(accuracy.second_top1, accuracy.second_standard_error));
+        fmt::format("{} Top-1 (%): {} | {}", accuracy.network, format_accuracy(accuracy.first),
+                    format_accuracy(accuracy.second));
     if (!accuracy.paired) return text + "; not the same images, so no paired test\n";
     const McNemarTest& test = *accuracy.paired;
     return text +
@@ -155,9 +144,8 @@ std::string describe_accuracy(const AccuracyComparison& accuracy) {
                test.only_second_right, test.difference, test.standard_error, test.p_value);
 }
 
-std::string error_text(bool present, int64_t bits, double relative_error) {
-    if (!present) return "(none)";
-    return fmt::format("{} bits, {:.5f}", bits, relative_error);
+std::string error_text(const std::optional<LayerComparison::Side>& side) {
+    return side ? fmt::format("{} bits, {:.5f}", side->bits, side->relative_error) : "(none)";
 }
 
 std::string describe_layers(const std::vector<LayerComparison>& layers) {
@@ -170,13 +158,11 @@ std::string describe_layers(const std::vector<LayerComparison>& layers) {
             ++same;
             continue;
         }
-        text +=
-            fmt::format("  {:<{}}  {} | {}{}\n", layer.name, width,
-                        error_text(layer.in_first, layer.first_bits, layer.first_relative_error),
-                        error_text(layer.in_second, layer.second_bits, layer.second_relative_error),
-                        layer.equal_codes
-                            ? fmt::format(", {:.2f}% of the codes equal", 100 * *layer.equal_codes)
-                            : std::string());
+        text += fmt::format("  {:<{}}  {} | {}{}\n", layer.name, width, error_text(layer.first),
+                            error_text(layer.second),
+                            layer.equal_codes ? fmt::format(", {:.2f}% of the codes equal",
+                                                            100 * *layer.equal_codes)
+                                              : std::string());
     }
     return fmt::format("layers: {} of {} with identical codes, scales and zero points{}\n{}", same,
                        layers.size(),
@@ -187,13 +173,11 @@ std::string describe_layers(const std::vector<LayerComparison>& layers) {
 
 RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
     RunComparison comparison;
-    comparison.config = differing_keys(config_values(first.config, "the first run"),
-                                       config_values(second.config, "the second run"));
-    comparison.provenance = differing_keys(provenance_values(first), provenance_values(second));
+    comparison.config = differing_values(config_values(first.config, "the first run"),
+                                         config_values(second.config, "the second run"));
+    comparison.provenance = differing_values(provenance_values(first), provenance_values(second));
     comparison.layers = compare_all_layers(first, second);
-    compare_accuracies("full-precision", first.full_precision, second.full_precision,
-                       comparison.accuracies);
-    compare_accuracies("quantized", first.quantized, second.quantized, comparison.accuracies);
+    comparison.accuracies = compare_accuracies(first, second);
     comparison.figures = compare_figures(first, second);
     return comparison;
 }

@@ -12,13 +12,14 @@ namespace comq {
 
 /** How two runs treat one layer. */
 struct LayerComparison {
+    struct Side {
+        int64_t bits = 0;
+        double relative_error = not_measured;
+    };
+
     std::string name;
-    bool in_first = true;
-    bool in_second = true;
-    int64_t first_bits = 0;
-    int64_t second_bits = 0;
-    double first_relative_error = not_measured;
-    double second_relative_error = not_measured;
+    std::optional<Side> first;  ///< none: the run does not quantize it
+    std::optional<Side> second;
     /** Share of equal bit codes, 0…1; none when codes are missing or of different shapes. */
     std::optional<double> equal_codes;
     /** Codes, scales and zero points are the same, bit for bit. */
@@ -28,19 +29,17 @@ struct LayerComparison {
 /** Two evaluations of one network (full precision or quantized). */
 struct AccuracyComparison {
     std::string network;
-    double first_top1 = not_measured;
-    double first_standard_error = not_measured;
-    double second_top1 = not_measured;
-    double second_standard_error = not_measured;
-    int64_t differing_predictions = 0;  ///< of the same images
-    std::optional<McNemarTest> paired;  ///< none when the images or their labels differ
+    Measurement first;  ///< Top-1, percent
+    Measurement second;
+    int64_t differing_predictions = 0;    ///< of the same images
+    std::optional<McNemarTest> paired{};  ///< none when the images or their labels differ
 };
 
 /** A figure that two runs measured differently, or only one of them. */
 struct FigureComparison {
     const Figure* figure = nullptr;
-    double first = not_measured;
-    double second = not_measured;
+    Measurement first;
+    Measurement second;
 };
 
 struct RunComparison {

@@ -1,24 +1,20 @@
 #pragma once
 
-#include <cmath>
+#include <cstddef>
 #include <string>
-#include <type_traits>
 #include <vector>
 
-#include <fmt/format.h>
+#include "results/columns.hpp"
 
 namespace comq {
 
 /** A line of CSV (RFC 4180) with its end; fields are in quotes where they need them. */
 std::string csv_line(const std::vector<std::string>& fields);
 
-/** A text or number as a field, exactly; empty where it was not measured (NaN). */
-template <typename Value>
-std::string csv_field(const Value& value) {
-    if constexpr (std::is_floating_point_v<Value>) {
-        if (std::isnan(value)) return "";
-    }
-    return fmt::format("{}", value);
-}
+/** A value as a field, exactly; empty where it was not measured. */
+std::string csv_field(const Column& column, std::size_t row);
+
+/** A header and these rows. */
+std::string csv_text(const Columns& columns, const std::vector<std::size_t>& rows);
 
 }  // namespace comq

@@ -17,7 +17,7 @@ constexpr double shortest_shown = 0.05;
 void add_accuracy(TextTable& table, const char* network,
                   const std::optional<EvaluationRecord>& record) {
     if (!record) return table.add({network, "not evaluated"});
-    table.add({network, format_accuracy(record->top1, record->top1_standard_error),
+    table.add({network, format_accuracy({record->top1, record->top1_standard_error}),
                format_number(record->top5, 2), fmt::format("{}", record->images)});
 }
 
@@ -27,9 +27,9 @@ std::string format_number(double value, int digits) {
     return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits);
 }
 
-std::string format_accuracy(double percent, double standard_error) {
-    if (std::isnan(percent)) return "-";
-    return fmt::format("{:.2f} ± {}", percent, format_number(standard_error, 2));
+std::string format_accuracy(const Measurement& percent) {
+    if (!percent.exists()) return "-";
+    return fmt::format("{:.2f} ± {}", percent.value, format_number(percent.standard_error, 2));
 }
 
 std::string accuracy_table(const RunRecord& run) {

@@ -2,14 +2,14 @@
 
 #include <string>
 
-#include "results/run_record.hpp"
+#include "results/figures.hpp"
 
 namespace comq {
 
 constexpr std::size_t screen_columns = 80;  ///< that texts for people fit into
 
 /** "76.32 ± 0.19"; "-" when not measured. */
-std::string format_accuracy(double percent, double standard_error);
+std::string format_accuracy(const Measurement& percent);
 
 /** `value` with so many digits behind the point; "-" when not measured. */
 std::string format_number(double value, int digits);

@@ -37,23 +37,6 @@ Json provenance_json(const Provenance& provenance) {
     return json;
 }
 
-Json layer_json(const LayerRecord& layer) {
-    Json json;
-    for (const LayerColumn& column : layer_columns()) {
-        std::visit(
-            [&](auto field) {
-                const auto& value = layer.*field;
-                if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
-                    json[column.name] = with_digits(value, error_digits);
-                } else {
-                    json[column.name] = value;
-                }
-            },
-            column.field);
-    }
-    return json;
-}
-
 }  // namespace
 
 Json figure_number(const Figure& figure, double value) {
@@ -65,6 +48,24 @@ Json figures_json(const RunRecord& run) {
     Json json;
     for (const Figure& figure : figure_columns()) {
         json[figure.name] = figure_number(figure, figure.value(run));
+    }
+    return json;
+}
+
+Json row_json(const Columns& columns, std::size_t row, std::optional<int> digits) {
+    Json json;
+    for (const Column& column : columns) {
+        std::visit(
+            [&](const auto& values) {
+                using Value = typename std::remove_cvref_t<decltype(values)>::value_type;
+                if constexpr (std::is_same_v<Value, double>) {
+                    json[column.name] =
+                        digits ? with_digits(values[row], *digits) : json_number(values[row]);
+                } else {
+                    json[column.name] = values[row];
+                }
+            },
+            column.values);
     }
     return json;
 }
@@ -101,8 +102,9 @@ Json run_json(const RunRecord& run, const std::string& origin, std::string_view 
         json["rounded_inputs"].push_back({{"layer", record.layer}, {"bits", record.bits}});
     }
     json["layers"] = Json::array();
-    for (const std::size_t i : sorted_layers(run.layers, sort)) {
-        json["layers"].push_back(layer_json(run.layers[i]));
+    const Columns columns = columns_of(run.layers);
+    for (const std::size_t i : sorted_layers(columns, sort)) {
+        json["layers"].push_back(row_json(columns, i, error_digits));
     }
     return json;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "results/columns.hpp"
 #include "results/figures.hpp"
 
 namespace comq {
@@ -13,6 +15,10 @@ nlohmann::ordered_json figures_json(const RunRecord& run);
 
 /** A figure's value as JSON has it: errors with five significant digits, others as printed. */
 nlohmann::ordered_json figure_number(const Figure& figure, double value);
+
+/** A row of a table, exactly or with so many significant digits. */
+nlohmann::ordered_json row_json(const Columns& columns, std::size_t row,
+                                std::optional<int> digits = {});
 
 /**
  * A run for programs: accuracies, figures, size, config, provenance, stages and every column of the

@@ -8,7 +8,6 @@
 #include <map>
 #include <numeric>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 #include "config/config_text.hpp"
@@ -112,7 +111,7 @@ std::string activation_table(const RunRecord& run, std::size_t most) {
 
 /** The columns that fit a screen; the CSV has all. */
 std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t most) {
-    const auto order = sorted_layers(run.layers, sort);
+    const auto order = sorted_layers(columns_of(run.layers), sort);
     const std::size_t shown = std::min(most, order.size());
     std::string text = fmt::format("layers ({}, sorted by {})\n", run.layers.size(), sort);
     if (shown == 0) return text;
@@ -151,35 +150,15 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
 
 }  // namespace
 
-std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
-                                       std::string_view column) {
-    std::vector<std::size_t> order(layers.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    if (column == "network") return order;
-    const LayerColumn* found = find_layer_column(column);
-    if (found == nullptr) {
+std::vector<std::size_t> sorted_layers(const Columns& layers, std::string_view column) {
+    if (const Column* found = find_column(layers, column)) return sorted_rows(*found);
+    if (column != "network") {
         std::vector<std::string> names{"network"};
-        for (const LayerColumn& known : layer_columns()) names.push_back(known.name);
+        for (const Column& known : layers) names.push_back(known.name);
         throw UsageError("--sort {}: no such column; there are {}", column, fmt::join(names, ", "));
     }
-    std::visit(
-        [&](auto field) {
-            std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-                const auto& left = layers[a].*field;
-                const auto& right = layers[b].*field;
-                using Value = std::decay_t<decltype(left)>;
-                if constexpr (std::is_same_v<Value, std::string>) {
-                    return left < right;
-                } else if constexpr (std::is_same_v<Value, double>) {
-                    if (std::isnan(left) || std::isnan(right))
-                        return std::isnan(right) && !std::isnan(left);
-                    return left > right;
-                } else {
-                    return left > right;
-                }
-            });
-        },
-        found->field);
+    std::vector<std::size_t> order(layers.front().rows());
+    std::iota(order.begin(), order.end(), std::size_t{0});
     return order;
 }
 
@@ -194,18 +173,8 @@ std::string describe_run(const RunRecord& run, const std::string& origin,
 }
 
 std::string layers_csv(const RunRecord& run, std::string_view sort) {
-    std::vector<std::string> fields;
-    for (const LayerColumn& column : layer_columns()) fields.push_back(column.name);
-    std::string text = csv_line(fields);
-    for (const std::size_t i : sorted_layers(run.layers, sort)) {
-        fields.clear();
-        for (const LayerColumn& column : layer_columns()) {
-            fields.push_back(std::visit([&](auto field) { return csv_field(run.layers[i].*field); },
-                                        column.field));
-        }
-        text += csv_line(fields);
-    }
-    return text;
+    const Columns columns = columns_of(run.layers);
+    return csv_text(columns, sorted_layers(columns, sort));
 }
 
 }  // namespace comq

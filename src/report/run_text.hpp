@@ -5,16 +5,16 @@
 #include <string_view>
 #include <vector>
 
+#include "results/columns.hpp"
 #include "results/run_record.hpp"
 
 namespace comq {
 
 /**
- * Positions of the layers, sorted by a column of the schema: numbers from the largest, NaN last,
- * text from A; "network" keeps the order of the network. Throws UsageError for other names.
+ * Positions of the layers, sorted by a column of the schema as of sorted_rows(); "network" keeps
+ * the order of the network. Throws UsageError for other names.
  */
-std::vector<std::size_t> sorted_layers(const std::vector<LayerRecord>& layers,
-                                       std::string_view column);
+std::vector<std::size_t> sorted_layers(const Columns& layers, std::string_view column);
 
 /** How much of a run is described. */
 struct DescribeOptions {

@@ -8,10 +8,8 @@ namespace comq {
 
 namespace {
 
+using Value = double (*)(const RunRecord&);
 using Evaluation = std::optional<EvaluationRecord> RunRecord::*;
-
-constexpr Evaluation full_precision = &RunRecord::full_precision;
-constexpr Evaluation quantized = &RunRecord::quantized;
 
 template <Evaluation network, double EvaluationRecord::*number>
 double evaluated(const RunRecord& run) {
@@ -21,25 +19,24 @@ double evaluated(const RunRecord& run) {
 double agreement_of(const RunRecord& run) { return run.agreement.value_or(not_measured); }
 
 /** 100·√(p(1 − p)/n) of a share p of the n evaluation images, in percent as `percent` is. */
-template <double (*percent)(const RunRecord&)>
+template <Value percent>
 double binomial_error(const RunRecord& run) {
     if (!run.quantized) return not_measured;
     const double share = percent(run) / 100;
     return 100 * std::sqrt(share * (1 - share) / static_cast<double>(run.quantized->images));
 }
 
-double itself(double value) { return value; }
-double squared(double value) { return value * value; }
-
-/** Mean over the layers of a column; NaN without layers or where one has no value. */
-template <double LayerRecord::*column, double (*transformed)(double)>
+/** Mean of a column over the layers, or of its squares; NaN where a layer has no value. */
+template <double LayerRecord::*column, bool squared>
 double mean_over_layers(const RunRecord& run) {
     double sum = 0.0;
-    for (const LayerRecord& layer : run.layers) sum += transformed(layer.*column);
+    for (const LayerRecord& layer : run.layers) {
+        sum += squared ? layer.*column * (layer.*column) : layer.*column;
+    }
     return run.layers.empty() ? not_measured : sum / static_cast<double>(run.layers.size());
 }
 
-double average_code_bits(const RunRecord& run) {
+double code_bits(const RunRecord& run) {
     double bits = 0.0;
     double weights = 0.0;
     for (const LayerRecord& layer : run.layers) {
@@ -50,7 +47,7 @@ double average_code_bits(const RunRecord& run) {
     return weights > 0.0 ? bits / weights : not_measured;
 }
 
-double average_bits_with_scales(const RunRecord& run) {
+double bits_with_scales(const RunRecord& run) {
     return run.layers.empty() ? not_measured : run.model_size.average_bits_with_scales;
 }
 
@@ -59,7 +56,7 @@ double average_bits_with_scales(const RunRecord& run) {
  * NaN where there is none: the run took the work from a cache, or an earlier process of it had done
  * it.
  */
-double stage_seconds(const RunRecord& run, std::string_view stage = "") {
+double stage_seconds(const RunRecord& run, std::string_view stage) {
     double seconds = 0.0;
     bool found = false;
     for (const StageRecord& record : run.stages) {
@@ -70,85 +67,44 @@ double stage_seconds(const RunRecord& run, std::string_view stage = "") {
     return found ? seconds : not_measured;
 }
 
+constexpr Value top5 = evaluated<&RunRecord::quantized, &EvaluationRecord::top5>;
+
 }  // namespace
 
 const std::vector<Figure>& figures() {
-    using Evaluated = EvaluationRecord;
+    using Run = RunRecord;
+    using Images = EvaluationRecord;
     using Layer = LayerRecord;
-    constexpr auto top5 = evaluated<quantized, &Evaluated::top5>;
+    constexpr bool higher = true, lower = false, before = true;
     static const std::vector<Figure> list{
-        {.name = "full_precision_top1",
-         .heading = "full %",
-         .unit = "percent",
-         .description = "Top-1 of the full-precision network",
-         .higher_is_better = true,
-         .before_quantization = true,
-         .value = evaluated<full_precision, &Evaluated::top1>,
-         .standard_error = evaluated<full_precision, &Evaluated::top1_standard_error>},
-        {.name = "top1",
-         .heading = "Top-1 %",
-         .unit = "percent",
-         .description = "Top-1 of the quantized network",
-         .higher_is_better = true,
-         .value = evaluated<quantized, &Evaluated::top1>,
-         .standard_error = evaluated<quantized, &Evaluated::top1_standard_error>},
-        {.name = "top5",
-         .heading = "",
-         .unit = "percent",
-         .description = "Top-5 of the quantized network",
-         .higher_is_better = true,
-         .value = top5,
-         .standard_error = binomial_error<top5>},
-        {.name = "agreement",
-         .heading = "agreement",
-         .unit = "percent",
-         .description = "images on which both networks predict the same class",
-         .higher_is_better = true,
-         .value = agreement_of,
-         .standard_error = binomial_error<agreement_of>},
-        {.name = "mean_squared_relative_error",
-         .heading = "error^2",
-         .unit = "1",
-         .description = "mean over layers of (||X(W-Wq)||_F / ||XW||_F)^2",
-         .digits = 5,
-         .value = mean_over_layers<&Layer::relative_error, squared>},
-        {.name = "mean_squared_heldout_error",
-         .heading = "held-out^2",
-         .unit = "1",
-         .description = "the same on held-out images",
-         .digits = 4,
-         .value = mean_over_layers<&Layer::heldout_relative_error, squared>},
-        {.name = "mean_heldout_relative_error",
-         .heading = "",
-         .unit = "1",
-         .description = "mean over layers of ||X(W-Wq)||_F / ||XW||_F on held-out images",
-         .digits = 4,
-         .value = mean_over_layers<&Layer::heldout_relative_error, itself>},
-        {.name = "average_code_bits",
-         .heading = "",
-         .unit = "bit",
-         .description = "bits of the code of a quantized weight, on average",
-         .value = average_code_bits},
-        {.name = "average_bits_with_scales",
-         .heading = "bits",
-         .unit = "bit",
-         .description = "bits of a quantized weight, its share of scales in",
-         .value = average_bits_with_scales},
-        {.name = "calibration_seconds",
-         .heading = "",
-         .unit = "s",
-         .description = "wall-clock time of summing the statistics of layers",
-         .value = [](const RunRecord& run) { return stage_seconds(run, "calibrate"); }},
-        {.name = "solve_seconds",
-         .heading = "solving",
-         .unit = "s",
-         .description = "wall-clock time of quantizing all layers",
-         .value = [](const RunRecord& run) { return stage_seconds(run, "solve"); }},
-        {.name = "seconds",
-         .heading = "time",
-         .unit = "s",
-         .description = "wall-clock time of all stages",
-         .value = [](const RunRecord& run) { return stage_seconds(run); }},
+        {"full_precision_top1", "full %", "percent", "Top-1 of the full-precision network", 2,
+         higher, evaluated<&Run::full_precision, &Images::top1>,
+         evaluated<&Run::full_precision, &Images::top1_standard_error>, before},
+        {"top1", "Top-1 %", "percent", "Top-1 of the quantized network", 2, higher,
+         evaluated<&Run::quantized, &Images::top1>,
+         evaluated<&Run::quantized, &Images::top1_standard_error>},
+        {"top5", "", "percent", "Top-5 of the quantized network", 2, higher, top5,
+         binomial_error<top5>},
+        {"agreement", "agreement", "percent", "images that both networks put into the same class",
+         2, higher, agreement_of, binomial_error<agreement_of>},
+        {"mean_squared_relative_error", "error^2", "1",
+         "mean over layers of (||X(W-Wq)||_F / ||XW||_F)^2", 5, lower,
+         mean_over_layers<&Layer::relative_error, true>},
+        {"mean_squared_heldout_error", "held-out^2", "1", "the same on held-out images", 4, lower,
+         mean_over_layers<&Layer::heldout_relative_error, true>},
+        {"mean_heldout_relative_error", "", "1",
+         "mean over layers of ||X(W-Wq)||_F / ||XW||_F on held-out images", 4, lower,
+         mean_over_layers<&Layer::heldout_relative_error, false>},
+        {"average_code_bits", "", "bit", "bits of the code of a quantized weight, on average", 2,
+         lower, code_bits},
+        {"average_bits_with_scales", "bits", "bit",
+         "bits of a quantized weight, its share of scales in", 2, lower, bits_with_scales},
+        {"calibration_seconds", "", "s", "wall-clock time of summing the statistics of layers", 2,
+         lower, [](const Run& run) { return stage_seconds(run, "calibrate"); }},
+        {"solve_seconds", "solving", "s", "wall-clock time of quantizing all layers", 2, lower,
+         [](const Run& run) { return stage_seconds(run, "solve"); }},
+        {"seconds", "time", "s", "wall-clock time of all stages", 2, lower,
+         [](const Run& run) { return stage_seconds(run, ""); }},
     };
     return list;
 }
@@ -164,12 +120,9 @@ const std::vector<Figure>& figure_columns() {
         for (const Figure& figure : figures()) {
             all.push_back(figure);
             if (figure.standard_error == nullptr) continue;
-            all.push_back({.name = figure.name + "_standard_error",
-                           .heading = "",
-                           .unit = figure.unit,
-                           .description = "binomial standard error of " + figure.name,
-                           .digits = figure.digits,
-                           .value = figure.standard_error});
+            all.push_back({figure.name + "_standard_error", "", figure.unit,
+                           "binomial standard error of " + figure.name, figure.digits, false,
+                           figure.standard_error});
         }
         return all;
     }();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,6 +8,14 @@
 #include "results/run_record.hpp"
 
 namespace comq {
+
+/** What a run, or several, measured of a figure; NaN: nothing, or no error of it. */
+struct Measurement {
+    double value = not_measured;
+    double standard_error = not_measured;
+
+    bool exists() const { return !std::isnan(value); }
+};
 
 /**
  * A number that tells how a whole run went. Its entry in figures() is all that sweeps (CSV, HDF5,
@@ -17,12 +26,15 @@ struct Figure {
     std::string heading;      ///< above its column on a screen; empty: it has no column there
     std::string unit;         ///< "percent", "bit", "s"; "1": a pure number
     std::string description;  ///< one line
-    int digits = 2;           ///< behind the point, for people
-    bool higher_is_better = false;
-    bool before_quantization = false;   ///< nothing done to the network changes it
-    double (*value)(const RunRecord&);  ///< NaN: not measured
+    int digits;               ///< behind the point, for people
+    bool higher_is_better;
+    double (*value)(const RunRecord&);                     ///< NaN: not measured
     double (*standard_error)(const RunRecord&) = nullptr;  ///< null: it has none
+    bool before_quantization = false;  ///< nothing done to the network changes it
 
+    Measurement of(const RunRecord& run) const {
+        return {value(run), standard_error == nullptr ? not_measured : standard_error(run)};
+    }
     /** A time depends on the machine; repetitions of a run are further measurements of it. */
     bool is_time() const { return unit == "s"; }
 };

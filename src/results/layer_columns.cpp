@@ -1,6 +1,6 @@
 #include "results/layer_columns.hpp"
 
-#include <algorithm>
+#include <type_traits>
 
 namespace comq {
 
@@ -31,11 +31,18 @@ const std::vector<LayerColumn>& layer_columns() {
     return columns;
 }
 
-const LayerColumn* find_layer_column(std::string_view name) {
-    const auto& columns = layer_columns();
-    const auto found = std::find_if(columns.begin(), columns.end(),
-                                    [&](const LayerColumn& column) { return column.name == name; });
-    return found == columns.end() ? nullptr : &*found;
+Columns columns_of(const std::vector<LayerRecord>& layers) {
+    Columns columns;
+    for (const LayerColumn& column : layer_columns()) {
+        std::visit(
+            [&](auto field) {
+                std::vector<std::decay_t<decltype(layers.front().*field)>> values;
+                for (const LayerRecord& layer : layers) values.push_back(layer.*field);
+                columns.push_back({column.name, column.units, column.description, values});
+            },
+            column.field);
+    }
+    return columns;
 }
 
 }  // namespace comq

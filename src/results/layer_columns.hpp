@@ -1,10 +1,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "results/columns.hpp"
 #include "results/run_record.hpp"
 
 namespace comq {
@@ -24,7 +24,7 @@ struct LayerColumn {
 /** In the order of results/README.md; `name` comes first. */
 const std::vector<LayerColumn>& layer_columns();
 
-/** The column `name`, or null. */
-const LayerColumn* find_layer_column(std::string_view name);
+/** The layers as a table. */
+Columns columns_of(const std::vector<LayerRecord>& layers);
 
 }  // namespace comq

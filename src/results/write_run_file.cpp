@@ -16,49 +16,6 @@ namespace {
 // Codes hold fewer than 8 bits a byte; zlib's fastest level already packs them to nearly that.
 constexpr int code_deflate = 1;
 
-void describe(Hdf5Object& object, const std::string& units, const std::string& long_name) {
-    if (!units.empty()) object.write_attribute("units", units);
-    object.write_attribute("long_name", long_name);
-}
-
-/** The column that names the rows of its group: the coordinate of its own dimension. */
-Hdf5Dataset write_scale(Hdf5Group& group, const std::string& name,
-                        const std::vector<std::string>& values, const std::string& long_name) {
-    Hdf5Dataset scale = group.write_column(name, values);
-    scale.make_scale(name);
-    describe(scale, "", long_name);
-    return scale;
-}
-
-void finish_column(Hdf5Dataset column, const Hdf5Dataset& scale, const std::string& units,
-                   const std::string& long_name) {
-    column.attach_scale(0, scale);
-    describe(column, units, long_name);
-}
-
-template <typename T>
-std::vector<T> gather(const std::vector<LayerRecord>& layers, T LayerRecord::*field) {
-    std::vector<T> values;
-    values.reserve(layers.size());
-    for (const LayerRecord& layer : layers) values.push_back(layer.*field);
-    return values;
-}
-
-void write_layers(Hdf5Group group, const std::vector<LayerRecord>& layers) {
-    const LayerColumn& first = layer_columns().front();
-    const Hdf5Dataset scale =
-        write_scale(group, first.name, gather(layers, &LayerRecord::name), first.description);
-    for (const LayerColumn& column : layer_columns()) {
-        if (&column == &first) continue;
-        std::visit(
-            [&](auto field) {
-                finish_column(group.write_column(column.name, gather(layers, field)), scale,
-                              column.units, column.description);
-            },
-            column.field);
-    }
-}
-
 void write_codes(Hdf5Group codes, const std::vector<LayerRecord>& layers) {
     codes.write_attribute("description", "W = scale (bit_code + zero_point), rows are outputs");
     for (const LayerRecord& layer : layers) {
@@ -90,16 +47,17 @@ void write_evaluation(Hdf5Group group, const EvaluationRecord& evaluation) {
     group.write_attribute("top1_standard_error", evaluation.top1_standard_error);
     group.write_attribute("images", evaluation.images);
     group.write_attribute("units", std::string("percent"));
-    const Hdf5Dataset scale = write_scale(group, "image", evaluation.image,
-                                          "path of the image below the evaluation folder");
-    finish_column(group.write_column("label", evaluation.label), scale, "1",
-                  "class of the image, -1: none");
-    finish_column(group.write_column("prediction", evaluation.prediction), scale, "1",
-                  "class with the highest logit");
+    const Hdf5Dataset scale = write_columns(
+        group, {{"image", "", "path of the image below the evaluation folder", evaluation.image},
+                {"label", "1", "class of the image, -1: none", evaluation.label},
+                {"prediction", "1", "class with the highest logit", evaluation.prediction}});
     const auto count = static_cast<int64_t>(evaluation.in_top5.size());
-    finish_column(group.write_tensor("in_top5", HostTensor::copy_of<uint8_t>(DType::u8, {count},
-                                                                             evaluation.in_top5)),
-                  scale, "1", "1: the label is among the five highest logits");
+    Hdf5Dataset in_top5 = group.write_tensor(
+        "in_top5", HostTensor::copy_of<uint8_t>(DType::u8, {count}, evaluation.in_top5));
+    in_top5.attach_scale(0, scale);
+    in_top5.write_attribute("units", std::string("1"));
+    in_top5.write_attribute("long_name",
+                            std::string("1: the label is among the five highest logits"));
 }
 
 void write_evaluations(Hdf5Group group, const RunRecord& run) {
@@ -129,8 +87,8 @@ void write_stages(Hdf5Group group, const std::vector<StageRecord>& stages) {
         names.push_back(stage.name);
         seconds.push_back(stage.seconds);
     }
-    const Hdf5Dataset scale = write_scale(group, "name", names, "stage of the run");
-    finish_column(group.write_column("seconds", seconds), scale, "s", "wall-clock time");
+    write_columns(group, {{"name", "", "stage of the run", names},
+                          {"seconds", "s", "wall-clock time", seconds}});
 }
 
 void write_run(Hdf5Group root, const RunRecord& run) {
@@ -143,13 +101,10 @@ void write_run(Hdf5Group root, const RunRecord& run) {
     write_provenance(root.create_group("provenance"), run.provenance);
     write_evaluations(root.create_group("evaluation"), run);
     write_model_size(root.create_group("model_size"), run.model_size);
-    write_layers(root.create_group("layers"), run.layers);
-    Hdf5Group calibration = root.create_group("calibration");
-    write_scale(calibration, "image", run.calibration_images,
-                "path of the image below the calibration folder");
-    Hdf5Group heldout = root.create_group("heldout");
-    write_scale(heldout, "image", run.heldout_images,
-                "path of the image below the calibration folder");
+    write_columns(root.create_group("layers"), columns_of(run.layers));
+    const std::string image = "path of the image below the calibration folder";
+    write_columns(root.create_group("calibration"), {{"image", "", image, run.calibration_images}});
+    write_columns(root.create_group("heldout"), {{"image", "", image, run.heldout_images}});
     write_stages(root.create_group("stages"), run.stages);
     write_codes(root.create_group("codes"), run.layers);
     if (!run.activations.empty()) {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <type_traits>
+#include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "config/config_text.hpp"
@@ -23,13 +23,13 @@ namespace fs = std::filesystem;
 namespace {
 
 struct FinishedPoint {
-    const SweepPoint* point;
+    const Point* point;
     ConfigValues config;
     RunRecord run;
 };
 
 /** Keys whose values differ between points, in the order of the schema. */
-std::vector<KeyInfo> varying_keys(const Sweep& sweep, const std::vector<ConfigValues>& configs) {
+std::vector<KeyInfo> varying_keys(const PointSet& sweep, const std::vector<ConfigValues>& configs) {
     std::vector<KeyInfo> varying;
     for (const auto& info : experiment_schema().keys()) {
         if (info.key == "output.file") continue;
@@ -43,7 +43,7 @@ std::vector<KeyInfo> varying_keys(const Sweep& sweep, const std::vector<ConfigVa
 }
 
 /** Integers where all are, else numbers (null: NaN), else texts. */
-TableColumn::Values typed(const std::vector<std::string>& texts) {
+Column::Values typed(const std::vector<std::string>& texts) {
     std::vector<int64_t> integers;
     std::vector<double> reals;
     for (const auto& text : texts) {
@@ -62,19 +62,18 @@ TableColumn::Values typed(const std::vector<std::string>& texts) {
 }
 
 std::vector<std::string> texts_of(const std::vector<FinishedPoint>& finished,
-                                  std::string SweepPoint::*text) {
+                                  std::string Point::*text) {
     std::vector<std::string> texts;
     for (const auto& row : finished) texts.push_back(row.point->*text);
     return texts;
 }
 
-std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finished,
-                                       const std::vector<KeyInfo>& varying) {
-    std::vector<TableColumn> columns;
-    columns.push_back({"point", "", "identity of the point, name of its file",
-                       texts_of(finished, &SweepPoint::id)});
+Columns point_columns(const std::vector<FinishedPoint>& finished,
+                      const std::vector<KeyInfo>& varying) {
+    Columns columns;
     columns.push_back(
-        {"label", "", "what varies, in short", texts_of(finished, &SweepPoint::label)});
+        {"point", "", "identity of the point, name of its file", texts_of(finished, &Point::id)});
+    columns.push_back({"label", "", "what varies, in short", texts_of(finished, &Point::label)});
     for (const auto& info : varying) {
         std::vector<std::string> texts;
         for (const auto& row : finished) texts.push_back(row.config.at(info.key));
@@ -88,29 +87,24 @@ std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finishe
     return columns;
 }
 
-std::vector<TableColumn> layer_table(const std::vector<FinishedPoint>& finished) {
+Columns layer_table(const std::vector<FinishedPoint>& finished) {
+    std::vector<LayerRecord> layers;
     std::vector<std::string> ids;
-    for (const auto& row : finished) ids.insert(ids.end(), row.run.layers.size(), row.point->id);
-    std::vector<TableColumn> columns{{"point", "", "identity of the point", std::move(ids)}};
-    for (const auto& column : layer_columns()) {
-        std::visit(
-            [&](auto field) {
-                using Value = std::remove_cvref_t<decltype(std::declval<LayerRecord>().*field)>;
-                std::vector<Value> values;
-                for (const auto& row : finished) {
-                    for (const auto& layer : row.run.layers) values.push_back(layer.*field);
-                }
-                columns.push_back(
-                    {column.name, column.units, column.description, std::move(values)});
-            },
-            column.field);
+    for (const auto& row : finished) {
+        layers.insert(layers.end(), row.run.layers.begin(), row.run.layers.end());
+        ids.insert(ids.end(), row.run.layers.size(), row.point->id);
     }
+    std::vector<int64_t> numbers(layers.size());
+    std::iota(numbers.begin(), numbers.end(), int64_t{0});
+    Columns columns{{"row", "1", "number of the row", std::move(numbers)},
+                    {"point", "", "identity of the point", std::move(ids)}};
+    std::ranges::move(columns_of(layers), std::back_inserter(columns));
     return columns;
 }
 
 }  // namespace
 
-SweepTable collect_points(const Sweep& sweep) {
+SweepTable collect_points(const PointSet& sweep) {
     std::vector<ConfigValues> configs;
     std::vector<FinishedPoint> finished;
     for (const auto& point : sweep.points) {
@@ -124,7 +118,7 @@ SweepTable collect_points(const Sweep& sweep) {
         }
     }
     SweepTable table;
-    table.sweep = sweep.spec.name;
+    table.sweep = sweep.name;
     table.sweep_runs = sweep.runs();
     table.rows = finished.size();
     table.points = point_columns(finished, varying_keys(sweep, configs));

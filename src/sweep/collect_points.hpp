@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sweep/expand.hpp"
+#include "points/point.hpp"
 #include "sweep/sweep_table.hpp"
 
 namespace comq {
@@ -10,6 +10,6 @@ namespace comq {
  * when its value differs between any two points of the sweep, finished or not, so that the columns
  * stay while points finish. What a run did not measure is NaN.
  */
-SweepTable collect_points(const Sweep& sweep);
+SweepTable collect_points(const PointSet& sweep);
 
 }  // namespace comq

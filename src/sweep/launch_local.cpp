@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/errors.hpp"
+#include "core/paths.hpp"
 #include "core/standard_streams.hpp"
 #include "core/threads.hpp"
 #include "core/units.hpp"
@@ -25,7 +26,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto poll_interval = std::chrono::milliseconds(100);
 
-int threads_of(const LocalSettings& settings, const SweepPoint& point) {
+int threads_of(const LocalSettings& settings, const Point& point) {
     if (settings.threads > 0) return settings.threads;
     const int named = point.config.config.resources.threads;
     return named > 0 ? named : std::max(1, available_cores() / settings.jobs);
@@ -33,12 +34,12 @@ int threads_of(const LocalSettings& settings, const SweepPoint& point) {
 
 class LocalPool {
   public:
-    LocalPool(const Sweep& sweep, const std::vector<std::size_t>& chosen,
+    LocalPool(const PointSet& sweep, const std::vector<std::size_t>& chosen,
               const LocalOptions& options, const std::atomic<bool>& stop)
         : sweep_(sweep),
           options_(options),
           stop_(stop),
-          jobs_(static_cast<std::size_t>(sweep.spec.local.jobs)),
+          jobs_(static_cast<std::size_t>(sweep.local.jobs)),
           chosen_(chosen),
           waiting_(chosen.begin(), chosen.end()),
           statuses_(status_of(sweep)) {}
@@ -74,7 +75,7 @@ class LocalPool {
     void start_next() {
         const std::size_t i = waiting_.front();
         waiting_.pop_front();
-        const SweepPoint& point = sweep_.points[i];
+        const Point& point = sweep_.points[i];
         // Another launcher may have been quicker.
         if (const auto holder = lock_holder(point.result()); holder || exists(point.result())) {
             statuses_[i] = status_of(sweep_, point);
@@ -83,7 +84,7 @@ class LocalPool {
             return;
         }
         running_.emplace_back(i, point_command(sweep_, point, options_.program),
-                              sweep_files::local_log(sweep_, point));
+                              point_files::local_log(sweep_, point));
         statuses_[i] = {.state = PointState::running, .detail = "starting"};
     }
 
@@ -94,8 +95,8 @@ class LocalPool {
                 ++job;
                 continue;
             }
-            const SweepPoint& point = sweep_.points[job->point];
-            write_outcome(sweep_, point, {*exit_code, sweep_files::local_log(sweep_, point)});
+            const Point& point = sweep_.points[job->point];
+            write_outcome(sweep_, point, {*exit_code, point_files::local_log(sweep_, point)});
             statuses_[job->point] = status_of(sweep_, point);
             if (statuses_[job->point].state == PointState::failed) ++failures_;
             seconds_ += std::chrono::duration<double>(Clock::now() - job->started).count();
@@ -124,7 +125,7 @@ class LocalPool {
         std::vector<std::size_t> points;
         for (const auto& job : running_) {
             statuses_[job.point].detail =
-                last_line(sweep_files::local_log(sweep_, sweep_.points[job.point]));
+                last_line(point_files::local_log(sweep_, sweep_.points[job.point]));
             statuses_[job.point].seconds =
                 std::chrono::duration<double>(Clock::now() - job.started).count();
             points.push_back(job.point);
@@ -153,9 +154,10 @@ class LocalPool {
         }
         if (failures_ > 0) {
             throw Failure(
-                "{} of {} points failed ({}); sweep_status says why, --only-failed runs "
-                "them again",
-                failed.size(), statuses_.size(), fmt::join(failed, ", "));
+                "{} of {} points failed ({}); their logs in {} say why, the same command runs them "
+                "again",
+                failed.size(), statuses_.size(), fmt::join(failed, ", "),
+                short_path(point_files::logs(sweep_)).string());
         }
         const auto interrupted = std::ranges::count_if(
             chosen_, [&](std::size_t i) { return statuses_[i].state == PointState::interrupted; });
@@ -166,7 +168,7 @@ class LocalPool {
         }
     }
 
-    const Sweep& sweep_;
+    const PointSet& sweep_;
     const LocalOptions& options_;
     const std::atomic<bool>& stop_;
     std::size_t jobs_;
@@ -184,13 +186,13 @@ class LocalPool {
 
 }  // namespace
 
-std::vector<std::string> point_command(const Sweep& sweep, const SweepPoint& point,
+std::vector<std::string> point_command(const PointSet& sweep, const Point& point,
                                        const std::filesystem::path& program) {
-    return {program.string(), sweep_files::config(sweep, point).string(), "--resume", "--threads",
-            std::to_string(threads_of(sweep.spec.local, point))};
+    return {program.string(), point_files::config(sweep, point).string(), "--resume", "--threads",
+            std::to_string(threads_of(sweep.local, point))};
 }
 
-void launch_local(const Sweep& sweep, const std::vector<std::size_t>& chosen,
+void launch_local(const PointSet& sweep, const std::vector<std::size_t>& chosen,
                   const LocalOptions& options, const std::atomic<bool>& stop) {
     prepare_folder(sweep, chosen);
     LocalPool(sweep, chosen, options, stop).run();

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 namespace comq {
 
@@ -23,14 +23,14 @@ struct LocalOptions {
  * `fail_fast`, been stopped; and Interrupted when none failed and some were stopped by a signal of
  * their own.
  */
-void launch_local(const Sweep& sweep, const std::vector<std::size_t>& chosen,
+void launch_local(const PointSet& sweep, const std::vector<std::size_t>& chosen,
                   const LocalOptions& options, const std::atomic<bool>& stop);
 
 /**
  * What starts a point, with `local.threads` threads, else those that its config names, else the
  * cores shared out among the jobs.
  */
-std::vector<std::string> point_command(const Sweep& sweep, const SweepPoint& point,
+std::vector<std::string> point_command(const PointSet& sweep, const Point& point,
                                        const std::filesystem::path& program);
 
 }  // namespace comq

@@ -75,10 +75,10 @@ std::string submit(const fs::path& script, const std::string& after) {
 }
 
 /** Lists of submitted points, the oldest first; each is named after its job. */
-std::vector<fs::path> submissions_of(const Sweep& sweep) {
+std::vector<fs::path> submissions_of(const PointSet& sweep) {
     std::vector<std::pair<fs::file_time_type, fs::path>> found;
     std::error_code none;
-    for (const auto& entry : fs::directory_iterator(sweep_files::submissions(sweep), none)) {
+    for (const auto& entry : fs::directory_iterator(point_files::submissions(sweep), none)) {
         if (entry.path().extension() != list_suffix) continue;
         found.emplace_back(entry.last_write_time(), entry.path());
     }
@@ -152,11 +152,11 @@ std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t
     return split_array(chosen, max_array_size());
 }
 
-std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std::size_t>& chosen,
+std::vector<std::string> launch_slurm(const PointSet& sweep, const std::vector<std::size_t>& chosen,
                                       const fs::path& program) {
-    const int cpus = slurm_cpus(sweep.spec.slurm);
+    const int cpus = slurm_cpus(sweep.slurm);
     prepare_folder(sweep, chosen);
-    const fs::path folder = sweep_files::submissions(sweep);
+    const fs::path folder = point_files::submissions(sweep);
     fs::create_directories(folder);
     std::vector<std::string> jobs;
     for (const auto& points : slurm_arrays(chosen)) {
@@ -172,7 +172,7 @@ std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std:
     return jobs;
 }
 
-SlurmTasks slurm_tasks(const Sweep& sweep, QueueUnknown unknown) {
+SlurmTasks slurm_tasks(const PointSet& sweep, QueueUnknown unknown) {
     SlurmTasks tasks;
     const auto submissions = submissions_of(sweep);
     if (submissions.empty()) return tasks;
@@ -183,7 +183,7 @@ SlurmTasks slurm_tasks(const Sweep& sweep, QueueUnknown unknown) {
         for (std::string id; std::getline(stream, id); ++index) {
             SlurmTask task;
             task.job = fmt::format("{}_{}", file.stem().string(), index);
-            task.log = sweep_files::logs(sweep) / (task.job + ".log");
+            task.log = point_files::logs(sweep) / (task.job + ".log");
             const auto entry = queued.find(task.job);
             if (entry != queued.end()) {
                 task.state = entry->second.state;

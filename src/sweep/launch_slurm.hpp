@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 namespace comq {
 
@@ -12,7 +12,7 @@ namespace comq {
  * Submits `chosen` points as one job array, or as several, each after the one before, where Slurm's
  * MaxArraySize demands it. Returns their job ids. Throws Failure with sbatch's own words.
  */
-std::vector<std::string> launch_slurm(const Sweep& sweep, const std::vector<std::size_t>& chosen,
+std::vector<std::string> launch_slurm(const PointSet& sweep, const std::vector<std::size_t>& chosen,
                                       const std::filesystem::path& program);
 
 /**
@@ -34,6 +34,6 @@ enum class QueueUnknown {
 };
 
 /** The last submission of every point that was ever submitted, with the state squeue reports. */
-SlurmTasks slurm_tasks(const Sweep& sweep, QueueUnknown unknown);
+SlurmTasks slurm_tasks(const PointSet& sweep, QueueUnknown unknown);
 
 }  // namespace comq

@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/shell_words.hpp"
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 namespace comq {
 
@@ -65,8 +65,8 @@ std::string sbatch_quoted(const std::string& value) {
     return value.find_first_of(" \t'") == std::string::npos ? value : "\"" + value + "\"";
 }
 
-std::string directives(const Sweep& sweep, std::size_t tasks, int cpus) {
-    const SlurmSettings& slurm = sweep.spec.slurm;
+std::string directives(const PointSet& sweep, std::size_t tasks, int cpus) {
+    const SlurmSettings& slurm = sweep.slurm;
     std::string text;
     const auto add = [&](const std::string& option) { text += "#SBATCH " + option + "\n"; };
     const auto add_value = [&](const char* option, const std::string& value) {
@@ -75,11 +75,11 @@ std::string directives(const Sweep& sweep, std::size_t tasks, int cpus) {
     const auto add_given = [&](const char* option, const std::optional<std::string>& value) {
         if (value) add_value(option, *value);
     };
-    add_value("job-name", sweep.spec.name);
+    add_value("job-name", sweep.name);
     add_value("array", fmt::format("0-{}{}", tasks - 1,
                                    slurm.concurrent > 0 ? fmt::format("%{}", slurm.concurrent)
                                                         : std::string()));
-    add_value("output", (sweep_files::logs(sweep) / "%A_%a.log").string());
+    add_value("output", (point_files::logs(sweep) / "%A_%a.log").string());
     add("--open-mode=append");
     add("--requeue");
     add(fmt::format("--signal=B:USR1@{}", slurm.lead_time));
@@ -96,15 +96,15 @@ std::string directives(const Sweep& sweep, std::size_t tasks, int cpus) {
 
 }  // namespace
 
-std::string slurm_script(const Sweep& sweep, const std::vector<std::size_t>& points,
+std::string slurm_script(const PointSet& sweep, const std::vector<std::size_t>& points,
                          const std::filesystem::path& program, int cpus) {
     std::string list;
     for (const auto i : points) list += "    " + sweep.points[i].id + "\n";
     std::string setup;
-    for (const auto& line : sweep.spec.slurm.setup) setup += line + "\n";
+    for (const auto& line : sweep.slurm.setup) setup += line + "\n";
     return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size(), cpus),
                        list, setup) +
-           fmt::format(body, fmt::arg("folder", shell_quoted(sweep.spec.folder.string())),
+           fmt::format(body, fmt::arg("folder", shell_quoted(sweep.folder.string())),
                        fmt::arg("program", shell_quoted(program.string())), fmt::arg("cpus", cpus));
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sweep/expand.hpp"
+#include "points/point.hpp"
 
 namespace comq {
 
@@ -14,7 +14,7 @@ namespace comq {
  * (exit 75); a task whose point is finished ends at once, so requeueing is safe at any time. Each
  * has `cpus` cores, which slurm_cpus (launch_slurm.hpp) tells.
  */
-std::string slurm_script(const Sweep& sweep, const std::vector<std::size_t>& points,
+std::string slurm_script(const PointSet& sweep, const std::vector<std::size_t>& points,
                          const std::filesystem::path& program, int cpus);
 
 }  // namespace comq

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/value_types.hpp"
+#include "config/config_json.hpp"
 #include "core/json_text.hpp"
 
 namespace comq {
@@ -11,44 +11,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/** A value as the config prints it, which is YAML: numbers, true, false and null, else its text. */
-Json value_json(const YamlNode& node) {
-    switch (node.kind) {
-        case YamlNode::Kind::null:
-            return nullptr;
-        case YamlNode::Kind::list: {
-            Json list = Json::array();
-            for (const auto& item : node.items) list.push_back(value_json(item));
-            return list;
-        }
-        case YamlNode::Kind::map: {
-            Json map = Json::object();
-            for (const auto& entry : node.entries) map[entry.key] = value_json(entry.value);
-            return map;
-        }
-        case YamlNode::Kind::scalar:
-            break;
-    }
-    if (node.quoted) return node.scalar;
-    if (const auto integer = parse_number<int64_t>(node.scalar)) return *integer;
-    if (const auto real = parse_number<double>(node.scalar)) return *real;
-    if (node.scalar == "true" || node.scalar == "false") return node.scalar == "true";
-    return node.scalar;
-}
-
-Json value_json(const std::string& yaml) {
-    ConfigProblems ignored;
-    const auto node = parse_yaml(yaml, "", ignored);
-    return node ? value_json(*node) : Json(yaml);
-}
-
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json point_json(const Sweep& sweep, const SweepPoint& point, const PointStatus& status) {
-    const SweepPoint& run = point.same_as ? sweep.points[*point.same_as] : point;
+Json point_json(const PointSet& sweep, const Point& point, const PointStatus& status) {
+    const Point& run = point.same_as ? sweep.points[*point.same_as] : point;
     Json overrides = Json::object();
     for (std::size_t i = 0; i < sweep.varied.size(); ++i) {
-        overrides[sweep.varied[i]] = value_json(point.values[i]);
+        overrides[sweep.varied[i]] = json_of_yaml(point.values[i], sweep.varied[i]);
     }
     return {{"point", point.id},
             {"label", point.label},
@@ -56,8 +25,8 @@ Json point_json(const Sweep& sweep, const SweepPoint& point, const PointStatus& 
             {"same_as", point.same_as ? Json(run.id) : Json(nullptr)},
             {"file", run.result().string()},
             {"overrides", std::move(overrides)},
-            {"top1", json_number(status.top1)},
-            {"top1_standard_error", json_number(status.top1_standard_error)},
+            {"top1", json_number(status.top1.value)},
+            {"top1_standard_error", json_number(status.top1.standard_error)},
             {"seconds", json_number(status.seconds)},
             {"job", text_or_null(status.job)},
             {"log", text_or_null(status.log.string())},
@@ -66,9 +35,9 @@ Json point_json(const Sweep& sweep, const SweepPoint& point, const PointStatus& 
 
 }  // namespace
 
-Json sweep_json(const Sweep& sweep, const std::vector<PointStatus>& statuses) {
-    Json json{{"sweep", sweep.spec.name},
-              {"folder", sweep.spec.folder.string()},
+Json sweep_json(const PointSet& sweep, const std::vector<PointStatus>& statuses) {
+    Json json{{"sweep", sweep.name},
+              {"folder", sweep.folder.string()},
               {"counts", Json::object()},
               {"points", Json::array()}};
     for (const PointState state : all_point_states()) {

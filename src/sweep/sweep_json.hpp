@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 namespace comq {
 
@@ -13,6 +13,6 @@ namespace comq {
  * varies, accuracy, time, and the Slurm task, log and reason of what is not finished. Null:
  * unknown.
  */
-nlohmann::ordered_json sweep_json(const Sweep& sweep, const std::vector<PointStatus>& statuses);
+nlohmann::ordered_json sweep_json(const PointSet& sweep, const std::vector<PointStatus>& statuses);
 
 }  // namespace comq

@@ -13,6 +13,7 @@
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
+#include "points/settings.hpp"
 
 namespace comq {
 
@@ -22,82 +23,9 @@ namespace {
 
 using Spec = SweepSpec;
 
-void add_leaves(const YamlNode& map, const std::string& prefix,
-                std::vector<YamlNode::Entry>& leaves) {
-    for (const auto& entry : map.entries) {
-        if (entry.value.kind == YamlNode::Kind::map) {
-            add_leaves(entry.value, prefix + entry.key + ".", leaves);
-        } else {
-            leaves.push_back({prefix + entry.key, entry.position, entry.value});
-        }
-    }
-}
-
-/** Lays `more` over `map`, key by key, with dotted keys. */
-void merge(YamlNode& map, const YamlNode& more) {
-    map.kind = YamlNode::Kind::map;
-    map.position = more.position;
-    for (auto& leaf : dotted_keys(more)) {
-        const auto found = std::ranges::find(map.entries, leaf.key, &YamlNode::Entry::key);
-        if (found == map.entries.end()) {
-            map.entries.push_back(std::move(leaf));
-        } else {
-            *found = std::move(leaf);
-        }
-    }
-}
-
-/** YAML that is understood later, when it is known what its keys mean. */
-ValueType<YamlNode> tree(YamlNode::Kind kind, std::string description) {
-    ValueType<YamlNode> result;
-    result.description = std::move(description);
-    result.form = ValueForm::tree;
-    result.read = [kind, text = result.description](const YamlNode& node, const std::string& key,
-                                                    YamlNode& value, ConfigProblems& problems) {
-        if (node.kind == YamlNode::Kind::null) {
-            value = node;
-        } else if (node.kind != kind) {
-            problems.add(node.position, key,
-                         fmt::format("expected a {}, not {}", text, node.describe()));
-        } else if (kind == YamlNode::Kind::map) {
-            merge(value, node);
-        } else {
-            value = node;
-        }
-    };
-    result.print = [](const YamlNode&) { return std::string("null"); };
-    return result;
-}
-
-ValueType<std::vector<std::string>> texts(std::string description,
+ValueType<std::vector<std::string>> texts(const std::string& description,
                                           std::function<bool(const std::string&)> allowed) {
-    const auto item = text_where(description, std::move(allowed));
-    ValueType<std::vector<std::string>> result;
-    result.description = "list, each " + description;
-    result.form = ValueForm::tree;
-    result.read = [item, text = result.description](const YamlNode& node, const std::string& key,
-                                                    std::vector<std::string>& value,
-                                                    ConfigProblems& problems) {
-        if (node.kind != YamlNode::Kind::list) {
-            problems.add(node.position, key,
-                         fmt::format("expected a {}, not {}", text, node.describe()));
-            return;
-        }
-        std::vector<std::string> read;
-        for (const auto& element : node.items) {
-            const std::string name = fmt::format("{}[{}]", key, read.size());
-            item.read(element, name, read.emplace_back(), problems);
-        }
-        value = std::move(read);
-    };
-    result.print = [](const std::vector<std::string>& value) {
-        std::string list;
-        for (const auto& element : value) {
-            list += (list.empty() ? "" : ", ") + print_yaml_text(element);
-        }
-        return "[" + list + "]";
-    };
-    return result;
+    return sequence_of(text_where(description, std::move(allowed)), "list, each " + description);
 }
 
 bool is_file_name(const std::string& name) {
@@ -112,53 +40,37 @@ bool is_one_line(const std::string& value) {
 }
 
 void add_slurm(Schema<Spec>& schema) {
-    const auto slurm = [](auto member) { return field(&Spec::slurm, member); };
+    const auto add = [&](const std::string& key, const char* meaning, auto member, auto type,
+                         const char* unit = "") {
+        schema.add({.key = "slurm." + key,
+                    .key_class = KeyClass::resource,
+                    .meaning = meaning,
+                    .unit = unit},
+                   field(&Spec::slurm, member), type);
+    };
     const auto word = optional(text_where("a text", is_one_line));
-    schema.add({.key = "slurm.concurrent",
-                .key_class = KeyClass::resource,
-                .meaning = "Tasks of the array that run at a time."},
-               slurm(&SlurmSettings::concurrent), count_or_all<int>());
-    schema.add({.key = "slurm.cpus",
-                .key_class = KeyClass::resource,
-                .meaning = "Cores and threads of a task; null: 4, or all of the largest node where "
-                           "that has fewer."},
-               slurm(&SlurmSettings::cpus), optional(integer<int>(1, 4096)));
-    schema.add({.key = "slurm.lead_time",
-                .key_class = KeyClass::resource,
-                .meaning = "How long before its time limit a task is told to finish the layer it "
-                           "is at and to requeue itself.",
-                .unit = "seconds"},
-               slurm(&SlurmSettings::lead_time), integer<int>(1, 65'535));
-    schema.add({.key = "slurm.partition",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --partition."},
-               slurm(&SlurmSettings::partition), word);
-    schema.add(
-        {.key = "slurm.account", .key_class = KeyClass::resource, .meaning = "sbatch --account."},
-        slurm(&SlurmSettings::account), word);
-    schema.add({.key = "slurm.time",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --time, of a task, like 1:30:00."},
-               slurm(&SlurmSettings::time), word);
-    schema.add({.key = "slurm.memory",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --mem, of a task."},
-               slurm(&SlurmSettings::memory), word);
-    schema.add({.key = "slurm.gres",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --gres, like gpu:1."},
-               slurm(&SlurmSettings::gres), word);
-    schema.add({.key = "slurm.options",
-                .key_class = KeyClass::resource,
-                .meaning = "Further options of sbatch."},
-               slurm(&SlurmSettings::options),
-               texts("an option like --qos=long", [](const std::string& option) {
-                   return option.starts_with("-") && is_one_line(option);
-               }));
-    schema.add({.key = "slurm.setup",
-                .key_class = KeyClass::resource,
-                .meaning = "Shell lines a task runs first, like module load or conda activate."},
-               slurm(&SlurmSettings::setup), texts("a shell command", is_one_line));
+    const auto is_option = [](const std::string& option) {
+        return option.starts_with("-") && is_one_line(option);
+    };
+    using Slurm = SlurmSettings;
+    add("concurrent", "Tasks of the array that run at a time.", &Slurm::concurrent,
+        count_or_all<int>());
+    add("cpus",
+        "Cores and threads of a task; null: 4, or all of the largest node where that has fewer.",
+        &Slurm::cpus, optional(integer<int>(1, 4096)));
+    add("lead_time",
+        "How long before its time limit a task is told to finish the layer it is at and to requeue "
+        "itself.",
+        &Slurm::lead_time, integer<int>(1, 65'535), "seconds");
+    add("partition", "sbatch --partition.", &Slurm::partition, word);
+    add("account", "sbatch --account.", &Slurm::account, word);
+    add("time", "sbatch --time, of a task, like 1:30:00.", &Slurm::time, word);
+    add("memory", "sbatch --mem, of a task.", &Slurm::memory, word);
+    add("gres", "sbatch --gres, like gpu:1.", &Slurm::gres, word);
+    add("options", "Further options of sbatch.", &Slurm::options,
+        texts("an option like --qos=long", is_option));
+    add("setup", "Shell lines a task runs first, like module load or conda activate.",
+        &Slurm::setup, texts("a shell command", is_one_line));
 }
 
 Schema<Spec> sweep_schema() {
@@ -278,12 +190,6 @@ SweepSpec load_sweep(const fs::path& file, const std::vector<std::string>& argum
     spec.config = find_config(spec.config, found);
     problems.throw_if_any();
     return spec;
-}
-
-std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map) {
-    std::vector<YamlNode::Entry> leaves;
-    add_leaves(map, "", leaves);
-    return leaves;
 }
 
 std::vector<KeyInfo> sweep_keys() { return sweep_schema().keys(); }

@@ -1,36 +1,15 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/experiment_schema.hpp"
 #include "config/key_info.hpp"
 #include "config/yaml_document.hpp"
+#include "points/point.hpp"
 
 namespace comq {
-
-/** How points run on this machine: `local`. */
-struct LocalSettings {
-    int jobs = 1;     ///< points at a time
-    int threads = 0;  ///< of each point; 0: its own resources.threads, or a share of the cores
-};
-
-/** How points run under Slurm: `slurm`. */
-struct SlurmSettings {
-    int concurrent = 0;       ///< tasks of the array at a time; 0: as many as Slurm allows
-    std::optional<int> cpus;  ///< of a task, which runs as many threads; none: slurm_cpus()
-    int lead_time = 120;  ///< seconds before the time limit at which a task stops to be requeued
-    std::optional<std::string> partition;
-    std::optional<std::string> account;
-    std::optional<std::string> time;
-    std::optional<std::string> memory;
-    std::optional<std::string> gres;
-    std::vector<std::string> options;  ///< further options of sbatch, "--qos=long"
-    std::vector<std::string> setup;    ///< shell lines before the program, "module load hdf5"
-};
 
 /** A sweep as its file and the command line describe it. */
 struct SweepSpec {
@@ -55,9 +34,6 @@ struct SweepSpec {
  */
 SweepSpec load_sweep(const std::filesystem::path& file,
                      const std::vector<std::string>& arguments = {});
-
-/** What a map of nested or dotted keys sets, by dotted key; values are never maps. */
-std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map);
 
 /** Every key of a sweep, for `run_sweep --explain`. */
 std::vector<KeyInfo> sweep_keys();

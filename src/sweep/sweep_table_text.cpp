@@ -6,17 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <type_traits>
 #include <utility>
 
 #include "core/errors.hpp"
-#include "core/json_text.hpp"
 #include "core/text_table.hpp"
 #include "core/units.hpp"
+#include "points/point_label.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
+#include "report/run_json.hpp"
 #include "results/figures.hpp"
-#include "sweep/point_label.hpp"
 
 namespace comq {
 
@@ -24,23 +23,18 @@ namespace {
 
 constexpr std::string_view sweep_order = "sweep";
 
-/** How a value looks in CSV. */
-std::string field_of(const TableColumn& column, std::size_t row) {
-    return std::visit([&](const auto& values) { return csv_field(values[row]); }, column.values);
-}
-
 /** NaN where the table has no such column of numbers. */
 double number_in(const SweepTable& table, const std::string& name, std::size_t row) {
-    const TableColumn* column = table.find(name);
+    const Column* column = find_column(table.points, name);
     const auto* reals =
         column == nullptr ? nullptr : std::get_if<std::vector<double>>(&column->values);
     return reals == nullptr ? not_measured : (*reals)[row];
 }
 
 /** The columns of keys, between the names of points and what was measured. */
-std::vector<const TableColumn*> key_columns(const SweepTable& table) {
-    std::vector<const TableColumn*> keys;
-    for (const TableColumn& column : table.points) {
+std::vector<const Column*> key_columns(const SweepTable& table) {
+    std::vector<const Column*> keys;
+    for (const Column& column : table.points) {
         if (find_figure(column.name) != nullptr) break;
         if (column.name != "point" && column.name != "label") keys.push_back(&column);
     }
@@ -49,22 +43,22 @@ std::vector<const TableColumn*> key_columns(const SweepTable& table) {
 
 /** Files of version 1.0 have no labels; the keys give them. */
 std::string label_of(const SweepTable& table, std::size_t row) {
-    if (const TableColumn* label = table.find("label")) return field_of(*label, row);
+    if (const Column* label = find_column(table.points, "label")) return csv_field(*label, row);
     std::vector<std::string> names;
     const auto keys = key_columns(table);
-    for (const TableColumn* key : keys) names.push_back(key->name);
+    for (const Column* key : keys) names.push_back(key->name);
     names = short_keys(names);
     std::string text;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        text += fmt::format("{}{}={}", i > 0 ? " " : "", names[i], field_of(*keys[i], row));
+        text += fmt::format("{}{}={}", i > 0 ? " " : "", names[i], csv_field(*keys[i], row));
     }
     return text;
 }
 
-const TableColumn& column_named(const SweepTable& table, std::string_view name) {
-    if (const TableColumn* column = table.find(name)) return *column;
+const Column& column_named(const SweepTable& table, std::string_view name) {
+    if (const Column* column = find_column(table.points, name)) return *column;
     std::vector<std::string> names;
-    for (const TableColumn& column : table.points) names.push_back(column.name);
+    for (const Column& column : table.points) names.push_back(column.name);
     const auto shorter = short_keys(names);
     const auto found = std::ranges::find(shorter, name);
     if (found == shorter.end()) {
@@ -80,43 +74,15 @@ std::string figure_text(const SweepTable& table, const Figure& figure, std::size
     if (figure.is_time()) return std::isnan(value) ? "-" : format_duration(value);
     // With the errors of all figures a line would not fit.
     if (figure.name != "top1") return format_number(value, figure.digits);
-    return format_accuracy(value, number_in(table, "top1_standard_error", row));
-}
-
-nlohmann::ordered_json json_of(const TableColumn& column, std::size_t row) {
-    return std::visit(
-        [&](const auto& values) -> nlohmann::ordered_json {
-            using Value = typename std::remove_cvref_t<decltype(values)>::value_type;
-            if constexpr (std::is_same_v<Value, double>) {
-                return json_number(values[row]);
-            } else {
-                return values[row];
-            }
-        },
-        column.values);
+    return format_accuracy({value, number_in(table, "top1_standard_error", row)});
 }
 
 }  // namespace
 
 std::vector<std::size_t> sorted_rows(const SweepTable& table, std::string_view column) {
+    if (column != sweep_order) return sorted_rows(column_named(table, column));
     std::vector<std::size_t> order(table.rows);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    if (column == sweep_order) return order;
-    std::visit(
-        [&](const auto& values) {
-            using Value = typename std::remove_cvref_t<decltype(values)>::value_type;
-            std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-                if constexpr (std::is_same_v<Value, std::string>) {
-                    return values[a] < values[b];
-                } else if constexpr (std::is_same_v<Value, double>) {
-                    return values[a] > values[b] ||
-                           (std::isnan(values[b]) && !std::isnan(values[a]));
-                } else {
-                    return values[a] > values[b];
-                }
-            });
-        },
-        column_named(table, column).values);
     return order;
 }
 
@@ -135,7 +101,7 @@ std::string describe_sweep_table(const SweepTable& table, const std::string& ori
     }
     TextTable lines(std::move(columns), 2);
     for (const std::size_t row : order) {
-        std::vector<std::string> cells{field_of(table.points.front(), row), label_of(table, row)};
+        std::vector<std::string> cells{csv_field(table.points.front(), row), label_of(table, row)};
         for (const Figure* figure : shown) cells.push_back(figure_text(table, *figure, row));
         lines.add(std::move(cells));
     }
@@ -146,15 +112,7 @@ std::string describe_sweep_table(const SweepTable& table, const std::string& ori
 }
 
 std::string sweep_table_csv(const SweepTable& table, std::string_view sort) {
-    std::vector<std::string> fields;
-    for (const TableColumn& column : table.points) fields.push_back(column.name);
-    std::string text = csv_line(fields);
-    for (const std::size_t row : sorted_rows(table, sort)) {
-        fields.clear();
-        for (const TableColumn& column : table.points) fields.push_back(field_of(column, row));
-        text += csv_line(fields);
-    }
-    return text;
+    return csv_text(table.points, sorted_rows(table, sort));
 }
 
 nlohmann::ordered_json sweep_table_json(const SweepTable& table, std::string_view sort) {
@@ -162,9 +120,7 @@ nlohmann::ordered_json sweep_table_json(const SweepTable& table, std::string_vie
                                 {"runs", table.sweep_runs},
                                 {"points", nlohmann::ordered_json::array()}};
     for (const std::size_t row : sorted_rows(table, sort)) {
-        nlohmann::ordered_json line;
-        for (const auto& column : table.points) line[column.name] = json_of(column, row);
-        json["points"].push_back(std::move(line));
+        json["points"].push_back(row_json(table.points, row));
     }
     return json;
 }

@@ -11,8 +11,8 @@
 #include "core/text_table.hpp"
 #include "core/text_width.hpp"
 #include "core/units.hpp"
+#include "points/point_label.hpp"
 #include "report/figures_text.hpp"
-#include "sweep/point_label.hpp"
 
 namespace comq {
 
@@ -33,19 +33,20 @@ std::string count_line(const std::vector<PointStatus>& statuses) {
     return fmt::format("{} points: {}", statuses.size(), fmt::join(parts, ", "));
 }
 
-std::string point_line(const SweepPoint& point, const PointStatus& status) {
+std::string point_line(const Point& point, const PointStatus& status) {
     std::string line = fmt::format("{:<11} {} {}", name_of(status.state), point.id, point.label);
-    if (!std::isnan(status.top1)) {
-        line += "  Top-1 " + format_accuracy(status.top1, status.top1_standard_error);
+    if (status.top1.exists()) {
+        line += "  Top-1 " + format_accuracy(status.top1);
     }
     if (!std::isnan(status.seconds)) {
-        line += fmt::format("{} {}", std::isnan(status.top1) ? " " : ",",
-                            format_duration(status.seconds));
+        line +=
+            fmt::format("{} {}", status.top1.exists() ? "," : " ", format_duration(status.seconds));
     }
     return status.detail.empty() ? line : line + "  " + status.detail;
 }
 
-std::vector<std::string> status_lines(const Sweep& sweep, const std::vector<PointStatus>& statuses,
+std::vector<std::string> status_lines(const PointSet& sweep,
+                                      const std::vector<PointStatus>& statuses,
                                       const std::vector<std::size_t>& points) {
     std::vector<TextTable::Column> columns{{.heading = "point", .width = 16}};
     const auto names = short_keys(sweep.varied);
@@ -67,15 +68,14 @@ std::vector<std::string> status_lines(const Sweep& sweep, const std::vector<Poin
         for (const auto& value : sweep.points[i].values) cells.push_back(cut_value(value));
         cells.insert(
             cells.end(),
-            {std::string(name_of(status.state)),
-             format_accuracy(status.top1, status.top1_standard_error),
+            {std::string(name_of(status.state)), format_accuracy(status.top1),
              std::isnan(status.seconds) ? "-" : format_duration(status.seconds), status.detail});
         table.add(std::move(cells));
     }
     return table.lines();
 }
 
-std::string status_table(const Sweep& sweep, const std::vector<PointStatus>& statuses) {
+std::string status_table(const PointSet& sweep, const std::vector<PointStatus>& statuses) {
     std::vector<std::size_t> all(statuses.size());
     std::iota(all.begin(), all.end(), std::size_t{0});
     return fmt::format("{}\n{}\n", fmt::join(status_lines(sweep, statuses, all), "\n"),

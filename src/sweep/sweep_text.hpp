@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 namespace comq {
 
@@ -11,13 +11,14 @@ namespace comq {
 std::string count_line(const std::vector<PointStatus>& statuses);
 
 /** "finished  ID bits=4  Top-1 91.20 ± 0.63, 12 s": a point on its own. */
-std::string point_line(const SweepPoint& point, const PointStatus& status);
+std::string point_line(const Point& point, const PointStatus& status);
 
 /** A table with a line a point: id, what varies, state, Top-1, time, detail. */
-std::string status_table(const Sweep& sweep, const std::vector<PointStatus>& statuses);
+std::string status_table(const PointSet& sweep, const std::vector<PointStatus>& statuses);
 
 /** The lines of that table for `points` only, with its heading first. */
-std::vector<std::string> status_lines(const Sweep& sweep, const std::vector<PointStatus>& statuses,
+std::vector<std::string> status_lines(const PointSet& sweep,
+                                      const std::vector<PointStatus>& statuses,
                                       const std::vector<std::size_t>& points);
 
 }  // namespace comq

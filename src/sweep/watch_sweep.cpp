@@ -25,7 +25,7 @@ bool any(const std::vector<PointStatus>& statuses, std::initializer_list<PointSt
 }
 
 /** Those that failed, then those that run, so that a small screen shows the latter. */
-std::vector<std::string> lines_of(const Sweep& sweep, const std::vector<PointStatus>& statuses) {
+std::vector<std::string> lines_of(const PointSet& sweep, const std::vector<PointStatus>& statuses) {
     std::vector<std::size_t> shown;
     for (const PointState state : {PointState::failed, PointState::running}) {
         for (std::size_t i = 0; i < statuses.size(); ++i) {
@@ -43,7 +43,7 @@ void sleep_for(std::chrono::duration<double> time, const std::atomic<bool>& stop
 
 }  // namespace
 
-std::vector<PointStatus> watch_sweep(const Sweep& sweep, std::chrono::duration<double> interval,
+std::vector<PointStatus> watch_sweep(const PointSet& sweep, std::chrono::duration<double> interval,
                                      const std::atomic<bool>& stop) {
     LiveTable table;
     std::string told;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 namespace comq {
 
@@ -15,7 +15,7 @@ namespace comq {
  * point that a launcher has just started looks as if it waited, so while there are points left to
  * run the end is only believed after some seconds.
  */
-std::vector<PointStatus> watch_sweep(const Sweep& sweep, std::chrono::duration<double> interval,
+std::vector<PointStatus> watch_sweep(const PointSet& sweep, std::chrono::duration<double> interval,
                                      const std::atomic<bool>& stop);
 
 }  // namespace comq

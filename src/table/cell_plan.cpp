@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "config/config_text.hpp"
 #include "config/load_config.hpp"
@@ -47,14 +49,15 @@ bool decides_when_named(const std::string& key, const std::string& value, const 
     return key != "model.weights" && key != "resources.cache_limit" && key != "output.file";
 }
 
-ConfigValues expected_values(const ConfigValues& resolved, const ConfigValues& set,
+ConfigValues expected_values(const ConfigValues& resolved,
+                             const std::function<bool(const std::string& key)>& is_set,
                              const Figure& figure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
     ConfigValues expected;
     for (const auto& [key, value] : resolved) {
         if (figure.before_quantization && !describes_full_precision(key)) continue;
-        const bool decides = set.contains(key) ? decides_when_named(key, value, figure)
-                                               : is_result_key(keys, key) && always_decides(key);
+        const bool decides = is_set(key) ? decides_when_named(key, value, figure)
+                                         : is_result_key(keys, key) && always_decides(key);
         if (decides) expected[key] = value;
     }
     return expected;
@@ -91,11 +94,17 @@ bool describes_full_precision(const std::string& key) {
     return key.starts_with("model.") || key.starts_with("data.") || key.starts_with("evaluation.");
 }
 
+std::vector<std::string> MissingRun::overrides() const {
+    std::vector<std::string> words;
+    for (const Setting& setting : settings) words.push_back(override_of(setting));
+    return words;
+}
+
 std::string MissingRun::command() const {
-    const bool by_peer = peer_method(overrides).has_value();
+    const bool by_peer = peer_method(settings).has_value();
     std::string text =
         (by_peer ? "scripts/compare_peers.py " : "run_experiment ") + shell_quoted(config.string());
-    for (const std::string& word : overrides) text += " " + shell_quoted(word);
+    for (const std::string& word : overrides()) text += " " + shell_quoted(word);
     // The script names its files itself, several methods and their round-to-nearest in a folder.
     return text + " --output " + shell_quoted((by_peer ? output.parent_path() : output).string());
 }
@@ -109,8 +118,8 @@ bool CellPlan::matches(const ResultFile& file) const {
 }
 
 MissingRun CellPlan::run(uint64_t seed, const std::filesystem::path& folder) const {
-    MissingRun missing{config, overrides, {}, config_file};
-    if (seed != 0) missing.overrides.push_back(fmt::format("seed={}", seed));
+    MissingRun missing{config, settings, {}, config_file};
+    if (seed != 0) missing.settings.push_back(setting_of("seed", fmt::format("{}", seed)));
     std::string file = name;
     std::ranges::replace(file, '/', '_');
     missing.output = folder / (seed == 0 ? file + ".h5" : fmt::format("{}_seed{}.h5", file, seed));
@@ -124,26 +133,30 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     plan.config = column.config.empty() ? spec.config : column.config;
     plan.name = group == nullptr ? fmt::format("{}/{}", row.id.id, column.id.id)
                                  : fmt::format("{}/{}/{}", group->id.id, row.id.id, column.id.id);
-    ConfigValues set;
-    const auto apply = [&](const CellSettings& settings) {
-        for (const auto& [key, value] : settings.values) set[key] = value;
-    };
-    apply(spec.set);  // in the order of precedence
-    apply(column.set);
-    if (group != nullptr) apply(group->set);
-    apply(row.set);
-    if (plan.measure->before_quantization && !set.contains("quantization.method")) {
-        set["quantization.method"] = "none";
+    YamlNode set;  // in the order of precedence
+    lay_over(set, spec.set);
+    lay_over(set, column.set);
+    if (group != nullptr) lay_over(set, group->set);
+    lay_over(set, row.set);
+    if (plan.measure->before_quantization && set.find("quantization.method") == nullptr) {
+        set.entries.push_back(setting_of("quantization.method", "none"));
     }
-    for (const auto& [key, value] : set) plan.overrides.push_back(fmt::format("{}={}", key, value));
+    std::ranges::sort(set.entries, {}, &Setting::key);
+    plan.settings = std::move(set.entries);
 
     plan.config_file = find_shipped(plan.config);
+    std::vector<YamlNode> documents;
+    for (const Setting& setting : plan.settings) documents.push_back(document_of(setting));
     try {
-        const LoadedConfig loaded =
-            load_config(plan.config_file, plan.overrides, {known, {data_folder() / "configs"}});
-        plan.expected = expected_values(resolved_values(loaded.config), set, *plan.measure);
+        const LoadedConfig loaded = load_config_documents(plan.config_file, documents,
+                                                          {known, {data_folder() / "configs"}});
+        const ConfigValues resolved = resolved_values(loaded.config);
+        const auto is_set = [&](const std::string& key) {
+            return std::ranges::find(plan.settings, key, &Setting::key) != plan.settings.end();
+        };
+        plan.expected = expected_values(resolved, is_set, *plan.measure);
         plan.any_seed = plan.measure->before_quantization || !depends_on_seed(loaded.config);
-        if (set.contains("model.weights")) plan.weights = loaded.config.model.weights;
+        if (is_set("model.weights")) plan.weights = loaded.config.model.weights;
     } catch (const UsageError& error) {
         throw UsageError("{}: cell {}: {}", spec.file.string(), plan.name, error.what());
     }

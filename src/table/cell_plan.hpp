@@ -5,18 +5,21 @@
 #include <string>
 #include <vector>
 
-#include "table/result_files.hpp"
+#include "points/expand.hpp"
+#include "points/result_files.hpp"
 #include "table/table_spec.hpp"
 
 namespace comq {
 
 /** A run that would fill a cell or one of its seeds. */
 struct MissingRun {
-    std::filesystem::path config;        ///< as the table names it
-    std::vector<std::string> overrides;  ///< "key=value"
+    std::filesystem::path config;  ///< as the table names it
+    Choice settings;               ///< of its config
     std::filesystem::path output;
     std::filesystem::path config_file{};  ///< where it lies
 
+    /** The settings as "key=value". */
+    std::vector<std::string> overrides() const;
     /** For a shell. */
     std::string command() const;
 };
@@ -32,7 +35,7 @@ struct CellPlan {
     const Figure* measure = nullptr;
     std::filesystem::path config;
     std::filesystem::path config_file;
-    std::vector<std::string> overrides;  ///< without the seed
+    Choice settings;  ///< by key, without the seed
     /**
      * Keys of the resolved config that decide whether a run belongs here: the model, all that is
      * done to it, and what else the spec sets.

@@ -9,7 +9,6 @@
 
 #include "config/experiment_schema.hpp"
 #include "core/errors.hpp"
-#include "table/measurement.hpp"
 
 namespace comq {
 
@@ -81,7 +80,7 @@ std::vector<const ResultFile*> claims_of(const CellPlan& plan,
                                          const std::vector<ResultFile>& results) {
     std::vector<const ResultFile*> claims;
     for (const ResultFile& file : results) {
-        if (plan.matches(file) && measured(*plan.measure, file.run)) claims.push_back(&file);
+        if (plan.matches(file) && plan.measure->of(file.run).exists()) claims.push_back(&file);
     }
     std::map<uint64_t, const ResultFile*> first_of_seed;
     for (const ResultFile* claim : claims) {

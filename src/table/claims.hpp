@@ -2,8 +2,8 @@
 
 #include <vector>
 
+#include "points/result_files.hpp"
 #include "table/cell_plan.hpp"
-#include "table/result_files.hpp"
 
 namespace comq {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "table/result_files.hpp"
+#include "points/result_files.hpp"
 #include "table/table_spec.hpp"
 
 namespace comq {

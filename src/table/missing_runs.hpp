@@ -1,20 +1,20 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 #include <vector>
 
+#include "points/point.hpp"
 #include "table/table.hpp"
 
 namespace comq {
 
 /**
- * Writes a sweep (for run_sweep) into `folder` for each config that missing runs start from, and
- * returns their files, named after the configs; each config keeps its file in later calls. The
- * results of a sweep go to a folder of its name beside it.
+ * What a table misses as points for a launcher: a set for each config that missing runs start from,
+ * named after it. Its results go to the folder of that name in `folder`, the same in later calls,
+ * whatever is missing by then.
  * Runs of peers are left out: only their command makes them.
  */
-std::vector<std::filesystem::path> write_sweeps(const std::vector<MissingRun>& missing,
-                                                const std::filesystem::path& folder);
+std::vector<PointSet> missing_points(const Table& table, const std::filesystem::path& folder,
+                                     const LoadOptions& options);
 
 }  // namespace comq

@@ -4,12 +4,6 @@
 
 namespace comq {
 
-namespace {
-
-constexpr std::string_view method_key = "quantization.method=";
-
-}  // namespace
-
 const std::vector<std::string>& peer_methods() {
     static const std::vector<std::string> names{"brevitas_gpfq", "brevitas_gptq", "brevitas_qronos",
                                                 "brevitas_rtn"};
@@ -21,11 +15,11 @@ KnownNames with_peers(KnownNames known) {
     return known;
 }
 
-std::optional<std::string> peer_method(const std::vector<std::string>& overrides) {
-    for (const std::string& word : overrides) {
-        if (!word.starts_with(method_key)) continue;
-        const std::string name = word.substr(method_key.size());
-        if (std::ranges::find(peer_methods(), name) != peer_methods().end()) return name;
+std::optional<std::string> peer_method(const std::vector<Setting>& settings) {
+    for (const Setting& setting : settings) {
+        if (setting.key != "quantization.method") continue;
+        const auto found = std::ranges::find(peer_methods(), setting.value.scalar);
+        if (found != peer_methods().end()) return *found;
     }
     return std::nullopt;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/experiment_schema.hpp"
+#include "points/settings.hpp"
 
 namespace comq {
 
@@ -17,7 +18,7 @@ const std::vector<std::string>& peer_methods();
 /** `known` with the methods of peers. */
 KnownNames with_peers(KnownNames known);
 
-/** The peer's method that "key=value" overrides ask for. */
-std::optional<std::string> peer_method(const std::vector<std::string>& overrides);
+/** The peer's method that settings ask for. */
+std::optional<std::string> peer_method(const std::vector<Setting>& settings);
 
 }  // namespace comq

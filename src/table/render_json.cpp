@@ -20,7 +20,7 @@ Json value_json(const Table& table, const std::optional<TableValue>& value) {
 
 Json run_json(const MissingRun& run) {
     return {{"config", run.config.string()},
-            {"overrides", run.overrides},
+            {"overrides", run.overrides()},
             {"file", run.output.string()},
             {"command", run.command()}};
 }

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
+
+#include "core/check.hpp"
 
 #include "table/claims.hpp"
 #include "table/comparability.hpp"
-#include "table/measurement.hpp"
 
 namespace comq {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -107,6 +111,7 @@ class Filler {
         }
         if (row.measured() && column.measured) {
             const CellPlan plan = plan_cell(spec_, row, group, column, options_.known);
+            table_.configs.insert(fs::absolute(plan.config_file).lexically_normal());
             const auto claims = claims_of(plan, results_);
             list_missing(cell, row.seeds.value_or(spec_.seeds), plan, claims);
             if (!claims.empty()) fill_ours(cell, column, claims, base, reference);
@@ -132,7 +137,7 @@ class Filler {
         std::vector<Measurement> measurements;
         for (const ResultFile* claim : claims) {
             cell.files.push_back(claim->path);
-            measurements.push_back(*measured(*cell.measure, claim->run));
+            measurements.push_back(cell.measure->of(claim->run));
         }
         const Measurement mean = mean_of(measurements);
         cell.ours = TableValue{
@@ -197,6 +202,17 @@ class Filler {
 
 }  // namespace
 
+Measurement mean_of(const std::vector<Measurement>& runs) {
+    COMQ_CHECK(!runs.empty());
+    if (runs.size() == 1) return runs.front();
+    const auto count = static_cast<double>(runs.size());
+    double mean = 0;
+    for (const auto& run : runs) mean += run.value / count;
+    double squares = 0;
+    for (const auto& run : runs) squares += (run.value - mean) * (run.value - mean);
+    return {mean, std::sqrt(squares / (count - 1) / count)};
+}
+
 std::optional<double> TableCell::difference() const {
     if (!comparable) return std::nullopt;
     return ours->value - published->value;
@@ -210,7 +226,7 @@ std::vector<MissingRun> Table::missing() const {
     for (const TableRow& row : rows) {
         for (const TableCell& cell : row.cells) {
             for (const MissingRun& run : cell.missing) {
-                const MissingRun without_file{run.config, run.overrides, {}};
+                const MissingRun without_file{run.config, run.settings, {}};
                 if (seen.insert(without_file.command()).second) all.push_back(run);
             }
         }

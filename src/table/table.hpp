@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "points/result_files.hpp"
 #include "table/cell_plan.hpp"
-#include "table/result_files.hpp"
 #include "table/table_spec.hpp"
 
 namespace comq {
@@ -51,6 +52,8 @@ struct Table {
     std::vector<std::string> notes;
     std::vector<std::string> citations;  ///< of the sources that the cells name
 
+    std::set<std::filesystem::path> configs{};  ///< that runs of its cells start from, absolute
+
     bool has_published() const;
     std::vector<MissingRun> missing() const;
 };
@@ -59,6 +62,9 @@ struct FillOptions {
     KnownNames known{};
     std::filesystem::path output_folder = "results";  ///< of runs that are missing
 };
+
+/** The mean of several runs with its standard error s/√n; one run keeps its own. */
+Measurement mean_of(const std::vector<Measurement>& runs);
 
 /**
  * Fills a table from runs. Throws InputError when two files claim one cell and differ by more than

@@ -9,99 +9,40 @@
 #include <string_view>
 #include <utility>
 
+#include "points/settings.hpp"
+
 namespace comq {
 
 namespace {
 
 /** A name that other parts of the table refer to, and a reference to one. */
 ValueType<SpecReference> reference() {
-    ValueType<SpecReference> result;
-    result.description = "an id: letters, digits, '_', '-' and '.'";
-    result.read = [description = result.description](const YamlNode& node, const std::string& key,
-                                                     SpecReference& value,
-                                                     ConfigProblems& problems) {
-        const auto allowed = [](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ||
-                   c == '.';
-        };
-        if (node.kind != YamlNode::Kind::scalar || node.scalar.empty() ||
-            !std::ranges::all_of(node.scalar, allowed)) {
-            problems.add(node.position, key,
-                         fmt::format("expected {}, not {}", description, node.describe()));
-            return;
-        }
-        value = {node.scalar, node.position};
-    };
-    result.print = [](const SpecReference& value) {
-        return value.id.empty() ? std::string("null") : value.id;
-    };
-    return result;
-}
-
-/** A list of values of `item`. */
-template <typename V>
-ValueType<std::vector<V>> sequence_of(const ValueType<V>& item, const std::string& description) {
-    ValueType<std::vector<V>> result;
-    result.description = description;
-    result.read = [item, description](const YamlNode& node, const std::string& key,
-                                      std::vector<V>& value, ConfigProblems& problems) {
-        if (node.kind != YamlNode::Kind::list) {
-            problems.add(node.position, key,
-                         fmt::format("expected a {}, not {}", description, node.describe()));
-            return;
-        }
-        value.clear();
-        for (const YamlNode& element : node.items) {
-            item.read(element, key, value.emplace_back(), problems);
-        }
-    };
-    result.print = [item](const std::vector<V>& value) {
-        std::vector<std::string> printed;
-        for (const V& element : value) printed.push_back(item.print(element));
-        return fmt::format("[{}]", fmt::join(printed, ", "));
-    };
-    return result;
-}
-
-/** A path as the value of an override and in YAML, in quotes only where YAML would misread it. */
-std::string override_text(const std::string& path) {
-    if (path.empty()) return "null";
-    ConfigProblems problems;
-    const auto node = parse_yaml(path, "", problems, false);
-    return node && problems.empty() && node->scalar == path ? path : print_yaml_text(path);
+    return scalar_value<SpecReference>(
+        "an id: letters, digits, '_', '-' and '.'",
+        [](const YamlNode& node) -> std::optional<SpecReference> {
+            const bool allowed = std::ranges::all_of(node.scalar, [](char c) {
+                return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ||
+                       c == '.';
+            });
+            if (node.scalar.empty() || !allowed) return std::nullopt;
+            return SpecReference{node.scalar, node.position};
+        },
+        [](const SpecReference& value) { return value.id.empty() ? "null" : value.id; });
 }
 
 /** Config keys as in an experiment, checked by its schema where they stand. */
-ValueType<CellSettings> settings(const KnownNames& known) {
-    ValueType<CellSettings> result;
-    result.description = "map of config keys, as in an experiment";
-    result.read = [schema = experiment_schema(known), description = result.description](
-                      const YamlNode& node, const std::string& key, CellSettings& value,
+ValueType<YamlNode> settings(const KnownNames& known) {
+    auto result = tree(YamlNode::Kind::map, "map of config keys, as in an experiment");
+    result.read = [schema = experiment_schema(known), read = result.read](
+                      const YamlNode& node, const std::string& key, YamlNode& value,
                       ConfigProblems& problems) {
-        if (node.kind != YamlNode::Kind::map) {
-            problems.add(node.position, key,
-                         fmt::format("expected a {}, not {}", description, node.describe()));
-            return;
-        }
+        read(node, key, value, problems);
         ExperimentConfig config;
         GivenKeys given;
         schema.read(node, config, given, problems, key + ".");
-        for (const auto& [name, position] : given) {
-            if (name == "seed") {
-                problems.add(position, key + ".seed", "is what the table's 'seeds' are for");
-            }
-            const auto* declared = schema.find(name);
-            // Variables in paths are expanded where the run starts, so they stay as written.
-            value.values[name] = declared->path ? override_text(declared->path(config).string())
-                                                : declared->print(config);
+        if (const auto seed = given.find("seed"); seed != given.end()) {
+            problems.add(seed->second, key + ".seed", "is what the table's 'seeds' are for");
         }
-    };
-    result.print = [](const CellSettings& value) {
-        std::string map;
-        for (const auto& [key, text] : value.values) {
-            map += fmt::format("{}{}: {}", map.empty() ? "" : ", ", key, text);
-        }
-        return fmt::format("{{{}}}", map);
     };
     return result;
 }
@@ -125,13 +66,7 @@ ValueType<std::vector<PublishedValue>> published_values() {
             type.read(entry.value, key + "." + entry.key, read.value, problems);
         }
     };
-    result.print = [](const std::vector<PublishedValue>& value) {
-        std::string map;
-        for (const PublishedValue& entry : value) {
-            map += fmt::format("{}{}: {}", map.empty() ? "" : ", ", entry.column.id, entry.value);
-        }
-        return fmt::format("{{{}}}", map);
-    };
+    result.print = [](const std::vector<PublishedValue>&) { return std::string("null"); };
     return result;
 }
 

@@ -12,38 +12,30 @@ namespace comq {
 
 namespace {
 
-/** Checks that names within one table are unique and that references lead somewhere. */
-class ReferenceCheck {
-  public:
-    explicit ReferenceCheck(ConfigProblems& problems) : problems_(problems) {}
-
-    template <typename Item>
-    std::vector<std::string> ids(const std::vector<Item>& items, const std::string& what) {
-        std::vector<std::string> names;
-        for (const Item& item : items) {
-            if (std::ranges::find(names, item.id.id) != names.end()) {
-                problems_.add(item.id.position, what,
-                              fmt::format("the id '{}' is used twice", item.id.id));
-            }
-            names.push_back(item.id.id);
+/** The ids of items, which have to be unique. */
+template <typename Item>
+std::vector<std::string> ids_of(const std::vector<Item>& items, const std::string& what,
+                                ConfigProblems& problems) {
+    std::vector<std::string> names;
+    for (const Item& item : items) {
+        if (std::ranges::find(names, item.id.id) != names.end()) {
+            problems.add(item.id.position, what,
+                         fmt::format("the id '{}' is used twice", item.id.id));
         }
-        return names;
+        names.push_back(item.id.id);
     }
+    return names;
+}
 
-    void refers(const SpecReference& reference, const std::vector<std::string>& known,
-                const std::string& key) {
-        if (std::ranges::find(known, reference.id) != known.end()) return;
-        const std::string nearest = nearest_name(reference.id, known);
-        problems_.add(
-            reference.position, key,
-            fmt::format(
-                "there is no '{}'{}", excerpt(reference.id),
-                nearest.empty() ? std::string() : fmt::format(" (nearest known: '{}')", nearest)));
-    }
-
-  private:
-    ConfigProblems& problems_;
-};
+/** A reference has to lead to one of `known`. */
+void check_reference(const SpecReference& reference, const std::vector<std::string>& known,
+                     const std::string& key, ConfigProblems& problems) {
+    if (std::ranges::find(known, reference.id) != known.end()) return;
+    const std::string nearest = nearest_name(reference.id, known);
+    problems.add(reference.position, key,
+                 fmt::format("there is no '{}'{}", excerpt(reference.id),
+                             nearest.empty() ? "" : " (nearest known: '" + nearest + "')"));
+}
 
 void check_published(const TableSpec& spec, ConfigProblems& problems) {
     std::set<std::string> seen;
@@ -73,23 +65,22 @@ void check_published(const TableSpec& spec, ConfigProblems& problems) {
 }
 
 void check_references(const TableSpec& spec, ConfigProblems& problems) {
-    ReferenceCheck check(problems);
-    const auto columns = check.ids(spec.columns, "columns.id");
-    const auto groups = check.ids(spec.groups, "groups.id");
-    const auto rows = check.ids(spec.rows, "rows.id");
-    const auto sources = check.ids(spec.sources, "sources.id");
+    const auto columns = ids_of(spec.columns, "columns.id", problems);
+    const auto groups = ids_of(spec.groups, "groups.id", problems);
+    const auto rows = ids_of(spec.rows, "rows.id", problems);
+    const auto sources = ids_of(spec.sources, "sources.id", problems);
+    const auto check = [&](const SpecReference& reference, const std::vector<std::string>& known,
+                           const char* key) { check_reference(reference, known, key, problems); };
     for (const RowSpec& row : spec.rows) {
         if (!row.groups) continue;
-        for (const auto& group : *row.groups) check.refers(group, groups, "rows.groups");
+        for (const auto& group : *row.groups) check(group, groups, "rows.groups");
     }
     for (const PublishedSpec& published : spec.published) {
-        check.refers(published.row, rows, "published.row");
-        check.refers(published.source, sources, "published.source");
-        if (!published.group.id.empty()) {
-            check.refers(published.group, groups, "published.group");
-        }
+        check(published.row, rows, "published.row");
+        check(published.source, sources, "published.source");
+        if (!published.group.id.empty()) check(published.group, groups, "published.group");
         for (const PublishedValue& value : published.values) {
-            check.refers(value.column, columns, "published.values");
+            check(value.column, columns, "published.values");
         }
     }
     if (problems.empty()) check_published(spec, problems);

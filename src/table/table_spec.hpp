@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,11 +15,6 @@ namespace comq {
 struct SpecReference {
     std::string id;
     YamlPosition position;
-};
-
-/** Config keys that a part of the table sets, as overrides "key" → YAML. */
-struct CellSettings {
-    std::map<std::string, std::string> values;
 };
 
 enum class LayerScope { default_layers, other, unknown };
@@ -44,7 +38,7 @@ struct ColumnSpec {
     std::filesystem::path config;     ///< empty: the table's
     const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
     bool measured = true;             ///< false: only published numbers
-    CellSettings set;
+    YamlNode set;                     ///< map of config keys
 };
 
 /** A block of rows under a title of its own, like "4 bits". */
@@ -52,7 +46,7 @@ struct RowGroupSpec {
     SpecReference id;
     std::string label;
     const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
-    CellSettings set;
+    YamlNode set;                     ///< map of config keys
 };
 
 struct RowSpec {
@@ -62,11 +56,11 @@ struct RowSpec {
     /** Blocks with such a row; none: all of them; an empty list: it stands above them. */
     std::optional<std::vector<SpecReference>> groups;
     std::optional<std::vector<uint64_t>> seeds;  ///< in place of the table's
-    CellSettings set;
+    YamlNode set;                                ///< map of config keys
 
     /** Whether runs of comq fill it; other rows only hold published numbers. */
     bool measured() const {
-        return !set.values.empty() || (measure != nullptr && measure->before_quantization);
+        return !set.entries.empty() || (measure != nullptr && measure->before_quantization);
     }
 };
 
@@ -98,7 +92,7 @@ struct TableSpec {
     const Figure* measure = find_figure("top1");
     std::filesystem::path config;  ///< experiment that the cells vary; a shipped one from anywhere
     std::vector<uint64_t> seeds{0};
-    CellSettings set;
+    YamlNode set;  ///< map of config keys
     MeasuredSetting setting;
     std::vector<ColumnSpec> columns;
     std::vector<RowGroupSpec> groups;

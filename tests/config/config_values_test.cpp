@@ -27,7 +27,7 @@ TEST_CASE("a stored config that is no map is named by its file") {
 
 TEST_CASE("keys differ in their values or are in one config alone") {
     const auto keys =
-        differing_keys({{"a", "1"}, {"b", "2"}, {"c", "3"}}, {{"a", "1"}, {"b", "4"}});
+        differing_values({{"a", "1"}, {"b", "2"}, {"c", "3"}}, {{"a", "1"}, {"b", "4"}});
     REQUIRE(keys.size() == 2);
     CHECK(keys[0].key == "b");
     CHECK(keys[0].second == "4");

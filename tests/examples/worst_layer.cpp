@@ -14,11 +14,8 @@ double worst_relative_error(const RunRecord& run) {
 
 }  // namespace
 
-const Figure worst_layer_figure{.name = "worst_relative_error",
-                                .heading = "worst",
-                                .unit = "1",
-                                .description = "largest ||X(W-Wq)||_F / ||XW||_F of a layer",
-                                .digits = 4,
-                                .value = worst_relative_error};
+const Figure worst_layer_figure{
+    "worst_relative_error", "worst", "1", "largest ||X(W-Wq)||_F / ||XW||_F of a layer", 4, false,
+    worst_relative_error};
 
 }  // namespace comq

@@ -65,9 +65,9 @@ TEST_CASE("layers are compared by name, codes by value") {
     CHECK_FALSE(layers[0].same_weights);
     CHECK(*layers[0].equal_codes == 0.75);  // 18 of 24
     CHECK(layers[1].name == "features.3.expand3x3");
-    CHECK_FALSE(layers[1].in_second);
+    CHECK_FALSE(layers[1].second.has_value());
     CHECK(layers[2].name == "features.4.expand3x3");
-    CHECK_FALSE(layers[2].in_first);
+    CHECK_FALSE(layers[2].first.has_value());
     const std::string text = describe_comparison(comparison);
     CHECK_THAT(text, ContainsSubstring("4 bits, 0.06250 | 4 bits, 0.06250, 75.00% of the codes"));
     CHECK_THAT(text, ContainsSubstring("2 bits, 0.25000 | (none)"));

@@ -96,12 +96,12 @@ TEST_CASE("layers are sorted by any column") {
     layers[2].relative_error = 0.3;
     layers[2].bits = 3;
     using Order = std::vector<std::size_t>;
-    CHECK(sorted_layers(layers, "network") == Order{0, 1, 2});
-    CHECK(sorted_layers(layers, "relative_error") == Order{2, 0, 1});  // NaN last
-    CHECK(sorted_layers(layers, "bits") == Order{1, 2, 0});
-    CHECK(sorted_layers(layers, "name") == Order{2, 0, 1});
-    CHECK_THROWS_AS(sorted_layers(layers, "speed"), UsageError);
-    CHECK_THROWS_WITH(sorted_layers(layers, "speed"),
+    CHECK(sorted_layers(columns_of(layers), "network") == Order{0, 1, 2});
+    CHECK(sorted_layers(columns_of(layers), "relative_error") == Order{2, 0, 1});  // NaN last
+    CHECK(sorted_layers(columns_of(layers), "bits") == Order{1, 2, 0});
+    CHECK(sorted_layers(columns_of(layers), "name") == Order{2, 0, 1});
+    CHECK_THROWS_AS(sorted_layers(columns_of(layers), "speed"), UsageError);
+    CHECK_THROWS_WITH(sorted_layers(columns_of(layers), "speed"),
                       ContainsSubstring("--sort speed: no such column; there are network, name,"));
 }
 

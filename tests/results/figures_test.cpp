@@ -43,7 +43,9 @@ TEST_CASE("figures of a run are those of its evaluations, its layers, its size a
     RunRecord run = test::sample_run();
     CHECK(value_of("full_precision_top1", run) == run.full_precision->top1);
     CHECK(value_of("top1", run) == run.quantized->top1);
-    CHECK(find_figure("top1")->standard_error(run) == run.quantized->top1_standard_error);
+    run.quantized->top1_standard_error = 3.5;  // the file's counts
+    CHECK(find_figure("top1")->of(run).standard_error == 3.5);
+    CHECK(std::isnan(find_figure("seconds")->of(run).standard_error));
     CHECK(find_figure("top5")->standard_error(run) == Approx(100 * std::sqrt(0.8 * 0.2 / 5)));
     CHECK(find_figure("agreement")->standard_error(run) == Approx(100 * std::sqrt(0.6 * 0.4 / 5)));
     CHECK(value_of("agreement", run) == *run.agreement);

@@ -16,7 +16,7 @@ using namespace comq;
 namespace {
 
 /** Three points, the first and the last of them finished. */
-Sweep partly_finished(const test::SweepFolder& folder) {
+PointSet partly_finished(const test::SweepFolder& folder) {
     auto sweep = folder.open(
         "points:\n"
         "  - {quantization.preset: paper, quantization.scalar: 1.0}\n"
@@ -68,7 +68,7 @@ TEST_CASE("what was not measured is empty: held-out errors, bits, times of work 
     write_run_file(sweep.points[2].result(), test::sample_run());
     const auto table = collect_points(sweep);
     const auto column = [&](const char* name) {
-        return std::get<std::vector<double>>(table.find(name)->values);
+        return std::get<std::vector<double>>(find_column(table.points, name)->values);
     };
     CHECK(column("mean_squared_heldout_error")[0] == 0.25);
     CHECK(column("mean_heldout_relative_error")[0] == 0.5);

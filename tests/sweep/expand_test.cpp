@@ -1,4 +1,4 @@
-#include "sweep/expand.hpp"
+#include "points/point.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@ using namespace comq;
 namespace {
 
 /** "quantization.bits=4 seed=0", of each point. */
-std::vector<std::string> points_of(const Sweep& sweep) {
+std::vector<std::string> points_of(const PointSet& sweep) {
     std::vector<std::string> points;
     for (const auto& point : sweep.points) {
         auto& text = points.emplace_back();

@@ -1,4 +1,4 @@
-#include "sweep/point_label.hpp"
+#include "points/point_label.hpp"
 
 #include "sweep/sweep_files.hpp"
 
@@ -6,7 +6,7 @@ using namespace comq;
 
 namespace {
 
-std::vector<std::string> labels_of(const Sweep& sweep) {
+std::vector<std::string> labels_of(const PointSet& sweep) {
     std::vector<std::string> labels;
     for (const auto& point : sweep.points) labels.push_back(point.label);
     return labels;

@@ -1,4 +1,4 @@
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 #include <chrono>
 #include <fstream>
@@ -19,9 +19,9 @@ namespace {
 /** A sweep of one point whose folder is there. */
 struct OnePoint {
     test::SweepFolder folder;
-    Sweep sweep = folder.open("grid: {seed: [0]}\n");
-    const SweepPoint& point = sweep.points.front();
-    fs::path log = sweep_files::logs(sweep) / "some.log";
+    PointSet sweep = folder.open("grid: {seed: [0]}\n");
+    const Point& point = sweep.points.front();
+    fs::path log = point_files::logs(sweep) / "some.log";
 
     OnePoint() { prepare_folder(sweep, {0}); }
     void write_log(const std::string& text) const { std::ofstream(log) << text; }
@@ -56,7 +56,7 @@ TEST_CASE("a point is waiting, running, interrupted, failed and finished in turn
     write_run_file(one.point.result(), test::sample_run());
     const auto finished = one.status();
     CHECK(finished.state == PointState::finished);
-    CHECK(finished.top1 == test::sample_run().quantized->top1);
+    CHECK(finished.top1.value == test::sample_run().quantized->top1);
     fs::resize_file(one.point.result(), 100);
     CHECK(one.status().state == PointState::failed);
     CHECK_THAT(one.status().detail, ContainsSubstring("delete the file"));
@@ -96,7 +96,7 @@ TEST_CASE("a point that a process here took up after its Slurm task is told by t
     const OnePoint one;
     const SlurmTask gone{"12_0", "", "", one.log};
     one.write_log("slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n");
-    const fs::path local = sweep_files::local_log(one.sweep, one.point);
+    const fs::path local = point_files::local_log(one.sweep, one.point);
     std::ofstream(local) << "calibration     3/10 images,   1.0/s\n";
     fs::last_write_time(local, fs::last_write_time(one.log) + 1min);
     {
@@ -124,12 +124,12 @@ TEST_CASE("preparing a folder forgets how the chosen points ended before") {
     CHECK(read_outcome(one.sweep, one.point)->exit_code == 1);
     prepare_folder(one.sweep, {0});
     CHECK_FALSE(read_outcome(one.sweep, one.point));
-    CHECK(fs::exists(sweep_files::config(one.sweep, one.point)));
+    CHECK(fs::exists(point_files::config(one.sweep, one.point)));
 }
 
 TEST_CASE("the resolved config of a point gives the same point again") {
     const OnePoint one;
-    const auto loaded = load_config(sweep_files::config(one.sweep, one.point));
+    const auto loaded = load_config(point_files::config(one.sweep, one.point));
     CHECK(loaded.config.output.file == one.point.result());
     CHECK(loaded.config.resources.cache == one.folder.path() / "out" / "cache");
 }

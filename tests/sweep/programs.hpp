@@ -13,10 +13,10 @@
 
 #include "core/run_shell.hpp"
 #include "core/shell_words.hpp"
+#include "points/point_status.hpp"
 #include "storage/file_lock.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "sweep/point_status.hpp"
 
 namespace comq::test {
 
@@ -71,7 +71,7 @@ class DemoSweep {
 };
 
 /** The process that computes a point, 0 when none does. */
-inline pid_t process_of(const SweepPoint& point) {
+inline pid_t process_of(const Point& point) {
     pid_t process = 0;
     const auto holder = lock_holder(point.result());
     if (holder) std::sscanf(holder->c_str(), "process %d", &process);

@@ -10,7 +10,7 @@ namespace {
 
 using Positions = std::vector<std::optional<std::size_t>>;
 
-Positions repetitions(const Sweep& sweep) {
+Positions repetitions(const PointSet& sweep) {
     Positions positions;
     for (const auto& point : sweep.points) positions.push_back(point.same_as);
     return positions;
@@ -50,7 +50,7 @@ TEST_CASE("a repeated point names the one that is run, is never run, and has no 
     CHECK(statuses[0].state == PointState::finished);
     CHECK(statuses[1].state == PointState::repeated);
     CHECK(statuses[1].detail == "same as " + sweep.points[0].id);
-    CHECK(statuses[1].top1 == statuses[0].top1);
+    CHECK(statuses[1].top1.value == statuses[0].top1.value);
     CHECK_FALSE(to_be_run(PointState::repeated, false));
     CHECK_FALSE(to_be_run(PointState::repeated, true));
     CHECK_THAT(status_table(sweep, statuses),

@@ -5,9 +5,9 @@
 #include <fstream>
 
 #include "core/run_shell.hpp"
+#include "points/point_status.hpp"
 #include "support/child_process.hpp"
 #include "sweep/launch_slurm.hpp"
-#include "sweep/point_status.hpp"
 #include "sweep/sweep_files.hpp"
 
 using namespace comq;
@@ -52,7 +52,7 @@ class Script {
     }
 
     test::SweepFolder folder_;
-    Sweep sweep_;
+    PointSet sweep_;
 };
 
 /** Waits for a signal, finishes the part `part` if there is one, and exits like run_experiment. */

@@ -29,7 +29,7 @@ bool awaits(pid_t process, int signal) {
 }
 
 /** Whether a part of the point is on disk, which is what makes a task worth requeueing. */
-bool got_on(const SweepPoint& point) {
+bool got_on(const Point& point) {
     const fs::path parts = RunJournal::folder_of(point.result());
     return fs::exists(parts) &&
            std::any_of(fs::directory_iterator(parts), {}, [](const fs::directory_entry& entry) {

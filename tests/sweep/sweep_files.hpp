@@ -18,7 +18,7 @@ class SweepFolder {
         return files_.write("some_sweep.yaml", "config: base.yaml\n" + text);
     }
     /** Results land in the folder `out`. */
-    Sweep open(const std::string& text, std::vector<std::string> arguments = {}) const {
+    PointSet open(const std::string& text, std::vector<std::string> arguments = {}) const {
         arguments.push_back("folder=" + (path() / "out").string());
         return open_sweep(write(text), arguments, {{"demo_cnn", "demo_vit"}, {"comq", "rtn"}});
     }

@@ -17,7 +17,7 @@ TEST_CASE("JSON of a sweep has each point with its state, file, keys and reason"
         "  - {quantization.method: comq, quantization.average_bits: null}\n");
     prepare_folder(sweep, {0, 1});
     write_run_file(sweep.points[0].result(), test::sample_run());
-    const auto log = sweep_files::local_log(sweep, sweep.points[1]);
+    const auto log = point_files::local_log(sweep, sweep.points[1]);
     std::ofstream(log) << "error: no such network\n";
     write_outcome(sweep, sweep.points[1], {2, log});
     const auto json = sweep_json(sweep, status_of(sweep));

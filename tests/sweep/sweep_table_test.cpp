@@ -53,7 +53,7 @@ TEST_CASE("a sweep's table comes back from its file as it was") {
     CHECK(sweep_table_csv(table) == sweep_table_csv(sample_table()));
     REQUIRE(table.layers.size() == 2);
     CHECK(table.layers[1].name == "error");
-    CHECK(table.find("quantization.bits")->units == "bit");
+    CHECK(find_column(table.points, "quantization.bits")->units == "bit");
 }
 
 TEST_CASE("what is no sweep's table is not taken for one") {

@@ -301,3 +301,11 @@ TEST_CASE("a cell whose config can't be resolved names the cell") {
              {}),
         ContainsSubstring("table_test.yaml: cell comq/vit: ") && ContainsSubstring("none.yaml"));
 }
+
+TEST_CASE("runs are averaged with the standard error of their mean") {
+    const Measurement mean = mean_of({{70, 3}, {71, 3}, {75, 3}});
+    CHECK(mean.value == Approx(72));
+    // Sample variance ((−2)² + (−1)² + 3²) / 2 = 7, over 3 runs.
+    CHECK(mean.standard_error == Approx(std::sqrt(7.0 / 3)));
+    CHECK(mean_of({{70, 3}}).standard_error == 3);
+}

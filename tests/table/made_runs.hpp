@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "results/run_record.hpp"
-#include "table/result_files.hpp"
+#include "points/result_files.hpp"
 
 namespace comq::test {
 

@@ -8,7 +8,7 @@
 #include "support/child_process.hpp"
 #include "support/python.hpp"
 #include "table/made_runs.hpp"
-#include "table/result_files.hpp"
+#include "points/result_files.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

@@ -35,9 +35,9 @@ TEST_CASE("a table spec is read with everything it sets") {
     CHECK(*spec.setting.evaluation_images == 2000);
     CHECK(spec.columns[0].measure->name == "top5");
     // Variables are expanded where the run starts.
-    CHECK(spec.columns[0].set.values.at("model.weights") == "${A:-b}/c");
-    CHECK(spec.groups[0].set.values.at("quantization.bits") == "4");
-    CHECK(spec.rows[1].set.values.size() == 2);
+    CHECK(spec.columns[0].set.find("model.weights")->scalar == "${A:-b}/c");
+    CHECK(spec.groups[0].set.find("quantization.bits")->scalar == "4");
+    CHECK(spec.rows[1].set.entries.size() == 2);
     CHECK(spec.measure_of(spec.rows[0], nullptr, spec.columns[0]).name == "full_precision_top1");
     CHECK(spec.measure_of(spec.rows[1], &spec.groups[0], spec.columns[0]).name == "top5");
     CHECK(spec.stands_in(spec.rows[0], nullptr));

@@ -3,13 +3,12 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "results/run_record.hpp"
-#include "sweep/expand.hpp"
+#include "points/point.hpp"
+#include "results/figures.hpp"
 
 namespace comq {
 
@@ -20,32 +19,31 @@ enum class PointState {
     finished,     ///< its result is there
     interrupted,  ///< stopped or killed, with or without finished layers to continue from
     failed,       ///< ended with an error
-    repeated,     ///< the same run as an earlier point's (SweepPoint::same_as)
+    repeated,     ///< the same run as an earlier point's (Point::same_as)
 };
 
 std::string_view name_of(PointState state);
 /** From finished to waiting, as summaries count them. */
-std::span<const PointState> all_point_states();
+std::vector<PointState> all_point_states();
 
 struct PointStatus {
     PointState state = PointState::waiting;
-    std::string detail{};  ///< what it is at, why it failed, where it waits; one line
-    double top1 = not_measured;
-    double top1_standard_error = not_measured;
-    double seconds = not_measured;  ///< of a finished point
+    std::string detail{};           ///< what it is at, why it failed, where it waits; one line
+    Measurement top1{};             ///< of a finished point: the last network it evaluated
+    double seconds = not_measured;  ///< of its stages
     std::string job{};              ///< the Slurm task that has it, or had it last; else empty
     std::filesystem::path log{};    ///< what its last attempt printed; empty: there was none
 };
 
-/** Files of a sweep's folder beside the results themselves. */
-namespace sweep_files {
-std::filesystem::path config(const Sweep& sweep, const SweepPoint& point);   ///< resolved YAML
-std::filesystem::path outcome(const Sweep& sweep, const SweepPoint& point);  ///< see Outcome
-std::filesystem::path logs(const Sweep& sweep);
+/** Files of a set's folder beside the results themselves. */
+namespace point_files {
+std::filesystem::path config(const PointSet& set, const Point& point);   ///< resolved YAML
+std::filesystem::path outcome(const PointSet& set, const Point& point);  ///< see Outcome
+std::filesystem::path logs(const PointSet& set);
 /** What the processes of this machine print that compute the point. */
-std::filesystem::path local_log(const Sweep& sweep, const SweepPoint& point);
-std::filesystem::path submissions(const Sweep& sweep);  ///< scripts and point lists of Slurm
-}  // namespace sweep_files
+std::filesystem::path local_log(const PointSet& set, const Point& point);
+std::filesystem::path submissions(const PointSet& set);  ///< scripts and point lists of Slurm
+}  // namespace point_files
 
 /** How the last attempt at a point ended, as whoever started it wrote down. */
 struct Outcome {
@@ -53,8 +51,8 @@ struct Outcome {
     std::filesystem::path log;
 };
 
-void write_outcome(const Sweep& sweep, const SweepPoint& point, const Outcome& outcome);
-std::optional<Outcome> read_outcome(const Sweep& sweep, const SweepPoint& point);
+void write_outcome(const PointSet& set, const Point& point, const Outcome& outcome);
+std::optional<Outcome> read_outcome(const PointSet& set, const Point& point);
 
 /** Where a point stands in Slurm. */
 struct SlurmTask {
@@ -69,9 +67,9 @@ using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last
  * Reads the result, the lock, the outcome and the journal of one point. A task that Slurm has no
  * longer counts only until a process of this machine has taken the point up.
  */
-PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks = {});
+PointStatus status_of(const PointSet& set, const Point& point, const SlurmTasks& tasks = {});
 /** The same of all points; repeated ones have the accuracies of the point they repeat. */
-std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks = {});
+std::vector<PointStatus> status_of(const PointSet& set, const SlurmTasks& tasks = {});
 
 /** Whether a launcher starts a point of this state; `only_failed` leaves out those never begun. */
 bool to_be_run(PointState state, bool only_failed);
@@ -82,6 +80,6 @@ std::string error_line(const std::filesystem::path& log);
 std::string last_line(const std::filesystem::path& log);
 
 /** Writes each point's resolved config and makes the folders; clears the outcome of `chosen`. */
-void prepare_folder(const Sweep& sweep, const std::vector<std::size_t>& chosen);
+void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen);
 
 }  // namespace comq

@@ -1,4 +1,4 @@
-#include "sweep/point_status.hpp"
+#include "points/point_status.hpp"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <array>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "config/config_text.hpp"
 #include "core/errors.hpp"
-#include "results/figures.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "storage/atomic_file.hpp"
@@ -22,6 +22,15 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::streamoff log_tail_bytes = 16'384;
+
+using StateName = std::pair<PointState, std::string_view>;
+constexpr std::array<StateName, 7> state_names{{{PointState::finished, "finished"},
+                                                {PointState::running, "running"},
+                                                {PointState::queued, "queued"},
+                                                {PointState::interrupted, "interrupted"},
+                                                {PointState::failed, "failed"},
+                                                {PointState::repeated, "repeated"},
+                                                {PointState::waiting, "waiting"}}};
 
 std::vector<std::string> tail_lines(const fs::path& log) {
     std::ifstream stream(log, std::ios::binary | std::ios::ate);
@@ -48,7 +57,7 @@ void create_folder(const fs::path& folder) {
 }
 
 /** Whether an interrupted run left finished work. */
-bool has_parts(const SweepPoint& point) {
+bool has_parts(const Point& point) {
     std::error_code none;
     return fs::exists(RunJournal::folder_of(point.result()), none);
 }
@@ -96,16 +105,12 @@ std::string describe_loss(const SlurmTask& task) {
         task.log.string());
 }
 
-PointStatus finished_status(const SweepPoint& point) {
+PointStatus finished_status(const Point& point) {
     PointStatus status;
     try {
         const RunRecord run = read_run_file(point.result(), ReadScope::summary);
-        const auto& accuracy = run.quantized ? run.quantized : run.full_precision;
         status.state = PointState::finished;
-        if (accuracy) {
-            status.top1 = accuracy->top1;
-            status.top1_standard_error = accuracy->top1_standard_error;
-        }
+        status.top1 = find_figure(run.quantized ? "top1" : "full_precision_top1")->of(run);
         status.seconds = find_figure("seconds")->value(run);
     } catch (const Error& error) {
         status.state = PointState::failed;
@@ -115,11 +120,11 @@ PointStatus finished_status(const SweepPoint& point) {
 }
 
 /** `task`: the last that Slurm had of it, if any, and whether it came after the processes here. */
-PointStatus unfinished_status(const Sweep& sweep, const SweepPoint& point, const SlurmTask* task,
+PointStatus unfinished_status(const PointSet& set, const Point& point, const SlurmTask* task,
                               bool task_was_last) {
     PointStatus status;
     const bool in_queue = task != nullptr && !task->state.empty();
-    const auto local_log = sweep_files::local_log(sweep, point);
+    const auto local_log = point_files::local_log(set, point);
     const auto holder = lock_holder(point.result());
     if (holder || (in_queue && task->state == "RUNNING")) {
         const bool by_task = in_queue && task->state != "PENDING";
@@ -134,7 +139,7 @@ PointStatus unfinished_status(const Sweep& sweep, const SweepPoint& point, const
         status.detail = fmt::format("task {}: {}", task->job, task->reason);
         return status;
     }
-    if (const auto outcome = read_outcome(sweep, point)) {
+    if (const auto outcome = read_outcome(set, point)) {
         const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
         status.state = stopped ? PointState::interrupted : PointState::failed;
         status.detail = stopped ? error_line(outcome->log) : describe_end(*outcome);
@@ -154,53 +159,36 @@ PointStatus unfinished_status(const Sweep& sweep, const SweepPoint& point, const
 }  // namespace
 
 std::string_view name_of(PointState state) {
-    switch (state) {
-        case PointState::waiting:
-            return "waiting";
-        case PointState::queued:
-            return "queued";
-        case PointState::running:
-            return "running";
-        case PointState::finished:
-            return "finished";
-        case PointState::interrupted:
-            return "interrupted";
-        case PointState::failed:
-            return "failed";
-        case PointState::repeated:
-            return "repeated";
-    }
-    return "";
+    return std::ranges::find(state_names, state, &StateName::first)->second;
 }
 
-std::span<const PointState> all_point_states() {
-    static constexpr std::array states{
-        PointState::finished, PointState::running,  PointState::queued, PointState::interrupted,
-        PointState::failed,   PointState::repeated, PointState::waiting};
+std::vector<PointState> all_point_states() {
+    std::vector<PointState> states;
+    for (const auto& [state, name] : state_names) states.push_back(state);
     return states;
 }
 
-namespace sweep_files {
-fs::path config(const Sweep& sweep, const SweepPoint& point) {
-    return sweep.spec.folder / "points" / (point.id + ".yaml");
+namespace point_files {
+fs::path config(const PointSet& set, const Point& point) {
+    return set.folder / "points" / (point.id + ".yaml");
 }
-fs::path outcome(const Sweep& sweep, const SweepPoint& point) {
-    return sweep.spec.folder / "points" / (point.id + ".exit");
+fs::path outcome(const PointSet& set, const Point& point) {
+    return set.folder / "points" / (point.id + ".exit");
 }
-fs::path logs(const Sweep& sweep) { return sweep.spec.folder / "logs"; }
-fs::path local_log(const Sweep& sweep, const SweepPoint& point) {
-    return logs(sweep) / (point.id + ".log");
+fs::path logs(const PointSet& set) { return set.folder / "logs"; }
+fs::path local_log(const PointSet& set, const Point& point) {
+    return logs(set) / (point.id + ".log");
 }
-fs::path submissions(const Sweep& sweep) { return sweep.spec.folder / "slurm"; }
-}  // namespace sweep_files
+fs::path submissions(const PointSet& set) { return set.folder / "slurm"; }
+}  // namespace point_files
 
-void write_outcome(const Sweep& sweep, const SweepPoint& point, const Outcome& outcome) {
-    write_text_atomically(sweep_files::outcome(sweep, point),
+void write_outcome(const PointSet& set, const Point& point, const Outcome& outcome) {
+    write_text_atomically(point_files::outcome(set, point),
                           fmt::format("{}\n{}\n", outcome.exit_code, outcome.log.string()));
 }
 
-std::optional<Outcome> read_outcome(const Sweep& sweep, const SweepPoint& point) {
-    std::ifstream stream(sweep_files::outcome(sweep, point));
+std::optional<Outcome> read_outcome(const PointSet& set, const Point& point) {
+    std::ifstream stream(point_files::outcome(set, point));
     Outcome outcome;
     std::string log;
     if (!(stream >> outcome.exit_code >> std::ws) || !std::getline(stream, log)) {
@@ -210,18 +198,18 @@ std::optional<Outcome> read_outcome(const Sweep& sweep, const SweepPoint& point)
     return outcome;
 }
 
-PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTasks& tasks) {
+PointStatus status_of(const PointSet& set, const Point& point, const SlurmTasks& tasks) {
     if (point.same_as) {
         return {.state = PointState::repeated,
-                .detail = "same as " + sweep.points[*point.same_as].id};
+                .detail = "same as " + set.points[*point.same_as].id};
     }
     const auto found = tasks.find(point.id);
     const SlurmTask* task = found == tasks.end() ? nullptr : &found->second;
-    const auto local_log = sweep_files::local_log(sweep, point);
+    const auto local_log = point_files::local_log(set, point);
     const bool task_was_last = task != nullptr && !is_newer(local_log, task->log);
     PointStatus status = fs::exists(point.result())
                              ? finished_status(point)
-                             : unfinished_status(sweep, point, task, task_was_last);
+                             : unfinished_status(set, point, task, task_was_last);
     const bool by_task = task_was_last || (task != nullptr && !task->state.empty());
     if (by_task) status.job = task->job;
     const auto& log = by_task ? task->log : local_log;
@@ -229,14 +217,12 @@ PointStatus status_of(const Sweep& sweep, const SweepPoint& point, const SlurmTa
     return status;
 }
 
-std::vector<PointStatus> status_of(const Sweep& sweep, const SlurmTasks& tasks) {
+std::vector<PointStatus> status_of(const PointSet& set, const SlurmTasks& tasks) {
     std::vector<PointStatus> all;
-    for (const auto& point : sweep.points) {
-        auto& status = all.emplace_back(status_of(sweep, point, tasks));
+    for (const auto& point : set.points) {
+        auto& status = all.emplace_back(status_of(set, point, tasks));
         if (!point.same_as) continue;
-        const auto& first = all[*point.same_as];
-        status.top1 = first.top1;
-        status.top1_standard_error = first.top1_standard_error;
+        status.top1 = all[*point.same_as].top1;
     }
     return all;
 }
@@ -261,15 +247,14 @@ std::string last_line(const fs::path& log) {
     return lines.empty() ? "starting" : lines.back();
 }
 
-void prepare_folder(const Sweep& sweep, const std::vector<std::size_t>& chosen) {
-    create_folder(sweep.spec.folder / "points");
-    create_folder(sweep_files::logs(sweep));
+void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen) {
+    create_folder(set.folder / "points");
+    create_folder(point_files::logs(set));
     for (const auto i : chosen) {
-        const SweepPoint& point = sweep.points[i];
+        const Point& point = set.points[i];
         std::error_code none;
-        fs::remove(sweep_files::outcome(sweep, point), none);
-        write_text_atomically(sweep_files::config(sweep, point),
-                              resolved_text(point.config.config));
+        fs::remove(point_files::outcome(set, point), none);
+        write_text_atomically(point_files::config(set, point), resolved_text(point.config.config));
     }
 }
 

@@ -1,4 +1,4 @@
-#include "sweep/point_label.hpp"
+#include "points/point_label.hpp"
 
 #include <algorithm>
 #include <set>
@@ -21,9 +21,9 @@ std::string ending(const std::string& key, std::size_t parts) {
 std::string file_name(const std::string& value) { return value.substr(value.rfind('/') + 1); }
 
 /** The values that `key` has in all points. */
-std::set<std::string> values_of(const Sweep& sweep, std::size_t key) {
+std::set<std::string> values_of(const PointSet& set, std::size_t key) {
     std::set<std::string> values;
-    for (const auto& point : sweep.points) values.insert(point.values[key]);
+    for (const auto& point : set.points) values.insert(point.values[key]);
     return values;
 }
 
@@ -51,18 +51,18 @@ std::vector<std::string> short_keys(const std::vector<std::string>& keys) {
     return names;
 }
 
-void label_points(Sweep& sweep) {
-    const auto names = short_keys(sweep.varied);
+void label_points(PointSet& set) {
+    const auto names = short_keys(set.varied);
     std::vector<std::set<std::string>> values;
     bool any_differs = false;
     for (std::size_t key = 0; key < names.size(); ++key) {
-        values.push_back(values_of(sweep, key));
+        values.push_back(values_of(set, key));
         any_differs = any_differs || values.back().size() > 1;
     }
     for (std::size_t key = 0; key < names.size(); ++key) {
         if (any_differs && values[key].size() < 2) continue;
         const bool short_values = names_tell_apart(values[key]);
-        for (auto& point : sweep.points) {
+        for (auto& point : set.points) {
             const auto& value = point.values[key];
             point.label += (point.label.empty() ? "" : " ") + names[key] + "=" +
                            (short_values ? file_name(value) : value);

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sweep/expand.hpp"
+#include "points/point.hpp"
 
 namespace comq {
 
@@ -13,7 +13,7 @@ namespace comq {
  */
 std::vector<std::string> short_keys(const std::vector<std::string>& keys);
 
-/** Fills in SweepPoint::label: every key that has two values or more, and of paths the file. */
-void label_points(Sweep& sweep);
+/** Fills in Point::label: every key that has two values or more, and of paths the file. */
+void label_points(PointSet& set);
 
 }  // namespace comq

@@ -1,4 +1,4 @@
-#include "table/result_files.hpp"
+#include "points/result_files.hpp"
 
 #include <fmt/format.h>
 

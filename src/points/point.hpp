@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/load_config.hpp"
+
+namespace comq {
+
+/** An experiment of a sweep, or one that fills a cell of a table: a config with what it changes. */
+struct Point {
+    /**
+     * 16 hexadecimal digits of the hash of the config's identity_text and of whatever else the
+     * set varies (checkpoints, data, threads): the same point has the same files in every later
+     * call.
+     */
+    std::string id;
+    LoadedConfig config;              ///< `output.file` and the cache lie in the set's folder
+    std::vector<std::string> values;  ///< of PointSet::varied, in YAML
+    std::string label;                ///< what varies, in short: "bits=4 order=greedy"
+    /**
+     * Position of the earlier point whose run is this one's, too: the same experiment, or one that
+     * differs in a seed on which nothing depends (seed_use.hpp). Such a point is never run.
+     */
+    std::optional<std::size_t> same_as;
+
+    const std::filesystem::path& result() const { return config.config.output.file; }
+};
+
+/** How points run on this machine. */
+struct LocalSettings {
+    int jobs = 1;     ///< points at a time
+    int threads = 0;  ///< of each point; 0: its own resources.threads, or a share of the cores
+};
+
+/** How points run under Slurm. */
+struct SlurmSettings {
+    int concurrent = 0;       ///< tasks of the array at a time; 0: as many as Slurm allows
+    std::optional<int> cpus;  ///< of a task, which runs as many threads; none: slurm_cpus()
+    int lead_time = 120;  ///< seconds before the time limit at which a task stops to be requeued
+    std::optional<std::string> partition;
+    std::optional<std::string> account;
+    std::optional<std::string> time;
+    std::optional<std::string> memory;
+    std::optional<std::string> gres;
+    std::vector<std::string> options;  ///< further options of sbatch, "--qos=long"
+    std::vector<std::string> setup;    ///< shell lines before the program, "module load hdf5"
+};
+
+/** Points that start from one config, share a folder and are launched together. */
+struct PointSet {
+    std::string name;              ///< of the job under Slurm, and of the table of results
+    std::filesystem::path config;  ///< the experiment that all points start from
+    std::filesystem::path folder;  ///< absolute; results, logs and what a launcher needs
+    LocalSettings local;
+    SlurmSettings slurm;
+    std::vector<std::string> varied{};  ///< keys that points set, in the order they were named
+    std::vector<Point> points{};
+
+    /** Points that are not the same as an earlier one. */
+    std::size_t runs() const;
+};
+
+}  // namespace comq
