@@ -9,7 +9,7 @@ namespace comq {
 
 namespace {
 
-std::string number(double value, int digits, const CellStyle& style, bool with_sign = false) {
+std::string decimal(double value, int digits, const CellStyle& style, bool with_sign = false) {
     const std::string magnitude = fmt::format("{:.{}f}", std::abs(value), digits);
     const bool zero = magnitude.find_first_of("123456789") == std::string::npos;
     if (value < 0 && !zero) return style.minus + magnitude;
@@ -20,10 +20,10 @@ std::string number(double value, int digits, const CellStyle& style, bool with_s
 
 std::string value_text(const std::optional<TableValue>& value, int digits, const CellStyle& style) {
     if (!value) return style.empty;
-    std::string text = number(value->value, digits, style);
+    std::string text = decimal(value->value, digits, style);
     if (value->best) text = style.bold(text);
     if (!std::isnan(value->standard_error)) {
-        text += style.plus_minus + number(value->standard_error, digits, style);
+        text += style.plus_minus + decimal(value->standard_error, digits, style);
     }
     if (value->notes.empty()) return text;
     std::vector<std::string> marks;
@@ -33,7 +33,7 @@ std::string value_text(const std::optional<TableValue>& value, int digits, const
 
 std::string difference_text(const TableCell& cell, const CellStyle& style) {
     const auto difference = cell.difference();
-    return difference ? number(*difference, cell.measure->digits, style, true) : style.empty;
+    return difference ? decimal(*difference, cell.measure->digits, style, true) : style.empty;
 }
 
 std::string cell_text(const TableCell& cell, bool with_published, const CellStyle& style) {

@@ -11,7 +11,7 @@ namespace comq {
 
 namespace {
 
-std::string number(std::optional<double> value) {
+std::string number_text(std::optional<double> value) {
     return value && !std::isnan(*value) ? fmt::format("{:.10g}", *value) : std::string();
 }
 
@@ -36,10 +36,10 @@ std::string line_of(const Table& table, const TableRow& row, std::size_t column)
     for (const MissingRun& run : cell.missing) commands.push_back(run.command());
     return csv_line(
         {row.group, row.id, row.label, table.column_ids[column], cell.measure->name,
-         number(value_of(cell.published)), cell.source, notes_text(table, cell.published),
-         number(value_of(cell.ours)), cell.ours ? number(cell.ours->standard_error) : "",
+         number_text(value_of(cell.published)), cell.source, notes_text(table, cell.published),
+         number_text(value_of(cell.ours)), cell.ours ? number_text(cell.ours->standard_error) : "",
          cell.ours ? fmt::format("{}", cell.ours->runs) : "", notes_text(table, cell.ours),
-         number(cell.difference()), fmt::format("{}", fmt::join(files, "; ")),
+         number_text(cell.difference()), fmt::format("{}", fmt::join(files, "; ")),
          fmt::format("{}", fmt::join(commands, "; "))});
 }
 
