@@ -11,6 +11,7 @@
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "experiment/known_names.hpp"
+#include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/collect_points.hpp"
 #include "sweep/launch_local.hpp"

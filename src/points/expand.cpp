@@ -6,10 +6,10 @@
 #include <map>
 #include <utility>
 
-#include "config/config_text.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/utf8.hpp"
+#include "experiment_config/config_text.hpp"
 #include "points/point_label.hpp"
 #include "points/seed_use.hpp"
 

@@ -10,11 +10,11 @@
 #include <span>
 #include <utility>
 
-#include "config/config_text.hpp"
 #include "core/errors.hpp"
 #include "core/text_table.hpp"
 #include "core/text_width.hpp"
 #include "core/units.hpp"
+#include "experiment_config/config_text.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
 #include "results/layer_columns.hpp"

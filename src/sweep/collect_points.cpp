@@ -8,10 +8,10 @@
 #include <numeric>
 #include <utility>
 
-#include "config/config_text.hpp"
-#include "config/experiment_schema.hpp"
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
+#include "experiment_config/config_text.hpp"
+#include "experiment_config/experiment_schema.hpp"
 #include "results/figures.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"

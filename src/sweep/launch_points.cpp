@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "config/config_paths.hpp"
 #include "core/standard_streams.hpp"
+#include "experiment_config/config_paths.hpp"
 #include "sweep/launch_local.hpp"
 #include "sweep/launch_slurm.hpp"
 #include "sweep/sweep_text.hpp"

@@ -7,9 +7,9 @@
 #include <map>
 #include <utility>
 
-#include "config/experiment_schema.hpp"
 #include "config/problems.hpp"
 #include "core/paths.hpp"
+#include "experiment_config/experiment_schema.hpp"
 #include "points/expand.hpp"
 #include "sweep/sweep_spec.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/config_json.hpp"
+#include "config/yaml_json.hpp"
 #include "core/json_text.hpp"
 
 namespace comq {

@@ -1,0 +1,71 @@
+#include "experiment_config/config_text.hpp"
+
+namespace comq {
+
+namespace {
+
+const Schema<ExperimentConfig>& any_names() {
+    static const auto schema = experiment_schema();
+    return schema;
+}
+
+std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
+    std::vector<std::string> names;
+    for (const DifferingKey& differing : keys) names.push_back(differing.key);
+    return names;
+}
+
+}  // namespace
+
+std::string resolved_text(const ExperimentConfig& config) {
+    return any_names().print(config, [](const KeyInfo&) { return true; });
+}
+
+std::string annotated_text(const LoadedConfig& loaded) {
+    return any_names().print(
+        loaded.config, [](const KeyInfo&) { return true; },
+        [&](const KeyInfo& info) { return loaded.origin(info.key); });
+}
+
+std::string identity_text(const ExperimentConfig& config) {
+    return identity_text(config, [](const std::string&) { return true; });
+}
+
+std::string identity_text(const ExperimentConfig& config,
+                          const std::function<bool(const std::string&)>& wanted) {
+    return any_names().print(config, [&](const KeyInfo& info) {
+        if (info.key_class != KeyClass::result || !wanted(info.key)) return false;
+        return info.required || any_names().find(info.key)->print(config) != info.default_text;
+    });
+}
+
+ConfigValues resolved_values(const ExperimentConfig& config) {
+    return config_values(resolved_text(config), "the resolved config");
+}
+
+std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
+    return names_of(differing_values(config_values(text_a, "first config"),
+                                     config_values(text_b, "second config")));
+}
+
+std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
+    const ConfigValues values = config_values(text, source);
+    ConfigValues standard = resolved_values(ExperimentConfig{});
+    const auto named = values.find("quantization.preset");
+    const std::string name =
+        named != values.end() ? named->second : standard.at("quantization.preset");
+    for (const auto& preset : presets()) {
+        if (preset.name != name) continue;
+        for (const auto& [key, value] : config_values(preset.yaml, "preset " + preset.name)) {
+            standard[key] = value;
+        }
+    }
+    std::erase_if(standard, [&](const auto& item) { return !values.contains(item.first); });
+    return names_of(differing_values(values, standard));
+}
+
+std::string explain_config(const std::string& name, const KnownNames& known, ExplainFormat format) {
+    return explain_keys(experiment_schema(known).keys(), name, format);
+}
+
+}  // namespace comq
