@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "config/experiment_config.hpp"
 #include "experiment/layer_plan.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "networks/registry.hpp"
 
 namespace comq {

@@ -7,7 +7,6 @@
 
 #include "accuracy/accuracy.hpp"
 #include "activations/rounding_tap.hpp"
-#include "config/experiment_config.hpp"
 #include "core/communicator.hpp"
 #include "data/loader.hpp"
 #include "experiment/cache_folder.hpp"
@@ -15,6 +14,7 @@
 #include "experiment/setup.hpp"
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_source.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "results/run_journal.hpp"
 #include "results/run_record.hpp"
 

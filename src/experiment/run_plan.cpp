@@ -8,9 +8,9 @@
 #include <cmath>
 
 #include "calibration/gram_collector.hpp"
-#include "config/config_json.hpp"
 #include "core/units.hpp"
 #include "experiment/stages/stages.hpp"
+#include "experiment_config/config_json.hpp"
 #include "storage/host_tensor.hpp"
 
 namespace comq {

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "config/load_config.hpp"
 #include "experiment/stage.hpp"
+#include "experiment_config/load_config.hpp"
 
 namespace comq {
 
