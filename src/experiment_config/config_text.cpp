@@ -44,8 +44,8 @@ ConfigValues resolved_values(const ExperimentConfig& config) {
 }
 
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
-    return names_of(differing_values(config_values(text_a, "first config"),
-                                     config_values(text_b, "second config")));
+    const ConfigValues first = config_values(text_a, "first config");
+    return names_of(differing_values(first, config_values(text_b, "second config")));
 }
 
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {

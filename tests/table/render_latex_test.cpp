@@ -41,7 +41,8 @@ Table sample_table() {
                   {"rtn", "*RTN", "3 bits", {{}, published(70.5)}}};
     table.rows[1].cells[0].ours->best = true;
     table.rows[2].cells[1].published->notes = {0};
-    table.rows[2].cells[0].missing = {{"configs/x.yaml", {"seed=1"}, "results/t/x.h5"}};
+    table.rows[2].cells[0].missing = {
+        {"configs/x.yaml", {setting_of("seed", "1")}, "results/t/x.h5"}};
     return table;
 }
 

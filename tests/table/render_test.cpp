@@ -30,7 +30,8 @@ Table sample_table() {
         .value = 80, .standard_error = not_measured, .runs = 0, .notes = {1}, .best = false};
     marked.ours =
         TableValue{.value = 70, .standard_error = 2, .runs = 1, .notes = {0, 1}, .best = false};
-    marked.missing = {{"configs/x.yaml", {"seed=1", "a=[1, 2]"}, "results/t/x.h5"}};
+    marked.missing = {
+        {"configs/x.yaml", {setting_of("seed", "1"), setting_of("a", "1 2")}, "results/t/x.h5"}};
     table.rows = {{"comq", "COMQ", "", {both, marked}}, {"rtn", "RTN", "3 bits", {{}, both}}};
     table.rows[1].cells[1].published->value = 80.25;
     return table;
@@ -49,7 +50,7 @@ TEST_CASE("Markdown shows published, ours, difference, marks and missing runs") 
     CHECK_THAT(text, ContainsSubstring("<sup>a</sup> evaluated on 500 images, not 50000"));
     CHECK_THAT(text, ContainsSubstring("- A paper (arXiv 1, #2)\n"));
     CHECK_THAT(text, ContainsSubstring("Missing runs (1):") &&
-                         ContainsSubstring("run_experiment configs/x.yaml seed=1 'a=[1, 2]' "
+                         ContainsSubstring("run_experiment configs/x.yaml seed=1 'a=1 2' "
                                            "--output results/t/x.h5\n"));
 }
 
