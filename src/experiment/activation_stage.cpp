@@ -57,10 +57,8 @@ InputRanges ActivationStage::ranges(RunJournal& journal, BadImages& bad,
         }
         return ranges;
     }
-    const ImageSet images{images_.calibration_source.get(), images_.calibration.fitted,
-                          model_.description->preprocessing, config_.calibration.batch_size};
-    auto ranges = find_ranges(*model_.network, layers_, config_.activations, images,
-                              augmentation_seed(config_), device_, bad, stop);
+    auto ranges = find_ranges(*model_.network, layers_, config_.activations,
+                              calibration_pass(config_, model_, images_, device_, bad, stop));
     journal.store_tensors(TensorSet::input_ranges, to_map(ranges));
     return ranges;
 }

@@ -60,14 +60,11 @@ PropagationStage::PropagationStage(const ExperimentConfig& config, const LoadedM
 
 void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages& bad,
                            StageTimes& times, const std::atomic<bool>& stop) {
-    SideBySide walk(*original_, *model_.network, device_, journal.folder() / "activations",
-                    "quantizing layer after layer", stop);
-    times.timed("calibrate", [&] {
-        walk.read({images_.calibration_source.get(),
-                   {},
-                   model_.description->preprocessing,
-                   config_.calibration.batch_size},
-                  images_.calibration, augmentation_seed(config_), bad);
+    auto walk = times.timed("calibrate", [&] {
+        return SideBySide(*original_, *model_.network,
+                          calibration_pass(config_, model_, images_, device_, bad, stop),
+                          images_.calibration.held_out, journal.folder() / "activations",
+                          "quantizing layer after layer");
     });
     std::optional<LogitDivergence> divergence;
     if (!config_.calibration.propagation &&
@@ -77,7 +74,7 @@ void PropagationStage::run(const LayerPlan& plan, RunJournal& journal, BadImages
     std::optional<RowImportance> importance;
     if (config_.calibration.weighting == Weighting::fisher) {
         times.timed("calibrate", [&] {
-            importance.emplace(*original_, plan, walk, fisher_weighting(config_), device_,
+            importance.emplace(*original_, plan.entries(), walk, fisher_weighting(config_),
                                journal.folder() / "row_weights");
         });
     }

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "calibration/row_importance.hpp"
 #include "data/loader.hpp"
 #include "experiment/layer_plan.hpp"
-#include "experiment/logit_divergence.hpp"
-#include "experiment/row_importance.hpp"
 #include "experiment/setup.hpp"
-#include "experiment/side_by_side.hpp"
 #include "experiment/stage_times.hpp"
+#include "passes/logit_divergence.hpp"
+#include "passes/side_by_side.hpp"
 #include "quantization/method.hpp"
 #include "results/run_journal.hpp"
 #include "statistics/statistics.hpp"

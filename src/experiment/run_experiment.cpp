@@ -110,9 +110,8 @@ class Run {
     RunRecord execute() {
         if (finished_) return std::move(*finished_);
         const auto full_precision = times_.timed("evaluate full precision", [&] {
-            return predict_full_precision(*model_.network, evaluation_images(), device_,
-                                          bad_evaluation_, *journal_, cache_, keys_.full_precision,
-                                          interrupt_requested());
+            return predict_full_precision(*model_.network, evaluation_pass(), *journal_, cache_,
+                                          keys_.full_precision);
         });
         check_bad_images(bad_evaluation_);
         if (ranks_.root()) {
@@ -128,8 +127,7 @@ class Run {
                 repair();
             }
             const auto quantized = times_.timed("evaluate quantized", [&] {
-                return predict(*model_.network, quantized_network, evaluation_images(), device_,
-                               bad_evaluation_, *journal_, interrupt_requested(),
+                return predict(*model_.network, quantized_network, evaluation_pass(), *journal_,
                                activations_.tap());
             });
             if (ranks_.root()) record_.quantized = evaluation_record(quantized);
@@ -212,9 +210,12 @@ class Run {
         return record;
     }
 
-    ImageSet evaluation_images() const {
-        return {images_.evaluation_source.get(), images_.evaluation,
-                model_.description->preprocessing, config_.evaluation.batch_size};
+    ImagePass evaluation_pass() {
+        return {{images_.evaluation_source.get(), images_.evaluation,
+                 model_.description->preprocessing, config_.evaluation.batch_size},
+                device_,
+                bad_evaluation_,
+                interrupt_requested()};
     }
 
     EvaluationRecord evaluation_record(const Predictions& predictions) const {

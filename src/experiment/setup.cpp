@@ -92,9 +92,18 @@ RunImages open_images(const ExperimentConfig& config) {
     return images;
 }
 
-std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config) {
-    if (config.calibration.transform == CalibrationTransform::eval) return std::nullopt;
-    return config.seed;
+ImagePass calibration_pass(const ExperimentConfig& config, const LoadedModel& model,
+                           const RunImages& images, torch::Device device, BadImages& bad,
+                           const std::atomic<bool>& stop) {
+    ImagePass pass{{images.calibration_source.get(), images.calibration.fitted,
+                    model.description->preprocessing, config.calibration.batch_size},
+                   device,
+                   bad,
+                   stop};
+    if (config.calibration.transform == CalibrationTransform::train) {
+        pass.augmentation_seed = config.seed;
+    }
+    return pass;
 }
 
 FisherWeighting fisher_weighting(const ExperimentConfig& config) {

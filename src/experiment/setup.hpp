@@ -1,8 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +12,7 @@
 #include "data/selection.hpp"
 #include "experiment/layer_plan.hpp"
 #include "networks/registry.hpp"
+#include "passes/image_pass.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {
@@ -40,8 +41,10 @@ struct RunImages {
 
 RunImages open_images(const ExperimentConfig& config);
 
-/** What `calibration.transform: train` augments by; none with `eval`. */
-std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config);
+/** A pass over the images that calibration fits to, in micro-batches. */
+ImagePass calibration_pass(const ExperimentConfig& config, const LoadedModel& model,
+                           const RunImages& images, torch::Device device, BadImages& bad,
+                           const std::atomic<bool>& stop);
 
 /** What `calibration.weighting: fisher` weights rows by. */
 FisherWeighting fisher_weighting(const ExperimentConfig& config);

@@ -134,9 +134,8 @@ std::size_t StatisticsStage::visit_at_hand(std::vector<PlannedLayer>& rest, cons
 std::vector<LayerStatistics> StatisticsStage::collect(
     const std::vector<Network::LayerEntry>& layers, BadImages& bad,
     const std::atomic<bool>& stop) const {
-    CalibrationPass pass{images_.calibration_source.get(), images_.calibration,
-                         model_.description->preprocessing, config_.calibration.batch_size};
-    pass.augmentation_seed = augmentation_seed(config_);
+    CalibrationPass pass{calibration_pass(config_, model_, images_, device_, bad, stop),
+                         images_.calibration.held_out};
     if (const auto rows = config_.calibration.rows_per_image) {
         pass.row_sample.emplace(config_.seed, *rows);
     }
@@ -151,7 +150,7 @@ std::vector<LayerStatistics> StatisticsStage::collect(
                 "float32 here");
         }
     }
-    auto statistics = collect_statistics(*model_.network, layers, pass, device_, bad, stop);
+    auto statistics = collect_statistics(*model_.network, layers, pass);
     // Another run may not allow images to be left out.
     if (bad.count() == 0) {
         for (std::size_t i = 0; i < layers.size(); ++i) {
