@@ -91,7 +91,7 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
 
     LayerRecord record;
     record.name = layer.name();
-    record.kind = layer.kind() == LayerKind::linear ? "linear" : "convolution";
+    record.kind = layer.kind() == ObservableKind::linear ? "linear" : "convolution";
     record.in_features = layer.in_features();
     record.out_features = layer.out_features();
     record.groups = layer.groups();
@@ -130,7 +130,7 @@ std::vector<double> relative_errors(const PlannedLayer& planned, const LayerStat
     return errors;
 }
 
-void install_weight(QuantizableLayer& layer, const LayerRecord& record) {
+void install_weight(Observable& layer, const LayerRecord& record) {
     const torch::NoGradGuard no_grad;
     const int64_t out = record.out_features;
     const int64_t scale_groups = record.scale.shape.at(1);

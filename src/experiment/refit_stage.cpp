@@ -6,7 +6,6 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "networks/norms.hpp"
 #include "repair/fold_batch_norm.hpp"
 #include "torch_bridge/bridge.hpp"
 
@@ -37,15 +36,16 @@ RefitStage::RefitStage(const ExperimentConfig& config, Network& network, SideByS
       divergence_before_(divergence_.measure()),
       divergence_now_(divergence_before_) {
     for (const auto& pair : conv_norm_pairs(network)) {
-        mean_behind_[pair.convolution] = pair.norm->running_mean;
+        mean_behind_[pair.convolution] = pair.norm->batch_statistics()->mean;
     }
 }
 
 void RefitStage::run(std::vector<LayerRecord>& layers) {
     const torch::NoGradGuard no_gradient;
-    std::map<std::string, QuantizableLayer*> quantizable;
-    for (const auto& entry : network_.layers()) quantizable[entry.layer->name()] = entry.layer;
-    const auto modules = network_.named_modules("", /*include_self=*/false);
+    std::map<std::string, Observable*> observables;
+    for (const auto& entry : network_.observables()) {
+        observables[entry.observable->name()] = entry.observable;
+    }
 
     walk_.diverge();
     Progress progress("refit", "blocks", static_cast<int64_t>(network_.blocks().size()));
@@ -53,21 +53,21 @@ void RefitStage::run(std::vector<LayerRecord>& layers) {
     for (std::size_t block = 0; block < network_.blocks().size(); ++block) {
         if (block > 0) walk_.advance();
         for (const auto& name : walk_.order_of_execution()) {
+            Observable& observable = *observables.at(name);
             const auto record = std::ranges::find(layers, name, &LayerRecord::name);
             if (record != layers.end()) {
                 behind_quantized = true;
-                if (!config_.repair.output_refit) continue;
-                refit(site_of(*quantizable.at(name), *record), outputs_);
-            } else if (!quantizable.contains(name) && behind_quantized &&
+                if (config_.repair.output_refit) refit(site_of(observable, *record), outputs_);
+            } else if (observable.layer() == nullptr && behind_quantized &&
                        config_.repair.norm_refit) {
-                if (const auto site = site_of(name, *modules[name])) refit(*site, norms_);
+                refit(site_of(observable), norms_);
             }
         }
         progress.advance(1, network_.blocks()[block].name);
     }
 }
 
-RefitStage::Site RefitStage::site_of(QuantizableLayer& layer, LayerRecord& record) const {
+RefitStage::Site RefitStage::site_of(Observable& layer, LayerRecord& record) const {
     const auto found = mean_behind_.find(&layer);
     const auto bias = layer.bias();
     const auto mean =
@@ -83,28 +83,25 @@ RefitStage::Site RefitStage::site_of(QuantizableLayer& layer, LayerRecord& recor
         if (mean.defined()) set(mean, old_mean, torch::ones_like(factor), -step.shift);
     };
     return {.name = layer.name(),
-            .channels = layer.kind() == LayerKind::convolution ? 1 : -1,
+            .channels = layer.channel_axis(),
             .can_shift = bias.defined() || mean.defined(),
             .shared_slope = config_.quantization.granularity == Granularity::per_layer,
             .take = take};
 }
 
-std::optional<RefitStage::Site> RefitStage::site_of(const std::string& name,
-                                                    torch::nn::Module& norm) {
-    const auto parameters = norm.named_parameters(/*recurse=*/false);
-    if (!parameters.contains("weight") || !parameters.contains("bias")) return std::nullopt;
-    const auto weight = parameters["weight"], bias = parameters["bias"];
+RefitStage::Site RefitStage::site_of(Observable& norm) {
+    const auto weight = norm.weight(), bias = norm.bias();
     const auto take = [weight, bias, old_weight = weight.clone(),
                        old_bias = bias.clone()](const AffineStep& step) {
         const auto factor = step.slope + 1.0;
         set(weight, old_weight, factor, torch::zeros_like(factor));
         set(bias, old_bias, factor, step.shift);
     };
-    return Site{.name = name,
-                .channels = dynamic_cast<BatchNorm2dImpl*>(&norm) != nullptr ? 1 : -1,
-                .can_shift = true,
-                .shared_slope = false,
-                .take = take};
+    return {.name = norm.name(),
+            .channels = norm.channel_axis(),
+            .can_shift = true,
+            .shared_slope = false,
+            .take = take};
 }
 
 void RefitStage::refit(const Site& site, Choices& choices) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,16 +64,15 @@ class RefitStage {
         std::function<void(const AffineStep&)> take;
     };
 
-    Site site_of(QuantizableLayer& layer, LayerRecord& record) const;
-    /** None: the norm has no affine. */
-    static std::optional<Site> site_of(const std::string& name, torch::nn::Module& norm);
+    Site site_of(Observable& layer, LayerRecord& record) const;
+    static Site site_of(Observable& norm);
     void refit(const Site& site, Choices& choices);
     OutputSums sums_of(const Site& site) const;
 
     const ExperimentConfig& config_;
     Network& network_;
     SideBySide& walk_;
-    std::map<const QuantizableLayer*, torch::Tensor> mean_behind_;  ///< of BatchNorms
+    std::map<const Observable*, torch::Tensor> mean_behind_;  ///< of BatchNorms
     LogitDivergence divergence_;
     double divergence_before_;
     double divergence_now_;

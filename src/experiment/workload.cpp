@@ -12,7 +12,6 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "experiment/bit_stage.hpp"
-#include "networks/norms.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/method.hpp"
 #include "quantization/propagation.hpp"
@@ -30,8 +29,8 @@ constexpr double assumed_descent_rate = 4e9;
 /** Counts the rows that one image gives to each layer. */
 class RowCounter : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        rows_[&layer] += layer.rows(input).size(1);
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (const auto* layer = observed.layer()) rows_[layer] += layer->rows(input).size(1);
         return input;
     }
     int64_t rows(const QuantizableLayer& layer) const {
@@ -100,11 +99,7 @@ double choice_forwards(const ExperimentConfig& config, const LayerPlan& plan) {
 }
 
 int64_t norm_count(const Network& network) {
-    const auto modules = network.modules(/*include_self=*/false);
-    return std::ranges::count_if(modules, [](const auto& module) {
-        return dynamic_cast<const BatchNorm2dImpl*>(module.get()) != nullptr ||
-               dynamic_cast<const LayerNormImpl*>(module.get()) != nullptr;
-    });
+    return std::ssize(network.observables()) - std::ssize(network.layers());
 }
 
 double repair_forwards(const Network& network, const LayerPlan& plan,
@@ -208,10 +203,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
     const torch::InferenceMode inference;
     const auto image = torch::zeros({1, 3, preprocessing.crop, preprocessing.crop});
     RowCounter counter;
-    {
-        const TapScope scope(&counter);
-        network.forward(image);
-    }
+    network.forward(image, &counter);
     Workload workload;
     const auto batch = image.expand({config.calibration.batch_size, -1, -1, -1}).contiguous();
     const auto start = Clock::now();

@@ -18,7 +18,7 @@ struct Correction {
     std::vector<int64_t> rows;
 };
 
-using Corrections = std::map<const QuantizableLayer*, Correction>;
+using Corrections = std::map<const Observable*, Correction>;  // by layers of the original
 
 /** Sums (W − Wq)x of one micro-batch. */
 class ErrorTap : public Tap {
@@ -26,9 +26,10 @@ class ErrorTap : public Tap {
     ErrorTap(Corrections& corrections, std::size_t batch)
         : corrections_(corrections), batch_(batch) {}
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        const auto found = corrections_.find(&layer);
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        const auto found = corrections_.find(&observed);
         if (found == corrections_.end()) return input;
+        const QuantizableLayer& layer = *observed.layer();
         // Rows are linear in the input and errors in the rows: sums may come first.
         const auto rows = layer.rows(input.to(torch::kDouble).sum({0}, /*keepdim=*/true));
         const auto sum = rows.sum({1}, /*keepdim=*/true);  // [groups, 1, m]
@@ -46,17 +47,19 @@ class ErrorTap : public Tap {
 };
 
 Corrections corrections_of(const Network& original, const Network& quantized, std::size_t batches) {
-    std::map<const QuantizableLayer*, BatchNorm2dImpl*> norms;
-    for (const auto& pair : conv_norm_pairs(quantized)) norms[pair.convolution] = pair.norm;
+    std::map<const Observable*, torch::Tensor> mean_behind;
+    for (const auto& pair : conv_norm_pairs(quantized)) {
+        mean_behind[pair.convolution] = pair.norm->batch_statistics()->mean;
+    }
     Corrections corrections;
     for (std::size_t i = 0; i < quantized.layers().size(); ++i) {
         QuantizableLayer& layer = *quantized.layers()[i].layer;
         const QuantizableLayer& before = *original.layers()[i].layer;
         Correction correction{before.weight() - layer.weight(), layer.bias(), 1.0, {}, {}};
         if (!correction.target.defined()) {
-            const auto norm = norms.find(&layer);
-            if (norm == norms.end()) continue;
-            correction.target = norm->second->running_mean;
+            const auto mean = mean_behind.find(&layer);
+            if (mean == mean_behind.end()) continue;
+            correction.target = mean->second;
             correction.sign = -1.0;
         }
         if (!correction.weight_error.any().item<bool>()) continue;
@@ -91,8 +94,7 @@ int64_t correct_biases(const Network& original, Network& quantized, const ImageP
              [&](const torch::Tensor& pixels, const ImageBatch& batch) {
                  const torch::InferenceMode inference;
                  ErrorTap tap(corrections, static_cast<std::size_t>(batch.batch));
-                 const TapScope scope(&tap);
-                 original.forward(pixels);
+                 original.forward(pixels, &tap);
              });
     for (const auto& [layer, correction] : corrections) apply(correction);
     return static_cast<int64_t>(corrections.size());

@@ -5,17 +5,16 @@
 #include <vector>
 
 #include "networks/network.hpp"
-#include "networks/norms.hpp"
 
 namespace comq {
 
 /** A convolution and the BatchNorm that its output goes through, and nothing else. */
 struct ConvNormPair {
-    Conv2dImpl* convolution;
-    BatchNorm2dImpl* norm;
+    Observable* convolution;
+    Observable* norm;
 };
 
-/** Every pair of a network, in order of registration: a norm follows its convolution there. */
+/** Every pair of a network, in the order of its observables. */
 std::vector<ConvNormPair> conv_norm_pairs(const Network& network);
 
 /**

@@ -7,8 +7,6 @@
 #include "experiment/quantize_layer.hpp"
 #include "experiment/restore_network.hpp"
 #include "experiment/runs.hpp"
-#include "networks/norms.hpp"
-#include "networks/output_tap.hpp"
 #include "passes/pass_over.hpp"
 #include "repair/fold_batch_norm.hpp"
 #include "results/run_file.hpp"
@@ -105,34 +103,18 @@ struct Pair {
 };
 
 /** Outputs of all layers and norms of a pass through a whole network, in order. */
-class Recorder : public OutputTap {
+class Recorder : public Tap {
   public:
-    explicit Recorder(const Network& network) {
-        for (const auto& item : network.named_modules("", false)) {
-            names_[item.value().get()] = item.key();
-        }
-    }
-    void on_output(const QuantizableLayer& layer, const torch::Tensor& output) override {
-        const auto channels = layer.kind() == LayerKind::convolution ? 1 : -1;
-        outputs.emplace_back(layer.name(), rows_of(output, channels));
-    }
-    void on_norm_output(const torch::nn::Module& norm, const torch::Tensor& output) override {
-        const bool maps = dynamic_cast<const BatchNorm2dImpl*>(&norm) != nullptr;
-        outputs.emplace_back(names_.at(&norm), rows_of(output, maps ? 1 : -1));
+    void on_output(const Observable& observed, const torch::Tensor& output) override {
+        const auto rows = output.to(torch::kDouble).movedim(observed.channel_axis(), -1);
+        outputs.emplace_back(observed.name(), rows.flatten(0, -2).clone());
     }
     std::vector<std::pair<std::string, torch::Tensor>> outputs;  ///< [rows, channels]
-
-  private:
-    static torch::Tensor rows_of(const torch::Tensor& output, int64_t channels) {
-        return output.to(torch::kDouble).movedim(channels, -1).flatten(0, -2).clone();
-    }
-    std::map<const torch::nn::Module*, std::string> names_;
 };
 
 auto recorded(const Network& network, const torch::Tensor& pixels) {
-    Recorder recorder(network);
-    const OutputTapScope scope(&recorder);
-    network.forward(pixels);
+    Recorder recorder;
+    network.forward(pixels, &recorder);
     return recorder.outputs;
 }
 
@@ -157,8 +139,7 @@ void refit_slowly(const Pair& pair, Network& network) {
     };
     std::map<std::string, torch::Tensor> mean_behind;
     for (const auto& norm : conv_norm_pairs(network)) {
-        const QuantizableLayer& layer = *norm.convolution;
-        mean_behind[layer.name()] = norm.norm->running_mean;
+        mean_behind[norm.convolution->name()] = norm.norm->batch_statistics()->mean;
     }
     double least = divergence(*pair.original.network, network, held_out);
     bool behind_quantized = false;

@@ -14,7 +14,7 @@ namespace {
 /** Keeps what each layer sees. */
 class Recorder : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
         inputs[layer.name()] = input.clone();
         return input;
     }
@@ -29,7 +29,7 @@ torch::Tensor mean_output(const QuantizableLayer& layer, const torch::Tensor& in
         (layer.weight().view({layer.groups(), -1, layer.in_features()}) * rows).sum({2}).flatten();
     if (layer.bias().defined()) return mean + layer.bias();
     for (const auto& pair : pairs) {
-        if (pair.convolution == &layer) mean = mean - pair.norm->running_mean;
+        if (pair.convolution == &layer) mean = mean - pair.norm->batch_statistics()->mean;
     }
     return mean;
 }
@@ -49,10 +49,7 @@ TEST_CASE("a corrected layer has the mean output of its float weight on the same
 
     const torch::NoGradGuard no_gradient;
     Recorder recorder;
-    {
-        const TapScope scope(&recorder);
-        original->forward(test::pixels_of(pass));
-    }
+    original->forward(test::pixels_of(pass), &recorder);
     const auto pairs = conv_norm_pairs(*original), quantized_pairs = conv_norm_pairs(*quantized);
     for (std::size_t i = 0; i < original->layers().size(); ++i) {
         const auto& layer = *original->layers()[i].layer;
