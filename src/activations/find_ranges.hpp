@@ -2,8 +2,8 @@
 
 #include <vector>
 
+#include "activations/activation_config.hpp"
 #include "activations/input_range.hpp"
-#include "config/activation_config.hpp"
 #include "networks/network.hpp"
 #include "passes/image_pass.hpp"
 

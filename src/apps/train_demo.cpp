@@ -73,10 +73,9 @@ void run(const Arguments& arguments, Program& program) {
     std::iota(indices.begin(), indices.end(), int64_t{0});
     Progress progress("evaluation", "images", source->size());
     BadImages bad(0);
-    const ImagePass pass{{source.get(), std::move(indices), description.preprocessing, 8},
-                         torch::kCPU,
-                         bad,
-                         interrupt_requested()};
+    const auto& stop = interrupt_requested();
+    const ImagePass pass{
+        {source.get(), indices, description.preprocessing, 8}, torch::kCPU, bad, stop};
     const Accuracy accuracy = accuracy_of(evaluate(*network, pass, progress));
     progress.finish();
 

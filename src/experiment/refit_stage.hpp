@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_config.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "networks/network.hpp"
 #include "passes/logit_divergence.hpp"
 #include "passes/side_by_side.hpp"

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "config/repair_config.hpp"
 #include "networks/network.hpp"
 #include "passes/image_pass.hpp"
+#include "repair/repair_config.hpp"
 
 namespace comq {
 
