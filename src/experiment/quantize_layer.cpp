@@ -132,15 +132,7 @@ std::vector<double> relative_errors(const PlannedLayer& planned, const LayerStat
 
 void install_weight(Observable& layer, const LayerRecord& record) {
     const torch::NoGradGuard no_grad;
-    const int64_t out = record.out_features;
-    const int64_t scale_groups = record.scale.shape.at(1);
-    const auto grouped = [&](const HostTensor& values) {
-        return to_torch(values).view({out, scale_groups, 1});
-    };
-    const auto codes = to_torch(record.bit_code)
-                           .view({out, scale_groups, record.in_features / scale_groups})
-                           .to(torch::kFloat);
-    const auto weight = grouped(record.scale) * (codes + grouped(record.zero_point));
+    const auto weight = dequantized(record.bit_code, record.scale, record.zero_point);
     layer.weight().copy_(weight.view(layer.weight().sizes()));
 }
 

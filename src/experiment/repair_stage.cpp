@@ -1,6 +1,5 @@
 #include "experiment/repair_stage.hpp"
 
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -8,39 +7,21 @@
 #include <string>
 #include <vector>
 
-#include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "experiment/refit_stage.hpp"
-#include "repair/bias_correction.hpp"
-#include "repair/fold_batch_norm.hpp"
-#include "repair/norm_tuning.hpp"
-#include "repair/reestimate_batch_norm.hpp"
+#include "repair/repair.hpp"
 #include "torch_bridge/bridge.hpp"
 
 namespace comq {
 
 namespace {
 
-// Images of one pass of a refit: the unit of work of a thread, of which few are held out.
-constexpr int64_t refit_batch = 8;
-
-void report(int64_t count, const char* what, const char* key) {
-    if (count == 0) {
-        spdlog::warn("repair.{} changes nothing: the network has no {}", key, what);
+void report(const RepairedParts& parts) {
+    if (parts.count == 0) {
+        spdlog::warn("repair.{} changes nothing: the network has no {}", parts.key, parts.what);
     } else {
-        spdlog::info("repair.{}: {} {}", key, count, what);
+        spdlog::info("repair.{}: {} {}", parts.key, parts.count, parts.what);
     }
-}
-
-void report(const RefitStage::Choices& choices, const char* what, const char* key) {
-    int64_t changed = 0;
-    std::vector<std::string> words;
-    for (const auto& [choice, count] : choices) {
-        words.push_back(fmt::format("{} for {}", choice, count));
-        if (choice != "none") changed += count;
-    }
-    report(changed, what, key);
-    if (!words.empty()) spdlog::info("repair.{}: {}", key, fmt::join(words, ", "));
+    if (!parts.details.empty()) spdlog::info("repair.{}: {}", parts.key, parts.details);
 }
 
 /** The name of a scale in the journal; its codes are those of the layer's own part. */
@@ -59,23 +40,24 @@ RepairStage::RepairStage(const ExperimentConfig& config, const LoadedModel& mode
       device_(device) {}
 
 void RepairStage::before_calibration() {
-    if (!config_.fold_batch_norm) return;
-    report(fold_batch_norm(*model_.network, model_.description->preprocessing.crop),
-           "BatchNorms folded", "fold_batch_norm");
+    for (const auto* repair : repairs_of(config_)) {
+        if (repair->prepare == nullptr) continue;
+        report(repair->prepare(*model_.network, model_.description->preprocessing.crop));
+    }
 }
 
 std::shared_ptr<Network> RepairStage::original() const {
     auto network = load_model(experiment_.model, device_).network;
-    if (config_.fold_batch_norm) {
-        fold_batch_norm(*network, model_.description->preprocessing.crop);
+    for (const auto* repair : repairs_of(config_)) {
+        if (repair->prepare == nullptr) continue;
+        repair->prepare(*network, model_.description->preprocessing.crop);
     }
     return network;
 }
 
-bool RepairStage::refits() const { return config_.output_refit || config_.norm_refit; }
-
 bool RepairStage::repairs_after_quantization() const {
-    return config_.bias_correction || config_.reestimate_batch_norm || refits() || uses_gradients();
+    return std::ranges::any_of(repairs_of(config_),
+                               [](const Repair* repair) { return repair->apply != nullptr; });
 }
 
 void RepairStage::after_quantization(std::vector<LayerRecord>& layers, RunJournal& journal,
@@ -120,47 +102,31 @@ void RepairStage::install(const TensorMap& repaired, std::vector<LayerRecord>& l
 
 void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& journal,
                          BadImages& bad, const std::atomic<bool>& stop) {
-    Network& network = *model_.network;
     const auto original = this->original();
-    const ImagePass pass{
-        {images_.calibration_source.get(), select_repair_images(experiment_, images_),
-         model_.description->preprocessing, config_.batch_size},
-        device_,
-        bad,
-        stop};
-    if (config_.bias_correction) {
-        report(correct_biases(*original, network,
-                              pass.in_batches_of(experiment_.calibration.batch_size)),
-               "layers corrected", "bias_correction");
-    }
-    if (config_.reestimate_batch_norm) {
-        report(reestimate_batch_norm(network, pass, experiment_.seed), "BatchNorms estimated",
-               "reestimate_batch_norm");
-    }
-    if (refits()) {
-        SideBySide walk(*original, network, pass.in_batches_of(refit_batch),
-                        images_.calibration.held_out, journal.folder() / "activations",
-                        "refitting outputs");
-        RefitStage stage(experiment_, network, walk);
-        stage.run(layers);
-        if (config_.output_refit) report(stage.outputs(), "layers refitted", "output_refit");
-        if (config_.norm_refit) report(stage.norms(), "norms refitted", "norm_refit");
-        spdlog::info(
-            "refits: divergence from the full-precision network on held-out images "
-            "{:.4f}, {:.4f} before",
-            stage.divergence_after(), stage.divergence_before());
-    }
-    if (uses_gradients()) {
-        const NormTuningRecipe recipe{config_.norm_tuning, config_.learning_rate, config_.epochs,
-                                      config_.flips, experiment_.seed};
-        report(tune_norms(*original, network, pass, recipe), "norm weights and biases trained",
-               "norm_tuning");
+    RepairContext context{
+        .config = config_,
+        .original = *original,
+        .network = *model_.network,
+        .layers = layers,
+        .pass = {{images_.calibration_source.get(), select_repair_images(experiment_, images_),
+                  model_.description->preprocessing, config_.batch_size},
+                 device_,
+                 bad,
+                 stop},
+        .held_out = images_.calibration.held_out,
+        .micro_batch = experiment_.calibration.batch_size,
+        .one_scale_a_layer = experiment_.quantization.granularity == Granularity::per_layer,
+        .seed = experiment_.seed,
+        .scratch = journal.folder() / "activations"};
+    for (const auto* repair : repairs_of(config_)) {
+        if (repair->apply == nullptr) continue;
+        for (const auto& parts : repair->apply(context)) report(parts);
     }
 }
 
 TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quantized) const {
     TensorMap changed;
-    if (!config_.fold_batch_norm && !repairs_after_quantization()) return changed;
+    if (repairs_of(config_).empty()) return changed;
     const auto original = load_model(experiment_.model, torch::kCPU).network->state_dict();
     const auto repaired = model_.network->state_dict();
     for (std::size_t i = 0; i < repaired.size(); ++i) {
@@ -171,6 +137,16 @@ TensorMap RepairStage::changed_parameters(const std::vector<LayerRecord>& quanti
         if (!has_codes) changed[name] = to_host(tensor);
     }
     return changed;
+}
+
+bool RepairStage::uses_labels() const {
+    return std::ranges::any_of(repairs_of(config_),
+                               [&](const Repair* repair) { return repair->uses_labels(config_); });
+}
+
+bool RepairStage::uses_gradients() const {
+    return std::ranges::any_of(repairs_of(config_),
+                               [](const Repair* repair) { return repair->uses_gradients; });
 }
 
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images) {

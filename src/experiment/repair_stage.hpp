@@ -12,15 +12,15 @@
 namespace comq {
 
 /**
- * The repairs of the section `repair`. Folding comes before calibration, the others once the
- * quantized weights are installed; each is logged with what it changed.
+ * The repairs of the section `repair` (repair/repair.hpp), some before calibration, the others once
+ * the quantized weights are installed; each is logged with what it changed.
  */
 class RepairStage {
   public:
     RepairStage(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
                 torch::Device device);
 
-    /** `repair.fold_batch_norm`, on the network as loaded. */
+    /** Those that come before it, on the network as loaded. */
     void before_calibration();
 
     /** A second copy of the network as calibration sees it: float weights, folded or not. */
@@ -40,11 +40,10 @@ class RepairStage {
      */
     TensorMap changed_parameters(const std::vector<LayerRecord>& quantized) const;
 
-    bool uses_labels() const { return config_.norm_tuning == NormTuning::labels; }
-    bool uses_gradients() const { return config_.norm_tuning != NormTuning::none; }
+    bool uses_labels() const;
+    bool uses_gradients() const;
 
   private:
-    bool refits() const;
     bool repairs_after_quantization() const;
     void repair(std::vector<LayerRecord>& layers, const RunJournal& journal, BadImages& bad,
                 const std::atomic<bool>& stop);

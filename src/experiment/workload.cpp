@@ -12,9 +12,11 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "experiment/bit_stage.hpp"
+#include "passes/pass_cost.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/method.hpp"
 #include "quantization/propagation.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -72,21 +74,6 @@ int64_t parameter_bytes(const Network& network) {
     return bytes;
 }
 
-/** Forward and backward pass, in forward passes. */
-constexpr double gradient_pass = 3.0;
-
-/** Of at most four steps: half and whole, of the shift alone and with the factor. */
-constexpr double trials_of_a_refit = 3.0;
-
-/**
- * Both networks go through a block once for each of its `modules` that is looked at and once more
- * to leave it; blocks count as equally long.
- */
-double two_networks_forwards(const Network& network, int64_t modules) {
-    const auto blocks = static_cast<double>(network.blocks().size());
-    return 2.0 * (static_cast<double>(modules) + blocks) / blocks;
-}
-
 /** Of the candidates of each layer, whose held-out images go through the rest of the network. */
 double choice_forwards(const ExperimentConfig& config, const LayerPlan& plan) {
     const auto& calibration = config.calibration;
@@ -96,30 +83,6 @@ double choice_forwards(const ExperimentConfig& config, const LayerPlan& plan) {
     }
     return 0.5 * static_cast<double>(std::size(propagation_strengths)) *
            static_cast<double>(plan.layers.size()) * static_cast<double>(calibration.holdout);
-}
-
-int64_t norm_count(const Network& network) {
-    return std::ssize(network.observables()) - std::ssize(network.layers());
-}
-
-double repair_forwards(const Network& network, const LayerPlan& plan,
-                       const ExperimentConfig& config) {
-    const auto& repair = config.repair;
-    const auto images = static_cast<double>(repair.images.value_or(config.calibration.images));
-    double forwards = 0.0;
-    if (repair.bias_correction) forwards += images;
-    if (repair.reestimate_batch_norm) forwards += images;
-    if (repair.norm_tuning != NormTuning::none) {
-        forwards += images * static_cast<double>(repair.epochs) * (1.0 + gradient_pass);
-    }
-    int64_t refits = repair.output_refit ? std::ssize(plan.layers) : 0;
-    if (repair.norm_refit) refits += norm_count(network);
-    if (refits > 0) {
-        forwards += images * two_networks_forwards(network, refits);
-        forwards += 0.5 * trials_of_a_refit * static_cast<double>(refits) *
-                    static_cast<double>(config.calibration.holdout);
-    }
-    return forwards;
 }
 
 /** How often the layers are solved: for each strength or width that could be chosen, and at last.
@@ -270,7 +233,15 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
     }
     workload.program_bytes = std::max(resident_bytes() - parameter_bytes(network), int64_t{0});
     workload.choice_forwards = choice_forwards(config, plan);
-    workload.repair_forwards = repair_forwards(network, plan, config);
+    const RepairSize size{
+        .config = config.repair,
+        .network = network,
+        .layers = std::ssize(plan.layers),
+        .images = static_cast<double>(config.repair.images.value_or(calibration.images)),
+        .held_out = static_cast<double>(calibration.holdout)};
+    for (const auto* repair : repairs_of(config.repair)) {
+        workload.repair_forwards += repair->forwards(size);
+    }
     workload.peak_bytes = parameter_bytes(network) * 2 + static_cast<int64_t>(layer_bytes) +
                           4 * activation_bytes * calibration.batch_size * threads;
     return workload;

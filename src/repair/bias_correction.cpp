@@ -1,9 +1,10 @@
-#include "repair/bias_correction.hpp"
-
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <vector>
 
-#include "repair/fold_batch_norm.hpp"
+#include "repair/conv_norm_pairs.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -47,18 +48,15 @@ class ErrorTap : public Tap {
 };
 
 Corrections corrections_of(const Network& original, const Network& quantized, std::size_t batches) {
-    std::map<const Observable*, torch::Tensor> mean_behind;
-    for (const auto& pair : conv_norm_pairs(quantized)) {
-        mean_behind[pair.convolution] = pair.norm->batch_statistics()->mean;
-    }
+    const auto means = means_behind(quantized);
     Corrections corrections;
     for (std::size_t i = 0; i < quantized.layers().size(); ++i) {
         QuantizableLayer& layer = *quantized.layers()[i].layer;
         const QuantizableLayer& before = *original.layers()[i].layer;
         Correction correction{before.weight() - layer.weight(), layer.bias(), 1.0, {}, {}};
         if (!correction.target.defined()) {
-            const auto mean = mean_behind.find(&layer);
-            if (mean == mean_behind.end()) continue;
+            const auto mean = means.find(&layer);
+            if (mean == means.end()) continue;
             correction.target = mean->second;
             correction.sign = -1.0;
         }
@@ -84,20 +82,33 @@ void apply(const Correction& correction) {
     target.copy_(target.to(torch::kDouble) + correction.sign * mean);
 }
 
-}  // namespace
-
-int64_t correct_biases(const Network& original, Network& quantized, const ImagePass& pass) {
+std::vector<RepairedParts> correct_biases(RepairContext& context) {
     const torch::NoGradGuard no_gradient;
+    const auto pass = context.pass.in_batches_of(context.micro_batch);
     auto corrections =
-        corrections_of(original, quantized, static_cast<std::size_t>(pass.batches()));
+        corrections_of(context.original, context.network, static_cast<std::size_t>(pass.batches()));
     pass.run("bias correction", "correcting biases",
              [&](const torch::Tensor& pixels, const ImageBatch& batch) {
                  const torch::InferenceMode inference;
                  ErrorTap tap(corrections, static_cast<std::size_t>(batch.batch));
-                 original.forward(pixels, &tap);
+                 context.original.forward(pixels, &tap);
              });
     for (const auto& [layer, correction] : corrections) apply(correction);
-    return static_cast<int64_t>(corrections.size());
+    return {{"bias_correction", std::ssize(corrections), "layers corrected"}};
 }
+
+}  // namespace
+
+/**
+ * Takes the mean error of each output channel off: E[(W − Wq)x] over the rows x that the
+ * full-precision network sees, closed form as in Nagel et al. (arXiv 1906.04721, §4.2) but from
+ * data. It goes into the bias of the layer, or, where that has none, into the running mean of the
+ * BatchNorm behind it. Layers whose weights are equal, or that have neither bias nor norm, stay as
+ * they are. The same bits for any number of threads.
+ */
+const Repair bias_correction_repair{
+    .enabled = [](const RepairConfig& config) { return config.bias_correction; },
+    .apply = correct_biases,
+    .forwards = [](const RepairSize& size) { return size.images; }};
 
 }  // namespace comq

@@ -1,10 +1,9 @@
-#include "repair/reestimate_batch_norm.hpp"
-
 #include <string>
 #include <vector>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -43,20 +42,20 @@ std::vector<NormSums> norms_of(const Network& network) {
     return norms;
 }
 
-}  // namespace
-
-int64_t reestimate_batch_norm(Network& network, const ImagePass& pass, uint64_t seed) {
+std::vector<RepairedParts> reestimate_batch_norm(RepairContext& context) {
     const torch::NoGradGuard no_gradient;
-    auto norms = norms_of(network);
-    if (norms.empty()) return 0;
+    const ImagePass& pass = context.pass;
+    auto norms = norms_of(context.network);
+    const RepairedParts parts{"reestimate_batch_norm", std::ssize(norms), "BatchNorms estimated"};
+    if (norms.empty()) return {parts};
     for (const auto& sums : norms) sums.statistics->of_each_batch = true;
 
     Progress progress("BatchNorm statistics", "images", pass.count());
     int64_t seen = 0;
-    pass.over(RandomStream(seed, "batch statistics").shuffled(pass.images.indices))
+    pass.over(RandomStream(context.seed, "batch statistics").shuffled(pass.images.indices))
         .run_in_order(progress, "estimating BatchNorm statistics",
                       [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                          network.forward(pixels);
+                          context.network.forward(pixels);
                           const auto count = std::ssize(batch.indices);
                           for (auto& sums : norms) sums.add_batch(static_cast<double>(count));
                           seen += count;
@@ -69,7 +68,21 @@ int64_t reestimate_batch_norm(Network& network, const ImagePass& pass, uint64_t 
         sums.install(static_cast<double>(seen));
         sums.statistics->of_each_batch = false;
     }
-    return static_cast<int64_t>(norms.size());
+    return {parts};
 }
+
+}  // namespace
+
+/**
+ * Replaces the running mean and variance of every BatchNorm by those of the images, each batch
+ * normalised by its own statistics on the way: the mean of the batches' means, and the mean of
+ * their variances plus the variance of their means, batches counting by their images. Images are
+ * drawn with the seed, since a batch of a single class would lose the class's own mean to the first
+ * norm. Batches follow each other on one thread, as a BatchNorm changes its own state.
+ */
+const Repair reestimate_batch_norm_repair{
+    .enabled = [](const RepairConfig& config) { return config.reestimate_batch_norm; },
+    .apply = reestimate_batch_norm,
+    .forwards = [](const RepairSize& size) { return size.images; }};
 
 }  // namespace comq

@@ -81,6 +81,15 @@ HostTensor to_host(const torch::Tensor& tensor) {
     return {dtype, tensor.sizes().vec(), std::shared_ptr<const std::byte>(std::move(owner), bytes)};
 }
 
+torch::Tensor dequantized(const HostTensor& codes, const HostTensor& scale,
+                          const HostTensor& zero_point) {
+    const int64_t out = codes.shape.at(0), groups = scale.shape.at(1);
+    const auto grouped = [&](const HostTensor& values) {
+        return to_float(values).view({out, groups, -1});
+    };
+    return (grouped(scale) * (grouped(codes) + grouped(zero_point))).view(codes.shape);
+}
+
 torch::Tensor to_float(const HostTensor& tensor) { return to_torch(tensor).to(torch::kFloat32); }
 
 }  // namespace comq

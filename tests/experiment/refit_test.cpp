@@ -1,14 +1,12 @@
-#include "experiment/refit_stage.hpp"
-
 #include <algorithm>
-#include <functional>
 
 #include "evaluation/evaluate.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/restore_network.hpp"
 #include "experiment/runs.hpp"
 #include "passes/pass_over.hpp"
-#include "repair/fold_batch_norm.hpp"
+#include "repair/conv_norm_pairs.hpp"
+#include "repair/repair.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
 #include "torch_bridge/bridge.hpp"
@@ -48,7 +46,7 @@ bool same_tensors(const RunRecord& a, const RunRecord& b) {
            });
 }
 
-/** A float network, its quantized copy, and the images of a run, for RefitStage by itself. */
+/** A float network, its quantized copy, and the images of a run, for a refit by itself. */
 struct Pair {
     ExperimentConfig config;
     RunImages images;
@@ -82,17 +80,22 @@ struct Pair {
                 })->layer;
     }
 
-    /** Calls `look` with the stage once it is through. */
-    void refit(Network& network, std::vector<LayerRecord>& records,
-               const std::function<void(const RefitStage&)>& look) const {
+    /** Refits `network`, which has the quantized weights of `records`. */
+    std::vector<RepairedParts> refit(Network& network, std::vector<LayerRecord>& records) const {
         const std::atomic<bool> stop{false};
         BadImages bad(0);
-        SideBySide walk(*original.network, network,
-                        calibration_pass(config, original, images, torch::kCPU, bad, stop),
-                        images.calibration.held_out, folder / "spool", "testing");
-        RefitStage stage(config, network, walk);
-        stage.run(records);
-        look(stage);
+        RepairContext context{
+            .config = config.repair,
+            .original = *original.network,
+            .network = network,
+            .layers = records,
+            .pass = calibration_pass(config, original, images, torch::kCPU, bad, stop),
+            .held_out = images.calibration.held_out,
+            .micro_batch = config.calibration.batch_size,
+            .one_scale_a_layer = false,
+            .seed = config.seed,
+            .scratch = folder / "spool"};
+        return refit_repair.apply(context);
     }
 
     torch::Tensor pixels(const std::vector<int64_t>& indices) const {
@@ -125,7 +128,7 @@ double divergence(const Network& target, const Network& network, const torch::Te
     return (log_p.exp() * (log_p - log_q)).sum(1).mean().item<double>();
 }
 
-/** What RefitStage is to do, by whole passes and explicit regressions. */
+/** What a refit is to do, by whole passes and explicit regressions. */
 void refit_slowly(const Pair& pair, Network& network) {
     const torch::NoGradGuard no_gradient;
     const auto fitted = pair.pixels(pair.images.calibration.fitted);
@@ -191,13 +194,11 @@ TEST_CASE("refits are those of explicit regressions, layer after layer and norm 
     for (const auto& layer : layers) {
         install_weight(Pair::layer_of(*slow.network, layer), layer);
     }
-    pair.refit(*pair.quantized.network, layers, [&](const RefitStage& stage) {
-        int64_t counted = 0;
-        for (const auto& [choice, count] : stage.outputs()) counted += count;
-        CHECK(counted == static_cast<int64_t>(layers.size()));
-        CHECK_FALSE(stage.norms().empty());
-        CHECK(stage.divergence_after() < stage.divergence_before());
-    });
+    const auto parts = pair.refit(*pair.quantized.network, layers);
+    REQUIRE(parts.size() == 2);
+    CHECK(parts[0].key == "output_refit");
+    CHECK(parts[1].key == "norm_refit");
+    for (const auto& part : parts) CHECK(part.count > 0);
     refit_slowly(pair, *slow.network);
 
     const auto found = pair.quantized.network->state_dict(), wanted = slow.network->state_dict();
@@ -232,11 +233,8 @@ TEST_CASE("a refit is never worse on the held-out images") {
         return divergence(*pair.original.network, *pair.quantized.network, held_out);
     };
     const double before = measure();
-    pair.refit(*pair.quantized.network, layers, [&](const RefitStage& stage) {
-        CHECK(stage.outputs().contains("none"));
-        CHECK(stage.divergence_before() == Approx(before).epsilon(1e-4));
-        CHECK(stage.divergence_after() == Approx(measure()).epsilon(1e-4));
-    });
+    const auto parts = pair.refit(*pair.quantized.network, layers);
+    CHECK_THAT(parts.at(0).details, ContainsSubstring("none for"));
     CHECK(measure() <= before);
 }
 
@@ -244,8 +242,7 @@ TEST_CASE("a network that is as it was is left alone") {
     const Pair pair(GENERATE("demo_vit_4bit", "demo_cnn_4bit"), both);
     auto layers = pair.layers;
     const auto same = load_model(pair.config.model, torch::kCPU);
-    pair.refit(*same.network, layers,
-               [](const RefitStage& stage) { CHECK(stage.divergence_before() == 0.0); });
+    for (const auto& parts : pair.refit(*same.network, layers)) CHECK(parts.count == 0);
     const auto original = pair.original.network->state_dict(), left = same.network->state_dict();
     for (std::size_t i = 0; i < original.size(); ++i) {
         INFO(original[i].first);

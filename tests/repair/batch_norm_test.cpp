@@ -2,11 +2,19 @@
 
 #include "core/errors.hpp"
 #include "networks.hpp"
-#include "repair/fold_batch_norm.hpp"
-#include "repair/reestimate_batch_norm.hpp"
+#include "repair/conv_norm_pairs.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
+
+namespace {
+
+/** Returns the norms that were estimated. */
+int64_t estimate(Network& network, const ImagePass& pass) {
+    return test::apply(reestimate_batch_norm_repair, network, network, pass).count;
+}
+
+}  // namespace
 
 TEST_CASE("every BatchNorm of the CNNs is paired with its convolution") {
     const auto [name, pairs] =
@@ -24,7 +32,7 @@ TEST_CASE("folding moves the scales of norms into weights and keeps the function
     const auto network = test::hash_network(name), original = test::hash_network(name);
     const torch::NoGradGuard no_gradient;
     const auto pairs = conv_norm_pairs(*network);
-    CHECK(fold_batch_norm(*network, 32) == static_cast<int64_t>(pairs.size()));
+    CHECK(fold_batch_norm_repair.prepare(*network, 32).count == std::ssize(pairs));
 
     torch::manual_seed(1);
     const auto images = torch::randn({4, 3, 32, 32});
@@ -43,7 +51,7 @@ TEST_CASE("folding moves the scales of norms into weights and keeps the function
     }
     // A second time there is nothing left to move.
     const auto folded = pairs[0].convolution->weight().clone();
-    fold_batch_norm(*network, 32);
+    fold_batch_norm_repair.prepare(*network, 32);
     CHECK(torch::allclose(pairs[0].convolution->weight(), folded, 1e-6, 0.0));
 }
 
@@ -53,7 +61,7 @@ TEST_CASE("statistics estimated on one batch are those of the batch") {
     BadImages bad(0);
     const auto pass = test::pass_over(source, "demo_cnn", 12, bad);
     const auto pairs = conv_norm_pairs(*network);
-    CHECK(reestimate_batch_norm(*network, pass, 0) == static_cast<int64_t>(pairs.size()));
+    CHECK(estimate(*network, pass) == std::ssize(pairs));
 
     const torch::NoGradGuard no_gradient;
     // Nothing is before the first convolution.
@@ -70,11 +78,8 @@ TEST_CASE("means of several batches are the mean of all images") {
     const test::MemorySource source(12, 32);
     const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
     BadImages bad(0);
-    const auto estimate = [&](Network& estimated, int64_t batch_size) {
-        reestimate_batch_norm(estimated, test::pass_over(source, "demo_cnn", batch_size, bad), 0);
-    };
-    estimate(*network, GENERATE(4, 5));
-    estimate(*whole, 12);
+    estimate(*network, test::pass_over(source, "demo_cnn", GENERATE(4, 5), bad));
+    estimate(*whole, test::pass_over(source, "demo_cnn", 12, bad));
     const auto& first = *conv_norm_pairs(*network)[0].norm->batch_statistics();
     const auto& all = *conv_norm_pairs(*whole)[0].norm->batch_statistics();
     CHECK(torch::allclose(first.mean, all.mean, 1e-4, 1e-6));
@@ -97,11 +102,8 @@ TEST_CASE("images that come class by class are mixed before their statistics are
     const SortedSource source;
     const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
     BadImages bad(0);
-    const auto estimate = [&](Network& estimated, int64_t batch_size) {
-        reestimate_batch_norm(estimated, test::pass_over(source, "demo_cnn", batch_size, bad), 0);
-    };
-    estimate(*network, 16);
-    estimate(*whole, 64);
+    estimate(*network, test::pass_over(source, "demo_cnn", 16, bad));
+    estimate(*whole, test::pass_over(source, "demo_cnn", 64, bad));
     const auto pairs = conv_norm_pairs(*network), all = conv_norm_pairs(*whole);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         const auto expected = all[i].norm->batch_statistics()->variance;
@@ -117,7 +119,6 @@ TEST_CASE("a stop request interrupts the estimate") {
     const test::MemorySource source(4, 32);
     const std::atomic<bool> stop{true};
     BadImages bad(0);
-    CHECK_THROWS_AS(
-        reestimate_batch_norm(*network, test::pass_over(source, "demo_cnn", 2, bad, stop), 0),
-        Interrupted);
+    CHECK_THROWS_AS(estimate(*network, test::pass_over(source, "demo_cnn", 2, bad, stop)),
+                    Interrupted);
 }
