@@ -5,6 +5,7 @@
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
+#include "core/threads.hpp"
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "experiment_config/config_text.hpp"
@@ -79,6 +80,10 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     return model;
 }
 
+int resolved_threads(const ResourcesConfig& config) {
+    return config.threads > 0 ? config.threads : available_cores();
+}
+
 RunImages open_images(const ExperimentConfig& config) {
     RunImages images;
     if (config.reads_calibration_images()) {
@@ -94,18 +99,11 @@ RunImages open_images(const ExperimentConfig& config) {
     return images;
 }
 
-ImagePass calibration_pass(const ExperimentConfig& config, const LoadedModel& model,
-                           const RunImages& images, torch::Device device, BadImages& bad,
-                           const std::atomic<bool>& stop) {
-    ImagePass pass{{images.calibration_source.get(), images.calibration.fitted,
-                    model.description->preprocessing, config.calibration.batch_size},
-                   device,
-                   bad,
-                   stop};
-    if (config.calibration.transform == CalibrationTransform::train) {
-        pass.augmentation_seed = config.seed;
-    }
-    return pass;
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images) {
+    if (!config.repair.images) return images.calibration.fitted;
+    return select_other_images(images.calibration_source->size(), images.calibration.held_out,
+                               *config.repair.images, Selection::random, config.seed, "repair",
+                               "repair.images");
 }
 
 FisherWeighting fisher_weighting(const ExperimentConfig& config) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,7 +11,6 @@
 #include "experiment/layer_plan.hpp"
 #include "experiment_config/load_config.hpp"
 #include "networks/registry.hpp"
-#include "passes/image_pass.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {
@@ -39,12 +37,16 @@ struct RunImages {
     std::vector<int64_t> evaluation;
 };
 
+/** Of `resources.threads`. */
+int resolved_threads(const ResourcesConfig& config);
+
 RunImages open_images(const ExperimentConfig& config);
 
-/** A pass over the images that calibration fits to, in micro-batches. */
-ImagePass calibration_pass(const ExperimentConfig& config, const LoadedModel& model,
-                           const RunImages& images, torch::Device device, BadImages& bad,
-                           const std::atomic<bool>& stop);
+/**
+ * The images of `repair.images`: those of the calibration, or a draw of their own. What the
+ * calibration holds out fits no repair either.
+ */
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
 
 /** What `calibration.weighting: fisher` weights rows by. */
 FisherWeighting fisher_weighting(const ExperimentConfig& config);

@@ -47,6 +47,7 @@ struct ExperimentConfig {
     bool reads_calibration_images() const {
         return quantizes_weights() || activations.calibrated();
     }
+    bool changes_the_network() const { return quantizes_weights() || activations.bits.has_value(); }
 };
 
 }  // namespace comq

@@ -82,14 +82,14 @@ struct Pair {
 
     /** Refits `network`, which has the quantized weights of `records`. */
     std::vector<RepairedParts> refit(Network& network, std::vector<LayerRecord>& records) const {
-        const std::atomic<bool> stop{false};
         BadImages bad(0);
         RepairContext context{
             .config = config.repair,
             .original = *original.network,
             .network = network,
             .layers = records,
-            .pass = calibration_pass(config, original, images, torch::kCPU, bad, stop),
+            .pass = test::pass_over(*images.calibration_source, config.model.name, 5, bad)
+                        .over(images.calibration.fitted),
             .held_out = images.calibration.held_out,
             .micro_batch = config.calibration.batch_size,
             .one_scale_a_layer = false,
