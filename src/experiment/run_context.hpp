@@ -44,7 +44,8 @@ struct RunContext {
 
     /** Statistics of the layers of the plan on full-precision inputs; made when first asked for. */
     StatisticsSource& statistics();
-    /** Over the images that fit, in batches of `calibration.batch_size`. */
+    /** Over the images that calibration fits to, in micro-batches. */
+    ImagePass calibration_pass() { return calibration_pass(bad_calibration); }
     ImagePass calibration_pass(BadImages& bad) const;
     ImagePass evaluation_pass();
     /** Another copy of the network as calibration sees it: float weights, folded or not. */

@@ -124,8 +124,7 @@ std::size_t StatisticsSource::visit_at_hand(std::vector<PlannedLayer>& rest, con
 std::vector<LayerStatistics> StatisticsSource::collect(
     const std::vector<Network::LayerEntry>& layers) const {
     const ExperimentConfig& config = context_.config;
-    CalibrationPass pass{context_.calibration_pass(context_.bad_calibration),
-                         context_.images.calibration.held_out};
+    CalibrationPass pass{context_.calibration_pass(), context_.images.calibration.held_out};
     if (const auto rows = config.calibration.rows_per_image) {
         pass.row_sample.emplace(config.seed, *rows);
     }

@@ -117,8 +117,7 @@ void quantize_on_own_inputs(RunContext& context) {
     const LayerMethods methods(config.quantization, context.device);
     const auto original = context.full_precision_network();
     auto walk = times.timed("calibrate", [&] {
-        return SideBySide(*original, *context.model.network,
-                          context.calibration_pass(context.bad_calibration),
+        return SideBySide(*original, *context.model.network, context.calibration_pass(),
                           context.images.calibration.held_out, journal.folder() / "activations",
                           "quantizing layer after layer");
     });
