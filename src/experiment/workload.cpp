@@ -148,12 +148,6 @@ int64_t largest_block_input(const Network& network, torch::Tensor activation) {
     return largest;
 }
 
-/** Grid and start may look ahead, whatever the method does with them. */
-double matrices_of_a_solver(const Method& method, const QuantizationConfig& config) {
-    return std::max(method.peak_matrices(),
-                    looks_ahead(config) ? Method::look_ahead_matrices : 0.0);
-}
-
 /** While one layer after the other is summed with and without quantized inputs, and solved. */
 double propagation_bytes(const LayerPlan& plan, const CalibrationConfig& calibration,
                          double solver_matrices) {
@@ -244,8 +238,7 @@ Workload measure_workload(const Network& network, const LayerPlan& plan,
     }
     const auto& calibration = config.calibration;
     double layer_bytes = 0.0;
-    const double solver_matrices =
-        method != nullptr ? matrices_of_a_solver(*method, config.quantization) : 0.0;
+    const double solver_matrices = method != nullptr ? method->peak_matrices() : 0.0;
     const double forwards_of_gradients =
         calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
     if (calibration.inputs == CalibrationInputs::quantized) {

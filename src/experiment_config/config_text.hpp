@@ -9,22 +9,23 @@
 
 namespace comq {
 
-/** Every key of the config as YAML in a fixed order; loading it gives the same config. */
+/** Every key that the run reads as YAML in a fixed order; loading it gives the same run. */
 std::string resolved_text(const ExperimentConfig& config);
 
 /** The same with a comment on each line that says who set the key: `--print-config`. */
 std::string annotated_text(const LoadedConfig& loaded);
 
 /**
- * The keys that change numbers as YAML in a fixed order, but for those with their default: a run's
- * identity is this text and the content of the files its paths name. So a later version that adds a
- * key, with a default that leaves all as it was, keeps identities, points of sweeps and caches. A
- * default must therefore never change; a better one is a new key or preset.
+ * The keys that the run reads and that change numbers as YAML in a fixed order, but for those with
+ * their default: a run's identity is this text and the content of the files its paths name. So a
+ * later version that adds a key, with a default that leaves all as it was, keeps identities, points
+ * of sweeps and caches. A default must therefore never change; a better one is a new key or preset.
  */
 std::string identity_text(const ExperimentConfig& config);
-/** The same for those keys of it that `wanted` accepts. */
+/** The same for those keys of it that `wanted` accepts; `schema` has them all. */
 std::string identity_text(const ExperimentConfig& config,
-                          const std::function<bool(const std::string& key)>& wanted);
+                          const std::function<bool(const KeyInfo& key)>& wanted,
+                          const ExperimentSchema& schema = experiment_schema());
 
 /** Dotted names of the keys whose values differ or that only one text has, in order. */
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);
