@@ -20,16 +20,6 @@
 
 namespace comq {
 
-/** Binds a key to a member of a section: `field(&SweepSpec::slurm, &SlurmSettings::cpus)`. */
-template <typename T, typename Section, typename V>
-auto field(Section T::*section, V Section::*member) {
-    return [=](auto& object) -> auto& { return object.*section.*member; };
-}
-template <typename T, typename V>
-auto field(V T::*member) {
-    return [=](auto& object) -> auto& { return object.*member; };
-}
-
 /** The keys a document gave, each with the position of its value. */
 using GivenKeys = std::map<std::string, YamlPosition>;
 
@@ -46,7 +36,7 @@ class Schema {
         std::function<std::filesystem::path&(T&)> path;  ///< of keys that are paths, else empty
     };
 
-    /** Declares a key bound to a member: a pointer to it, or what `field` makes. */
+    /** Declares a key bound to a field: a pointer to a member, or what returns it of an object. */
     template <typename Field, typename V>
     void add(const Declaration& declared, Field field, ValueType<V> type);
     /** Declares the keys of `section` behind "name.", bound to `member`. */

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,13 +28,23 @@ std::string identity_text(const ExperimentConfig& config,
                           const std::function<bool(const KeyInfo& key)>& wanted,
                           const ExperimentSchema& schema = experiment_schema());
 
+/** Values by dotted key, "quantization.bits" → "4"; a list is one value in YAML's flow style. */
+using ConfigValues = std::map<std::string, std::string>;
+/** The values of resolved_text. */
+ConfigValues resolved_values(const ExperimentConfig& config);
+/**
+ * The values in the resolved config of any version. Throws InputError naming `source` when `text`
+ * is no YAML map.
+ */
+ConfigValues config_values(const std::string& text, const std::string& source);
+
 /** Dotted names of the keys whose values differ or that only one text has, in order. */
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);
 
 /**
  * Dotted names of the keys in `text`, the resolved config of any version, whose values are neither
  * the default nor that of the preset which `text` names, in order. Keys that this version does not
- * know count as such. Throws UsageError naming `source` when `text` is no YAML.
+ * know count as such. Throws what config_values throws.
  */
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source);
 

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "activations/activation_keys.hpp"
 #include "calibration/calibration_keys.hpp"
 #include "data/data_keys.hpp"
 #include "evaluation/evaluation_keys.hpp"
+#include "experiment_config/config_text.hpp"
 #include "networks/model_keys.hpp"
 #include "quantization/method.hpp"
 #include "quantization/quantization_keys.hpp"
@@ -29,17 +28,10 @@ bool is_device(const std::string& name) {
 std::string preset_note(const std::string& key) {
     std::string note;
     for (const auto& preset : presets()) {
-        ConfigProblems problems;
-        const auto document = parse_yaml(preset.yaml, "preset " + preset.name, problems);
-        problems.throw_if_any();
-        const YamlNode* node = &*document;
-        for (std::size_t start = 0; node != nullptr && start <= key.size();) {
-            const std::size_t dot = std::min(key.find('.', start), key.size());
-            node = node->find(key.substr(start, dot - start));
-            start = dot + 1;
-        }
-        if (node == nullptr) continue;
-        note += fmt::format("{}{} with preset {}", note.empty() ? " Set to " : ", ", node->scalar,
+        const auto values = config_values(preset.yaml, "preset " + preset.name);
+        const auto found = values.find(key);
+        if (found == values.end()) continue;
+        note += fmt::format("{}{} with preset {}", note.empty() ? " Set to " : ", ", found->second,
                             preset.name);
     }
     return note.empty() ? "" : note + ".";

@@ -9,15 +9,15 @@ ValueType<std::vector<LayerRule>> layer_rules() {
     rule.add({.key = "match",
               .meaning = "Glob over layer names; '*' also crosses dots.",
               .required = true},
-             field(&LayerRule::match), text());
+             &LayerRule::match, text());
     rule.add(
         {.key = "quantize",
          .meaning = "Whether the layer is quantized; null: as by default, or if bits are given."},
-        field(&LayerRule::quantize), optional(boolean()));
+        &LayerRule::quantize, optional(boolean()));
     rule.add({.key = "bits",
               .meaning = "Width of the layer's codes; null: as without the rule.",
               .unit = "bit"},
-             field(&LayerRule::bits), optional(integer<int>(2, 8)));
+             &LayerRule::bits, optional(integer<int>(2, 8)));
     return list_of<LayerRule>(
         rule, "list of {match: GLOB, quantize: true | false, bits: 2 to 8}",
         [](const LayerRule& read, const YamlPosition& position, const std::string& name,

@@ -13,7 +13,6 @@
 #include "core/errors.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/experiment_schema.hpp"
-#include "report/config_values.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 
@@ -25,11 +24,9 @@ namespace {
 
 struct FinishedPoint {
     const SweepPoint* point;
-    std::map<std::string, std::string> config;
+    ConfigValues config;
     RunRecord run;
 };
-
-using ConfigValues = std::map<std::string, std::string>;
 
 /** "null" for a key that the method of the point does not read. */
 std::string value_of(const ConfigValues& values, const std::string& key) {
@@ -170,8 +167,7 @@ SweepTable collect_points(const Sweep& sweep) {
     std::vector<ConfigValues> configs;
     std::vector<FinishedPoint> finished;
     for (const auto& point : sweep.points) {
-        configs.push_back(
-            config_values(resolved_text(point.config.config), point.result().string()));
+        configs.push_back(resolved_values(point.config.config));
         if (point.same_as || !fs::exists(point.result())) continue;
         try {
             finished.push_back(

@@ -12,7 +12,6 @@
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
 #include "points/seed_use.hpp"
-#include "report/config_values.hpp"
 #include "table/key_use.hpp"
 #include "table/peer_methods.hpp"
 #include "weights/checkpoint.hpp"
@@ -21,11 +20,10 @@ namespace comq {
 
 namespace {
 
-using Values = std::map<std::string, std::string>;
-
-Values expected_values(const Values& resolved, const Values& set, Measure measure) {
+ConfigValues expected_values(const ConfigValues& resolved, const ConfigValues& set,
+                             Measure measure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
-    Values expected;
+    ConfigValues expected;
     for (const KeyInfo& key : keys) {
         const auto found = resolved.find(key.key);
         if (found == resolved.end()) continue;  // the method does not read it
@@ -97,7 +95,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     plan.config = column.config.empty() ? spec.config : column.config;
     plan.name = group == nullptr ? fmt::format("{}/{}", row.id.id, column.id.id)
                                  : fmt::format("{}/{}/{}", group->id.id, row.id.id, column.id.id);
-    Values set;
+    ConfigValues set;
     const auto apply = [&](const CellSettings& settings) {
         for (const auto& [key, value] : settings.values) set[key] = value;
     };
@@ -114,9 +112,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     try {
         const LoadedConfig loaded =
             load_config(plan.config_file, plan.overrides, {known, {data_folder() / "configs"}});
-        plan.expected =
-            expected_values(config_values(resolved_text(loaded.config), plan.config_file.string()),
-                            set, plan.measure);
+        plan.expected = expected_values(resolved_values(loaded.config), set, plan.measure);
         plan.any_seed = plan.measure == Measure::full_precision || !depends_on_seed(loaded.config);
         if (set.contains("model.weights")) plan.weights = loaded.config.model.weights;
     } catch (const UsageError& error) {

@@ -23,20 +23,22 @@ struct Table {
 
 Schema<Table> table_schema() {
     Schema<Column> column;
-    column.add({.key = "title", .meaning = "Head of the column.", .required = true},
-               field(&Column::title), text());
-    column.add({.key = "width", .meaning = "Width.", .unit = "characters"}, field(&Column::width),
+    column.add({.key = "title", .meaning = "Head of the column.", .required = true}, &Column::title,
+               text());
+    column.add({.key = "width", .meaning = "Width.", .unit = "characters"}, &Column::width,
                integer<int>(1, 80));
     Schema<Table> table;
-    table.add({.key = "name", .meaning = "Name of the table.", .required = true},
-              field(&Table::name), text());
-    table.add({.key = "page.margin", .meaning = "Margin.", .unit = "mm"},
-              field(&Table::page, &Page::margin), integer<int>(0));
-    table.add({.key = "page.scale",
-               .meaning = "Factor on everything that is printed, be it a table, a figure, a page "
-                          "number or a note at its foot."},
-              field(&Table::page, &Page::scale), number(0.1, 10.0));
-    table.add({.key = "columns", .meaning = "The columns."}, field(&Table::columns),
+    table.add({.key = "name", .meaning = "Name of the table.", .required = true}, &Table::name,
+              text());
+    table.add(
+        {.key = "page.margin", .meaning = "Margin.", .unit = "mm"},
+        [](auto& object) -> auto& { return object.page.margin; }, integer<int>(0));
+    table.add(
+        {.key = "page.scale",
+         .meaning = "Factor on everything that is printed, be it a table, a figure, a page "
+                    "number or a note at its foot."},
+        [](auto& object) -> auto& { return object.page.scale; }, number(0.1, 10.0));
+    table.add({.key = "columns", .meaning = "The columns."}, &Table::columns,
               list_of(column, "list of {title, width}"));
     return table;
 }
