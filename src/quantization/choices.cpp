@@ -60,8 +60,11 @@ bool fits_zero_points(const QuantizationConfig& config) {
     return config.zero_point == ZeroPoint::real && !config.symmetric;
 }
 
-bool looks_ahead(const QuantizationConfig& config) {
-    return config.grid == GridChoice::look_ahead || config.start == StartChoice::look_ahead;
+std::vector<std::string> grid_keys(std::initializer_list<std::string> further) {
+    std::vector<std::string> keys{"granularity", "group_size", "symmetric",
+                                  "zero_point",  "grid",       "scalar"};
+    keys.insert(keys.end(), further);
+    return keys;
 }
 
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem,
