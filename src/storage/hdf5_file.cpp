@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "core/errors.hpp"
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 #include "storage/hdf5_handle.hpp"
 
 namespace comq {
