@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "core/vector_clones.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 
@@ -14,16 +14,16 @@ namespace {
 constexpr double round_to_coarse = 0x1.8p40;  // q = 2^-12
 constexpr double round_to_fine = 0x1.8p2;     // q = 2^-50
 
-COMQ_VECTOR_CLONES
-void add_row(const float* __restrict addend, double* __restrict coarse, double* __restrict fine,
-             int64_t count) {
-    for (int64_t j = 0; j < count; ++j) {
-        const double value = addend[j];
-        const double high = (value + round_to_coarse) - round_to_coarse;
-        const double low = ((value - high) + round_to_fine) - round_to_fine;
-        coarse[j] += high;
-        fine[j] += low;
-    }
+void add_row(const float* addend, double* coarse, double* fine, int64_t count) {
+    run_vectorized([=](auto) {
+        for (int64_t j = 0; j < count; ++j) {
+            const double value = addend[j];
+            const double high = (value + round_to_coarse) - round_to_coarse;
+            const double low = ((value - high) + round_to_fine) - round_to_fine;
+            coarse[j] += high;
+            fine[j] += low;
+        }
+    });
 }
 
 }  // namespace
