@@ -49,7 +49,7 @@ struct DescentResult {
 DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                       const DescentOptions& options);
 
-/** `descend`, or what does its work elsewhere (batched/batched_descent.hpp). */
+/** `descend`, or what does its work elsewhere (device_descent/batched_descent.hpp). */
 using DescentFunction = std::function<DescentResult(const GroupProblem&, const Grid&, const Start&,
                                                     const DescentOptions&)>;
 

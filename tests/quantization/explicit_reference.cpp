@@ -100,6 +100,17 @@ Matrix<double> gram_of(const Matrix<double>& inputs) {
     return gram;
 }
 
+PackedTriangle packed(MatrixView<const double> gram) {
+    PackedTriangle triangle(gram.rows);
+    for (int64_t i = 0; i < gram.rows; ++i) std::copy_n(gram.row(i), i + 1, triangle.row(i));
+    return triangle;
+}
+
+LayerError group_error(MatrixView<const double> gram, MatrixView<const float> weight,
+                       const QuantizedWeight& quantized) {
+    return measure_error({packed(gram)}, weight, quantized);
+}
+
 ExplicitLayer random_layer(uint64_t seed, int64_t rows, int64_t in_features, int64_t out_features) {
     const RandomStream stream(seed, "random layer");
     ExplicitLayer layer{

@@ -49,7 +49,7 @@ class ReadsHeldOut final : public Method {
     Solution solve(const GroupProblem& problem) const override {
         check_problem(problem);
         CHECK(problem.further_grams.at(statistic::heldout_gram)(1, 0) == 0.25);
-        const Grid grid = minmax_grid_per_channel(problem.weight, problem.bits, 1.0);
+        const Grid grid = minmax_grid(Granularity::per_channel, problem.weight, problem.bits, 1.0);
         return {on_grid(rtn_start(problem.weight, grid).bit_code, grid), 0};
     }
 };
