@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check.hpp"
 #include "core/simd.hpp"
 
 namespace comq {
@@ -100,6 +101,7 @@ void substitute(const Matrix<double>& lower, double* y) {
 
 bool factor_cholesky(Matrix<double>& a) {
     const int64_t m = a.rows();
+    COMQ_CHECK(a.cols() == m);
     AlignedVector<double> panel;
     for (int64_t first = 0; first < m; first += block) {
         const int64_t end = std::min(m, first + block);
@@ -121,6 +123,7 @@ bool factor_cholesky(Matrix<double>& a) {
 
 void solve_cholesky(const Matrix<double>& lower, Matrix<double>& right_sides) {
     const int64_t m = lower.rows();
+    COMQ_CHECK(lower.cols() == m && right_sides.cols() == m);
     const int64_t blocks = (right_sides.rows() + at_once - 1) / at_once;
     tbb::parallel_for(int64_t{0}, blocks, [&](int64_t b) {
         const int64_t first = b * at_once;

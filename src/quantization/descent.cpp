@@ -185,6 +185,8 @@ DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start
                       const DescentOptions& options) {
     COMQ_CHECK(options.sweeps >= 1);
     COMQ_CHECK(std::ssize(grid.scale) == problem.out_features() * grid.groups);
+    COMQ_CHECK(start.is_float() || (start.bit_code.rows() == problem.out_features() &&
+                                    start.bit_code.cols() == problem.in_features()));
     const DescentContext context(problem, options);
     Descent descent(context, grid, start);
     return options.scale_update == ScaleUpdate::closed_form &&

@@ -62,6 +62,7 @@ GramPanels::GramPanels(MatrixView<const double> gram)
     : order_(gram.rows),
       unit_(1),
       values_(static_cast<std::size_t>(panels() * width * gram.rows), 0.0F) {
+    COMQ_CHECK(gram.rows == gram.cols);
     double largest = 0;
     for (int64_t i = 0; i < order_; ++i) largest = std::max(largest, gram(i, i));
     if (largest > 0) unit_ = std::ldexp(1.0, std::ilogb(largest));

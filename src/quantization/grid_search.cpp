@@ -110,6 +110,7 @@ Grid search_grid(const Grid& grid, const GridSearchOptions& options, const GridE
 
 std::vector<double> rounding_errors(const GroupProblem& problem, const Grid& grid) {
     const int64_t n = problem.out_features();
+    COMQ_CHECK(grid.channels() == n && problem.in_features() % grid.groups == 0);
     const int64_t width = problem.in_features() / grid.groups;
     std::vector<double> errors(grid.scale.size());
     Matrix<float> difference(n, width);

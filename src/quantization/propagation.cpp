@@ -100,6 +100,7 @@ Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const f
 
 Matrix<float> propagated_target(MatrixView<const float> weight, const Matrix<double>& shift,
                                 double strength) {
+    COMQ_CHECK(shift.rows() == weight.rows && shift.cols() == weight.cols);
     Matrix<float> target(weight.rows, weight.cols);
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t i = 0; i < weight.cols; ++i) {
@@ -114,6 +115,7 @@ double propagated_error(const PackedTriangle& paired, MatrixView<const float> we
                         MatrixView<const float> quantized) {
     // The rows [x̃ x] times (−wq, w).
     const int64_t m = weight.cols;
+    COMQ_CHECK(quantized.rows == weight.rows && quantized.cols == m);
     Matrix<float> both(weight.rows, 2 * m);
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t i = 0; i < m; ++i) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/simd.hpp"
 
 namespace comq {
@@ -105,6 +106,8 @@ class ChannelBlock {
 }  // namespace
 
 void add_depthwise(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums) {
+    COMQ_CHECK(geometry.groups == geometry.channels && sums.groups() == geometry.groups);
+    COMQ_CHECK(sums.in_features() == geometry.positions());
     const auto rows = position_pairs(geometry.y), cols = position_pairs(geometry.x);
     for (int64_t first = 0; first < geometry.channels; first += lanes) {
         ChannelBlock block(geometry, first, std::min(lanes, geometry.channels - first));
