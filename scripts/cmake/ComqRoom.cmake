@@ -1,4 +1,5 @@
-# A room is one folder of src/ built as one static library, comq_<room>, of every source in it.
+# A room is one folder of src/ built as one static library, comq_<room>, of every source in it but
+# *_keys.cpp: its section of a config, which belongs to comq_experiment_config.
 #   comq_add_room(<room> [EXCEPT a.cpp ...] [SOURCES generated.cpp ...] [LINKS target ...] [TORCH] [KERNELS])
 # TORCH: the sources include LibTorch and share one precompiled header, built once in comq_torch_bridge.
 # KERNELS: each source is compiled alone, whatever COMQ_UNITY_BUILD says.
@@ -10,6 +11,7 @@ set(COMQ_UNITY_BATCH 7)
 function(comq_add_room room)
   cmake_parse_arguments(ROOM "TORCH;KERNELS" "" "EXCEPT;SOURCES;LINKS" ${ARGN})
   file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "_keys\\.cpp$")
   list(REMOVE_ITEM sources ${ROOM_EXCEPT})
   add_library(comq_${room} STATIC ${sources} ${ROOM_SOURCES})
   target_include_directories(comq_${room} PUBLIC ${CMAKE_SOURCE_DIR}/src)

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "activations/activation_config.hpp"
 #include "activations/input_range.hpp"
-#include "config/activation_config.hpp"
 #include "data/loader.hpp"
 #include "networks/network.hpp"
 

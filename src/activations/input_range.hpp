@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "config/activation_config.hpp"
+#include "activations/activation_config.hpp"
 #include "networks/network.hpp"
 
 namespace comq {

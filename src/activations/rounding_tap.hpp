@@ -3,8 +3,8 @@
 #include <map>
 #include <vector>
 
+#include "activations/activation_config.hpp"
 #include "activations/rounding_grid.hpp"
-#include "config/activation_config.hpp"
 #include "networks/network.hpp"
 
 namespace comq {

@@ -6,8 +6,6 @@
 #include <vector>
 
 #include "apps/program.hpp"
-#include "config/config_json.hpp"
-#include "config/config_text.hpp"
 #include "config/explain.hpp"
 #include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
@@ -19,6 +17,8 @@
 #include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/run_plan.hpp"
+#include "experiment_config/config_json.hpp"
+#include "experiment_config/config_text.hpp"
 #include "networks/registry.hpp"
 #include "ranks/start_ranks.hpp"
 #include "report/closing_summary.hpp"

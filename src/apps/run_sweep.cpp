@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "apps/program.hpp"
-#include "config/config_paths.hpp"
 #include "config/explain.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "core/standard_streams.hpp"
 #include "experiment/known_names.hpp"
+#include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/collect_points.hpp"
 #include "sweep/launch_local.hpp"

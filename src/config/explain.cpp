@@ -7,8 +7,8 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
-#include "config/config_json.hpp"
 #include "config/yaml_document.hpp"
+#include "config/yaml_json.hpp"
 #include "core/errors.hpp"
 #include "core/json_text.hpp"
 #include "core/text_width.hpp"

@@ -19,7 +19,7 @@
 
 namespace comq {
 
-/** Binds a key to a member of a section: `field(&ExperimentConfig::data, &DataConfig::root)`. */
+/** Binds a key to a member of a section: `field(&SweepSpec::slurm, &SlurmSettings::cpus)`. */
 template <typename T, typename Section, typename V>
 auto field(Section T::*section, V Section::*member) {
     return [=](auto& object) -> auto& { return object.*section.*member; };
@@ -45,9 +45,16 @@ class Schema {
         std::function<std::filesystem::path&(T&)> path;  ///< of keys that are paths, else empty
     };
 
-    /** Declares a key bound to the member that `field(T&)` returns. */
+    /** Declares a key bound to a member: a pointer to it, or what `field` makes. */
     template <typename Field, typename V>
     void add(KeyInfo info, Field field, ValueType<V> type);
+    /** Declares the keys of `section` behind "name.", bound to `member`. */
+    template <typename Section>
+    void add_section(const std::string& name, Section T::*member, const Schema<Section>& section);
+    /** Puts what `more` says of a key behind its meaning. */
+    void extend_meanings(const std::function<std::string(const KeyInfo&)>& more) {
+        for (KeyInfo& info : infos_) info.meaning += more(info);
+    }
 
     const std::vector<KeyInfo>& keys() const& { return infos_; }
     std::vector<KeyInfo> keys() && { return std::move(infos_); }
@@ -89,6 +96,7 @@ class Schema {
     }
 
   private:
+    void insert(KeyInfo info, Key key);
     /** What is wrong with an unknown key that indentation put there; empty if it isn't that. */
     std::string misplaced_message(const YamlNode& map, const std::string& key,
                                   const std::string& section) const;
@@ -107,14 +115,43 @@ void Schema<T>::add(KeyInfo info, Field field, ValueType<V> type) {
     info.type = type.description;
     info.form = type.form;
     info.choices = type.choices;
-    if (!info.required) info.default_text = type.print(field(default_));
+    if (!info.required) info.default_text = type.print(std::invoke(field, default_));
     Key key;
     key.read = [=](const YamlNode& node, const std::string& name, T& object,
-                   ConfigProblems& problems) { type.read(node, name, field(object), problems); };
-    key.print = [=](const T& object) { return type.print(field(object)); };
+                   ConfigProblems& problems) {
+        type.read(node, name, std::invoke(field, object), problems);
+    };
+    key.print = [=](const T& object) { return type.print(std::invoke(field, object)); };
     if constexpr (std::is_same_v<V, std::filesystem::path>) {
-        key.path = [=](T& object) -> std::filesystem::path& { return field(object); };
+        key.path = [=](T& object) -> std::filesystem::path& { return std::invoke(field, object); };
     }
+    insert(std::move(info), std::move(key));
+}
+
+template <typename T>
+template <typename Section>
+void Schema<T>::add_section(const std::string& name, Section T::*member,
+                            const Schema<Section>& section) {
+    for (KeyInfo info : section.keys()) {
+        const auto& inner = *section.find(info.key);
+        Key key;
+        key.read = [=](const YamlNode& node, const std::string& whole, T& object,
+                       ConfigProblems& problems) {
+            inner.read(node, whole, object.*member, problems);
+        };
+        key.print = [=](const T& object) { return inner.print(object.*member); };
+        if (inner.path) {
+            key.path = [=](T& object) -> std::filesystem::path& {
+                return inner.path(object.*member);
+            };
+        }
+        info.key = name + "." + info.key;
+        insert(std::move(info), std::move(key));
+    }
+}
+
+template <typename T>
+void Schema<T>::insert(KeyInfo info, Key key) {
     for (auto dot = info.key.find('.'); dot != std::string::npos;
          dot = info.key.find('.', dot + 1)) {
         sections_.insert(info.key.substr(0, dot));

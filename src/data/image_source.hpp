@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/data_config.hpp"
+#include "data/data_config.hpp"
 #include "image/rgb_image.hpp"
 
 namespace comq {

@@ -46,24 +46,24 @@ std::vector<int64_t> select_other_images(int64_t size, const std::vector<int64_t
     return chosen;
 }
 
-CalibrationImages select_calibration_images(int64_t size, const CalibrationConfig& config,
+CalibrationImages select_calibration_images(int64_t size, const CalibrationChoice& choice,
                                             uint64_t seed) {
     require_images(
-        size, config.images + config.holdout,
-        config.holdout == 0 ? "calibration.images" : "calibration.images + calibration.holdout");
+        size, choice.fitted + choice.held_out,
+        choice.held_out == 0 ? "calibration.images" : "calibration.images + calibration.holdout");
     CalibrationImages chosen;
-    chosen.fitted = select_images(size, config.images, config.selection, seed, "calibration",
+    chosen.fitted = select_images(size, choice.fitted, choice.selection, seed, "calibration",
                                   "calibration.images");
-    chosen.held_out = select_other_images(size, chosen.fitted, config.holdout, config.selection,
+    chosen.held_out = select_other_images(size, chosen.fitted, choice.held_out, choice.selection,
                                           seed, "holdout", "calibration.holdout");
     return chosen;
 }
 
-std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config) {
+std::vector<int64_t> select_evaluation_images(int64_t size, std::optional<int64_t> count) {
     // What seed 0 drew when the run's seed still chose: such runs keep their identity.
     constexpr uint64_t fixed_seed = 0;
-    return select_images(size, config.images.value_or(size), Selection::random, fixed_seed,
-                         "evaluation", "evaluation.images");
+    return select_images(size, count.value_or(size), Selection::random, fixed_seed, "evaluation",
+                         "evaluation.images");
 }
 
 std::vector<int64_t> every_nth_batch(const std::vector<int64_t>& indices, int64_t batch_size,

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
-#include "config/calibration_config.hpp"
-#include "config/evaluation_config.hpp"
-
 namespace comq {
+
+enum class Selection { first, random };
 
 /**
  * Which images to use, ascending: the first `count`, or `count` drawn by
@@ -28,18 +28,22 @@ struct CalibrationImages {
     std::vector<int64_t> held_out;
 };
 
-/**
- * Draws both sets of `calibration.images` and `calibration.holdout`. The fitted set does not
- * depend on how many are held out.
- */
-CalibrationImages select_calibration_images(int64_t size, const CalibrationConfig& config,
+/** The keys `calibration.images`, `calibration.holdout` and `calibration.selection`. */
+struct CalibrationChoice {
+    int64_t fitted = 0;
+    int64_t held_out = 0;
+    Selection selection = Selection::random;
+};
+
+/** Draws both sets. The fitted set does not depend on how many are held out. */
+CalibrationImages select_calibration_images(int64_t size, const CalibrationChoice& choice,
                                             uint64_t seed);
 
 /**
- * The images of `evaluation.images`, ascending: all, or so many of a draw of their own. It does not
+ * The images of `evaluation.images`, ascending: all, or `count` of a draw of their own. It does not
  * depend on the run's seed, so that runs of several seeds are compared on the same images.
  */
-std::vector<int64_t> select_evaluation_images(int64_t size, const EvaluationConfig& config);
+std::vector<int64_t> select_evaluation_images(int64_t size, std::optional<int64_t> count);
 
 /**
  * Batches `first`, first + n, first + 2n, … of `indices` in batches of `batch_size`: a rank's

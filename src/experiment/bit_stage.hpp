@@ -3,11 +3,11 @@
 #include <array>
 #include <atomic>
 
-#include "config/experiment_config.hpp"
 #include "data/loader.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_stage.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {

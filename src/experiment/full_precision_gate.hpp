@@ -5,9 +5,9 @@
 #include <string>
 
 #include "accuracy/accuracy.hpp"
-#include "config/experiment_config.hpp"
 #include "data/label_check.hpp"
 #include "experiment/setup.hpp"
+#include "experiment_config/experiment_config.hpp"
 
 namespace comq {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/experiment_schema.hpp"
+#include "experiment_config/experiment_schema.hpp"
 
 namespace comq {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "networks/network.hpp"
+#include "quantization/quantization_config.hpp"
 
 namespace comq {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_config.hpp"
 #include "experiment/logit_divergence.hpp"
 #include "experiment/side_by_side.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "networks/network.hpp"
 #include "repair/affine_refit.hpp"
 #include "results/run_record.hpp"

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_config.hpp"
 #include "data/loader.hpp"
 #include "experiment/setup.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {

@@ -6,8 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "config/config_paths.hpp"
-#include "config/config_text.hpp"
 #include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
@@ -26,6 +24,8 @@
 #include "experiment/setup.hpp"
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_stage.hpp"
+#include "experiment_config/config_paths.hpp"
+#include "experiment_config/config_text.hpp"
 #include "image/opencv_decode.hpp"
 #include "results/run_file.hpp"
 #include "storage/file_lock.hpp"

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "config/load_config.hpp"
+#include "experiment_config/load_config.hpp"
 #include "results/run_journal.hpp"
 #include "results/run_record.hpp"
 

@@ -8,13 +8,13 @@
 #include <cmath>
 
 #include "calibration/gram_collector.hpp"
-#include "config/config_json.hpp"
 #include "core/errors.hpp"
 #include "core/threads.hpp"
 #include "core/units.hpp"
 #include "experiment/activation_stage.hpp"
 #include "experiment/bit_stage.hpp"
 #include "experiment/setup.hpp"
+#include "experiment_config/config_json.hpp"
 #include "networks/registry.hpp"
 #include "storage/host_tensor.hpp"
 #include "torch_bridge/runtime.hpp"

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "config/load_config.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/workload.hpp"
+#include "experiment_config/load_config.hpp"
 #include "networks/network.hpp"
 
 namespace comq {

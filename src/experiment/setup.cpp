@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "config/config_text.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
+#include "experiment_config/config_text.hpp"
 #include "networks/load.hpp"
 #include "torch_bridge/runtime.hpp"
 #include "weights/checkpoint.hpp"
@@ -83,12 +83,14 @@ RunImages open_images(const ExperimentConfig& config) {
     RunImages images;
     if (config.reads_calibration_images()) {
         images.calibration_source = open_image_source(config.data, Split::calibration);
-        images.calibration = select_calibration_images(images.calibration_source->size(),
-                                                       config.calibration, config.seed);
+        const CalibrationConfig& calibration = config.calibration;
+        images.calibration = select_calibration_images(
+            images.calibration_source->size(),
+            {calibration.images, calibration.holdout, calibration.selection}, config.seed);
     }
     images.evaluation_source = open_image_source(config.data, Split::evaluation);
     images.evaluation =
-        select_evaluation_images(images.evaluation_source->size(), config.evaluation);
+        select_evaluation_images(images.evaluation_source->size(), config.evaluation.images);
     return images;
 }
 

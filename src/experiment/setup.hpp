@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "calibration/row_weights.hpp"
-#include "config/load_config.hpp"
 #include "data/image_source.hpp"
 #include "data/selection.hpp"
 #include "experiment/layer_plan.hpp"
+#include "experiment_config/load_config.hpp"
 #include "networks/registry.hpp"
 #include "results/run_journal.hpp"
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "config/experiment_config.hpp"
 #include "experiment/layer_plan.hpp"
+#include "experiment_config/experiment_config.hpp"
 #include "image/preprocessing.hpp"
 #include "networks/network.hpp"
 

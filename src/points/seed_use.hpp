@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/experiment_config.hpp"
+#include "experiment_config/experiment_config.hpp"
 
 namespace comq {
 

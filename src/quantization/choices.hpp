@@ -1,9 +1,9 @@
 #pragma once
 
-#include "config/quantization_config.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/grid_search.hpp"
 #include "quantization/problem.hpp"
+#include "quantization/quantization_config.hpp"
 #include "quantization/start.hpp"
 
 namespace comq {

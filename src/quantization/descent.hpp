@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <functional>
 
-#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/problem.hpp"
+#include "quantization/quantization_config.hpp"
 #include "quantization/quantized_weight.hpp"
 #include "quantization/start.hpp"
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
+#include "quantization/quantization_config.hpp"
 #include "quantization/quantized_weight.hpp"
 
 namespace comq {

@@ -3,10 +3,10 @@
 #include <functional>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/look_ahead.hpp"
 #include "quantization/problem.hpp"
+#include "quantization/quantization_config.hpp"
 
 namespace comq {
 

@@ -4,10 +4,10 @@
 #include <optional>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "quantization/gram_panels.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/problem.hpp"
+#include "quantization/quantization_config.hpp"
 #include "quantization/start.hpp"
 
 namespace comq {

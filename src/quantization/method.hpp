@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "quantization/descent.hpp"
 #include "quantization/problem.hpp"
+#include "quantization/quantization_config.hpp"
 #include "quantization/quantized_weight.hpp"
 
 namespace comq {

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
+#include "quantization/quantization_config.hpp"
 
 namespace comq {
 

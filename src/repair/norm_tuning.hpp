@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "config/repair_config.hpp"
 #include "data/loader.hpp"
 #include "networks/network.hpp"
+#include "repair/repair_config.hpp"
 
 namespace comq {
 

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "config/config_json.hpp"
+#include "config/yaml_json.hpp"
 #include "core/json_text.hpp"
 #include "report/run_text.hpp"
 #include "results/layer_columns.hpp"

@@ -10,10 +10,10 @@
 #include <span>
 #include <type_traits>
 
-#include "config/config_text.hpp"
 #include "core/errors.hpp"
 #include "core/text_width.hpp"
 #include "core/units.hpp"
+#include "experiment_config/config_text.hpp"
 #include "report/config_values.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"

@@ -8,10 +8,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "config/config_text.hpp"
-#include "config/experiment_schema.hpp"
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
+#include "experiment_config/config_text.hpp"
+#include "experiment_config/experiment_schema.hpp"
 #include "report/config_values.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"

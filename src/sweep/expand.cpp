@@ -9,11 +9,11 @@
 #include <sstream>
 #include <utility>
 
-#include "config/config_text.hpp"
 #include "config/override.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/utf8.hpp"
+#include "experiment_config/config_text.hpp"
 #include "points/seed_use.hpp"
 #include "sweep/point_label.hpp"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "config/load_config.hpp"
+#include "experiment_config/load_config.hpp"
 #include "sweep/sweep_spec.hpp"
 
 namespace comq {

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "config/config_text.hpp"
 #include "core/errors.hpp"
+#include "experiment_config/config_text.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "storage/atomic_file.hpp"

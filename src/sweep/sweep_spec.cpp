@@ -6,13 +6,13 @@
 #include <iterator>
 #include <utility>
 
-#include "config/config_paths.hpp"
-#include "config/experiment_schema.hpp"
+#include "config/expand_path.hpp"
 #include "config/override.hpp"
 #include "config/schema.hpp"
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
+#include "experiment_config/experiment_schema.hpp"
 
 namespace comq {
 

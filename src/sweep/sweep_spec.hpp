@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_schema.hpp"
 #include "config/key_info.hpp"
 #include "config/yaml_document.hpp"
+#include "experiment_config/experiment_schema.hpp"
 
 namespace comq {
 

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "config/config_text.hpp"
-#include "config/load_config.hpp"
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "core/shell_words.hpp"
+#include "experiment_config/config_text.hpp"
+#include "experiment_config/load_config.hpp"
 #include "points/seed_use.hpp"
 #include "report/config_values.hpp"
 #include "table/peer_methods.hpp"

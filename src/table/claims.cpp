@@ -7,8 +7,8 @@
 #include <map>
 #include <tuple>
 
-#include "config/experiment_schema.hpp"
 #include "core/errors.hpp"
+#include "experiment_config/experiment_schema.hpp"
 
 namespace comq {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_schema.hpp"
+#include "experiment_config/experiment_schema.hpp"
 
 namespace comq {
 

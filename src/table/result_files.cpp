@@ -7,10 +7,10 @@
 #include <fstream>
 #include <set>
 
-#include "config/config_text.hpp"
-#include "config/load_config.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
+#include "experiment_config/config_text.hpp"
+#include "experiment_config/load_config.hpp"
 #include "report/config_values.hpp"
 #include "results/run_file.hpp"
 #include "storage/hdf5.hpp"

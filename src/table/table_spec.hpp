@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "config/experiment_schema.hpp"
 #include "config/yaml_document.hpp"
+#include "experiment_config/experiment_schema.hpp"
 #include "table/measure.hpp"
 
 namespace comq {

@@ -1,6 +1,8 @@
 #include "config/composition.hpp"
 
-#include "config/config_files.hpp"
+#include <fmt/format.h>
+
+#include "config/config_folder.hpp"
 
 using namespace comq;
 using namespace comq::test;

@@ -1,6 +1,6 @@
 #include "config/schema.hpp"
 
-#include "config/config_files.hpp"
+#include "config/config_folder.hpp"
 
 using namespace comq;
 

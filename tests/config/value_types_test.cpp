@@ -1,6 +1,6 @@
 #include "config/value_types.hpp"
 
-#include "config/config_files.hpp"
+#include "config/config_folder.hpp"
 
 using namespace comq;
 

@@ -1,6 +1,6 @@
 #include "config/yaml_document.hpp"
 
-#include "config/config_files.hpp"
+#include "config/config_folder.hpp"
 #include "config/problems.hpp"
 
 using namespace comq;

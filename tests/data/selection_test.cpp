@@ -24,25 +24,15 @@ TEST_CASE("more images than there are is a usage error that names the key") {
     CHECK_THROWS_WITH(select_images(5, 6, Selection::first, 0, "s", "calibration.images"),
                       ContainsSubstring("calibration.images") && ContainsSubstring("6") &&
                           ContainsSubstring("5"));
-    CalibrationConfig config;
-    config.images = 4;
-    config.holdout = 2;
-    CHECK_THROWS_WITH(select_calibration_images(5, config, 0),
+    CHECK_THROWS_WITH(select_calibration_images(5, {.fitted = 4, .held_out = 2}, 0),
                       ContainsSubstring("calibration.holdout"));
-    EvaluationConfig evaluation;
-    evaluation.images = 6;
-    CHECK_THROWS_WITH(select_evaluation_images(5, evaluation),
-                      ContainsSubstring("evaluation.images"));
+    CHECK_THROWS_WITH(select_evaluation_images(5, 6), ContainsSubstring("evaluation.images"));
 }
 
 TEST_CASE("held-out images are disjoint from the fitted ones and don't change them") {
     for (const auto selection : {Selection::first, Selection::random}) {
-        CalibrationConfig config;
-        config.images = 40;
-        config.selection = selection;
-        const auto alone = select_calibration_images(60, config, 7);
-        config.holdout = 20;
-        const auto both = select_calibration_images(60, config, 7);
+        const auto alone = select_calibration_images(60, {40, 0, selection}, 7);
+        const auto both = select_calibration_images(60, {40, 20, selection}, 7);
         CHECK(alone.held_out.empty());
         CHECK(both.fitted == alone.fitted);
         std::set<int64_t> all(both.fitted.begin(), both.fitted.end());
@@ -52,16 +42,12 @@ TEST_CASE("held-out images are disjoint from the fitted ones and don't change th
 }
 
 TEST_CASE("evaluation takes every image unless told otherwise") {
-    EvaluationConfig config;
-    CHECK(select_evaluation_images(3, config) == std::vector<int64_t>{0, 1, 2});
-    config.images = 2;
-    CHECK(select_evaluation_images(3, config).size() == 2);
+    CHECK(select_evaluation_images(3, std::nullopt) == std::vector<int64_t>{0, 1, 2});
+    CHECK(select_evaluation_images(3, 2).size() == 2);
 }
 
 TEST_CASE("evaluation images are drawn apart from the run's seed, as seed 0 drew them") {
-    EvaluationConfig config;
-    config.images = 20;
-    CHECK(select_evaluation_images(1000, config) ==
+    CHECK(select_evaluation_images(1000, 20) ==
           select_images(1000, 20, Selection::random, 0, "evaluation", "k"));
 }
 

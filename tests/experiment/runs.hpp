@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "config/load_config.hpp"
 #include "core/progress.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/setup.hpp"
+#include "experiment_config/load_config.hpp"
 #include "results/run_journal.hpp"
 #include "results/run_record.hpp"
 #include "support/assets.hpp"

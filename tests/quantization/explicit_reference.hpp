@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "config/quantization_config.hpp"
 #include "core/matrix.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/layer_error.hpp"
 #include "quantization/problem.hpp"
+#include "quantization/quantization_config.hpp"
 
 namespace comq::test {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config_files.hpp"
+#include "experiment_config/config_files.hpp"
 #include "sweep/open_sweep.hpp"
 
 namespace comq::test {

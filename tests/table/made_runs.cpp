@@ -5,9 +5,9 @@
 #include <cmath>
 #include <fstream>
 
-#include "config/config_text.hpp"
-#include "config/load_config.hpp"
 #include "core/hash.hpp"
+#include "experiment_config/config_text.hpp"
+#include "experiment_config/load_config.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 

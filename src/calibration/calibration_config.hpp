@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "data/selection.hpp"
+
+namespace comq {
+
+enum class CalibrationTransform { eval, train };
+enum class CalibrationInputs { full_precision, quantized };
+/** What held-out images judge a strength of error propagation by. */
+enum class PropagationCriterion { layer_output, logits };
+enum class Precision { float32, bfloat16 };
+enum class Weighting { none, fisher };
+
+struct CalibrationConfig {
+    int64_t images = 1024;
+    Selection selection = Selection::random;
+    int64_t holdout = 0;     ///< further images whose rows only measure, never fit
+    int64_t batch_size = 8;  ///< images of one micro-batch: forward and Gram of one task
+    CalibrationTransform transform = CalibrationTransform::eval;
+    CalibrationInputs inputs = CalibrationInputs::full_precision;
+    std::optional<double> propagation;  ///< strength when inputs are quantized; none: by held-out
+    PropagationCriterion propagation_criterion = PropagationCriterion::logits;
+    Precision precision = Precision::float32;  ///< of the forward pass
+    std::optional<int64_t> rows_per_image;     ///< of each layer, drawn by the seed; none: all
+    Weighting weighting = Weighting::none;
+    double weighting_power = 0.5;
+    double weighting_share = 0.9;  ///< of the weighted Gram in its mixture with the plain one
+};
+
+}  // namespace comq

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "calibration/calibration_config.hpp"
+#include "config/schema.hpp"
+
+namespace comq {
+
+/** The keys of the section `calibration`. */
+Schema<CalibrationConfig> calibration_keys();
+
+}  // namespace comq

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/schema.hpp"
+#include "data/data_config.hpp"
+
+namespace comq {
+
+/** The keys of the section `data`; `layouts` are the names a layout may have, any if empty. */
+Schema<DataConfig> data_keys(const std::vector<std::string>& layouts);
+
+}  // namespace comq

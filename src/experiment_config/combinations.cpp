@@ -1,0 +1,94 @@
+#include "experiment_config/combinations.hpp"
+
+namespace comq {
+
+namespace {
+
+class CombinationCheck {
+  public:
+    CombinationCheck(const LoadedConfig& loaded, const YamlPosition& whole,
+                     ConfigProblems& problems)
+        : loaded_(loaded), config_(loaded.config), whole_(whole), problems_(problems) {}
+
+    void run() {
+        check_paths_given();
+        check_weighted_rows();
+        check_quantized_inputs();
+        check_average_bits();
+        check_repairs();
+    }
+
+  private:
+    void add(const std::string& key, const std::string& problem) {
+        const auto given = loaded_.given.find(key);
+        problems_.add(given == loaded_.given.end() ? whole_ : given->second, key, problem);
+    }
+
+    void check_paths_given() {
+        if (config_.data.embedded()) return;
+        const std::string required = "is required unless data.layout is demo";
+        if (config_.data.evaluation.empty()) add("data.evaluation", required);
+        if (config_.reads_calibration_images() && config_.data.calibration.empty()) {
+            add("data.calibration", required);
+        }
+    }
+
+    void check_weighted_rows() {
+        const auto& calibration = config_.calibration;
+        if (calibration.weighting == Weighting::none || !calibration.rows_per_image) return;
+        add("calibration.weighting",
+            "all rows of an image are weighted, so it does not go with "
+            "calibration.rows_per_image; take out one of them");
+    }
+
+    void check_quantized_inputs() {
+        const auto& calibration = config_.calibration;
+        if (calibration.inputs != CalibrationInputs::quantized) return;
+        const auto refuse = [&](const std::string& what) {
+            add("calibration.inputs", "quantized inputs do not go with " + what);
+        };
+        if (calibration.rows_per_image) refuse("calibration.rows_per_image");
+        if (calibration.precision != Precision::float32) refuse("calibration.precision");
+        if (!calibration.propagation && calibration.holdout == 0) {
+            add("calibration.propagation",
+                "without a strength the best is chosen on held-out images; give one, or set "
+                "calibration.holdout");
+        }
+    }
+
+    void check_average_bits() {
+        if (!config_.quantization.average_bits || !config_.quantizes_weights()) return;
+        if (config_.calibration.inputs == CalibrationInputs::quantized) {
+            add("quantization.average_bits",
+                "errors are measured on full-precision inputs, so it does not go with "
+                "calibration.inputs=quantized; take out one of them");
+        }
+    }
+
+    void check_repairs() {
+        const auto& repair = config_.repair;
+        if (repair.fold_batch_norm && repair.reestimate_batch_norm) {
+            add("repair.reestimate_batch_norm",
+                "a folded BatchNorm has no statistics left to estimate; set it or "
+                "repair.fold_batch_norm to false");
+        }
+        if ((repair.output_refit || repair.norm_refit) && config_.calibration.holdout == 0) {
+            add(repair.output_refit ? "repair.output_refit" : "repair.norm_refit",
+                "how far a refit goes is chosen on held-out images; set calibration.holdout");
+        }
+    }
+
+    const LoadedConfig& loaded_;
+    const ExperimentConfig& config_;
+    const YamlPosition& whole_;
+    ConfigProblems& problems_;
+};
+
+}  // namespace
+
+void check_combinations(const LoadedConfig& loaded, const YamlPosition& whole,
+                        ConfigProblems& problems) {
+    CombinationCheck(loaded, whole, problems).run();
+}
+
+}  // namespace comq

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "experiment_config/load_config.hpp"
+
+namespace comq {
+
+/** Every key of the config, nested by section. */
+nlohmann::ordered_json resolved_json(const ExperimentConfig& config);
+
+/** Who set which key to what: an array of {key, value, origin}. */
+nlohmann::ordered_json annotated_json(const LoadedConfig& loaded);
+
+}  // namespace comq

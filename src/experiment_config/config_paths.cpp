@@ -1,0 +1,112 @@
+#include "experiment_config/config_paths.hpp"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+#include "config/expand_path.hpp"
+#include "core/errors.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path normal_absolute(const fs::path& path) {
+    if (path.empty()) return path;
+    fs::path normal = fs::absolute(path).lexically_normal();
+    return normal.has_filename() ? normal : normal.parent_path();
+}
+
+YamlPosition position_of(const LoadedConfig& loaded, const std::string& key) {
+    const auto found = loaded.given.find(key);
+    return found == loaded.given.end() ? YamlPosition("default") : found->second;
+}
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+    const fs::path relative = path.lexically_relative(folder);
+    return !relative.empty() && *relative.begin() != "..";
+}
+
+/** Finds what isn't there. */
+class PathCheck {
+  public:
+    explicit PathCheck(const LoadedConfig& loaded) : loaded_(loaded) {}
+
+    void need(const std::string& key, const fs::path& path, const std::string& remedy) {
+        std::error_code error;
+        if (path.empty() || fs::exists(path, error)) return;
+        // One line is enough for a folder and all that should be in it.
+        const fs::path& root = loaded_.config.data.root;
+        if (root_missing_ && path != root && lies_in(path, root)) return;
+        if (key == "data.root") root_missing_ = true;
+        problems_.add(position_of(loaded_, key), key,
+                      fmt::format("there is no {}; {}", path.string(), remedy));
+    }
+    const ConfigProblems& problems() const { return problems_; }
+
+  private:
+    const LoadedConfig& loaded_;
+    ConfigProblems problems_;
+    bool root_missing_ = false;
+};
+
+}  // namespace
+
+void resolve_paths(const Schema<ExperimentConfig>& schema, LoadedConfig& loaded,
+                   ConfigProblems& problems) {
+    ExperimentConfig& config = loaded.config;
+    for (const auto& info : schema.keys()) {
+        const auto& path_of = schema.find(info.key)->path;
+        if (!path_of) continue;
+        fs::path& path = path_of(config);
+        // What a default contains is not the user's to escape.
+        if (loaded.given.count(info.key) != 0) {
+            path = expand_path(path, info.key, position_of(loaded, info.key), problems);
+        }
+    }
+    DataConfig& data = config.data;
+    data.root = normal_absolute(data.root);
+    for (fs::path* path : {&data.calibration, &data.evaluation, &data.synsets, &data.labels}) {
+        if (!path->empty()) *path = normal_absolute(data.root / *path);
+    }
+    for (fs::path* path : {&config.model.weights, &config.resources.cache, &config.output.file}) {
+        *path = normal_absolute(*path);
+    }
+}
+
+void check_paths(const LoadedConfig& loaded) {
+    const ExperimentConfig& config = loaded.config;
+    PathCheck check(loaded);
+    check.need(
+        "model.weights", config.model.weights,
+        fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "
+                    "names another",
+                    config.model.name));
+    if (!config.data.embedded()) {
+        const std::string remedy =
+            "data.root=FOLDER names where your images are (datasets/README.md shows the layout)";
+        check.need("data.root", config.data.root, remedy);
+        check.need("data.evaluation", config.data.evaluation,
+                   remedy + ", data.evaluation=PATH the evaluation images");
+        if (config.reads_calibration_images()) {
+            check.need("data.calibration", config.data.calibration,
+                       remedy + ", data.calibration=PATH the calibration images");
+        }
+        check.need("data.synsets", config.data.synsets,
+                   "data.synsets=FILE names a list of the sorted class names, data.synsets=null "
+                   "sorts the folders' names");
+        check.need("data.labels", config.data.labels,
+                   "data.labels=FILE names the ground truth of the evaluation images");
+    }
+    if (check.problems().empty()) return;
+    std::string message;
+    for (const auto& line : check.problems().lines()) message += line + "\n";
+    throw UsageError(
+        "{}without them, scripts/run_demo.sh runs the whole job at once, on images and "
+        "networks of its own",
+        message);
+}
+
+}  // namespace comq

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "experiment_config/load_config.hpp"
+
+namespace comq {
+
+/** Expands every path of the config and makes it absolute (see load_config). */
+void resolve_paths(const Schema<ExperimentConfig>& schema, LoadedConfig& loaded,
+                   ConfigProblems& problems);
+
+/**
+ * Looks whether what the config names is there, before a run starts. Throws one UsageError with a
+ * line for each missing path: who named it, how to get it; and how to run without any of them.
+ */
+void check_paths(const LoadedConfig& loaded);
+
+}  // namespace comq

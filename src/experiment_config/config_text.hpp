@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/explain.hpp"
+#include "experiment_config/load_config.hpp"
+
+namespace comq {
+
+/** Every key of the config as YAML in a fixed order; loading it gives the same config. */
+std::string resolved_text(const ExperimentConfig& config);
+
+/** The same with a comment on each line that says who set the key: `--print-config`. */
+std::string annotated_text(const LoadedConfig& loaded);
+
+/**
+ * The keys that change numbers as YAML in a fixed order, but for those with their default: a run's
+ * identity is this text and the content of the files its paths name. So a later version that adds a
+ * key, with a default that leaves all as it was, keeps identities, points of sweeps and caches. A
+ * default must therefore never change; a better one is a new key or preset.
+ */
+std::string identity_text(const ExperimentConfig& config);
+/** The same for those keys of it that `wanted` accepts. */
+std::string identity_text(const ExperimentConfig& config,
+                          const std::function<bool(const std::string& key)>& wanted);
+
+/** Dotted names of the keys whose values differ or that only one text has, in order. */
+std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);
+
+/**
+ * Dotted names of the keys in `text`, the resolved config of any version, whose values are neither
+ * the default nor that of the preset which `text` names, in order. Keys that this version does not
+ * know count as such. Throws UsageError naming `source` when `text` is no YAML.
+ */
+std::vector<std::string> keys_off_default(const std::string& text, const std::string& source);
+
+/** What `--explain` prints for a key, a section, "all" or a word: explain_keys(). */
+std::string explain_config(const std::string& name, const KnownNames& known = {},
+                           ExplainFormat format = ExplainFormat::text);
+
+}  // namespace comq

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/schema.hpp"
+#include "experiment_config/experiment_config.hpp"
+
+namespace comq {
+
+/**
+ * Names that later rooms know. A config is checked against them where it is read, so that a typing
+ * error is reported with its line; an empty list accepts any name.
+ */
+struct KnownNames {
+    std::vector<std::string> models;
+    std::vector<std::string> methods;
+    std::vector<std::string> layouts = {};
+};
+
+/** Every key of an experiment. To add a key: a field in ExperimentConfig and an entry here. */
+Schema<ExperimentConfig> experiment_schema(const KnownNames& known = {});
+
+/** The keys a preset sets, as a YAML document, and its name in a config. */
+struct PresetValues {
+    Preset preset;
+    std::string name;
+    std::string yaml;
+};
+const std::vector<PresetValues>& presets();
+
+}  // namespace comq

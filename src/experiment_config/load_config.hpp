@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiment_config/experiment_config.hpp"
+#include "experiment_config/experiment_schema.hpp"
+
+namespace comq {
+
+struct LoadOptions {
+    KnownNames known;  ///< names of models, methods and layouts to check against
+    /** Where fragments are looked for after the file's own folder: the shipped configs. */
+    std::vector<std::filesystem::path> fragment_folders;
+};
+
+struct LoadedConfig {
+    ExperimentConfig config;
+    GivenKeys given;  ///< keys that don't have their default, and who set them
+    std::vector<std::filesystem::path>
+        files;  ///< the config and its fragments, as they were applied
+
+    /** Who set a key: "file:line", "preset paper", "command line: a.b=c" or "default". */
+    std::string origin(const std::string& key) const;
+};
+
+/**
+ * Reads an experiment's config. Precedence: schema defaults < preset < fragments in order < file <
+ * overrides ("a.b=c", see parse_override) in order. Paths come out absolute: `~`, ${VAR} and
+ * ${VAR:-default} are expanded, those of `data` start at data.root, the others at the working
+ * directory. Whether they exist is check_paths' question. Where `output.file` is not given it is
+ * that of default_output.
+ * Throws one UsageError with a line for everything that is wrong, "file:line: key 'a.b': what".
+ */
+LoadedConfig load_config(const std::filesystem::path& file,
+                         const std::vector<std::string>& overrides = {},
+                         const LoadOptions& options = {});
+
+/** The same with overrides as parsed documents, whose positions messages then name. */
+LoadedConfig load_config_documents(const std::filesystem::path& file,
+                                   const std::vector<YamlNode>& overrides,
+                                   const LoadOptions& options);
+
+/**
+ * The same for a text, like the config a result file stores; `source` is its name in messages, and
+ * its stem that of the default output.
+ */
+LoadedConfig load_config_text(const std::string& text, const std::string& source,
+                              const std::vector<std::string>& overrides = {},
+                              const LoadOptions& options = {});
+
+}  // namespace comq

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/schema.hpp"
+#include "quantization/quantization_config.hpp"
+
+namespace comq {
+
+/** The keys of the section `quantization`; `methods` are the names it may have, any if empty. */
+Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& methods);
+
+}  // namespace comq
