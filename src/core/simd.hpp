@@ -39,7 +39,7 @@ template <int64_t lanes, typename T>
  */
 enum class VectorUnit { portable, avx2, avx512 };
 
-/** Those of this processor, the fastest first. */
+/** The units of this processor, the fastest first. */
 std::vector<VectorUnit> vector_units();
 
 /** The first of them; `portable` until it is initialised. */

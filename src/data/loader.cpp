@@ -17,7 +17,7 @@ namespace comq {
 
 namespace {
 
-/** What every batch of one call shares. */
+/** All that the batches of one call share. */
 struct Loader {
     const ImageSource& source;
     const std::vector<int64_t>& indices;

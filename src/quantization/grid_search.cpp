@@ -61,7 +61,7 @@ class GridSearch {
         return grid;
     }
 
-    /** Of the whole layer in each entry when it has one grid. */
+    /** The error by each scale; that of the whole layer in each entry when it has one grid. */
     std::vector<double> errors_of(const Candidates& candidates) const {
         std::vector<double> errors = judge_(scaled(candidates));
         if (options_.granularity == Granularity::per_layer) {

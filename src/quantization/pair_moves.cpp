@@ -14,7 +14,7 @@ namespace {
 constexpr double forbidden = std::numeric_limits<double>::infinity();
 
 /**
- * What steps of one level cost by themselves, in units of the channel and of the panels: for a
+ * The costs of steps of one level by themselves, in units of the channel and of the panels: for a
  * step s of coordinate i, s²H_ii − 2s·r_i. A step off the grid is forbidden.
  */
 struct StepCosts {

@@ -43,7 +43,7 @@ class Hdf5Handle {
     Close close_ = nullptr;
 };
 
-/** What groups and datasets share: a path and attributes. */
+/** A group or dataset: a path and attributes. */
 class Hdf5Object {
   public:
     explicit Hdf5Object(Hdf5Handle handle) : handle_(std::move(handle)) {}
@@ -78,7 +78,7 @@ class Hdf5Object {
     Hdf5Handle handle_;
 };
 
-/** What the elements of a dataset are. */
+/** Kind of the elements of a dataset. */
 enum class Hdf5Element { integer, real, text, other };
 
 class Hdf5Dataset : public Hdf5Object {

@@ -20,7 +20,7 @@ struct TorchCheckpoint {
 bool is_torch_archive(const ZipArchive& archive);
 
 /**
- * What torch.save has written since PyTorch 1.6: a zip archive of a pickle (data.pkl) and one
+ * Reads what torch.save has written since PyTorch 1.6: a zip archive of a pickle (data.pkl) and one
  * entry a storage. Throws InputError naming the tensor or the byte of data.pkl.
  */
 TorchCheckpoint read_torch_archive(ZipArchive& archive, const FileBytes& file);
@@ -29,7 +29,7 @@ TorchCheckpoint read_torch_archive(ZipArchive& archive, const FileBytes& file);
 bool looks_like_pickle(std::span<const std::byte> bytes);
 
 /**
- * What torch.save wrote before: pickles of a magic number, a protocol version, the system, the
+ * Reads what torch.save wrote before: pickles of a magic number, a protocol version, the system, the
  * object and the storages' keys; then each storage as an element count and raw numbers.
  */
 TorchCheckpoint read_legacy_torch_file(const FileBytes& file);

@@ -100,6 +100,10 @@ Matrix<double> gram_of(const Matrix<double>& inputs) {
     return gram;
 }
 
+double sum(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
 PackedTriangle packed(MatrixView<const double> gram) {
     PackedTriangle triangle(gram.rows);
     for (int64_t i = 0; i < gram.rows; ++i) std::copy_n(gram.row(i), i + 1, triangle.row(i));

@@ -23,6 +23,8 @@ struct ExplicitLayer {
 /** Correlated rows with columns of unequal norm, and normal weights; the same for the same seed. */
 ExplicitLayer random_layer(uint64_t seed, int64_t rows, int64_t in_features, int64_t out_features);
 
+double sum(const std::vector<double>& values);
+
 /** XᵀX in fp64. */
 Matrix<double> gram_of(const Matrix<double>& inputs);
 

@@ -169,6 +169,6 @@ TEST_CASE("codes that fit the scale they began with are visited again with its m
         const auto result =
             descend(layer.problem(bits), grid, rtn_start(layer.weight.view(), grid), options);
         // Rounding to nearest leaves 0.0243 with the best scale of its codes.
-        CHECK(result.squared_error(19, 0) == Approx(0.0054).epsilon(0.01));
+        CHECK(result.squared_error[0] == Approx(0.0054).epsilon(0.01));
     }
 }

@@ -1,7 +1,6 @@
 #include "quantization/grid_search.hpp"
 
 #include <cmath>
-#include <numeric>
 
 #include "quantization/explicit_reference.hpp"
 #include "quantization/layer_error.hpp"
@@ -17,10 +16,6 @@ namespace {
 std::vector<double> errors_of_rounding(const ExplicitLayer& layer, const Grid& grid) {
     return squared_channel_errors(layer.gram.view(), layer.weight.view(),
                                   on_grid(rtn_start(layer.weight.view(), grid).bit_code, grid));
-}
-
-double sum(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 }  // namespace

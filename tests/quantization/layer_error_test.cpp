@@ -17,12 +17,6 @@ QuantizedWeight rounded(const ExplicitLayer& layer, int bits) {
     return on_grid(rtn_start(layer.weight.view(), grid).bit_code, grid);
 }
 
-double sum(const std::vector<double>& values) {
-    double total = 0;
-    for (const double value : values) total += value;
-    return total;
-}
-
 }  // namespace
 
 TEST_CASE("layer errors equal those of the rows") {
