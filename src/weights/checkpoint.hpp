@@ -12,7 +12,6 @@ namespace comq {
 /** The content of a checkpoint file, and which of its dictionaries the tensors are from. */
 struct Checkpoint {
     TensorMap tensors;
-    std::string format;               ///< "safetensors", "torch zip", "torch legacy", "npz", …
     std::string entry;                ///< "state_dict", "model_ema", …; empty: the file's root
     std::vector<std::string> others;  ///< entries passed over (see find_state_dict)
 };

@@ -78,10 +78,10 @@ TEST_CASE("comq_plus is never worse than its starts, whatever descent does to th
     const ExplicitLayer layer = random_layer(204, 90, 32, 8);
     const GroupProblem problem = layer.problem(3);
     const DescentFunction ruin = [](const GroupProblem& of, const Grid& grid, const Start&,
-                                    const DescentOptions& options) {
+                                    const DescentOptions&) {
         Matrix<uint8_t> zeros(of.out_features(), of.in_features());
         return DescentResult{on_grid(std::move(zeros), grid), 1,
-                             Matrix<double>(options.sweeps, of.out_features())};
+                             std::vector<double>(static_cast<std::size_t>(of.out_features()))};
     };
     const auto errors = channel_errors(problem, make_method(plus(), ruin)->solve(problem).weight);
     const Grid unsearched = minmax_grid(Granularity::per_channel, layer.weight.view(), 3, 1.0);
