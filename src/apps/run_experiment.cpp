@@ -94,7 +94,7 @@ bool answer(const Arguments& arguments, const LoadedConfig& loaded, Program& pro
         return true;
     }
     if (!arguments.dry_run) return false;
-    const RunPlan plan = plan_run(loaded);
+    const RunPlan plan = plan_run(loaded.config);
     if (program.json()) {
         program.print(json_text(plan_json(plan)));
     } else {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <span>
 
+#include "device_descent/batched_descent.hpp"
 #include "quantization/layer_error.hpp"
 #include "quantization/layer_solver.hpp"
 #include "torch_bridge/bridge.hpp"
@@ -59,11 +60,13 @@ int64_t grid_bytes(const LayerRecord& record) {
 
 }  // namespace
 
-std::unique_ptr<Method> make_round_to_nearest(QuantizationConfig config) {
-    config.method = "rtn";
-    config.grid = GridChoice::minmax;
-    config.scalar = 1.0;
-    return make_method(config);
+LayerMethods::LayerMethods(const QuantizationConfig& config, torch::Device device)
+    : chosen(make_method(config, descent_on(device))) {
+    QuantizationConfig plain = config;
+    plain.method = "rtn";
+    plain.grid = GridChoice::minmax;
+    plain.scalar = 1.0;
+    round_to_nearest = make_method(plain);
 }
 
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,

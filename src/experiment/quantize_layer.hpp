@@ -22,8 +22,13 @@ using LayerSolver = std::function<Solution(MatrixView<const float> weight)>;
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,
                            const LayerSolver& solve, const Method& round_to_nearest);
 
-/** Rounding to nearest on the grid of `config` as it is before any search or clipping. */
-std::unique_ptr<Method> make_round_to_nearest(QuantizationConfig config);
+/** What quantizes the layers of a run, and what each is compared with. */
+struct LayerMethods {
+    LayerMethods(const QuantizationConfig& config, torch::Device device);
+
+    std::unique_ptr<Method> chosen;
+    std::unique_ptr<Method> round_to_nearest;  ///< on the grid before any search or clipping
+};
 
 /** The same with a method that solves from `statistics`. */
 LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& statistics,

@@ -5,6 +5,7 @@
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
+#include "core/threads.hpp"
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "experiment_config/config_text.hpp"
@@ -77,6 +78,10 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
                     model.checkpoint.string());
     model.network->to(device);
     return model;
+}
+
+int resolved_threads(const ResourcesConfig& config) {
+    return config.threads > 0 ? config.threads : available_cores();
 }
 
 RunImages open_images(const ExperimentConfig& config) {

@@ -38,6 +38,9 @@ struct RunImages {
     std::vector<int64_t> evaluation;
 };
 
+/** Of `resources.threads`. */
+int resolved_threads(const ResourcesConfig& config);
+
 RunImages open_images(const ExperimentConfig& config);
 
 /** What `calibration.transform: train` augments by; none with `eval`. */

@@ -14,7 +14,7 @@
 #include "data/loader.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment/run_experiment.hpp"
-#include "experiment/workload.hpp"
+#include "experiment/probe.hpp"
 #include "torch_bridge/runtime.hpp"
 
 namespace comq::bench {
@@ -54,24 +54,24 @@ QuantizationTime quantize(int64_t images, int threads, const fs::path& folder) {
 }
 
 /** What one image of DeiT-Tiny costs at least, up to the last quantized layer. */
-struct Cost {
+struct Operations {
     double product_operations = 0.0;  ///< of layers and attention
     double gram_operations = 0.0;     ///< of the triangles
     double elements = 0.0;            ///< of every activation tensor
 };
 
-Cost cost_of_an_image(const ExperimentConfig& config) {
+Operations cost_of_an_image(const ExperimentConfig& config) {
     constexpr double depth = 12;
     constexpr double tokens = 197;
     constexpr double dim = 192;
-    const auto network = find_model(config.model.name).make();
-    const auto plan = plan_layers(*network, config.quantization);
-    const auto workload =
-        measure_workload(*network, plan, find_model(config.model.name).preprocessing, config, 1);
-    Cost cost;
-    for (const auto& layer : workload.layers) {
-        cost.product_operations += 2.0 * layer.multiply_adds;
-        cost.gram_operations += 2.0 * layer.gram_multiply_adds;
+    const Probe probe = probe_run(config);
+    Operations cost;
+    for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {
+        const QuantizableLayer& layer = *probe.plan.layers[i].entry.layer;
+        const auto m = static_cast<double>(layer.in_features());
+        const auto rows = static_cast<double>(probe.rows[i]);
+        cost.product_operations += 2.0 * rows * m * static_cast<double>(layer.out_features());
+        cost.gram_operations += static_cast<double>(layer.groups()) * rows * m * (m + 1);
     }
     // Patch embedding, and both products of each attention, which are no layers of the plan.
     cost.product_operations += 2.0 * (196 * 768 * dim + depth * 2.0 * tokens * tokens * dim);
@@ -102,7 +102,7 @@ struct AgainstFloor {
     double ratio() const { return time.total() / floor; }
 };
 
-AgainstFloor measure_once(int64_t images, int threads, const Cost& cost, const fs::path& folder) {
+AgainstFloor measure_once(int64_t images, int threads, const Operations& cost, const fs::path& folder) {
     const auto product_rate = [&] { return layer_product_rate(192, 768, threads); };
     const auto elements = [&] { return element_rate(micro_batch_rows * 768, threads); };
     AgainstFloor measured{};
@@ -126,7 +126,7 @@ AgainstFloor measure_once(int64_t images, int threads, const Cost& cost, const f
  */
 void against_floor(bool quick, int threads, const fs::path& folder,
                    nlohmann::ordered_json& figures) {
-    const Cost cost = cost_of_an_image(deit_tiny(64, 8, threads, folder / "run.h5").config);
+    const Operations cost = cost_of_an_image(deit_tiny(64, 8, threads, folder / "run.h5").config);
     fmt::print(
         "\nDeiT-Tiny, calibration and solving on {} threads; the floor is products, one "
         "element-wise pass an activation and decoding\n",

@@ -135,9 +135,11 @@ TEST_CASE("a resumed run takes the ranges from the journal") {
 }
 
 TEST_CASE("a plan tells that inputs are rounded") {
-    const auto text = layers_text(plan_run(test::shipped_config(
-        "demo_vit_4bit", test::temporary_folder(),
-        {"activations.bits=4", "activations.range=percentile", "quantization.method=none"})));
+    const auto text = layers_text(
+        plan_run(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
+                                      {"activations.bits=4", "activations.range=percentile",
+                                       "quantization.method=none"})
+                     .config));
     CHECK_THAT(text, ContainsSubstring("are rounded to 4 bits, per tensor; ranges: percentile 99.9"
                                        " of "));
 }

@@ -4,7 +4,7 @@
 #include "core/errors.hpp"
 #include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
-#include "experiment/workload.hpp"
+#include "experiment/stages/stages.hpp"
 #include "quantization/bit_allocation.hpp"
 #include "support/catch.hpp"
 #include "torch_bridge/bridge.hpp"
@@ -79,11 +79,7 @@ TEST_CASE("the same bits are chosen with a cache, little memory and any number o
     config.config.resources.threads = 1;
     const auto split = run_experiment(config, {});
     CHECK(bits_of(split) == bits_of(plain));
-    const auto& model = find_model("demo_cnn");
-    const auto network = model.make();
-    CHECK(measure_workload(*network, plan_layers(*network, config.config.quantization),
-                           model.preprocessing, config.config, 1)
-              .forward_passes > 1);
+    CHECK(cost_of_run(probe_run(config.config)).forward_passes > 1);
     config = test::shipped_config("demo_cnn_4bit", test::temporary_folder(), small(keys));
     config.config.resources.cache = test::temporary_folder();
     const auto cached = run_experiment(config, {});
@@ -117,7 +113,9 @@ TEST_CASE("a resumed run takes the measured errors from the journal") {
 }
 
 TEST_CASE("a plan tells which bits are chosen") {
-    const auto text = layers_text(plan_run(test::shipped_config(
-        "demo_vit_4bit", test::temporary_folder(), {"quantization.average_bits=3.5"})));
+    const auto text =
+        layers_text(plan_run(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
+                                                  {"quantization.average_bits=3.5"})
+                                 .config));
     CHECK_THAT(text, ContainsSubstring("auto") && ContainsSubstring("3.5 on average"));
 }

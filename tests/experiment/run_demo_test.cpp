@@ -3,7 +3,7 @@
 
 #include "core/errors.hpp"
 #include "experiment/runs.hpp"
-#include "experiment/workload.hpp"
+#include "experiment/stages/stages.hpp"
 #include "networks/registry.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
@@ -70,11 +70,7 @@ TEST_CASE("statistics in several passes under a small memory budget give the sam
     config.config.resources.memory_bytes = 400'000;
     const auto split = run_experiment(config, {});
     check_same_numbers(whole, split);
-    const auto& model = find_model("demo_vit");
-    const auto network = model.make();
-    CHECK(measure_workload(*network, plan_layers(*network, config.config.quantization),
-                           model.preprocessing, config.config, 1)
-              .forward_passes > 1);
+    CHECK(cost_of_run(probe_run(config.config)).forward_passes > 1);
 }
 
 TEST_CASE("held-out images are measured and change no code") {

@@ -1,4 +1,4 @@
-#include "experiment/statistics_stage.hpp"
+#include "experiment/statistics_source.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -13,57 +13,47 @@
 #include "core/progress.hpp"
 #include "core/threads.hpp"
 #include "core/units.hpp"
-#include "experiment/workload.hpp"
+#include "experiment/run_context.hpp"
 
 namespace comq {
 
 namespace {
 
-/** Cache of statistics; off where they depend on the solver, or would push one another out. */
-StatisticsCache shared_cache(const ExperimentConfig& config, const RunKeys& keys,
-                             const CacheFolder& folder, const LayerPlan& plan) {
+/** Cache of statistics; off where ranks have them, or where they would push one another out. */
+StatisticsCache shared_cache(const RunContext& context) {
+    const auto& config = context.config;
     int64_t bytes = 0;
-    for (const auto& planned : plan.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
+    for (const auto& planned : context.plan.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
     bytes *= 1 + further_passes(config.calibration);
     const bool fits = bytes <= config.resources.cache_limit_bytes;
-    if (folder.enabled() && !fits) {
+    if (context.cache.enabled() && !fits) {
         spdlog::info("the statistics of all layers take {}, so they are not cached: {}",
                      format_bytes(static_cast<double>(bytes)),
                      "raise resources.cache_limit to share them between runs");
     }
-    const bool shareable = fits && communicator().size() == 1 &&
-                           config.calibration.inputs == CalibrationInputs::full_precision;
-    return {folder, keys.statistics, shareable};
+    return {context.cache, context.keys.statistics, fits && context.ranks.size() == 1};
 }
 
 }  // namespace
 
-StatisticsStage::StatisticsStage(const ExperimentConfig& config, const LoadedModel& model,
-                                 const RunImages& images, const RunKeys& keys,
-                                 const CacheFolder& cache, const LayerPlan& plan,
-                                 torch::Device device)
-    : config_(config),
-      model_(model),
-      images_(images),
-      device_(device),
-      cache_(shared_cache(config, keys, cache, plan)) {}
+StatisticsSource::StatisticsSource(RunContext& context)
+    : context_(context), cache_(shared_cache(context)) {}
 
-void StatisticsStage::for_each(std::vector<PlannedLayer> rest, const Use& use, BadImages& bad,
-                               StageTimes& times, const std::atomic<bool>& stop) {
+void StatisticsSource::for_each(std::vector<PlannedLayer> rest, const Use& use) {
     const std::size_t all = rest.size();
     while (!rest.empty()) {
-        if (visit_at_hand(rest, use, times) > 0) continue;
-        auto lock = cache_.lock(stop);
+        if (visit_at_hand(rest, use) > 0) continue;
+        auto lock = cache_.lock(context_.stop);
         // Whoever had the lock may have collected some meanwhile.
         if (lock && cache_.holds(rest.front().entry.layer->name())) continue;
         const auto group =
-            group_by_memory(LayerPlan{rest, {}}.entries(), config_.resources.memory_bytes,
-                            further_passes(config_.calibration))
+            group_by_memory(LayerPlan{rest, {}}.entries(), context_.config.resources.memory_bytes,
+                            further_passes(context_.config.calibration))
                 .front();
-        auto statistics = times.timed("calibrate", [&] { return collect(group, bad, stop); });
+        auto statistics = context_.times.timed("calibrate", [&] { return collect(group); });
         lock.reset();
         const bool keep = use.again && group.size() == all && !cache_.enabled();
-        times.timed(use.stage, [&] {
+        context_.times.timed(use.stage, [&] {
             // Of several ranks each has the statistics of its own layers.
             Progress progress(use.progress, "layers",
                               std::ranges::count_if(statistics, [](const LayerStatistics& one) {
@@ -85,21 +75,21 @@ void StatisticsStage::for_each(std::vector<PlannedLayer> rest, const Use& use, B
     }
 }
 
-void StatisticsStage::visit_layers(std::size_t count,
-                                   const std::function<void(std::size_t)>& visit) const {
+void StatisticsSource::visit_layers(std::size_t count,
+                                    const std::function<void(std::size_t)>& visit) const {
     // A device has memory for one.
-    visit_in_flight(count, device_.is_cpu() ? layers_solved_at_once(thread_count()) : 1, visit);
+    visit_in_flight(count, context_.device.is_cpu() ? layers_solved_at_once(thread_count()) : 1,
+                    visit);
 }
 
 /** Visits and removes the layers of `rest` whose statistics are there; returns how many. */
-std::size_t StatisticsStage::visit_at_hand(std::vector<PlannedLayer>& rest, const Use& use,
-                                           StageTimes& times) {
+std::size_t StatisticsSource::visit_at_hand(std::vector<PlannedLayer>& rest, const Use& use) {
     const auto held = std::ranges::count_if(rest, [&](const PlannedLayer& planned) {
         const std::string& name = planned.entry.layer->name();
         return kept_.contains(name) || cache_.holds(name);
     });
     if (held == 0) return 0;
-    return times.timed(use.stage, [&] {
+    return context_.times.timed(use.stage, [&] {
         Progress progress(use.progress, "layers", held);
         std::vector<char> visited(rest.size(), 0);
         std::atomic<int64_t> cached = 0;
@@ -119,7 +109,7 @@ std::size_t StatisticsStage::visit_at_hand(std::vector<PlannedLayer>& rest, cons
         kept_.clear();
         if (cached > 0) {
             spdlog::info("statistics of {} layers came from the cache ({})", cached.load(),
-                         config_.resources.cache.string());
+                         context_.config.resources.cache.string());
         }
         std::vector<PlannedLayer> missing;
         for (std::size_t i = 0; i < rest.size(); ++i) {
@@ -131,29 +121,30 @@ std::size_t StatisticsStage::visit_at_hand(std::vector<PlannedLayer>& rest, cons
     });
 }
 
-std::vector<LayerStatistics> StatisticsStage::collect(
-    const std::vector<Network::LayerEntry>& layers, BadImages& bad,
-    const std::atomic<bool>& stop) const {
-    CalibrationPass pass{images_.calibration_source.get(), images_.calibration,
-                         model_.description->preprocessing, config_.calibration.batch_size};
-    pass.augmentation_seed = augmentation_seed(config_);
-    if (const auto rows = config_.calibration.rows_per_image) {
-        pass.row_sample.emplace(config_.seed, *rows);
+std::vector<LayerStatistics> StatisticsSource::collect(
+    const std::vector<Network::LayerEntry>& layers) const {
+    const ExperimentConfig& config = context_.config;
+    CalibrationPass pass{context_.images.calibration_source.get(), context_.images.calibration,
+                         context_.model.description->preprocessing, config.calibration.batch_size};
+    pass.augmentation_seed = augmentation_seed(config);
+    if (const auto rows = config.calibration.rows_per_image) {
+        pass.row_sample.emplace(config.seed, *rows);
     }
-    if (config_.calibration.weighting == Weighting::fisher) {
-        pass.weighting = fisher_weighting(config_);
+    if (config.calibration.weighting == Weighting::fisher) {
+        pass.weighting = fisher_weighting(config);
     }
-    if (config_.calibration.precision == Precision::bfloat16) {
+    if (config.calibration.precision == Precision::bfloat16) {
         pass.bfloat16 = true;
-        if (device_.is_cpu() && !cpu_has_bfloat16()) {
+        if (context_.device.is_cpu() && !cpu_has_bfloat16()) {
             spdlog::warn(
                 "calibration.precision: this CPU does not multiply bfloat16, so it is slower than "
                 "float32 here");
         }
     }
-    auto statistics = collect_statistics(*model_.network, layers, pass, device_, bad, stop);
+    auto statistics = collect_statistics(*context_.model.network, layers, pass, context_.device,
+                                         context_.bad_calibration, context_.stop);
     // Another run may not allow images to be left out.
-    if (bad.count() == 0) {
+    if (context_.bad_calibration.count() == 0) {
         for (std::size_t i = 0; i < layers.size(); ++i) {
             cache_.store(layers[i].layer->name(), statistics[i]);
         }
@@ -161,5 +152,11 @@ std::vector<LayerStatistics> StatisticsStage::collect(
     }
     return statistics;
 }
+
+int further_passes(const CalibrationConfig& config) {
+    return (config.weighting != Weighting::none ? 1 : 0) + (config.holdout > 0 ? 1 : 0);
+}
+
+int layers_solved_at_once(int threads) { return std::min(threads, 4); }
 
 }  // namespace comq

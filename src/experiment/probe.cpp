@@ -1,0 +1,164 @@
+#include "experiment/probe.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <unordered_map>
+
+#include "core/errors.hpp"
+#include "core/threads.hpp"
+#include "experiment/setup.hpp"
+#include "quantization/choices.hpp"
+#include "quantization/method.hpp"
+#include "torch_bridge/runtime.hpp"
+
+namespace comq {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Multiply-adds a second of coordinate descent on one thread, seen on 2020s server cores. It only
+// feeds the estimate of --dry-run.
+constexpr double assumed_descent_rate = 4e9;
+
+/** Counts the rows that one image gives to each layer. */
+class RowCounter : public Tap {
+  public:
+    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+        rows_[&layer] += layer.rows(input).size(1);
+        return input;
+    }
+    int64_t rows(const QuantizableLayer& layer) const {
+        const auto found = rows_.find(&layer);
+        return found == rows_.end() ? 0 : found->second;
+    }
+
+  private:
+    std::unordered_map<const QuantizableLayer*, int64_t> rows_;
+};
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double measure_product_rate() {
+    constexpr int64_t size = 512;
+    const auto a = torch::ones({size, size});
+    auto product = torch::mm(a, a);
+    const auto start = Clock::now();
+    constexpr int repeats = 4;
+    for (int i = 0; i < repeats; ++i) torch::mm_out(product, a, a);
+    return repeats * static_cast<double>(size * size * size) / seconds_since(start);
+}
+
+/** Of this process; 0 where the system does not tell. */
+int64_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    int64_t size = 0, resident = 0;
+    return statm >> size >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
+int64_t count_evaluation_images(const ExperimentConfig& config) {
+    try {
+        return std::ssize(open_images(config).evaluation);
+    } catch (const Error& missing) {
+        spdlog::warn("{}", missing.what());
+        return 0;
+    }
+}
+
+/** Rows of layers and sizes of activations, from one image. */
+void walk_through(Probe& probe, torch::Tensor activation) {
+    RowCounter counter;
+    const TapScope scope(&counter);
+    for (const auto& block : probe.network->blocks()) {
+        probe.largest_block_input = std::max(probe.largest_block_input, activation.numel());
+        activation = block.forward(activation);
+    }
+    for (const auto& planned : probe.plan.layers) {
+        probe.rows.push_back(counter.rows(*planned.entry.layer));
+    }
+}
+
+}  // namespace
+
+double Probe::gram_seconds() const {
+    double multiply_adds = 0.0;
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const QuantizableLayer& layer = *plan.layers[i].entry.layer;
+        const auto m = static_cast<double>(layer.in_features());
+        multiply_adds += static_cast<double>(layer.groups() * rows[i]) * m * (m + 1) / 2;
+    }
+    return multiply_adds / product_rate / threads;
+}
+
+double Probe::solve_seconds() const {
+    double squares = 0.0;
+    for (const auto& planned : plan.layers) {
+        const auto m = static_cast<double>(planned.entry.layer->in_features());
+        squares += m * m * static_cast<double>(planned.entry.layer->out_features());
+    }
+    if (squares == 0.0) return 0.0;
+    const double sweeps = make_method(config.quantization)->cost_in_sweeps();
+    return squares * sweeps / assumed_descent_rate / threads;
+}
+
+double Probe::solver_matrices() const {
+    // Grid and start may look ahead, whatever the method does with them.
+    return std::max(make_method(config.quantization)->peak_matrices(),
+                    looks_ahead(config.quantization) ? Method::look_ahead_matrices : 0.0);
+}
+
+int64_t Probe::parameter_bytes() const {
+    int64_t bytes = 0;
+    for (const auto& [name, tensor] : network->state_dict()) {
+        bytes += tensor.numel() * tensor.element_size();
+    }
+    return bytes;
+}
+
+int64_t Probe::activation_bytes() const {
+    int64_t largest = 0;
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const QuantizableLayer& layer = *plan.layers[i].entry.layer;
+        largest = std::max(largest, layer.groups() * rows[i] * layer.in_features());
+    }
+    constexpr auto float_bytes = static_cast<int64_t>(sizeof(float));
+    return 4 * float_bytes * largest * config.calibration.batch_size * threads;
+}
+
+double two_networks_forwards(const Network& network, int64_t modules) {
+    const auto blocks = static_cast<double>(network.blocks().size());
+    return 2.0 * (static_cast<double>(modules) + blocks) / blocks;
+}
+
+Probe probe_run(const ExperimentConfig& config) {
+    const torch::InferenceMode inference;
+    Probe probe;
+    probe.config = config;
+    probe.threads = resolved_threads(config.resources);
+    set_torch_threads(probe.threads);
+    const auto& description = find_model(config.model.name);
+    probe.network = description.make();
+    if (config.quantizes_weights()) {
+        probe.plan = plan_layers(*probe.network, config.quantization);
+    }
+    const int64_t side = description.preprocessing.crop;
+    const auto image = torch::zeros({1, 3, side, side});
+    walk_through(probe, image);
+    const auto batch = image.expand({config.calibration.batch_size, -1, -1, -1}).contiguous();
+    const auto start = Clock::now();
+    probe.network->forward(batch);
+    probe.forward_seconds =
+        seconds_since(start) / static_cast<double>(config.calibration.batch_size);
+    probe.product_rate = measure_product_rate();
+    probe.evaluation_images = count_evaluation_images(config);
+    probe.program_bytes = std::max(resident_bytes() - probe.parameter_bytes(), int64_t{0});
+    return probe;
+}
+
+}  // namespace comq

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "accuracy/accuracy.hpp"
+#include "activations/rounding_tap.hpp"
+#include "core/communicator.hpp"
+#include "data/loader.hpp"
+#include "experiment/cache_folder.hpp"
+#include "experiment/layer_plan.hpp"
+#include "experiment/setup.hpp"
+#include "experiment/stage_times.hpp"
+#include "experiment/statistics_source.hpp"
+#include "experiment_config/experiment_config.hpp"
+#include "results/run_journal.hpp"
+#include "results/run_record.hpp"
+
+namespace comq {
+
+/** What the stages of a run share: where they take things from, and where they leave them. */
+struct RunContext {
+    /** Loads the network and opens the images; keeps a reference to `config`. */
+    explicit RunContext(const ExperimentConfig& config);
+
+    const ExperimentConfig& config;
+    Communicator& ranks;
+    const std::atomic<bool>& stop;  ///< set by a signal
+    torch::Device device;
+    LoadedModel model;  ///< as loaded at first; stages change its network
+    RunImages images;
+    RunKeys keys;
+    LayerPlan plan;  ///< empty where the weights stay
+    CacheFolder cache;
+    BadImages bad_calibration;
+    BadImages bad_evaluation;
+    StageTimes times;
+    std::unique_ptr<RunJournal> journal;        ///< of this run, once it is open
+    std::optional<RoundingTap> input_rounding;  ///< once input ranges are found
+    Predictions full_precision;                 ///< of the root
+    RunRecord record;
+
+    /** Statistics of the layers of the plan on full-precision inputs; made when first asked for. */
+    StatisticsSource& statistics();
+    /** Those that fit, in batches of `calibration.batch_size`. */
+    ImageSet calibration_images() const;
+    ImageSet evaluation_images() const;
+    /** Another copy of the network as calibration sees it: float weights, folded or not. */
+    std::shared_ptr<Network> full_precision_network() const;
+
+    /**
+     * The root does `work` and stores what it finds in the journal. Then the others do the same
+     * `work`, which finds everything there and so only reads: work that does not look into the
+     * journal first would be done twice.
+     */
+    template <typename Work>
+    void root_first(const Work& work) {
+        if (ranks.root()) work();
+        journal->exchange(ranks);
+        if (!ranks.root()) work();
+    }
+
+  private:
+    std::unique_ptr<StatisticsSource> statistics_;
+};
+
+/** Sets the weights of all layers of the plan to those in the journal, and records them. */
+void install_finished_layers(RunContext& context);
+
+/** Throws InputError when more of a pass' images are unreadable on all ranks than may be. */
+void check_bad_images(RunContext& context, const BadImages& bad);
+
+/** Warns of each image that was left out. */
+void report_bad_images(const BadImages& bad);
+
+}  // namespace comq

@@ -1,0 +1,230 @@
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "calibration/gram_collector.hpp"
+#include "calibration/paired_gram.hpp"
+#include "core/progress.hpp"
+#include "experiment/logit_divergence.hpp"
+#include "experiment/quantize_layer.hpp"
+#include "experiment/row_importance.hpp"
+#include "experiment/side_by_side.hpp"
+#include "experiment/stages/stages.hpp"
+#include "quantization/propagation.hpp"
+
+namespace comq {
+
+namespace {
+
+std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size_t block,
+                                                const SideBySide& walk) {
+    std::vector<PlannedLayer> layers;
+    std::ranges::copy_if(plan.layers, std::back_inserter(layers),
+                         [&](const PlannedLayer& planned) { return planned.entry.block == block; });
+    if (layers.size() > 1) {
+        const auto order = walk.order_of_execution();
+        std::ranges::stable_sort(layers, {}, [&](const PlannedLayer& planned) {
+            return std::ranges::find(order, planned.entry.layer->name()) - order.begin();
+        });
+    }
+    return layers;
+}
+
+/** A layer has another weight until the end of the scope. */
+class TrialWeight {
+  public:
+    TrialWeight(const QuantizableLayer& layer, const QuantizedWeight& weight)
+        : weight_(layer.weight().detach()), kept_(weight_.clone()) {
+        auto levels = dequantize(weight);
+        weight_.copy_(torch::from_blob(levels.data(), weight_.sizes()));
+    }
+    ~TrialWeight() { weight_.copy_(kept_); }
+    TrialWeight(const TrialWeight&) = delete;
+    TrialWeight& operator=(const TrialWeight&) = delete;
+
+  private:
+    torch::Tensor weight_;
+    torch::Tensor kept_;
+};
+
+bool strength_is_chosen_by_logits(const CalibrationConfig& config) {
+    return !config.propagation && config.propagation_criterion == PropagationCriterion::logits;
+}
+
+/** `importance` is null where rows count alike. */
+LayerStatistics collect_pairs(const PlannedLayer& planned, const SideBySide& walk,
+                              const RowImportance* importance, torch::Device device) {
+    const QuantizableLayer& layer = *planned.entry.layer;
+    LayerStatistics statistics;
+    const auto sum = [&](const std::vector<int64_t>& batches, const char* paired, const char* plain,
+                         const RowImportance* weights) {
+        PairedGramCollector collector(layer, weights != nullptr);
+        walk.for_each(batches, [&](int64_t batch) {
+            const auto seen = walk.inputs(layer.name(), batch);
+            const torch::InferenceMode inference;
+            const auto weight = weights == nullptr
+                                    ? torch::Tensor()
+                                    : weights->weight(layer.name(), batch).to(device);
+            collector.add(seen.quantized, seen.full_precision, weight);
+        });
+        collector.take(paired, plain, statistics);
+    };
+    sum(walk.fitted(), statistic::paired_gram, statistic::gram, importance);
+    if (!walk.held_out().empty()) {
+        sum(walk.held_out(), statistic::heldout_paired_gram, statistic::heldout_gram, nullptr);
+    }
+    return statistics;
+}
+
+/** `divergence` is null where a strength is given, or judged by the layer's output. */
+LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& statistics,
+                           const LogitDivergence* divergence, const CalibrationConfig& config,
+                           const LayerMethods& methods) {
+    const QuantizableLayer& layer = *planned.entry.layer;
+    double strength = 0.0;
+    const auto propagated = [&](MatrixView<const float> weight) {
+        const auto loss = [&](const Solution& solution) {
+            if (divergence == nullptr) {
+                return heldout_propagated_error(statistics, weight, solution.weight);
+            }
+            const TrialWeight trial(layer, solution.weight);
+            return divergence->measure();
+        };
+        auto found = solve_propagated(*methods.chosen, layer.name(), weight, statistics,
+                                      planned.bits, config.propagation, loss);
+        strength = found.strength;
+        return std::move(found.solution);
+    };
+    LayerRecord record = quantize_layer(planned, statistics, propagated, *methods.round_to_nearest);
+    record.propagation = strength;
+    return record;
+}
+
+/**
+ * One layer after the other, each fitted to what it sees behind the layers quantized before it;
+ * both networks walk through the images side by side (quantization/propagation.hpp).
+ */
+void quantize_on_own_inputs(RunContext& context) {
+    const auto& config = context.config;
+    const auto& plan = context.plan;
+    RunJournal& journal = *context.journal;
+    StageTimes& times = context.times;
+    const LayerMethods methods(config.quantization, context.device);
+    const auto original = context.full_precision_network();
+    SideBySide walk(*original, *context.model.network, context.device,
+                    journal.folder() / "activations", "quantizing layer after layer", context.stop);
+    times.timed("calibrate", [&] {
+        walk.read(context.calibration_images(), context.images.calibration,
+                  augmentation_seed(config), context.bad_calibration);
+    });
+    std::optional<LogitDivergence> divergence;
+    if (strength_is_chosen_by_logits(config.calibration)) {
+        times.timed("calibrate", [&] { divergence.emplace(walk); });
+    }
+    std::optional<RowImportance> importance;
+    if (config.calibration.weighting == Weighting::fisher) {
+        times.timed("calibrate", [&] {
+            importance.emplace(*original, plan, walk, fisher_weighting(config), context.device,
+                               journal.folder() / "row_weights");
+        });
+    }
+    std::size_t last = 0;
+    for (const auto& planned : plan.layers) last = std::max(last, planned.entry.block);
+    Progress progress("quantization", "layers", static_cast<int64_t>(plan.layers.size()));
+    for (std::size_t block = 0; block <= last; ++block) {
+        for (const auto& planned : in_order_of_execution(plan, block, walk)) {
+            const std::string& name = planned.entry.layer->name();
+            auto finished = journal.layer(name);
+            if (!finished) {
+                const auto statistics = times.timed("calibrate", [&] {
+                    return collect_pairs(planned, walk, importance ? &*importance : nullptr,
+                                         context.device);
+                });
+                times.timed("solve", [&] {
+                    finished =
+                        solve_on_pairs(planned, statistics, divergence ? &*divergence : nullptr,
+                                       config.calibration, methods);
+                    journal.store_layer(*finished);
+                });
+            }
+            install_weight(*planned.entry.layer, *finished);
+            walk.diverge();
+            progress.advance(1, name);
+        }
+        if (block < last) times.timed("calibrate", [&] { walk.advance(); });
+    }
+    install_finished_layers(context);
+    check_bad_images(context, context.bad_calibration);
+}
+
+/** While one layer after the other is summed with and without quantized inputs, and solved. */
+double peak_of_layer(const PlannedLayer& planned, const Probe& probe) {
+    const auto gram = static_cast<double>(gram_bytes(*planned.entry.layer));
+    const double finished = 2.5;  // the triangles of order 2m and m, in sums of order m
+    const double held_out = probe.config.calibration.holdout > 0 ? finished : 0.0;
+    const double solving = finished + held_out + std::max(2.0, probe.solver_matrices());
+    return gram * std::max(4.0 + held_out, solving);
+}
+
+/** Bytes of what the networks hand from block to block, and of the weights of rows. */
+int64_t spooled_bytes(const Probe& probe) {
+    const auto& calibration = probe.config.calibration;
+    int64_t floats = 2 * probe.largest_block_input * (calibration.images + calibration.holdout);
+    if (calibration.weighting != Weighting::none) {
+        for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {
+            const auto groups = probe.plan.layers[i].entry.layer->groups();
+            floats += calibration.images * groups * probe.rows[i];
+        }
+    }
+    return static_cast<int64_t>(sizeof(float)) * floats;
+}
+
+Cost cost_of_own_inputs(const Probe& probe) {
+    const auto& calibration = probe.config.calibration;
+    const auto layers = static_cast<double>(probe.plan.layers.size());
+    const double strengths =
+        calibration.propagation ? 1.0 : static_cast<double>(std::size(propagation_strengths));
+    Cost cost;
+    for (const auto& planned : probe.plan.layers) {
+        cost.memory_bytes =
+            std::max(cost.memory_bytes, static_cast<int64_t>(peak_of_layer(planned, probe)));
+        cost.gram_bytes = std::max(cost.gram_bytes, 4 * gram_bytes(*planned.entry.layer));
+        cost.disk_bytes += 2 * planned.entry.layer->weight().numel();
+    }
+    cost.memory_bytes += probe.activation_bytes();
+    cost.disk_bytes += spooled_bytes(probe);
+    cost.forward_passes = 1;
+    const double gradients = calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
+    const double forwards =
+        two_networks_forwards(*probe.network, std::ssize(probe.plan.layers)) + gradients;
+    // Pairs of rows are twice as long.
+    cost.seconds.calibration =
+        probe.calibration_images() * (probe.seconds_of(forwards) + 4.0 * probe.gram_seconds());
+    cost.seconds.solving = strengths * probe.solve_seconds();
+    if (strength_is_chosen_by_logits(calibration)) {
+        // Each candidate takes the held-out images through the rest of the network, half on
+        // average.
+        cost.seconds.solving +=
+            probe.seconds_of(0.5 * strengths * layers * static_cast<double>(calibration.holdout));
+    }
+    return cost;
+}
+
+}  // namespace
+
+const Stage quantize_on_own_inputs_stage{.name = "quantize layer after layer",
+                                         .takes_part =
+                                             [](const ExperimentConfig& config) {
+                                                 return config.quantizes_weights() &&
+                                                        config.calibration.inputs ==
+                                                            CalibrationInputs::quantized;
+                                             },
+                                         .cost = cost_of_own_inputs,
+                                         .run = quantize_on_own_inputs,
+                                         .one_rank_setting = "calibration.inputs=quantized"};
+
+}  // namespace comq
