@@ -117,11 +117,9 @@ std::vector<double> group_energies(const std::vector<PackedTriangle>& grams,
                                    MatrixView<const float> values) {
     const auto groups = std::ssize(grams);
     COMQ_CHECK(groups > 0 && values.rows % groups == 0);
-    const int64_t channels = values.rows / groups;
     std::vector<double> all;
     for (int64_t g = 0; g < groups; ++g) {
-        const std::vector<double> energy = channel_energies(
-            grams[g], {values.row(g * channels), channels, values.cols, values.stride});
+        const std::vector<double> energy = channel_energies(grams[g], values.part(g, groups));
         all.insert(all.end(), energy.begin(), energy.end());
     }
     return all;

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "core/run_shell.hpp"
+#include "core/shell.hpp"
 #include "sweep/launch_slurm.hpp"
 #include "sweep/point_status.hpp"
 #include "sweep/sweep_files.hpp"
