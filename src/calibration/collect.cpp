@@ -1,7 +1,6 @@
 #include "calibration/collect.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -9,8 +8,7 @@
 #include "calibration/bfloat16_scope.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
-#include "core/progress.hpp"
-#include "torch_bridge/batch_pixels.hpp"
+#include "data/selection.hpp"
 
 namespace comq {
 
@@ -63,76 +61,60 @@ class TappedForward {
     Layers in_last_block_;
 };
 
-/** Calls `consume` with the pixels of this rank's share of the batches of `indices`. */
-void run_pass(const std::string& title, const CalibrationPass& pass,
-              const std::vector<int64_t>& indices, torch::Device device, BadImages& bad,
-              const std::atomic<bool>& stop,
-              const std::function<void(const torch::Tensor&, const ImageBatch&)>& consume) {
-    const auto share =
-        every_nth_batch(indices, pass.batch_size, communicator().rank(), communicator().size());
-    Progress progress(title, "images", static_cast<int64_t>(share.size()));
-    LoaderOptions options(device.is_cpu() ? Consume::parallel : Consume::serial);
-    options.stop = &stop;
-    options.augmentation_seed = pass.augmentation_seed;
-    const bool whole = for_each_batch(
-        *pass.source, share, pass.preprocessing, pass.batch_size, bad,
-        [&](ImageBatch&& batch) {
-            consume(batch_pixels(batch).to(device), batch);
-            progress.advance(static_cast<int64_t>(batch.indices.size()));
-        },
-        options);
-    if (!whole) throw Interrupted("interrupted while collecting the statistics of layers");
+/** Over this rank's share of the batches. */
+void run_share(const ImagePass& pass, const std::string& title, const ImagePass::Body& body) {
+    pass.over(every_nth_batch(pass.images.indices, pass.images.batch_size, communicator().rank(),
+                              communicator().size()))
+        .run(title, "collecting the statistics of layers", body);
 }
 
 }  // namespace
 
 std::vector<LayerStatistics> collect_statistics(Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
-                                                const CalibrationPass& pass, torch::Device device,
-                                                BadImages& bad, const std::atomic<bool>& stop) {
+                                                const CalibrationPass& pass) {
     const TappedForward forward(network, layers);
     std::vector<LayerStatistics> statistics(layers.size());
     Communicator& ranks = communicator();
     const auto owners = owners_of(layers, ranks.size());
 
-    const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
+    const auto collect = [&](const ImagePass& images, const std::string& title,
                              const std::string& name) {
         GramCollector collector(layers, pass.row_sample);
         std::optional<BFloat16Scope> in_bfloat16;
         if (pass.bfloat16) in_bfloat16.emplace(network);
-        run_pass(title, pass, indices, device, bad, stop,
-                 [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                     std::vector<std::string> ids;
-                     for (const auto index : batch.indices) {
-                         ids.push_back(pass.source->info(index).id);
-                     }
-                     GramTap tap(collector, std::move(ids));
-                     forward.run(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, tap);
-                 });
+        run_share(images, title, [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+            std::vector<std::string> ids;
+            for (const auto index : batch.indices) {
+                ids.push_back(images.images.source->info(index).id);
+            }
+            GramTap tap(collector, std::move(ids));
+            forward.run(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, tap);
+        });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);
             if (owners[i] == ranks.rank()) {
                 collector.take(*layers[i].layer, name, statistics[i]);
                 if (statistics[i].rows.at(name) > 0) continue;
                 throw InputError("data.calibration: none of the {} images of '{}' can be read",
-                                 indices.size(), title);
+                                 images.count(), title);
             }
         }
     };
-    collect(pass.images.fitted, "calibration", statistic::gram);
+    collect(pass.fitted, "calibration", statistic::gram);
     if (pass.weighting) {
         FisherCollector collector(layers, *pass.weighting);
-        run_pass("calibration (gradients)", pass, pass.images.fitted, device, bad, stop,
-                 [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                     collector.add(network, pixels, batch.indices);
-                 });
+        run_share(pass.fitted, "calibration (gradients)",
+                  [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                      collector.add(network, pixels, batch.indices);
+                  });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);
             if (owners[i] == ranks.rank()) collector.take(*layers[i].layer, statistics[i]);
         }
     }
-    if (!pass.images.held_out.empty()) {
-        collect(pass.images.held_out, "calibration (held out)", statistic::heldout_gram);
+    if (!pass.held_out.empty()) {
+        collect(pass.fitted.over(pass.held_out), "calibration (held out)", statistic::heldout_gram);
     }
     return statistics;
 }

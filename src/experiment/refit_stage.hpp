@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "experiment/logit_divergence.hpp"
-#include "experiment/side_by_side.hpp"
 #include "experiment_config/experiment_config.hpp"
 #include "networks/network.hpp"
+#include "passes/logit_divergence.hpp"
+#include "passes/side_by_side.hpp"
 #include "repair/affine_refit.hpp"
 #include "results/run_record.hpp"
 

@@ -122,25 +122,25 @@ void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& jou
                          BadImages& bad, const std::atomic<bool>& stop) {
     Network& network = *model_.network;
     const auto original = this->original();
-    const ImageSet images{images_.calibration_source.get(),
-                          select_repair_images(experiment_, images_),
-                          model_.description->preprocessing, config_.batch_size};
+    const ImagePass pass{
+        {images_.calibration_source.get(), select_repair_images(experiment_, images_),
+         model_.description->preprocessing, config_.batch_size},
+        device_,
+        bad,
+        stop};
     if (config_.bias_correction) {
-        auto in_micro_batches = images;
-        in_micro_batches.batch_size = experiment_.calibration.batch_size;
-        report(correct_biases(*original, network, in_micro_batches, device_, bad, stop),
+        report(correct_biases(*original, network,
+                              pass.in_batches_of(experiment_.calibration.batch_size)),
                "layers corrected", "bias_correction");
     }
     if (config_.reestimate_batch_norm) {
-        report(reestimate_batch_norm(network, images, experiment_.seed, device_, bad, stop),
-               "BatchNorms estimated", "reestimate_batch_norm");
+        report(reestimate_batch_norm(network, pass, experiment_.seed), "BatchNorms estimated",
+               "reestimate_batch_norm");
     }
     if (refits()) {
-        SideBySide walk(*original, network, device_, journal.folder() / "activations",
-                        "refitting outputs", stop);
-        auto in_passes = images;
-        in_passes.batch_size = refit_batch;
-        walk.read(in_passes, {images.indices, images_.calibration.held_out}, {}, bad);
+        SideBySide walk(*original, network, pass.in_batches_of(refit_batch),
+                        images_.calibration.held_out, journal.folder() / "activations",
+                        "refitting outputs");
         RefitStage stage(experiment_, network, walk);
         stage.run(layers);
         if (config_.output_refit) report(stage.outputs(), "layers refitted", "output_refit");
@@ -153,8 +153,8 @@ void RepairStage::repair(std::vector<LayerRecord>& layers, const RunJournal& jou
     if (uses_gradients()) {
         const NormTuningRecipe recipe{config_.norm_tuning, config_.learning_rate, config_.epochs,
                                       config_.flips, experiment_.seed};
-        report(tune_norms(*original, network, images, recipe, device_, bad, stop),
-               "norm weights and biases trained", "norm_tuning");
+        report(tune_norms(*original, network, pass, recipe), "norm weights and biases trained",
+               "norm_tuning");
     }
 }
 

@@ -99,11 +99,6 @@ RunImages open_images(const ExperimentConfig& config) {
     return images;
 }
 
-std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config) {
-    if (config.calibration.transform == CalibrationTransform::eval) return std::nullopt;
-    return config.seed;
-}
-
 FisherWeighting fisher_weighting(const ExperimentConfig& config) {
     return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
 }

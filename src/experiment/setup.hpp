@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,9 +41,6 @@ struct RunImages {
 int resolved_threads(const ResourcesConfig& config);
 
 RunImages open_images(const ExperimentConfig& config);
-
-/** What `calibration.transform: train` augments by; none with `eval`. */
-std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config);
 
 /** What `calibration.weighting: fisher` weights rows by. */
 FisherWeighting fisher_weighting(const ExperimentConfig& config);

@@ -1,13 +1,9 @@
 #include "repair/bias_correction.hpp"
 
 #include <map>
-#include <string>
 #include <vector>
 
-#include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "repair/fold_batch_norm.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 
@@ -87,28 +83,17 @@ void apply(const Correction& correction) {
 
 }  // namespace
 
-int64_t correct_biases(const Network& original, Network& quantized, const ImageSet& images,
-                       torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
+int64_t correct_biases(const Network& original, Network& quantized, const ImagePass& pass) {
     const torch::NoGradGuard no_gradient;
-    const auto count = static_cast<int64_t>(images.indices.size());
-    auto corrections = corrections_of(
-        original, quantized,
-        static_cast<std::size_t>((count + images.batch_size - 1) / images.batch_size));
-
-    Progress progress("bias correction", "images", count);
-    LoaderOptions options(device.is_cpu() ? Consume::parallel : Consume::serial);
-    options.stop = &stop;
-    const bool whole = for_each_batch(
-        *images.source, images.indices, images.preprocessing, images.batch_size, bad,
-        [&](ImageBatch&& batch) {
-            const torch::InferenceMode inference;
-            ErrorTap tap(corrections, static_cast<std::size_t>(batch.batch));
-            const TapScope scope(&tap);
-            original.forward(batch_pixels(batch).to(device));
-            progress.advance(static_cast<int64_t>(batch.indices.size()));
-        },
-        options);
-    if (!whole) throw Interrupted("interrupted while correcting biases");
+    auto corrections =
+        corrections_of(original, quantized, static_cast<std::size_t>(pass.batches()));
+    pass.run("bias correction", "correcting biases",
+             [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                 const torch::InferenceMode inference;
+                 ErrorTap tap(corrections, static_cast<std::size_t>(batch.batch));
+                 const TapScope scope(&tap);
+                 original.forward(pixels);
+             });
     for (const auto& [layer, correction] : corrections) apply(correction);
     return static_cast<int64_t>(corrections.size());
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 
-#include "data/loader.hpp"
 #include "networks/network.hpp"
+#include "passes/image_pass.hpp"
 
 namespace comq {
 
@@ -14,9 +14,8 @@ namespace comq {
  * BatchNorm behind it. `original` and `quantized` are the same architecture; layers whose weights
  * are equal, or that have neither bias nor norm, stay as they are. Returns the layers corrected.
  *
- * The same bits for any number of threads. Throws Interrupted when `stop` is set.
+ * The same bits for any number of threads. Throws what ImagePass does.
  */
-int64_t correct_biases(const Network& original, Network& quantized, const ImageSet& images,
-                       torch::Device device, BadImages& bad, const std::atomic<bool>& stop);
+int64_t correct_biases(const Network& original, Network& quantized, const ImagePass& pass);
 
 }  // namespace comq

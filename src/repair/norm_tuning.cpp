@@ -11,9 +11,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "core/random.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 
@@ -34,31 +32,28 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
 
 class Tuning {
   public:
-    Tuning(const Network& original, Network& quantized, const ImageSet& images,
-           const NormTuningRecipe& recipe, torch::Device device)
+    Tuning(const Network& original, Network& quantized, const ImagePass& pass,
+           const NormTuningRecipe& recipe)
         : original_(original),
           quantized_(quantized),
-          images_(images),
+          pass_(pass),
           recipe_(recipe),
-          device_(device),
           stream_(recipe.seed, "norm tuning"),
           parameters_(tunable_parameters(quantized)),
-          optimizer_(parameters_, torch::optim::AdamOptions(recipe.learning_rate)) {
-        const auto count = static_cast<int64_t>(images.indices.size());
-        steps_ = recipe.epochs * ((count + images.batch_size - 1) / images.batch_size);
-    }
+          optimizer_(parameters_, torch::optim::AdamOptions(recipe.learning_rate)),
+          steps_(recipe.epochs * pass.batches()) {}
 
     int64_t tensors() const { return static_cast<int64_t>(parameters_.size()); }
 
     /** The images of one epoch in its own order. */
     std::vector<int64_t> order_of(int64_t epoch) const {
-        return stream_.child(fmt::format("order {}", epoch)).shuffled(images_.indices);
+        return stream_.child(fmt::format("order {}", epoch)).shuffled(pass_.images.indices);
     }
 
-    /** One step of Adam; returns the loss before it. */
-    double step(int64_t epoch, ImageBatch& batch) {
-        const auto pixels = flipped(epoch, batch);
-        const auto labels = torch::tensor(batch.labels, torch::kInt64);
+    /** One step of Adam; returns the loss before it. Flips `pixels`. */
+    double step(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) {
+        if (recipe_.flips) flip(epoch, pixels, batch);
+        const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
         std::vector<Gradient> gradients(static_cast<std::size_t>(parts));
@@ -66,10 +61,9 @@ class Tuning {
             const int64_t first = part * micro_batch;
             const int64_t size = std::min(micro_batch, count - first);
             gradients[static_cast<std::size_t>(part)] =
-                gradient(pixels.narrow(0, first, size).to(device_),
-                         labels.narrow(0, first, size).to(device_), count);
+                gradient(pixels.narrow(0, first, size), labels.narrow(0, first, size), count);
         };
-        if (device_.is_cpu()) {
+        if (pass_.device.is_cpu()) {
             tbb::parallel_for(int64_t{0}, parts, compute);
         } else {
             for (int64_t part = 0; part < parts; ++part) compute(part);
@@ -83,16 +77,13 @@ class Tuning {
         std::vector<torch::Tensor> by_parameter;
     };
 
-    torch::Tensor flipped(int64_t epoch, ImageBatch& batch) const {
-        auto pixels = batch_pixels(batch);
-        if (!recipe_.flips) return pixels;
+    void flip(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
         const auto draws = stream_.child(fmt::format("flips {}", epoch));
         for (std::size_t i = 0; i < batch.indices.size(); ++i) {
             if (draws.uniform(static_cast<uint64_t>(batch.indices[i])) < 0.5) continue;
             auto image = pixels[static_cast<int64_t>(i)];
             image.copy_(image.flip({2}));
         }
-        return pixels;
     }
 
     /** Of a micro-batch's share of the mean loss over `count` images. */
@@ -141,13 +132,12 @@ class Tuning {
 
     const Network& original_;
     const Network& quantized_;
-    const ImageSet& images_;
+    const ImagePass& pass_;
     const NormTuningRecipe& recipe_;
-    torch::Device device_;
     RandomStream stream_;
     std::vector<torch::Tensor> parameters_;
     torch::optim::Adam optimizer_;
-    int64_t steps_ = 0;
+    int64_t steps_;
     int64_t done_ = 0;
 };
 
@@ -163,29 +153,23 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
 
 }  // namespace
 
-int64_t tune_norms(const Network& original, Network& quantized, const ImageSet& images,
-                   const NormTuningRecipe& recipe, torch::Device device, BadImages& bad,
-                   const std::atomic<bool>& stop) {
-    Tuning tuning(original, quantized, images, recipe, device);
-    Progress progress("norm tuning", "images",
-                      recipe.epochs * static_cast<int64_t>(images.indices.size()));
-    LoaderOptions options(Consume::serial);
-    options.stop = &stop;
+int64_t tune_norms(const Network& original, Network& quantized, const ImagePass& pass,
+                   const NormTuningRecipe& recipe) {
+    Tuning tuning(original, quantized, pass, recipe);
+    Progress progress("norm tuning", "images", recipe.epochs * pass.count());
     for (int64_t epoch = 0; epoch < recipe.epochs; ++epoch) {
-        const bool whole = for_each_batch(
-            *images.source, tuning.order_of(epoch), images.preprocessing, images.batch_size, bad,
-            [&](ImageBatch&& batch) {
-                if (recipe.loss == NormTuning::labels) check_labels_present(batch, *images.source);
-                const double loss = tuning.step(epoch, batch);
-                if (!std::isfinite(loss)) {
-                    throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
-                                  epoch + 1);
-                }
-                progress.advance(static_cast<int64_t>(batch.indices.size()),
-                                 fmt::format("loss {:.4f}", loss));
-            },
-            options);
-        if (!whole) throw Interrupted("interrupted while tuning norms");
+        const auto step = [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+            if (recipe.loss == NormTuning::labels) {
+                check_labels_present(batch, *pass.images.source);
+            }
+            const double loss = tuning.step(epoch, pixels, batch);
+            if (!std::isfinite(loss)) {
+                throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
+                              epoch + 1);
+            }
+            return fmt::format("loss {:.4f}", loss);
+        };
+        pass.over(tuning.order_of(epoch)).run_in_order(progress, "tuning norms", step);
     }
     for (torch::Tensor& parameter : quantized.parameters()) parameter.requires_grad_(false);
     return tuning.tensors();

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
-#include "data/loader.hpp"
 #include "networks/network.hpp"
+#include "passes/image_pass.hpp"
 #include "repair/repair_config.hpp"
 
 namespace comq {
 
-/** How norms and biases are tuned; `images.batch_size` images make a step. */
+/** How norms and biases are tuned. */
 struct NormTuningRecipe {
     NormTuning loss;
     double learning_rate;  ///< at the start; falls along half a cosine to 0
@@ -24,12 +23,12 @@ struct NormTuningRecipe {
  * as in the authors' 2-bit recipe, or the Kullback-Leibler divergence from the outputs of
  * `original`, for which images need no labels.
  *
- * A step is computed in micro-batches, on all threads, and summed in their order: the same bits
- * for any number of threads. Throws InputError when labels are missing, Failure when the loss is
- * no longer finite, Interrupted when `stop` is set. Returns the number of tensors trained.
+ * A step is a batch of `pass`, computed in micro-batches, on all threads, and summed in their
+ * order: the same bits for any number of threads. Throws what ImagePass does, InputError when
+ * labels are missing, and Failure when the loss is no longer finite. Returns the number of tensors
+ * trained.
  */
-int64_t tune_norms(const Network& original, Network& quantized, const ImageSet& images,
-                   const NormTuningRecipe& recipe, torch::Device device, BadImages& bad,
-                   const std::atomic<bool>& stop);
+int64_t tune_norms(const Network& original, Network& quantized, const ImagePass& pass,
+                   const NormTuningRecipe& recipe);
 
 }  // namespace comq

@@ -1,12 +1,11 @@
 #include "repair/reestimate_batch_norm.hpp"
 
+#include <string>
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "core/random.hpp"
 #include "networks/norms.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 
@@ -50,8 +49,7 @@ void install(const NormSums& sums, double images) {
 
 }  // namespace
 
-int64_t reestimate_batch_norm(Network& network, const ImageSet& images, uint64_t seed,
-                              torch::Device device, BadImages& bad, const std::atomic<bool>& stop) {
+int64_t reestimate_batch_norm(Network& network, const ImagePass& pass, uint64_t seed) {
     const torch::NoGradGuard no_gradient;
     auto norms = norms_of(network);
     if (norms.empty()) return 0;
@@ -59,25 +57,19 @@ int64_t reestimate_batch_norm(Network& network, const ImageSet& images, uint64_t
     // With a momentum of 1 the running statistics are those of the last batch.
     for (const auto& sums : norms) sums.norm->options.momentum(1.0);
 
-    Progress progress("BatchNorm statistics", "images",
-                      static_cast<int64_t>(images.indices.size()));
-    LoaderOptions options(Consume::serial);
-    options.stop = &stop;
+    Progress progress("BatchNorm statistics", "images", pass.count());
     int64_t seen = 0;
-    const bool whole = for_each_batch(
-        *images.source, RandomStream(seed, "batch statistics").shuffled(images.indices),
-        images.preprocessing, images.batch_size, bad,
-        [&](ImageBatch&& batch) {
-            network.forward(batch_pixels(batch).to(device));
-            const auto count = std::ssize(batch.indices);
-            for (auto& sums : norms) add_batch(sums, static_cast<double>(count));
-            seen += count;
-            progress.advance(count);
-        },
-        options);
-    if (!whole) throw Interrupted("interrupted while estimating BatchNorm statistics");
+    pass.over(RandomStream(seed, "batch statistics").shuffled(pass.images.indices))
+        .run_in_order(progress, "estimating BatchNorm statistics",
+                      [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                          network.forward(pixels);
+                          const auto count = std::ssize(batch.indices);
+                          for (auto& sums : norms) add_batch(sums, static_cast<double>(count));
+                          seen += count;
+                          return std::string();
+                      });
     if (seen == 0) {
-        throw InputError("repair.images: none of the {} images can be read", images.indices.size());
+        throw InputError("repair.images: none of the {} images can be read", pass.count());
     }
     for (const auto& sums : norms) install(sums, static_cast<double>(seen));
     network.eval();

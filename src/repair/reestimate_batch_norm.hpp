@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 
-#include "data/loader.hpp"
 #include "networks/network.hpp"
+#include "passes/image_pass.hpp"
 
 namespace comq {
 
@@ -15,9 +15,8 @@ namespace comq {
  * Batches follow each other on one thread, as a BatchNorm in training changes its own state.
  * Returns the norms re-estimated.
  *
- * Throws Interrupted when `stop` is set; the network is then of no use.
+ * Throws what ImagePass does; the network is then of no use.
  */
-int64_t reestimate_batch_norm(Network& network, const ImageSet& images, uint64_t seed,
-                              torch::Device device, BadImages& bad, const std::atomic<bool>& stop);
+int64_t reestimate_batch_norm(Network& network, const ImagePass& pass, uint64_t seed);
 
 }  // namespace comq

@@ -9,10 +9,10 @@
 #include "experiment/runs.hpp"
 #include "networks/norms.hpp"
 #include "networks/output_tap.hpp"
+#include "passes/pass_over.hpp"
 #include "repair/fold_batch_norm.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 #include "torch_bridge/bridge.hpp"
 
 using namespace comq;
@@ -89,24 +89,22 @@ struct Pair {
                const std::function<void(const RefitStage&)>& look) const {
         const std::atomic<bool> stop{false};
         BadImages bad(0);
-        SideBySide walk(*original.network, network, torch::kCPU, folder / "spool", "testing", stop);
-        walk.read({images.calibration_source.get(),
-                   {},
-                   original.description->preprocessing,
-                   config.calibration.batch_size},
-                  images.calibration, {}, bad);
+        SideBySide walk(*original.network, network,
+                        {{images.calibration_source.get(), images.calibration.fitted,
+                          original.description->preprocessing, config.calibration.batch_size},
+                         torch::kCPU,
+                         bad,
+                         stop},
+                        images.calibration.held_out, folder / "spool", "testing");
         RefitStage stage(config, network, walk);
         stage.run(records);
         look(stage);
     }
 
     torch::Tensor pixels(const std::vector<int64_t>& indices) const {
-        std::vector<torch::Tensor> parts;
         BadImages bad(0);
-        for_each_batch(*images.calibration_source, indices, original.description->preprocessing, 5,
-                       bad,
-                       [&](ImageBatch&& batch) { parts.push_back(batch_pixels(batch).clone()); });
-        return torch::cat(parts);
+        return test::pixels_of(
+            test::pass_over(*images.calibration_source, config.model.name, 5, bad).over(indices));
     }
 };
 
@@ -344,12 +342,16 @@ TEST_CASE("a result file with refits restores the network that was evaluated") {
     const auto config = load_config_text(read.config, file).config;
     const auto images = open_images(config);
     BadImages bad(0);
+    const std::atomic<bool> never_stop{false};
     Progress progress("evaluation", "images", 200);
     const auto predictions =
         evaluate(*model.network,
-                 {images.evaluation_source.get(), images.evaluation,
-                  model.description->preprocessing, config.evaluation.batch_size},
-                 torch::kCPU, progress, bad, std::atomic<bool>{false});
+                 {{images.evaluation_source.get(), images.evaluation,
+                   model.description->preprocessing, config.evaluation.batch_size},
+                  torch::kCPU,
+                  bad,
+                  never_stop},
+                 progress);
     CHECK(predictions.prediction == read.quantized->prediction);
 }
 

@@ -49,15 +49,14 @@ TEST_CASE("folding moves the scales of norms into weights and keeps the function
 TEST_CASE("statistics estimated on one batch are those of the batch") {
     const auto network = test::hash_network("demo_cnn");
     const test::MemorySource source(12, 32);
-    const auto images = test::images_of(source, "demo_cnn", 12);
-    const auto pairs = conv_norm_pairs(*network);
     BadImages bad(0);
-    CHECK(reestimate_batch_norm(*network, images, 0, torch::kCPU, bad, test::never_stop) ==
-          static_cast<int64_t>(pairs.size()));
+    const auto pass = test::pass_over(source, "demo_cnn", 12, bad);
+    const auto pairs = conv_norm_pairs(*network);
+    CHECK(reestimate_batch_norm(*network, pass, 0) == static_cast<int64_t>(pairs.size()));
     CHECK_FALSE(network->is_training());
 
     const torch::NoGradGuard no_gradient;
-    const auto seen = pairs[0].convolution->forward(test::pixels_of(images));
+    const auto seen = pairs[0].convolution->forward(test::pixels_of(pass));
     CHECK(torch::allclose(pairs[0].norm->running_mean, seen.mean({0, 2, 3}), 1e-4, 1e-6));
     const auto by_channel = seen.transpose(0, 1).flatten(1);
     CHECK(torch::allclose(pairs[0].norm->running_var, by_channel.var(1), 1e-4, 1e-6));
@@ -68,8 +67,7 @@ TEST_CASE("means of several batches are the mean of all images") {
     const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
     BadImages bad(0);
     const auto estimate = [&](Network& estimated, int64_t batch_size) {
-        reestimate_batch_norm(estimated, test::images_of(source, "demo_cnn", batch_size), 0,
-                              torch::kCPU, bad, test::never_stop);
+        reestimate_batch_norm(estimated, test::pass_over(source, "demo_cnn", batch_size, bad), 0);
     };
     estimate(*network, GENERATE(4, 5));
     estimate(*whole, 12);
@@ -95,8 +93,7 @@ TEST_CASE("images that come class by class are mixed before their statistics are
     const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
     BadImages bad(0);
     const auto estimate = [&](Network& estimated, int64_t batch_size) {
-        reestimate_batch_norm(estimated, test::images_of(source, "demo_cnn", batch_size), 0,
-                              torch::kCPU, bad, test::never_stop);
+        reestimate_batch_norm(estimated, test::pass_over(source, "demo_cnn", batch_size, bad), 0);
     };
     estimate(*network, 16);
     estimate(*whole, 64);
@@ -114,7 +111,7 @@ TEST_CASE("a stop request interrupts the estimate") {
     const test::MemorySource source(4, 32);
     const std::atomic<bool> stop{true};
     BadImages bad(0);
-    CHECK_THROWS_AS(reestimate_batch_norm(*network, test::images_of(source, "demo_cnn", 2), 0,
-                                          torch::kCPU, bad, stop),
-                    Interrupted);
+    CHECK_THROWS_AS(
+        reestimate_batch_norm(*network, test::pass_over(source, "demo_cnn", 2, bad, stop), 0),
+        Interrupted);
 }

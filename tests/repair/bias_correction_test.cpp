@@ -42,17 +42,16 @@ TEST_CASE("a corrected layer has the mean output of its float weight on the same
     const auto original = test::hash_network(name), quantized = test::hash_network(name);
     test::round_weights(*quantized);
     const test::MemorySource source(10, 32);
-    const auto images = test::images_of(source, name, 4);
     BadImages bad(0);
-    const auto corrected =
-        correct_biases(*original, *quantized, images, torch::kCPU, bad, test::never_stop);
+    const auto pass = test::pass_over(source, name, 4, bad);
+    const auto corrected = correct_biases(*original, *quantized, pass);
     CHECK(corrected == static_cast<int64_t>(quantized->layers().size()));
 
     const torch::NoGradGuard no_gradient;
     Recorder recorder;
     {
         const TapScope scope(&recorder);
-        original->forward(test::pixels_of(images));
+        original->forward(test::pixels_of(pass));
     }
     const auto pairs = conv_norm_pairs(*original), quantized_pairs = conv_norm_pairs(*quantized);
     for (std::size_t i = 0; i < original->layers().size(); ++i) {
@@ -70,8 +69,7 @@ TEST_CASE("layers whose weights did not change are left alone") {
     const auto original = test::hash_network("demo_cnn"), same = test::hash_network("demo_cnn");
     const test::MemorySource source(4, 32);
     BadImages bad(0);
-    CHECK(correct_biases(*original, *same, test::images_of(source, "demo_cnn", 2), torch::kCPU, bad,
-                         test::never_stop) == 0);
+    CHECK(correct_biases(*original, *same, test::pass_over(source, "demo_cnn", 2, bad)) == 0);
 }
 
 TEST_CASE("corrected biases have the same bits for any number of threads") {
@@ -83,8 +81,7 @@ TEST_CASE("corrected biases have the same bits for any number of threads") {
         const auto quantized = test::hash_network("demo_cnn");
         test::round_weights(*quantized);
         BadImages bad(0);
-        correct_biases(*original, *quantized, test::images_of(source, "demo_cnn", 2), torch::kCPU,
-                       bad, test::never_stop);
+        correct_biases(*original, *quantized, test::pass_over(source, "demo_cnn", 2, bad));
         states.push_back(quantized->state_dict());
     }
     for (std::size_t i = 0; i < states[0].size(); ++i) {

@@ -1,4 +1,4 @@
-#include "experiment/row_importance.hpp"
+#include "calibration/row_importance.hpp"
 
 #include <cmath>
 #include <mutex>
@@ -16,17 +16,17 @@ struct WeightSum {
 
 }  // namespace
 
-RowImportance::RowImportance(const Network& network, const LayerPlan& plan, const SideBySide& walk,
-                             const FisherWeighting& weighting, torch::Device device,
+RowImportance::RowImportance(const Network& network, const std::vector<Network::LayerEntry>& layers,
+                             const SideBySide& walk, const FisherWeighting& weighting,
                              std::filesystem::path spool)
     : share_(weighting.share), spool_(std::move(spool)) {
     // By batch, so that the total does not depend on which ends first.
     std::map<std::string, std::map<int64_t, WeightSum>> sums;
-    for (const auto& planned : plan.layers) sums[planned.entry.layer->name()];
+    for (const auto& entry : layers) sums[entry.layer->name()];
     std::mutex mutex;
     walk.for_each(walk.fitted(), [&](int64_t batch) {
         visit_row_weights(
-            network, walk.activation(batch).to(device), walk.images_of(batch), weighting,
+            network, walk.activation(batch), walk.images_of(batch), weighting,
             [&](const QuantizableLayer& layer) { return sums.contains(layer.name()); },
             [&](const QuantizableLayer& layer, const torch::Tensor& /*input*/,
                 const torch::Tensor& weight) {
@@ -36,8 +36,8 @@ RowImportance::RowImportance(const Network& network, const LayerPlan& plan, cons
                 sums.at(layer.name())[batch] = {sum, weight.numel()};
             });
     });
-    for (const auto& planned : plan.layers) {
-        const QuantizableLayer& layer = *planned.entry.layer;
+    for (const auto& entry : layers) {
+        const QuantizableLayer& layer = *entry.layer;
         WeightSum total;
         for (const auto& [batch, sum] : sums.at(layer.name())) {
             total.weight += sum.weight;

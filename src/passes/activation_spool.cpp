@@ -1,4 +1,4 @@
-#include "experiment/activation_spool.hpp"
+#include "passes/activation_spool.hpp"
 
 #include <fmt/format.h>
 

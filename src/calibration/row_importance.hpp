@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "calibration/row_weights.hpp"
-#include "experiment/activation_spool.hpp"
-#include "experiment/layer_plan.hpp"
-#include "experiment/side_by_side.hpp"
+#include "passes/activation_spool.hpp"
+#include "passes/side_by_side.hpp"
 
 namespace comq {
 
@@ -21,12 +21,13 @@ namespace comq {
 class RowImportance {
   public:
     /**
-     * A forward and a backward pass over the fitted images of `walk`, which stands before the first
-     * block of `network`. `spool` is created, and removed by the destructor. Throws Interrupted,
-     * and InputError naming a layer with a NaN or infinite gradient.
+     * A forward and a backward pass of `network` over the fitted images of `walk`, which stands
+     * before the first block, for the rows of `layers`. `spool` is created, and removed by the
+     * destructor. Throws Interrupted, and InputError naming a layer with a NaN or infinite
+     * gradient.
      */
-    RowImportance(const Network& network, const LayerPlan& plan, const SideBySide& walk,
-                  const FisherWeighting& weighting, torch::Device device,
+    RowImportance(const Network& network, const std::vector<Network::LayerEntry>& layers,
+                  const SideBySide& walk, const FisherWeighting& weighting,
                   std::filesystem::path spool);
 
     /**

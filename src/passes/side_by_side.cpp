@@ -1,4 +1,4 @@
-#include "experiment/side_by_side.hpp"
+#include "passes/side_by_side.hpp"
 
 #include <tbb/parallel_for.h>
 
@@ -8,7 +8,6 @@
 
 #include "core/errors.hpp"
 #include "networks/output_tap.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq {
 
@@ -99,14 +98,23 @@ void until_kept(const Pass& pass) {
 }  // namespace
 
 SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
-                       torch::Device device, std::filesystem::path spool, std::string doing,
-                       const std::atomic<bool>& stop)
+                       const ImagePass& fitted, const std::vector<int64_t>& held_out,
+                       std::filesystem::path spool, std::string doing)
     : full_precision_(full_precision),
       quantized_(quantized),
-      device_(device),
+      device_(fitted.device),
       spool_(std::move(spool)),
       doing_(std::move(doing)),
-      stop_(stop) {
+      stop_(fitted.stop),
+      fitted_(read(fitted, 0)),
+      held_out_(read(fitted.over(held_out), fitted.count())) {
+    if (fitted_.empty()) {
+        throw InputError("data.calibration: none of the {} images can be read", fitted.count());
+    }
+    if (held_out_.empty() && !held_out.empty()) {
+        throw InputError("data.calibration: none of the {} held-out images can be read",
+                         held_out.size());
+    }
     for (const Network* network : {&full_precision, &quantized}) {
         for (const auto& item : network->named_modules("", /*include_self=*/false)) {
             names_[item.value().get()] = item.key();
@@ -114,37 +122,21 @@ SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
     }
 }
 
-void SideBySide::read(const ImageSet& images, const CalibrationImages& indices,
-                      std::optional<uint64_t> augmentation_seed, BadImages& bad) {
-    int64_t first = 0;
-    const auto spool = [&](const std::vector<int64_t>& chosen, std::vector<int64_t>& batches) {
-        LoaderOptions options(Consume::parallel);
-        options.stop = &stop_;
-        options.augmentation_seed = augmentation_seed;
-        std::mutex mutex;
-        const bool whole = for_each_batch(
-            *images.source, chosen, images.preprocessing, images.batch_size, bad,
-            [&](ImageBatch&& batch) {
-                spool_.store(float_side, first + batch.batch, batch_pixels(batch));
-                const std::lock_guard lock(mutex);
-                batches.push_back(first + batch.batch);
-                images_[first + batch.batch] = std::move(batch.indices);
-            },
-            options);
-        if (!whole) throw Interrupted("interrupted while reading the calibration images");
-        std::ranges::sort(batches);
-        first += static_cast<int64_t>(chosen.size());
-    };
-    spool(indices.fitted, fitted_);
-    spool(indices.held_out, held_out_);
-    if (fitted_.empty()) {
-        throw InputError("data.calibration: none of the {} images can be read",
-                         indices.fitted.size());
-    }
-    if (held_out_.empty() && !indices.held_out.empty()) {
-        throw InputError("data.calibration: none of the {} held-out images can be read",
-                         indices.held_out.size());
-    }
+std::vector<int64_t> SideBySide::read(const ImagePass& pass, int64_t first) {
+    std::vector<int64_t> batches;
+    std::mutex mutex;
+    ImagePass reading = pass;
+    reading.device = torch::kCPU;
+    reading.run("reading images", "reading the calibration images",
+                [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                    const int64_t number = first + batch.batch;
+                    spool_.store(float_side, number, pixels);
+                    const std::lock_guard lock(mutex);
+                    batches.push_back(number);
+                    images_[number] = batch.indices;
+                });
+    std::ranges::sort(batches);
+    return batches;
 }
 
 torch::Tensor SideBySide::run(const Network& network, int64_t batch) const {

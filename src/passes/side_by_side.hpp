@@ -6,15 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "data/loader.hpp"
-#include "data/selection.hpp"
-#include "experiment/activation_spool.hpp"
 #include "networks/network.hpp"
+#include "passes/activation_spool.hpp"
+#include "passes/image_pass.hpp"
 
 namespace comq {
 
@@ -33,18 +31,14 @@ struct ActivationPair {
 class SideBySide {
   public:
     /**
-     * Stands before the first block. `spool` is created, and removed by the destructor. Once
-     * `stop` is set, passes throw Interrupted ("interrupted while DOING").
+     * Reads the images, those of `held_out` as those of `fitted`, and stands before the first
+     * block. `spool` is created, and removed by the destructor. Once `fitted.stop` is set, passes
+     * throw Interrupted ("interrupted while DOING"). Throws InputError when no image that is fitted
+     * can be read, or none of those that are held out.
      */
-    SideBySide(const Network& full_precision, const Network& quantized, torch::Device device,
-               std::filesystem::path spool, std::string doing, const std::atomic<bool>& stop);
-
-    /**
-     * Reads the images, in batches of `images.batch_size`; `images.indices` are not used. Throws
-     * InputError when no image that is fitted can be read, or none of those that are held out.
-     */
-    void read(const ImageSet& images, const CalibrationImages& indices,
-              std::optional<uint64_t> augmentation_seed, BadImages& bad);
+    SideBySide(const Network& full_precision, const Network& quantized, const ImagePass& fitted,
+               const std::vector<int64_t>& held_out, std::filesystem::path spool,
+               std::string doing);
 
     /** Numbers of the batches, ascending. */
     const std::vector<int64_t>& fitted() const { return fitted_; }
@@ -52,8 +46,10 @@ class SideBySide {
 
     /** Indices of the images of `batch` in their source. */
     const std::vector<int64_t>& images_of(int64_t batch) const { return images_.at(batch); }
-    /** What the full-precision network takes into this block, on the CPU; pixels at first. */
-    torch::Tensor activation(int64_t batch) const { return spool_.load(float_side, batch); }
+    /** What the full-precision network takes into this block, on the device; pixels at first. */
+    torch::Tensor activation(int64_t batch) const {
+        return spool_.load(float_side, batch).to(device_);
+    }
 
     /** Names of the layers and norms (networks/norms.hpp) of this block as they run. */
     std::vector<std::string> order_of_execution() const;
@@ -85,6 +81,8 @@ class SideBySide {
     static constexpr const char* float_side = "full_precision";
     static constexpr const char* quantized_side = "quantized";
 
+    /** Spools the images of `pass`; returns the numbers of their batches, from `first` on. */
+    std::vector<int64_t> read(const ImagePass& pass, int64_t first);
     torch::Tensor run(const Network& network, int64_t batch) const;
     torch::Tensor run_to_the_end(const Network& network, int64_t batch) const;
 
@@ -95,9 +93,9 @@ class SideBySide {
     std::string doing_;
     const std::atomic<bool>& stop_;
     std::unordered_map<const torch::nn::Module*, std::string> names_;  ///< of both
+    std::unordered_map<int64_t, std::vector<int64_t>> images_;         ///< by batch
     std::vector<int64_t> fitted_;
     std::vector<int64_t> held_out_;
-    std::unordered_map<int64_t, std::vector<int64_t>> images_;  ///< by batch
     std::size_t block_ = 0;
     bool diverged_ = false;
 };

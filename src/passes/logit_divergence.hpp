@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <map>
 
-#include "experiment/side_by_side.hpp"
+#include "passes/side_by_side.hpp"
 
 namespace comq {
 

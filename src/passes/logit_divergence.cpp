@@ -1,4 +1,4 @@
-#include "experiment/logit_divergence.hpp"
+#include "passes/logit_divergence.hpp"
 
 #include <mutex>
 
