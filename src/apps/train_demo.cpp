@@ -69,17 +69,18 @@ void run(const Arguments& arguments, Program& program) {
     save(*network, recipe, arguments.seed, file);
 
     const auto source = make_demo_source(Split::evaluation);
-    ImageSet images{source.get(), {}, description.preprocessing, 8};
-    images.indices.resize(static_cast<std::size_t>(source->size()));
-    std::iota(images.indices.begin(), images.indices.end(), int64_t{0});
+    std::vector<int64_t> indices(static_cast<std::size_t>(source->size()));
+    std::iota(indices.begin(), indices.end(), int64_t{0});
     Progress progress("evaluation", "images", source->size());
     BadImages bad(0);
-    const Accuracy accuracy =
-        accuracy_of(evaluate(*network, images, torch::kCPU, progress, bad, interrupt_requested()));
+    const auto& stop = interrupt_requested();
+    const ImagePass pass{
+        {source.get(), indices, description.preprocessing, 8}, torch::kCPU, bad, stop};
+    const Accuracy accuracy = accuracy_of(evaluate(*network, pass, progress));
     progress.finish();
 
     const std::string checkpoint = sha256_hex_of_file(file);
-    const std::string evaluated = source_identity(*source, images.indices);
+    const std::string evaluated = source_identity(*source, pass.images.indices);
     if (program.json()) {
         const nlohmann::ordered_json json{{"file", file.string()},
                                           {"model", description.name},

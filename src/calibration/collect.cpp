@@ -1,138 +1,72 @@
 #include "calibration/collect.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "calibration/bfloat16_scope.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
-#include "core/progress.hpp"
-#include "torch_bridge/batch_pixels.hpp"
+#include "data/selection.hpp"
 
 namespace comq {
 
 namespace {
 
-/** Runs the network with `tap` installed, no further than the last input of `layers`. */
-class TappedForward {
-  public:
-    TappedForward(const Network& network, const std::vector<Network::LayerEntry>& layers)
-        : blocks_(network.blocks()) {
-        std::size_t last = 0;
-        for (const auto& entry : layers) last = std::max(last, entry.block);
-        blocks_.resize(last + 1);
-        for (const auto& entry : layers) {
-            if (entry.block == last) in_last_block_.insert(entry.layer);
-        }
-    }
-
-    void run(torch::Tensor images, Tap& tap) const {
-        const torch::InferenceMode inference;
-        EndingTap ending(tap, in_last_block_);
-        const TapScope scope(&ending);
-        try {
-            for (const auto& block : blocks_) images = block.forward(images);
-        } catch (const EveryInputSeen&) {
-        }
-    }
-
-  private:
-    using Layers = std::set<const QuantizableLayer*>;
-    struct EveryInputSeen {};
-
-    /** Leaves the forward from inside the last layer: nothing asks for that layer's product. */
-    class EndingTap : public Tap {
-      public:
-        EndingTap(Tap& tap, Layers remaining) : tap_(tap), remaining_(std::move(remaining)) {}
-
-        torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-            auto used = tap_.on_input(layer, input);
-            if (remaining_.erase(&layer) > 0 && remaining_.empty()) throw EveryInputSeen();
-            return used;
-        }
-
-      private:
-        Tap& tap_;
-        Layers remaining_;
-    };
-
-    std::vector<Block> blocks_;
-    Layers in_last_block_;
-};
-
-/** Calls `consume` with the pixels of this rank's share of the batches of `indices`. */
-void run_pass(const std::string& title, const CalibrationPass& pass,
-              const std::vector<int64_t>& indices, torch::Device device, BadImages& bad,
-              const std::atomic<bool>& stop,
-              const std::function<void(const torch::Tensor&, const ImageBatch&)>& consume) {
-    const auto share =
-        every_nth_batch(indices, pass.batch_size, communicator().rank(), communicator().size());
-    Progress progress(title, "images", static_cast<int64_t>(share.size()));
-    LoaderOptions options(device.is_cpu() ? Consume::parallel : Consume::serial);
-    options.stop = &stop;
-    options.augmentation_seed = pass.augmentation_seed;
-    const bool whole = for_each_batch(
-        *pass.source, share, pass.preprocessing, pass.batch_size, bad,
-        [&](ImageBatch&& batch) {
-            consume(batch_pixels(batch).to(device), batch);
-            progress.advance(static_cast<int64_t>(batch.indices.size()));
-        },
-        options);
-    if (!whole) throw Interrupted("interrupted while collecting the statistics of layers");
+/** Over this rank's share of the batches. */
+void run_share(const ImagePass& pass, const std::string& title, const ImagePass::Body& body) {
+    pass.over(every_nth_batch(pass.images.indices, pass.images.batch_size, communicator().rank(),
+                              communicator().size()))
+        .run(title, "collecting the statistics of layers", body);
 }
 
 }  // namespace
 
 std::vector<LayerStatistics> collect_statistics(Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
-                                                const CalibrationPass& pass, torch::Device device,
-                                                BadImages& bad, const std::atomic<bool>& stop) {
-    const TappedForward forward(network, layers);
+                                                const CalibrationPass& pass) {
     std::vector<LayerStatistics> statistics(layers.size());
     Communicator& ranks = communicator();
     const auto owners = owners_of(layers, ranks.size());
 
-    const auto collect = [&](const std::vector<int64_t>& indices, const std::string& title,
+    const auto collect = [&](const ImagePass& images, const std::string& title,
                              const std::string& name) {
         GramCollector collector(layers, pass.row_sample);
         std::optional<BFloat16Scope> in_bfloat16;
         if (pass.bfloat16) in_bfloat16.emplace(network);
-        run_pass(title, pass, indices, device, bad, stop,
-                 [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                     std::vector<std::string> ids;
-                     for (const auto index : batch.indices) {
-                         ids.push_back(pass.source->info(index).id);
-                     }
-                     GramTap tap(collector, std::move(ids));
-                     forward.run(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, tap);
-                 });
+        run_share(images, title, [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+            std::vector<std::string> ids;
+            for (const auto index : batch.indices) {
+                ids.push_back(images.images.source->info(index).id);
+            }
+            GramTap tap(collector, std::move(ids));
+            const torch::InferenceMode inference;
+            network.forward(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, &tap);
+        });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);
             if (owners[i] == ranks.rank()) {
                 collector.take(*layers[i].layer, name, statistics[i]);
                 if (statistics[i].rows.at(name) > 0) continue;
                 throw InputError("data.calibration: none of the {} images of '{}' can be read",
-                                 indices.size(), title);
+                                 images.count(), title);
             }
         }
     };
-    collect(pass.images.fitted, "calibration", statistic::gram);
+    collect(pass.fitted, "calibration", statistic::gram);
     if (pass.weighting) {
         FisherCollector collector(layers, *pass.weighting);
-        run_pass("calibration (gradients)", pass, pass.images.fitted, device, bad, stop,
-                 [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                     collector.add(network, pixels, batch.indices);
-                 });
+        run_share(pass.fitted, "calibration (gradients)",
+                  [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                      collector.add(network, pixels, batch.indices);
+                  });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);
             if (owners[i] == ranks.rank()) collector.take(*layers[i].layer, statistics[i]);
         }
     }
-    if (!pass.images.held_out.empty()) {
-        collect(pass.images.held_out, "calibration (held out)", statistic::heldout_gram);
+    if (!pass.held_out.empty()) {
+        collect(pass.fitted.over(pass.held_out), "calibration (held out)", statistic::heldout_gram);
     }
     return statistics;
 }

@@ -1,29 +1,21 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "calibration/fisher_gram.hpp"
 #include "calibration/row_sample.hpp"
-#include "data/image_source.hpp"
-#include "data/loader.hpp"
-#include "data/selection.hpp"
-#include "image/preprocessing.hpp"
 #include "networks/network.hpp"
+#include "passes/image_pass.hpp"
 #include "statistics/statistics.hpp"
 
 namespace comq {
 
-/** The images that a calibration pass reads, and how. */
+/** A pass over calibration images, and what is summed; a batch is a micro-batch. */
 struct CalibrationPass {
-    const ImageSource* source;
-    CalibrationImages images;  ///< rows go into `statistic::gram` and `statistic::heldout_gram`
-    Preprocessing preprocessing;
-    int64_t batch_size;  ///< images of one micro-batch
-    /** Set: the training transform under this seed instead of resize and crop. */
-    std::optional<uint64_t> augmentation_seed = std::nullopt;
+    ImagePass fitted;                                    ///< rows go into `statistic::gram`
+    std::vector<int64_t> held_out = {};                  ///< … into `statistic::heldout_gram`
     std::optional<RowSample> row_sample = std::nullopt;  ///< none: every row counts
     bool bfloat16 = false;  ///< what the network computes its activations in; gradients are fp32
     /** Set: `statistic::weighted_gram` too, from a forward and backward pass of its own. */
@@ -39,13 +31,11 @@ struct CalibrationPass {
  * end up, with the bits that one rank alone would have, at the rank that owners_of names, and are
  * empty at the others.
  *
- * Throws Interrupted when `stop` is set, InputError on unreadable images beyond the limit of `bad`
- * and on non-finite inputs.
+ * Throws what ImagePass does, and InputError on non-finite inputs.
  */
 std::vector<LayerStatistics> collect_statistics(Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
-                                                const CalibrationPass& pass, torch::Device device,
-                                                BadImages& bad, const std::atomic<bool>& stop);
+                                                const CalibrationPass& pass);
 
 /** The rank that is to solve each layer: equal shares of the cost m²·n, the largest first. */
 std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int ranks);

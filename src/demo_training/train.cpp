@@ -6,14 +6,14 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <numeric>
 #include <vector>
 
 #include "core/errors.hpp"
-#include "data/loader.hpp"
-#include "torch_bridge/batch_pixels.hpp"
+#include "passes/image_pass.hpp"
 
 namespace comq {
 
@@ -41,14 +41,13 @@ void set_learning_rate(torch::optim::AdamW& optimizer, double rate) {
 }
 
 /** One step; returns the loss before it. */
-double step(Network& network, torch::optim::AdamW& optimizer, ImageBatch& batch,
-            const TrainingRecipe& recipe) {
-    const auto count = static_cast<int64_t>(batch.labels.size());
-    const auto labels = torch::from_blob(batch.labels.data(), {count}, torch::kInt64);
+double step(Network& network, torch::optim::AdamW& optimizer, const torch::Tensor& pixels,
+            const ImageBatch& batch, const TrainingRecipe& recipe) {
+    const auto labels = torch::tensor(batch.labels, torch::kInt64);
     const auto options =
         torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(recipe.label_smoothing);
     const torch::Tensor loss =
-        torch::nn::functional::cross_entropy(network.forward(batch_pixels(batch)), labels, options);
+        torch::nn::functional::cross_entropy(network.forward(pixels), labels, options);
 
     optimizer.zero_grad();
     loss.backward();
@@ -67,19 +66,22 @@ void train(Network& network, const ImageSource& source, const Preprocessing& pre
     std::vector<int64_t> indices(static_cast<std::size_t>(recipe.steps() * recipe.batch_size));
     std::iota(indices.begin(), indices.end(), int64_t{0});
     BadImages bad(0);
+    const std::atomic<bool> never_stop{false};
     double mean_loss = 0.0;
-    for_each_batch(source, indices, preprocessing, recipe.batch_size, bad, [&](ImageBatch&& batch) {
-        set_learning_rate(*optimizer, recipe.learning_rate_at(batch.batch));
-        const double loss = step(network, *optimizer, batch, recipe);
-        if (!std::isfinite(loss)) {
-            throw Failure("training diverged at step {}; lower the learning rate", batch.batch);
-        }
-        // A running mean over about a hundred steps.
-        mean_loss +=
-            (loss - mean_loss) / static_cast<double>(std::min<int64_t>(batch.batch + 1, 100));
-        progress.advance(static_cast<int64_t>(batch.labels.size()),
-                         fmt::format("loss {:.3f}", mean_loss));
-    });
+    const ImagePass pass{
+        {&source, indices, preprocessing, recipe.batch_size}, torch::kCPU, bad, never_stop};
+    pass.run_in_order(
+        progress, "training", [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+            set_learning_rate(*optimizer, recipe.learning_rate_at(batch.batch));
+            const double loss = step(network, *optimizer, pixels, batch, recipe);
+            if (!std::isfinite(loss)) {
+                throw Failure("training diverged at step {}; lower the learning rate", batch.batch);
+            }
+            // A running mean over about a hundred steps.
+            mean_loss +=
+                (loss - mean_loss) / static_cast<double>(std::min<int64_t>(batch.batch + 1, 100));
+            return fmt::format("loss {:.3f}", mean_loss);
+        });
     network.eval();
 }
 

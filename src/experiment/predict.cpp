@@ -76,51 +76,46 @@ void store(const CacheFolder& cache, const std::filesystem::path& file,
 
 }  // namespace
 
-Predictions predict(const Network& network, const std::string& name, const ImageSet& images,
-                    torch::Device device, BadImages& bad, RunJournal& journal,
-                    const std::atomic<bool>& stop, Tap* tap) {
-    const auto rest = every_nth_batch(missing(images, journal.predictions(name)), images.batch_size,
+Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
+                    RunJournal& journal, Tap* tap) {
+    const auto batch_size = pass.images.batch_size;
+    const auto rest = every_nth_batch(missing(pass.images, journal.predictions(name)), batch_size,
                                       communicator().rank(), communicator().size());
     if (!rest.empty()) {
         Progress progress(title_of(name), "images", static_cast<int64_t>(rest.size()));
-        const auto block =
-            std::max(images_per_block / images.batch_size, int64_t{1}) * images.batch_size;
+        const auto block = std::max(images_per_block / batch_size, int64_t{1}) * batch_size;
         for (std::size_t first = 0; first < rest.size(); first += static_cast<std::size_t>(block)) {
             const auto last = std::min(first + static_cast<std::size_t>(block), rest.size());
-            ImageSet part = images;
-            part.indices.assign(rest.begin() + static_cast<std::ptrdiff_t>(first),
-                                rest.begin() + static_cast<std::ptrdiff_t>(last));
-            journal.store_predictions(
-                {name, evaluate(network, part, device, progress, bad, stop, tap)});
+            const auto part = pass.over({rest.begin() + static_cast<std::ptrdiff_t>(first),
+                                         rest.begin() + static_cast<std::ptrdiff_t>(last)});
+            journal.store_predictions({name, evaluate(network, part, progress, tap)});
         }
     }
     journal.exchange(communicator());
     return journal.predictions(name);
 }
 
-Predictions predict_full_precision(const Network& network, const ImageSet& images,
-                                   torch::Device device, BadImages& bad, RunJournal& journal,
-                                   const CacheFolder& cache, const std::string& key,
-                                   const std::atomic<bool>& stop) {
-    const auto compute = [&] {
-        return predict(network, full_precision_network, images, device, bad, journal, stop);
-    };
+Predictions predict_full_precision(const Network& network, const ImagePass& pass,
+                                   RunJournal& journal, const CacheFolder& cache,
+                                   const std::string& key) {
+    const auto wanted = pass.images.indices.size();
+    const auto compute = [&] { return predict(network, full_precision_network, pass, journal); };
     if (!cache.enabled()) return compute();
     const auto file = cache.file("predictions", key);
     Communicator& ranks = communicator();
     std::optional<Predictions> cached;
     std::unique_ptr<FileLock> lock;
     if (ranks.root()) {
-        cached = cached_predictions(cache, file, images.indices.size());
+        cached = cached_predictions(cache, file, wanted);
         if (!cached) {
-            lock = cache.lock(file, stop);
-            cached = cached_predictions(cache, file, images.indices.size());
+            lock = cache.lock(file, pass.stop);
+            cached = cached_predictions(cache, file, wanted);
         }
     }
     if (ranks.broadcast(cached ? "cached" : "") == "cached") return cached.value_or(Predictions{});
     Predictions predictions = compute();
     // What could not be read today may be readable tomorrow.
-    const bool whole = predictions.size() == images.indices.size();
+    const bool whole = predictions.size() == wanted;
     if (ranks.root() && whole) store(cache, file, predictions);
     return predictions;
 }

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <string>
 
-#include "data/loader.hpp"
 #include "evaluation/evaluate.hpp"
 #include "experiment/cache_folder.hpp"
 #include "results/run_journal.hpp"
@@ -15,13 +13,12 @@ inline constexpr const char* full_precision_network = "full_precision";
 inline constexpr const char* quantized_network = "quantized";
 
 /**
- * Predictions of one network of a run for all evaluation images: those that `journal` already
+ * Predictions of one network of a run for all images of `pass`: those that `journal` already
  * holds are taken from there, the others are computed block by block and each block is stored. The
  * ranks of communicator() compute a share each. `tap`, if any, sees the inputs of layers.
  */
-Predictions predict(const Network& network, const std::string& name, const ImageSet& images,
-                    torch::Device device, BadImages& bad, RunJournal& journal,
-                    const std::atomic<bool>& stop, Tap* tap = nullptr);
+Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
+                    RunJournal& journal, Tap* tap = nullptr);
 
 /**
  * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours
@@ -29,9 +26,8 @@ Predictions predict(const Network& network, const std::string& name, const Image
  * once one computes them. A damaged cache entry is computed again, said in one line. What comes
  * from the cache is at the root only.
  */
-Predictions predict_full_precision(const Network& network, const ImageSet& images,
-                                   torch::Device device, BadImages& bad, RunJournal& journal,
-                                   const CacheFolder& cache, const std::string& key,
-                                   const std::atomic<bool>& stop);
+Predictions predict_full_precision(const Network& network, const ImagePass& pass,
+                                   RunJournal& journal, const CacheFolder& cache,
+                                   const std::string& key);
 
 }  // namespace comq

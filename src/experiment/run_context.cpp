@@ -7,7 +7,6 @@
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "repair/fold_batch_norm.hpp"
 #include "torch_bridge/runtime.hpp"
 
 namespace comq {
@@ -26,14 +25,24 @@ RunContext::RunContext(const ExperimentConfig& experiment)
       bad_calibration(config.data.max_bad_images),
       bad_evaluation(config.data.max_bad_images) {}
 
-ImageSet RunContext::calibration_images() const {
-    return {images.calibration_source.get(), images.calibration.fitted,
-            model.description->preprocessing, config.calibration.batch_size};
+ImagePass RunContext::calibration_pass(BadImages& bad) const {
+    ImagePass pass{{images.calibration_source.get(), images.calibration.fitted,
+                    model.description->preprocessing, config.calibration.batch_size},
+                   device,
+                   bad,
+                   stop};
+    if (config.calibration.transform == CalibrationTransform::train) {
+        pass.augmentation_seed = config.seed;
+    }
+    return pass;
 }
 
-ImageSet RunContext::evaluation_images() const {
-    return {images.evaluation_source.get(), images.evaluation, model.description->preprocessing,
-            config.evaluation.batch_size};
+ImagePass RunContext::evaluation_pass() {
+    return {{images.evaluation_source.get(), images.evaluation, model.description->preprocessing,
+             config.evaluation.batch_size},
+            device,
+            bad_evaluation,
+            stop};
 }
 
 StatisticsSource& RunContext::statistics() {

@@ -8,13 +8,13 @@
 #include "accuracy/accuracy.hpp"
 #include "activations/rounding_tap.hpp"
 #include "core/communicator.hpp"
-#include "data/loader.hpp"
 #include "experiment/cache_folder.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/stage_times.hpp"
 #include "experiment/statistics_source.hpp"
 #include "experiment_config/experiment_config.hpp"
+#include "passes/image_pass.hpp"
 #include "results/run_journal.hpp"
 #include "results/run_record.hpp"
 
@@ -44,9 +44,10 @@ struct RunContext {
 
     /** Statistics of the layers of the plan on full-precision inputs; made when first asked for. */
     StatisticsSource& statistics();
-    /** Those that fit, in batches of `calibration.batch_size`. */
-    ImageSet calibration_images() const;
-    ImageSet evaluation_images() const;
+    /** Over the images that calibration fits to, in micro-batches. */
+    ImagePass calibration_pass() { return calibration_pass(bad_calibration); }
+    ImagePass calibration_pass(BadImages& bad) const;
+    ImagePass evaluation_pass();
     /** Another copy of the network as calibration sees it: float weights, folded or not. */
     std::shared_ptr<Network> full_precision_network() const;
 

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +42,11 @@ int resolved_threads(const ResourcesConfig& config);
 
 RunImages open_images(const ExperimentConfig& config);
 
-/** What `calibration.transform: train` augments by; none with `eval`. */
-std::optional<uint64_t> augmentation_seed(const ExperimentConfig& config);
+/**
+ * The images of `repair.images`: those of the calibration, or a draw of their own. What the
+ * calibration holds out fits no repair either.
+ */
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
 
 /** What `calibration.weighting: fisher` weights rows by. */
 FisherWeighting fisher_weighting(const ExperimentConfig& config);
@@ -58,6 +60,8 @@ struct RunKeys {
     std::string statistics;      ///< what the statistics of layers depend on, a line each
 };
 
-RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images);
+/** The keys that affect each are those of `schema`. */
+RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
+                 const ExperimentSchema& schema = experiment_schema());
 
 }  // namespace comq

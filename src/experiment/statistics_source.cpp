@@ -124,9 +124,7 @@ std::size_t StatisticsSource::visit_at_hand(std::vector<PlannedLayer>& rest, con
 std::vector<LayerStatistics> StatisticsSource::collect(
     const std::vector<Network::LayerEntry>& layers) const {
     const ExperimentConfig& config = context_.config;
-    CalibrationPass pass{context_.images.calibration_source.get(), context_.images.calibration,
-                         context_.model.description->preprocessing, config.calibration.batch_size};
-    pass.augmentation_seed = augmentation_seed(config);
+    CalibrationPass pass{context_.calibration_pass(), context_.images.calibration.held_out};
     if (const auto rows = config.calibration.rows_per_image) {
         pass.row_sample.emplace(config.seed, *rows);
     }
@@ -141,8 +139,7 @@ std::vector<LayerStatistics> StatisticsSource::collect(
                 "float32 here");
         }
     }
-    auto statistics = collect_statistics(*context_.model.network, layers, pass, context_.device,
-                                         context_.bad_calibration, context_.stop);
+    auto statistics = collect_statistics(*context_.model.network, layers, pass);
     // Another run may not allow images to be left out.
     if (context_.bad_calibration.count() == 0) {
         for (std::size_t i = 0; i < layers.size(); ++i) {

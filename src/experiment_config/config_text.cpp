@@ -1,10 +1,12 @@
 #include "experiment_config/config_text.hpp"
 
+#include "experiment_config/method_reads.hpp"
+
 namespace comq {
 
 namespace {
 
-const Schema<ExperimentConfig>& any_names() {
+const ExperimentSchema& any_names() {
     static const auto schema = experiment_schema();
     return schema;
 }
@@ -18,24 +20,27 @@ std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
 }  // namespace
 
 std::string resolved_text(const ExperimentConfig& config) {
-    return any_names().print(config, [](const KeyInfo&) { return true; });
+    return any_names().print(config,
+                             [&](const KeyInfo& info) { return is_read(info.key, config); });
 }
 
 std::string annotated_text(const LoadedConfig& loaded) {
     return any_names().print(
-        loaded.config, [](const KeyInfo&) { return true; },
+        loaded.config, [&](const KeyInfo& info) { return is_read(info.key, loaded.config); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
 }
 
 std::string identity_text(const ExperimentConfig& config) {
-    return identity_text(config, [](const std::string&) { return true; });
+    return identity_text(
+        config, [](const KeyInfo&) { return true; }, any_names());
 }
 
 std::string identity_text(const ExperimentConfig& config,
-                          const std::function<bool(const std::string&)>& wanted) {
-    return any_names().print(config, [&](const KeyInfo& info) {
-        if (info.key_class != KeyClass::result || !wanted(info.key)) return false;
-        return info.required || any_names().find(info.key)->print(config) != info.default_text;
+                          const std::function<bool(const KeyInfo&)>& wanted,
+                          const ExperimentSchema& schema) {
+    return schema.print(config, [&](const KeyInfo& info) {
+        if (!info.affects.numbers() || !is_read(info.key, config) || !wanted(info)) return false;
+        return info.required || schema.find(info.key)->print(config) != info.default_text;
     });
 }
 
@@ -50,7 +55,8 @@ std::vector<std::string> differing_keys(const std::string& text_a, const std::st
 
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
     const ConfigValues values = config_values(text, source);
-    ConfigValues standard = resolved_values(ExperimentConfig{});
+    ConfigValues standard = config_values(
+        any_names().print(ExperimentConfig{}, [](const KeyInfo&) { return true; }), "the defaults");
     const auto named = values.find("quantization.preset");
     const std::string name =
         named != values.end() ? named->second : standard.at("quantization.preset");

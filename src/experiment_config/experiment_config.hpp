@@ -47,16 +47,7 @@ struct ExperimentConfig {
     bool reads_calibration_images() const {
         return quantizes_weights() || activations.calibrated();
     }
-    bool changes_the_network() const {
-        return quantizes_weights() || activations.bits.has_value();
-    }
-    bool uses_labels() const {
-        return quantizes_weights() && repair.norm_tuning == NormTuning::labels;
-    }
-    bool uses_gradients() const {
-        return quantizes_weights() && (calibration.weighting != Weighting::none ||
-                                       repair.norm_tuning != NormTuning::none);
-    }
+    bool changes_the_network() const { return quantizes_weights() || activations.bits.has_value(); }
 };
 
 }  // namespace comq

@@ -1,5 +1,3 @@
-#include "repair/norm_tuning.hpp"
-
 #include <torch/optim/adam.h>
 
 #include <fmt/format.h>
@@ -11,9 +9,9 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "core/random.hpp"
-#include "torch_bridge/batch_pixels.hpp"
+#include "passes/pass_cost.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -34,31 +32,27 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
 
 class Tuning {
   public:
-    Tuning(const Network& original, Network& quantized, const ImageSet& images,
-           const NormTuningRecipe& recipe, torch::Device device)
-        : original_(original),
-          quantized_(quantized),
-          images_(images),
-          recipe_(recipe),
-          device_(device),
-          stream_(recipe.seed, "norm tuning"),
-          parameters_(tunable_parameters(quantized)),
-          optimizer_(parameters_, torch::optim::AdamOptions(recipe.learning_rate)) {
-        const auto count = static_cast<int64_t>(images.indices.size());
-        steps_ = recipe.epochs * ((count + images.batch_size - 1) / images.batch_size);
-    }
+    explicit Tuning(const RepairContext& context)
+        : original_(context.original),
+          quantized_(context.network),
+          pass_(context.pass),
+          config_(context.config),
+          stream_(context.seed, "norm tuning"),
+          parameters_(tunable_parameters(context.network)),
+          optimizer_(parameters_, torch::optim::AdamOptions(config_.learning_rate)),
+          steps_(config_.epochs * pass_.batches()) {}
 
     int64_t tensors() const { return static_cast<int64_t>(parameters_.size()); }
 
     /** The images of one epoch in its own order. */
     std::vector<int64_t> order_of(int64_t epoch) const {
-        return stream_.child(fmt::format("order {}", epoch)).shuffled(images_.indices);
+        return stream_.child(fmt::format("order {}", epoch)).shuffled(pass_.images.indices);
     }
 
-    /** One step of Adam; returns the loss before it. */
-    double step(int64_t epoch, ImageBatch& batch) {
-        const auto pixels = flipped(epoch, batch);
-        const auto labels = torch::tensor(batch.labels, torch::kInt64);
+    /** One step of Adam; returns the loss before it. Flips `pixels`. */
+    double step(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) {
+        if (config_.flips) flip(epoch, pixels, batch);
+        const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
         std::vector<Gradient> gradients(static_cast<std::size_t>(parts));
@@ -66,10 +60,9 @@ class Tuning {
             const int64_t first = part * micro_batch;
             const int64_t size = std::min(micro_batch, count - first);
             gradients[static_cast<std::size_t>(part)] =
-                gradient(pixels.narrow(0, first, size).to(device_),
-                         labels.narrow(0, first, size).to(device_), count);
+                gradient(pixels.narrow(0, first, size), labels.narrow(0, first, size), count);
         };
-        if (device_.is_cpu()) {
+        if (pass_.device.is_cpu()) {
             tbb::parallel_for(int64_t{0}, parts, compute);
         } else {
             for (int64_t part = 0; part < parts; ++part) compute(part);
@@ -83,16 +76,13 @@ class Tuning {
         std::vector<torch::Tensor> by_parameter;
     };
 
-    torch::Tensor flipped(int64_t epoch, ImageBatch& batch) const {
-        auto pixels = batch_pixels(batch);
-        if (!recipe_.flips) return pixels;
+    void flip(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
         const auto draws = stream_.child(fmt::format("flips {}", epoch));
         for (std::size_t i = 0; i < batch.indices.size(); ++i) {
             if (draws.uniform(static_cast<uint64_t>(batch.indices[i])) < 0.5) continue;
             auto image = pixels[static_cast<int64_t>(i)];
             image.copy_(image.flip({2}));
         }
-        return pixels;
     }
 
     /** Of a micro-batch's share of the mean loss over `count` images. */
@@ -100,7 +90,7 @@ class Tuning {
                       int64_t count) const {
         const auto logits = torch::log_softmax(quantized_.forward(pixels), 1);
         torch::Tensor loss;
-        if (recipe_.loss == NormTuning::labels) {
+        if (config_.norm_tuning == NormTuning::labels) {
             loss = torch::nll_loss(logits, labels, {}, at::Reduction::Sum);
         } else {
             loss = torch::kl_div(logits, target_of(pixels), at::Reduction::Sum,
@@ -123,7 +113,7 @@ class Tuning {
     double apply(const std::vector<Gradient>& gradients) {
         const double progress = static_cast<double>(done_++) / static_cast<double>(steps_);
         const double rate =
-            recipe_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+            config_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
         for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate);
         double loss = 0.0;
         for (const auto& part : gradients) loss += part.loss;
@@ -141,13 +131,12 @@ class Tuning {
 
     const Network& original_;
     const Network& quantized_;
-    const ImageSet& images_;
-    const NormTuningRecipe& recipe_;
-    torch::Device device_;
+    const ImagePass& pass_;
+    const RepairConfig& config_;
     RandomStream stream_;
     std::vector<torch::Tensor> parameters_;
     torch::optim::Adam optimizer_;
-    int64_t steps_ = 0;
+    int64_t steps_;
     int64_t done_ = 0;
 };
 
@@ -161,34 +150,50 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
     }
 }
 
+std::vector<RepairedParts> tune_norms(RepairContext& context) {
+    const RepairConfig& config = context.config;
+    const ImagePass& pass = context.pass;
+    Tuning tuning(context);
+    Progress progress("norm tuning", "images", config.epochs * pass.count());
+    for (int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+        const auto step = [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+            if (config.norm_tuning == NormTuning::labels) {
+                check_labels_present(batch, *pass.images.source);
+            }
+            const double loss = tuning.step(epoch, pixels, batch);
+            if (!std::isfinite(loss)) {
+                throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
+                              epoch + 1);
+            }
+            return fmt::format("loss {:.4f}", loss);
+        };
+        pass.over(tuning.order_of(epoch)).run_in_order(progress, "tuning norms", step);
+    }
+    for (torch::Tensor& parameter : context.network.parameters()) parameter.requires_grad_(false);
+    return {{"norm_tuning", tuning.tensors(), "norm weights and biases trained"}};
+}
+
 }  // namespace
 
-int64_t tune_norms(const Network& original, Network& quantized, const ImageSet& images,
-                   const NormTuningRecipe& recipe, torch::Device device, BadImages& bad,
-                   const std::atomic<bool>& stop) {
-    Tuning tuning(original, quantized, images, recipe, device);
-    Progress progress("norm tuning", "images",
-                      recipe.epochs * static_cast<int64_t>(images.indices.size()));
-    LoaderOptions options(Consume::serial);
-    options.stop = &stop;
-    for (int64_t epoch = 0; epoch < recipe.epochs; ++epoch) {
-        const bool whole = for_each_batch(
-            *images.source, tuning.order_of(epoch), images.preprocessing, images.batch_size, bad,
-            [&](ImageBatch&& batch) {
-                if (recipe.loss == NormTuning::labels) check_labels_present(batch, *images.source);
-                const double loss = tuning.step(epoch, batch);
-                if (!std::isfinite(loss)) {
-                    throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
-                                  epoch + 1);
-                }
-                progress.advance(static_cast<int64_t>(batch.indices.size()),
-                                 fmt::format("loss {:.4f}", loss));
-            },
-            options);
-        if (!whole) throw Interrupted("interrupted while tuning norms");
-    }
-    for (torch::Tensor& parameter : quantized.parameters()) parameter.requires_grad_(false);
-    return tuning.tensors();
-}
+/**
+ * Trains the affine parameters of norms and all biases by Adam (β 0.9, 0.999); weights and running
+ * statistics stay. The loss is the cross-entropy to the labels of the images, as in the authors'
+ * 2-bit recipe, or the Kullback-Leibler divergence from the outputs of the full-precision network,
+ * for which images need no labels.
+ *
+ * A step is a batch, computed in micro-batches, on all threads, and summed in their order: the same
+ * bits for any number of threads. Throws InputError when labels are missing, and Failure when the
+ * loss is no longer finite.
+ */
+const Repair norm_tuning_repair{
+    .enabled = [](const RepairConfig& config) { return config.norm_tuning != NormTuning::none; },
+    .apply = tune_norms,
+    .forwards =
+        [](const RepairSize& size) {
+            return size.images * static_cast<double>(size.config.epochs) * (1.0 + gradient_pass);
+        },
+    .uses_labels =
+        [](const RepairConfig& config) { return config.norm_tuning == NormTuning::labels; },
+    .uses_gradients = true};
 
 }  // namespace comq

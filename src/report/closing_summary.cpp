@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "core/text_width.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_json.hpp"

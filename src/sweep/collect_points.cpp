@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iterator>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "config/value_types.hpp"
@@ -28,14 +29,22 @@ struct FinishedPoint {
     RunRecord run;
 };
 
-/** Keys whose values differ between points, in the order of the schema. */
+/** "null" for a key that the method of the point does not read. */
+std::string value_of(const ConfigValues& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? "null" : found->second;
+}
+
+/** Keys whose values differ between points that read them, in the order of the schema. */
 std::vector<KeyInfo> varying_keys(const PointSet& sweep, const std::vector<ConfigValues>& configs) {
     std::vector<KeyInfo> varying;
     for (const auto& info : experiment_schema().keys()) {
         if (info.key == "output.file") continue;
-        const bool differs = std::ranges::any_of(configs, [&](const ConfigValues& values) {
-            return values.at(info.key) != configs.front().at(info.key);
-        });
+        std::set<std::string> different;
+        for (const ConfigValues& values : configs) {
+            if (values.contains(info.key)) different.insert(values.at(info.key));
+        }
+        const bool differs = different.size() > 1;
         const bool named = std::ranges::find(sweep.varied, info.key) != sweep.varied.end();
         if (differs || named) varying.push_back(info);
     }
@@ -76,7 +85,7 @@ Columns point_columns(const std::vector<FinishedPoint>& finished,
     columns.push_back({"label", "", "what varies, in short", texts_of(finished, &Point::label)});
     for (const auto& info : varying) {
         std::vector<std::string> texts;
-        for (const auto& row : finished) texts.push_back(row.config.at(info.key));
+        for (const auto& row : finished) texts.push_back(value_of(row.config, info.key));
         columns.push_back({info.key, info.unit, info.meaning, typed(texts)});
     }
     for (const Figure& figure : figure_columns()) {

@@ -161,7 +161,7 @@ class VariationReader {
     }
 
     const SweepSpec& spec_;
-    Schema<ExperimentConfig> schema_;
+    ExperimentSchema schema_;
     ConfigProblems problems_;
     Variation variation_;
     std::map<std::string, YamlPosition> fixed_;

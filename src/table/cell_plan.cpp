@@ -10,10 +10,11 @@
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
 #include "points/seed_use.hpp"
+#include "table/key_use.hpp"
 #include "table/peer_methods.hpp"
 #include "weights/checkpoint.hpp"
 
@@ -21,44 +22,19 @@ namespace comq {
 
 namespace {
 
-/** Keys whose value can change numbers; paths and resources can't, by themselves. */
-bool is_result_key(const std::vector<KeyInfo>& keys, const std::string& key) {
-    const auto found = std::ranges::find(keys, key, &KeyInfo::key);
-    return found != keys.end() && found->key_class == KeyClass::result;
-}
-
-bool describes_calibration_images(const std::string& key) {
-    for (const char* name : {"images", "selection", "holdout", "batch_size", "transform"}) {
-        if (key == std::string("calibration.") + name) return true;
-    }
-    return false;
-}
-
-/** Whether runs that differ in this key are different experiments even if no `set` names it. */
-bool always_decides(const std::string& key) {
-    if (key == "model.name") return true;
-    return !describes_full_precision(key) && !describes_calibration_images(key) && key != "seed";
-}
-
-/** Whether runs that differ in this key, which some `set` gives that value, are told apart. */
-bool decides_when_named(const std::string& key, const std::string& value, const Figure& figure) {
-    // What a run took from a cache cost it no time; where the cache lies makes no difference.
-    if (key == "resources.cache") return value == "null" && figure.is_time();
-    if (key == "model.sha256") return value != "null";  // which accepts any
-    if (key == "resources.threads") return value != "all";
-    return key != "model.weights" && key != "resources.cache_limit" && key != "output.file";
-}
-
 ConfigValues expected_values(const ConfigValues& resolved,
                              const std::function<bool(const std::string& key)>& is_set,
                              const Figure& figure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
     ConfigValues expected;
-    for (const auto& [key, value] : resolved) {
+    for (const KeyInfo& key : keys) {
+        const auto found = resolved.find(key.key);
+        if (found == resolved.end()) continue;  // the method does not read it
         if (figure.before_quantization && !describes_full_precision(key)) continue;
-        const bool decides = is_set(key) ? decides_when_named(key, value, figure)
-                                         : is_result_key(keys, key) && always_decides(key);
-        if (decides) expected[key] = value;
+        const bool decides = is_set(key.key)
+                                 ? decides_when_named(key, found->second, figure.is_time())
+                                 : always_decides(key);
+        if (decides) expected.insert(*found);
     }
     return expected;
 }
@@ -88,11 +64,6 @@ bool has_checkpoint(const ResultFile& file, const std::filesystem::path& weights
 }
 
 }  // namespace
-
-bool describes_full_precision(const std::string& key) {
-    if (key == "data.calibration") return false;
-    return key.starts_with("model.") || key.starts_with("data.") || key.starts_with("evaluation.");
-}
 
 std::vector<std::string> MissingRun::overrides() const {
     std::vector<std::string> words;

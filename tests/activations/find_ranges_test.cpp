@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "activations/channel_view.hpp"
 #include "core/errors.hpp"
-#include "core/progress.hpp"
 #include "networks/hash_weights.hpp"
-#include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -20,36 +18,30 @@ namespace {
 
 using enum ActivationGranularity;
 
-const std::atomic<bool> never_stop{false};
-
 struct Case {
     std::string model;
     test::MemorySource source{9, 32};
     std::shared_ptr<Network> network = find_model(model).make();
 
     explicit Case(std::string name) : model(std::move(name)) {
-        Progress::set_quiet(true);
         test::set_hash_weights(*network);
         network->eval();
     }
-    ImageSet images() const {
-        ImageSet result{&source, {}, find_model(model).preprocessing, 4};
-        result.indices.resize(static_cast<std::size_t>(source.size()));
-        std::iota(result.indices.begin(), result.indices.end(), 0);
-        return result;
-    }
-    InputRanges find(const ActivationConfig& config, const std::atomic<bool>& stop = never_stop) {
+    InputRanges find(const ActivationConfig& config,
+                     const std::atomic<bool>& stop = test::never_stop) {
         BadImages bad(0);
-        return find_ranges(*network, network->layers(), config, images(), std::nullopt, torch::kCPU,
-                           bad, stop);
+        return find_ranges(*network, network->layers(), config,
+                           test::pass_over(source, model, 4, bad, stop));
     }
 };
 
 /** Keeps every input of every layer as [outer, channels, inner]. */
 class KeepingTap : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        inputs[layer.name()].push_back(channel_view(layer, input).clone());
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (observed.layer() != nullptr) {
+            inputs[observed.name()].push_back(channel_view(observed, input).clone());
+        }
         return input;
     }
     std::map<std::string, std::vector<torch::Tensor>> inputs;
@@ -60,16 +52,11 @@ std::map<std::string, torch::Tensor> kept_inputs(const Case& test_case,
                                                  ActivationGranularity granularity) {
     KeepingTap tap;
     BadImages bad(0);
-    const auto images = test_case.images();
-    for_each_batch(
-        *images.source, images.indices, images.preprocessing, images.batch_size, bad,
-        [&](ImageBatch&& batch) {
-            // One batch at a time, but on any thread.
-            const TapScope scope(&tap);
-            const torch::NoGradGuard no_gradient;
-            test_case.network->forward(torch::from_blob(
-                batch.pixels.data(), {std::ssize(batch.indices), 3, batch.height, batch.width}));
-        });
+    const auto pixels = test::pixels_of(test::pass_over(test_case.source, test_case.model, 4, bad));
+    for (const auto& batch : pixels.split(4)) {
+        const torch::NoGradGuard no_gradient;
+        test_case.network->forward(batch, &tap);
+    }
     std::map<std::string, torch::Tensor> kept;
     for (const auto& [layer, parts] : tap.inputs) {
         const auto all = torch::cat(parts);

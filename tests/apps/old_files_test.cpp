@@ -4,11 +4,9 @@
 #include <sstream>
 #include <string>
 
-#include "core/run_shell.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

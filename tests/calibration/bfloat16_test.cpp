@@ -1,9 +1,7 @@
-#include <atomic>
-
 #include "calibration/bfloat16_scope.hpp"
 #include "calibration/collect.hpp"
 #include "networks/hash_weights.hpp"
-#include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 
@@ -16,15 +14,11 @@ TEST_CASE("statistics of a bf16 forward pass are near those of fp32, and the wei
     std::vector<torch::Tensor> before;
     for (const auto& [name, tensor] : network->state_dict()) before.push_back(tensor.clone());
 
-    CalibrationPass pass{&source, {}, find_model("demo_vit").preprocessing, 3};
-    pass.images.fitted = {0, 1, 2, 3, 4, 5};
     BadImages bad(0);
-    const std::atomic<bool> never{false};
-    const auto exact =
-        collect_statistics(*network, network->layers(), pass, torch::kCPU, bad, never);
+    CalibrationPass pass{test::pass_over(source, "demo_vit", 3, bad)};
+    const auto exact = collect_statistics(*network, network->layers(), pass);
     pass.bfloat16 = true;
-    const auto rounded =
-        collect_statistics(*network, network->layers(), pass, torch::kCPU, bad, never);
+    const auto rounded = collect_statistics(*network, network->layers(), pass);
 
     std::size_t next = 0;
     for (const auto& [name, tensor] : network->state_dict()) {

@@ -1,13 +1,12 @@
 #include "calibration/fisher_gram.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "networks/hash_weights.hpp"
-#include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -15,8 +14,6 @@
 using namespace comq;
 
 namespace {
-
-const std::atomic<bool> never_stop{false};
 
 /** A grouped convolution and a Linear layer, so small that its gradients can be written out. */
 class SmallNetwork : public Network {
@@ -49,8 +46,7 @@ LayerStatistics statistics_of(const Network& network, const Network::LayerEntry&
     {
         const torch::InferenceMode inference;
         GramTap tap(plain, {});
-        const TapScope scope(&tap);
-        network.forward(pixels);
+        network.forward(pixels, &tap);
     }
     plain.take(*entry.layer, statistic::gram, statistics);
     FisherCollector weighted({entry}, weighting);
@@ -120,11 +116,10 @@ TEST_CASE(
     std::vector<std::vector<LayerStatistics>> runs;
     for (const int threads : {1, 2, 4}) {
         set_torch_threads(threads);
-        CalibrationPass pass{&source, {}, find_model("demo_vit").preprocessing, 3};
-        for (int64_t i = 0; i < 14; ++i) pass.images.fitted.push_back(i);
-        pass.weighting.emplace();
         BadImages bad(0);
-        runs.push_back(collect_statistics(*network, layers, pass, torch::kCPU, bad, never_stop));
+        CalibrationPass pass{test::pass_over(source, "demo_vit", 3, bad)};
+        pass.weighting.emplace();
+        runs.push_back(collect_statistics(*network, layers, pass));
     }
     int64_t different = 0;
     for (std::size_t i = 0; i < layers.size(); ++i) {

@@ -6,7 +6,7 @@
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
 #include "networks/hash_weights.hpp"
-#include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -14,8 +14,6 @@
 using namespace comq;
 
 namespace {
-
-const std::atomic<bool> never_stop{false};
 
 Matrix<double> collected_gram(QuantizableLayer& layer, const torch::Tensor& input,
                               std::size_t group) {
@@ -34,11 +32,13 @@ double gram_error(const Matrix<double>& gram, const torch::Tensor& rows) {
     return ((ours - exact).norm() / exact.norm()).item<double>();
 }
 
-CalibrationPass pass_over(const ImageSource& source, int64_t fitted, int64_t held_out) {
-    CalibrationPass pass{&source, {}, find_model("demo_vit").preprocessing, 3, std::nullopt};
-    for (int64_t i = 0; i < fitted; ++i) pass.images.fitted.push_back(i);
-    for (int64_t i = 0; i < held_out; ++i) pass.images.held_out.push_back(fitted + i);
-    return pass;
+/** The first `fitted` images, and those after them. */
+CalibrationPass pass_over(const ImageSource& source, int64_t fitted, int64_t held_out,
+                          BadImages& bad, const std::atomic<bool>& stop = test::never_stop) {
+    const auto whole = test::pass_over(source, "demo_vit", 3, bad, stop);
+    const auto first = whole.images.indices.begin();
+    return {.fitted = whole.over({first, first + fitted}),
+            .held_out = {first + fitted, first + fitted + held_out}};
 }
 
 std::shared_ptr<Network> hash_network(const std::string& name) {
@@ -67,8 +67,7 @@ TEST_CASE("statistics have the same bits for any number of threads") {
     for (const int threads : {1, 2, 4}) {
         set_torch_threads(threads);
         BadImages bad(0);
-        runs.push_back(collect_statistics(*network, layers, pass_over(source, 14, 5), torch::kCPU,
-                                          bad, never_stop));
+        runs.push_back(collect_statistics(*network, layers, pass_over(source, 14, 5, bad)));
     }
     for (std::size_t i = 0; i < layers.size(); ++i) {
         for (const char* name : {statistic::gram, statistic::heldout_gram}) {
@@ -86,8 +85,8 @@ TEST_CASE("collecting layers in groups gives the same statistics as all at once"
     const auto network = hash_network("demo_cnn");
     const auto& layers = network->layers();
     BadImages bad(0);
-    const auto pass = pass_over(source, 8, 0);
-    const auto whole = collect_statistics(*network, layers, pass, torch::kCPU, bad, never_stop);
+    const auto pass = pass_over(source, 8, 0, bad);
+    const auto whole = collect_statistics(*network, layers, pass);
 
     int64_t largest = 0;
     for (const auto& entry : layers) largest = std::max(largest, gram_bytes(*entry.layer));
@@ -95,8 +94,7 @@ TEST_CASE("collecting layers in groups gives the same statistics as all at once"
     CHECK(groups.size() > 1);
     std::size_t next = 0;
     for (const auto& group : groups) {
-        for (const auto& part :
-             collect_statistics(*network, group, pass, torch::kCPU, bad, never_stop)) {
+        for (const auto& part : collect_statistics(*network, group, pass)) {
             CHECK(part.rows == whole[next].rows);
             CHECK(std::ranges::equal(part.grams.at(statistic::gram)[0].values(),
                                      whole[next].grams.at(statistic::gram)[0].values()));
@@ -110,8 +108,8 @@ TEST_CASE("held-out images are summed apart and unreadable ones are left out") {
     const test::MemorySource source(12, 32, 10, {3});
     const auto network = hash_network("demo_vit");
     BadImages bad(1);
-    const auto statistics = collect_statistics(*network, network->layers(), pass_over(source, 8, 4),
-                                               torch::kCPU, bad, never_stop);
+    const auto statistics =
+        collect_statistics(*network, network->layers(), pass_over(source, 8, 4, bad));
     const auto& head = statistics.back();
     CHECK(head.rows.at(statistic::gram) == 7);
     CHECK(head.rows.at(statistic::heldout_gram) == 4);
@@ -122,8 +120,7 @@ TEST_CASE("images none of which can be read leave no statistics behind") {
     const test::MemorySource source(4, 32, 10, {3});
     const auto network = hash_network("demo_vit");
     BadImages bad(1);
-    CHECK_THROWS_WITH(collect_statistics(*network, network->layers(), pass_over(source, 3, 1),
-                                         torch::kCPU, bad, never_stop),
+    CHECK_THROWS_WITH(collect_statistics(*network, network->layers(), pass_over(source, 3, 1, bad)),
                       ContainsSubstring("data.calibration: none of the 1 images"));
 }
 
@@ -135,8 +132,7 @@ TEST_CASE("NaN inputs name the layer") {
     }
     const test::MemorySource source(2, 32);
     BadImages bad(0);
-    CHECK_THROWS_WITH(collect_statistics(*network, network->layers(), pass_over(source, 2, 0),
-                                         torch::kCPU, bad, never_stop),
+    CHECK_THROWS_WITH(collect_statistics(*network, network->layers(), pass_over(source, 2, 0, bad)),
                       ContainsSubstring(network->layers()[3].layer->name()));
 }
 
@@ -145,7 +141,7 @@ TEST_CASE("a stop request interrupts the pass") {
     const test::MemorySource source(4, 32);
     BadImages bad(0);
     const std::atomic<bool> stop{true};
-    CHECK_THROWS_AS(collect_statistics(*network, network->layers(), pass_over(source, 4, 0),
-                                       torch::kCPU, bad, stop),
-                    Interrupted);
+    CHECK_THROWS_AS(
+        collect_statistics(*network, network->layers(), pass_over(source, 4, 0, bad, stop)),
+        Interrupted);
 }

@@ -18,14 +18,14 @@ namespace {
 
 double top1(const Network& network, const Preprocessing& preprocessing) {
     const auto source = make_demo_source(Split::evaluation);
-    ImageSet images{source.get(), {}, preprocessing, 8};
-    images.indices.resize(static_cast<std::size_t>(source->size()));
-    std::iota(images.indices.begin(), images.indices.end(), int64_t{0});
+    std::vector<int64_t> indices(static_cast<std::size_t>(source->size()));
+    std::iota(indices.begin(), indices.end(), int64_t{0});
     Progress::set_quiet(true);
     Progress progress("evaluation", "images", source->size());
     BadImages bad(0);
-    return accuracy_of(evaluate(network, images, torch::kCPU, progress, bad, interrupt_requested()))
-        .top1;
+    const auto& stop = interrupt_requested();
+    const ImagePass pass{{source.get(), indices, preprocessing, 8}, torch::kCPU, bad, stop};
+    return accuracy_of(evaluate(network, pass, progress)).top1;
 }
 
 void round_to_nearest(const Network& network, int bits) {
@@ -42,7 +42,6 @@ void round_to_nearest(const Network& network, int bits) {
                                    .bits = bits,
                                    .weight = {weight.data_ptr<float>(), weight.size(0), m},
                                    .gram = gram.view(),
-                                   .further_grams = {},
                                    .input_change = {},
                                    .column_norm = {}};
         const Matrix<float> rounded = dequantize(method->solve(problem).weight);

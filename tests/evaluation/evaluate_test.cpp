@@ -1,11 +1,10 @@
 #include "evaluation/evaluate.hpp"
 
 #include <limits>
-#include <numeric>
 
 #include "core/errors.hpp"
 #include "networks/hash_weights.hpp"
-#include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -14,20 +13,11 @@ using namespace comq;
 
 namespace {
 
-const std::atomic<bool> never_stop{false};
-
-ImageSet images_of(const ImageSource& source) {
-    ImageSet images{&source, {}, find_model("demo_vit").preprocessing, 4};
-    images.indices.resize(static_cast<std::size_t>(source.size()));
-    std::iota(images.indices.begin(), images.indices.end(), 0);
-    return images;
-}
-
-Predictions evaluate_quietly(const Network& network, const ImageSet& images, BadImages& bad,
-                             const std::atomic<bool>& stop = never_stop) {
-    Progress::set_quiet(true);
+Predictions evaluate_quietly(const Network& network, const ImageSource& source, BadImages& bad,
+                             const std::atomic<bool>& stop = test::never_stop) {
+    const auto pass = test::pass_over(source, "demo_vit", 4, bad, stop);
     Progress progress("test", "images", 1);
-    return evaluate(network, images, torch::kCPU, progress, bad, stop);
+    return evaluate(network, pass, progress);
 }
 
 std::shared_ptr<Network> hash_network() {
@@ -41,16 +31,16 @@ std::shared_ptr<Network> hash_network() {
 TEST_CASE("predictions equal the network's own logits, in the order of the images") {
     const test::MemorySource source(11, 32);
     const auto network = hash_network();
-    const auto images = images_of(source);
     for (const int threads : {1, 3}) {
         set_torch_threads(threads);
         BadImages bad(0);
-        const auto predictions = evaluate_quietly(*network, images, bad);
-        REQUIRE(predictions.image == images.indices);
+        const auto predictions = evaluate_quietly(*network, source, bad);
+        REQUIRE(predictions.image == test::pass_over(source, "demo_vit", 4, bad).images.indices);
         for (int64_t i = 0; i < source.size(); ++i) {
             const torch::NoGradGuard no_grad;
             auto pixels = torch::empty({1, 3, 32, 32});
-            normalize(source.load(i), images.preprocessing, pixels.data_ptr<float>());
+            normalize(source.load(i), find_model("demo_vit").preprocessing,
+                      pixels.data_ptr<float>());
             const auto logits = network->forward(pixels)[0];
             const auto at = static_cast<std::size_t>(i);
             CHECK(predictions.prediction[at] == logits.argmax().item<int64_t>());
@@ -64,7 +54,7 @@ TEST_CASE("predictions equal the network's own logits, in the order of the image
 TEST_CASE("unreadable images are left out of the predictions") {
     const test::MemorySource source(9, 32, 10, {4});
     BadImages bad(1);
-    const auto predictions = evaluate_quietly(*hash_network(), images_of(source), bad);
+    const auto predictions = evaluate_quietly(*hash_network(), source, bad);
     CHECK(predictions.image == std::vector<int64_t>{0, 1, 2, 3, 5, 6, 7, 8});
 }
 
@@ -72,22 +62,22 @@ TEST_CASE("what can't be evaluated names the image and the key") {
     BadImages bad(0);
     const auto network = hash_network();
     const test::MemorySource unlabelled(2, 32, 0);
-    CHECK_THROWS_WITH(evaluate_quietly(*network, images_of(unlabelled), bad),
+    CHECK_THROWS_WITH(evaluate_quietly(*network, unlabelled, bad),
                       ContainsSubstring("image-0") && ContainsSubstring("data.evaluation"));
     const test::MemorySource too_many_classes(12, 32, 11);
-    CHECK_THROWS_WITH(evaluate_quietly(*network, images_of(too_many_classes), bad),
+    CHECK_THROWS_WITH(evaluate_quietly(*network, too_many_classes, bad),
                       ContainsSubstring("image-10") && ContainsSubstring("10 classes"));
     {
         const torch::NoGradGuard no_grad;
         network->layers().back().layer->weight().fill_(std::numeric_limits<float>::infinity());
     }
     const test::MemorySource source(2, 32);
-    CHECK_THROWS_WITH(evaluate_quietly(*network, images_of(source), bad), ContainsSubstring("NaN"));
+    CHECK_THROWS_WITH(evaluate_quietly(*network, source, bad), ContainsSubstring("NaN"));
 }
 
 TEST_CASE("a stop request interrupts the evaluation") {
     const test::MemorySource source(2, 32);
     BadImages bad(0);
     const std::atomic<bool> stop{true};
-    CHECK_THROWS_AS(evaluate_quietly(*hash_network(), images_of(source), bad, stop), Interrupted);
+    CHECK_THROWS_AS(evaluate_quietly(*hash_network(), source, bad, stop), Interrupted);
 }

@@ -1,14 +1,13 @@
-#include "experiment/logit_divergence.hpp"
+#include "passes/logit_divergence.hpp"
 
 #include <tbb/global_control.h>
 
-#include <atomic>
 #include <cmath>
 
 #include "experiment/runs.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 
 using namespace comq;
 
@@ -20,8 +19,8 @@ struct TwoNetworks {
     RunImages images;
     LoadedModel full_precision;
     LoadedModel quantized;
-    std::atomic<bool> stop{false};
     BadImages bad{0};
+    ImagePass pass;
     SideBySide walk;
 
     explicit TwoNetworks(const std::string& name)
@@ -32,31 +31,23 @@ struct TwoNetworks {
           images(open_images(config)),
           full_precision(load_model(config.model, torch::kCPU)),
           quantized(load_model(config.model, torch::kCPU)),
-          walk(*full_precision.network, *quantized.network, torch::kCPU,
-               test::temporary_folder() / "spool", "testing", stop) {
-        walk.read({images.calibration_source.get(), {}, quantized.description->preprocessing, 4},
-                  images.calibration, std::nullopt, bad);
-    }
+          pass(test::pass_over(*images.calibration_source, config.model.name, 4, bad)),
+          walk(*full_precision.network, *quantized.network, pass.over(images.calibration.fitted),
+               images.calibration.held_out, test::temporary_folder() / "spool", "testing") {}
 
     /** KL(p ‖ p̃) of whole networks on each held-out image, one image at a time. */
     double expected() {
+        const torch::NoGradGuard no_gradient;
+        const auto images_held_out = test::pixels_of(pass.over(images.calibration.held_out));
         torch::Tensor sum = torch::zeros({}, torch::kDouble);
-        int64_t count = 0;
-        for_each_batch(
-            *images.calibration_source, images.calibration.held_out,
-            quantized.description->preprocessing, 1, bad,
-            [&](ImageBatch&& batch) {
-                const torch::NoGradGuard no_gradient;
-                const auto pixels = batch_pixels(batch);
-                const auto probabilities = [&](const LoadedModel& model) {
-                    return torch::softmax(model.network->forward(pixels).to(torch::kDouble), 1);
-                };
-                const auto p = probabilities(full_precision), q = probabilities(quantized);
-                sum += (p * (p / q).log()).sum();
-                ++count;
-            },
-            LoaderOptions(Consume::serial));
-        return sum.item<double>() / static_cast<double>(count);
+        for (const auto& pixels : images_held_out.split(1)) {
+            const auto probabilities = [&](const LoadedModel& model) {
+                return torch::softmax(model.network->forward(pixels).to(torch::kDouble), 1);
+            };
+            const auto p = probabilities(full_precision), q = probabilities(quantized);
+            sum += (p * (p / q).log()).sum();
+        }
+        return sum.item<double>() / static_cast<double>(images_held_out.size(0));
     }
 
     void disturb(std::size_t layer) {
@@ -94,12 +85,11 @@ TEST_CASE("a walk needs an image of each kind that it is to read") {
     const auto model = load_model(
         test::shipped_config("demo_vit_4bit", test::temporary_folder()).config.model, torch::kCPU);
     const test::MemorySource source(4, 32, 10, {0, 3});
-    const std::atomic<bool> stop{false};
     const auto read = [&](const CalibrationImages& images) {
         BadImages bad(1);
-        SideBySide walk(*model.network, *model.network, torch::kCPU,
-                        test::temporary_folder() / "spool", "testing", stop);
-        walk.read({&source, {}, model.description->preprocessing, 2}, images, std::nullopt, bad);
+        const auto pass = test::pass_over(source, "demo_vit", 2, bad).over(images.fitted);
+        const SideBySide walk(*model.network, *model.network, pass, images.held_out,
+                              test::temporary_folder() / "spool", "testing");
         return walk.held_out().size();
     };
     CHECK(read({{1, 2}, {}}) == 0);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "experiment/runs.hpp"
-#include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 
@@ -16,8 +16,8 @@ namespace {
 /** The sizes of the batches that a network sees, ascending. */
 class BatchSizes : public Tap {
   public:
-    explicit BatchSizes(const QuantizableLayer& first) : first_(&first) {}
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+    explicit BatchSizes(const Observable& first) : first_(&first) {}
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
         const std::lock_guard lock(mutex_);
         if (&layer == first_) sizes_.push_back(input.size(0));
         return input;
@@ -29,7 +29,7 @@ class BatchSizes : public Tap {
     }
 
   private:
-    const QuantizableLayer* first_;
+    const Observable* first_;
     std::mutex mutex_;
     std::vector<int64_t> sizes_;
 };
@@ -40,18 +40,13 @@ TEST_CASE("a resumed evaluation has the batches of an undisturbed one") {
     const auto loaded = test::shipped_config("demo_cnn_4bit", test::temporary_folder());
     const auto model = load_model(loaded.config.model, torch::kCPU);
     const test::MemorySource source(14, 32, 10, {4});
-    const ImageSet images{&source,
-                          {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13},
-                          model.description->preprocessing,
-                          4};
-    const std::atomic<bool> stop{false};
     const auto& first = *model.network->layers().front().layer;
 
     RunJournal journal = test::new_journal(loaded);
     BadImages bad(1);
+    const auto pass = test::pass_over(source, "demo_cnn", 4, bad);
     BatchSizes undisturbed(first);
-    const auto whole = predict(*model.network, quantized_network, images, torch::kCPU, bad, journal,
-                               stop, &undisturbed);
+    const auto whole = predict(*model.network, quantized_network, pass, journal, &undisturbed);
     CHECK(whole.size() == 13);
     CHECK(undisturbed.sorted() == std::vector<int64_t>{2, 3, 4, 4});
 
@@ -63,10 +58,8 @@ TEST_CASE("a resumed evaluation has the batches of an undisturbed one") {
         column->resize(7);
     }
     half.store_predictions({quantized_network, finished});
-    BadImages bad_again(1);
     BatchSizes resumed(first);
-    const auto rest = predict(*model.network, quantized_network, images, torch::kCPU, bad_again,
-                              half, stop, &resumed);
+    const auto rest = predict(*model.network, quantized_network, pass, half, &resumed);
     CHECK(resumed.sorted() == std::vector<int64_t>{2, 4});
     CHECK(rest.image == whole.image);
     CHECK(rest.prediction == whole.prediction);

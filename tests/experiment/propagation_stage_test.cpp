@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "core/errors.hpp"
-#include "experiment/activation_spool.hpp"
 #include "experiment/runs.hpp"
+#include "passes/activation_spool.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

@@ -4,7 +4,6 @@
 #include "data/dataset_files.hpp"
 #include "evaluation/evaluate.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "experiment/repair_stage.hpp"
 #include "experiment/runs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
@@ -99,12 +98,16 @@ TEST_CASE("a result file with repairs holds the whole quantized network") {
     }
     const auto images = open_images(loaded.config);
     BadImages bad(0);
+    const std::atomic<bool> never_stop{false};
     Progress progress("evaluation", "images", 200);
     const auto predictions =
         evaluate(*model.network,
-                 {images.evaluation_source.get(), images.evaluation,
-                  model.description->preprocessing, loaded.config.evaluation.batch_size},
-                 torch::kCPU, progress, bad, std::atomic<bool>{false});
+                 {{images.evaluation_source.get(), images.evaluation,
+                   model.description->preprocessing, loaded.config.evaluation.batch_size},
+                  torch::kCPU,
+                  bad,
+                  never_stop},
+                 progress);
     CHECK(predictions.prediction == read.quantized->prediction);
 }
 

@@ -1,22 +1,17 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <numeric>
 #include <string>
 
-#include "core/progress.hpp"
 #include "networks/hash_weights.hpp"
 #include "networks/registry.hpp"
+#include "passes/pass_over.hpp"
+#include "repair/repair.hpp"
 #include "support/memory_source.hpp"
-#include "torch_bridge/batch_pixels.hpp"
 
 namespace comq::test {
 
-inline const std::atomic<bool> never_stop{false};
-
 inline std::shared_ptr<Network> hash_network(const std::string& name) {
-    Progress::set_quiet(true);
     auto network = find_model(name).make();
     set_hash_weights(*network);
     network->eval();
@@ -33,19 +28,21 @@ inline void round_weights(Network& network) {
     }
 }
 
-inline ImageSet images_of(const ImageSource& source, const std::string& model, int64_t batch_size) {
-    std::vector<int64_t> indices(static_cast<std::size_t>(source.size()));
-    std::iota(indices.begin(), indices.end(), int64_t{0});
-    return {&source, std::move(indices), find_model(model).preprocessing, batch_size};
-}
-
-/** All images of `images` in their order, preprocessed. */
-inline torch::Tensor pixels_of(const ImageSet& images) {
-    std::vector<torch::Tensor> parts;
-    BadImages bad(0);
-    for_each_batch(*images.source, images.indices, images.preprocessing, images.batch_size, bad,
-                   [&](ImageBatch&& batch) { parts.push_back(batch_pixels(batch).clone()); });
-    return torch::cat(parts);
+/** Applies one repair to `network`, a copy of `original` with other weights. */
+inline RepairedParts apply(const Repair& repair, const Network& original, Network& network,
+                           const ImagePass& pass, const RepairConfig& config = {}) {
+    std::vector<LayerRecord> layers;
+    RepairContext context{.config = config,
+                          .original = original,
+                          .network = network,
+                          .layers = layers,
+                          .pass = pass,
+                          .held_out = {},
+                          .micro_batch = pass.images.batch_size,
+                          .one_scale_a_layer = false,
+                          .seed = 0,
+                          .scratch = {}};
+    return repair.apply(context).at(0);
 }
 
 }  // namespace comq::test

@@ -1,12 +1,12 @@
 #include "sweep/slurm_script.hpp"
+#include "support/assets.hpp"
 
 #include <fmt/format.h>
 
 #include <fstream>
 
-#include "core/run_shell.hpp"
+#include "core/shell.hpp"
 #include "points/point_status.hpp"
-#include "support/child_process.hpp"
 #include "sweep/launch_slurm.hpp"
 #include "sweep/sweep_files.hpp"
 

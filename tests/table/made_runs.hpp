@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "results/run_record.hpp"
 #include "points/result_files.hpp"
+#include "results/run_record.hpp"
 
 namespace comq::test {
 

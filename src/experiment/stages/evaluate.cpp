@@ -67,9 +67,8 @@ void pass_gate(const RunContext& context, const Predictions& predictions) {
 
 void evaluate_full_precision(RunContext& context) {
     context.full_precision = context.times.timed("evaluate full precision", [&] {
-        return predict_full_precision(*context.model.network, context.evaluation_images(),
-                                      context.device, context.bad_evaluation, *context.journal,
-                                      context.cache, context.keys.full_precision, context.stop);
+        return predict_full_precision(*context.model.network, context.evaluation_pass(),
+                                      *context.journal, context.cache, context.keys.full_precision);
     });
     check_bad_images(context, context.bad_evaluation);
     // From the cache they come at the root only.
@@ -81,8 +80,8 @@ void evaluate_full_precision(RunContext& context) {
 
 void evaluate_quantized(RunContext& context) {
     const auto predictions = context.times.timed("evaluate quantized", [&] {
-        return predict(*context.model.network, quantized_network, context.evaluation_images(),
-                       context.device, context.bad_evaluation, *context.journal, context.stop,
+        return predict(*context.model.network, quantized_network, context.evaluation_pass(),
+                       *context.journal,
                        context.input_rounding ? &*context.input_rounding : nullptr);
     });
     if (!context.ranks.root()) return;

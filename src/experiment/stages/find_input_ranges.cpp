@@ -50,8 +50,7 @@ InputRanges input_ranges(RunContext& context, const std::vector<Network::LayerEn
     // The root reads all images alone, so of the ranks' own share it does not count the bad ones.
     BadImages bad(context.config.data.max_bad_images);
     auto ranges = find_ranges(*context.model.network, layers, context.config.activations,
-                              context.calibration_images(), augmentation_seed(context.config),
-                              context.device, bad, context.stop);
+                              context.calibration_pass(bad));
     journal.store_tensors(TensorSet::input_ranges, to_map(ranges));
     if (!context.config.quantizes_weights()) report_bad_images(bad);
     return ranges;

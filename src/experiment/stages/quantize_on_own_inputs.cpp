@@ -8,12 +8,13 @@
 
 #include "calibration/gram_collector.hpp"
 #include "calibration/paired_gram.hpp"
+#include "calibration/row_importance.hpp"
 #include "core/progress.hpp"
-#include "experiment/logit_divergence.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "experiment/row_importance.hpp"
-#include "experiment/side_by_side.hpp"
 #include "experiment/stages/stages.hpp"
+#include "passes/logit_divergence.hpp"
+#include "passes/pass_cost.hpp"
+#include "passes/side_by_side.hpp"
 #include "quantization/propagation.hpp"
 
 namespace comq {
@@ -115,11 +116,10 @@ void quantize_on_own_inputs(RunContext& context) {
     StageTimes& times = context.times;
     const LayerMethods methods(config.quantization, context.device);
     const auto original = context.full_precision_network();
-    SideBySide walk(*original, *context.model.network, context.device,
-                    journal.folder() / "activations", "quantizing layer after layer", context.stop);
-    times.timed("calibrate", [&] {
-        walk.read(context.calibration_images(), context.images.calibration,
-                  augmentation_seed(config), context.bad_calibration);
+    auto walk = times.timed("calibrate", [&] {
+        return SideBySide(*original, *context.model.network, context.calibration_pass(),
+                          context.images.calibration.held_out, journal.folder() / "activations",
+                          "quantizing layer after layer");
     });
     std::optional<LogitDivergence> divergence;
     if (strength_is_chosen_by_logits(config.calibration)) {
@@ -128,7 +128,7 @@ void quantize_on_own_inputs(RunContext& context) {
     std::optional<RowImportance> importance;
     if (config.calibration.weighting == Weighting::fisher) {
         times.timed("calibrate", [&] {
-            importance.emplace(*original, plan, walk, fisher_weighting(config), context.device,
+            importance.emplace(*original, plan.entries(), walk, fisher_weighting(config),
                                journal.folder() / "row_weights");
         });
     }

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "torch_bridge/torch.hpp"
+
+#include <cstdint>
+#include <map>
+
+#include "passes/side_by_side.hpp"
+
+namespace comq {
+
+/**
+ * How far the predictions of a partly quantized network are from those of the full-precision one:
+ * the mean over the held-out images of KL(p ‖ p̃), in nats. It needs no labels, and unlike the error
+ * of a layer's output it knows what of that error the rest of the network cares for.
+ */
+class LogitDivergence {
+  public:
+    /**
+     * Keeps a reference to `walk`, which has read its images, held-out ones among them, and stands
+     * before the first block.
+     */
+    explicit LogitDivergence(const SideBySide& walk);
+
+    /**
+     * With the quantized network's weights as they are now: what `walk` has spooled goes through
+     * its block and all that follow. The same bits for any number of threads. Throws Interrupted.
+     */
+    double measure() const;
+
+  private:
+    const SideBySide& walk_;
+    std::map<int64_t, torch::Tensor> expected_;  ///< by batch: log p, [images, classes] in fp64
+};
+
+}  // namespace comq

@@ -1,0 +1,133 @@
+#include "passes/side_by_side.hpp"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "core/errors.hpp"
+
+namespace comq {
+
+namespace {
+
+/** Keeps an activation of one layer or norm; what comes after it would be thrown away. */
+class KeepingTap : public Tap {
+  public:
+    KeepingTap(const std::string& name, bool output) : name_(name), output_(output) {}
+
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (!output_ && observed.name() == name_) kept_ = input;
+        return input;
+    }
+    void on_output(const Observable& observed, const torch::Tensor& output) override {
+        if (output_ && observed.name() == name_) kept_ = output;
+    }
+    bool done() const override { return kept_.defined(); }
+    const torch::Tensor& kept() const { return kept_; }
+
+  private:
+    const std::string& name_;
+    bool output_;
+    torch::Tensor kept_;
+};
+
+/** Keeps the names of layers and norms in the order in which they run. */
+class OrderTap : public Tap {
+  public:
+    void on_output(const Observable& observed, const torch::Tensor& /*output*/) override {
+        names.push_back(observed.name());
+    }
+    std::vector<std::string> names;
+};
+
+}  // namespace
+
+SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
+                       const ImagePass& fitted, const std::vector<int64_t>& held_out,
+                       std::filesystem::path spool, std::string doing)
+    : full_precision_(full_precision),
+      quantized_(quantized),
+      device_(fitted.device),
+      spool_(std::move(spool)),
+      doing_(std::move(doing)),
+      stop_(fitted.stop),
+      fitted_(read(fitted, 0)),
+      held_out_(read(fitted.over(held_out), fitted.count())) {
+    if (fitted_.empty()) {
+        throw InputError("data.calibration: none of the {} images can be read", fitted.count());
+    }
+    if (held_out_.empty() && !held_out.empty()) {
+        throw InputError("data.calibration: none of the {} held-out images can be read",
+                         held_out.size());
+    }
+}
+
+std::vector<int64_t> SideBySide::read(const ImagePass& pass, int64_t first) {
+    std::vector<int64_t> batches;
+    std::mutex mutex;
+    ImagePass reading = pass;
+    reading.device = torch::kCPU;
+    reading.run("reading images", "reading the calibration images",
+                [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                    const int64_t number = first + batch.batch;
+                    spool_.store(float_side, number, pixels);
+                    const std::lock_guard lock(mutex);
+                    batches.push_back(number);
+                    images_[number] = batch.indices;
+                });
+    std::ranges::sort(batches);
+    return batches;
+}
+
+torch::Tensor SideBySide::run(const Network& network, int64_t batch, std::size_t to,
+                              Tap* tap) const {
+    const torch::InferenceMode inference;
+    // Before the networks differ both have the same activations, spooled once.
+    const bool own = &network == &quantized_ && spool_.contains(quantized_side, batch);
+    const auto activation = spool_.load(own ? quantized_side : float_side, batch);
+    return network.run(activation.to(device_), block_, to, tap);
+}
+
+std::vector<std::string> SideBySide::order_of_execution() const {
+    OrderTap tap;
+    run(full_precision_, fitted_.front(), block_ + 1, &tap);
+    return tap.names;
+}
+
+ActivationPair SideBySide::kept(const std::string& name, bool output, int64_t batch) const {
+    const auto kept_of = [&](const Network& network) {
+        KeepingTap tap(name, output);
+        run(network, batch, block_ + 1, &tap);
+        return tap.kept();
+    };
+    const auto full_precision = kept_of(full_precision_);
+    return {full_precision, diverged_ ? kept_of(quantized_) : full_precision};
+}
+
+void SideBySide::for_each(const std::vector<int64_t>& batches,
+                          const std::function<void(int64_t batch)>& body) const {
+    const auto guarded = [&](std::size_t i) {
+        if (!stop_) body(batches[i]);
+    };
+    if (device_.is_cpu()) {
+        tbb::parallel_for(std::size_t{0}, batches.size(), guarded);
+    } else {
+        for (std::size_t i = 0; i < batches.size(); ++i) guarded(i);
+    }
+    if (stop_) throw Interrupted("interrupted while {}", doing_);
+}
+
+void SideBySide::advance() {
+    auto batches = fitted_;
+    batches.insert(batches.end(), held_out_.begin(), held_out_.end());
+    for_each(batches, [&](int64_t batch) {
+        // The quantized side first: without a file of its own it still reads the other's.
+        if (diverged_) spool_.store(quantized_side, batch, run(quantized_, batch, block_ + 1));
+        spool_.store(float_side, batch, run(full_precision_, batch, block_ + 1));
+    });
+    ++block_;
+}
+
+}  // namespace comq
