@@ -93,7 +93,7 @@ TEST_CASE("peers refuse keys that they do not know, unless these have their defa
     const auto source = test::source_dir();
     const auto output = test::temporary_folder() / "output";
     const auto script = source / "tests" / "table" / "check_peer_config.py";
-    REQUIRE(test::ChildProcess(
+    REQUIRE(ChildProcess(
                 {*python, script.string(), source.string(), COMQ_PROGRAMS "/run_experiment",
                  "seed=3", "calibration.images=7", "quantization.sweeps=8",
                  "quantization.order=shared", "quantization.order=greedy_dynamic",
