@@ -7,7 +7,7 @@
 
 #include "core/json_text.hpp"
 #include "core/shell.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_text.hpp"
 

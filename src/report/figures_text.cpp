@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "core/units.hpp"
 
 namespace comq {

@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "core/errors.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "core/units.hpp"
 #include "experiment_config/config_text.hpp"
 #include "report/csv.hpp"

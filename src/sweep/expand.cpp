@@ -12,7 +12,7 @@
 #include "config/override.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
 #include "points/seed_use.hpp"
 #include "sweep/point_label.hpp"

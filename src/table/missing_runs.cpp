@@ -9,7 +9,7 @@
 #include "config/yaml_document.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "storage/atomic_file.hpp"
 #include "table/peer_methods.hpp"
 
