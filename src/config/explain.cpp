@@ -11,7 +11,7 @@
 #include "config/yaml_json.hpp"
 #include "core/errors.hpp"
 #include "core/json_text.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

@@ -8,7 +8,7 @@
 #include <cctype>
 
 #include "core/nearest_name.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

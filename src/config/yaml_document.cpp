@@ -13,7 +13,7 @@
 
 #include "config/indentation.hpp"
 #include "config/problems.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

@@ -47,4 +47,11 @@ using InputError = FormattedError<ExitCode::bad_input>;
 using GateError = FormattedError<ExitCode::gate_failed>;
 using Interrupted = FormattedError<ExitCode::interrupted>;
 
+/** The error of a file that did not arrive whole: "FILE: what (download it again)". */
+template <typename... Args>
+InputError damaged_file(const std::string& file, fmt::format_string<Args...> what, Args&&... args) {
+    return InputError("{}: {} (download it again)", file,
+                      fmt::format(what, std::forward<Args>(args)...));
+}
+
 }  // namespace comq

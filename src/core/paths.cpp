@@ -17,6 +17,17 @@ bool holds_data(const fs::path& folder) {
            fs::is_directory(folder / "datasets", error);
 }
 
+void require_kind(const fs::path& path, bool folder, const std::string& named_by) {
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (status.type() == fs::file_type::not_found) {
+        throw UsageError("{}{}: No such file or directory", named_by, path.string());
+    }
+    if (error || fs::is_directory(status) == folder) return;
+    throw UsageError("{}{}: is a {}, not a {}", named_by, path.string(), folder ? "file" : "folder",
+                     folder ? "folder" : "file");
+}
+
 }  // namespace
 
 fs::path source_folder() { return COMQ_SOURCE_DIR; }
@@ -44,6 +55,14 @@ std::filesystem::path short_path(const std::filesystem::path& path) {
     if (unknown) return path;
     const auto relative = path.lexically_relative(here);
     return relative.empty() || *relative.begin() == ".." ? path : relative;
+}
+
+void require_file(const fs::path& file, const std::string& named_by) {
+    require_kind(file, false, named_by);
+}
+
+void require_folder(const fs::path& folder, const std::string& named_by) {
+    require_kind(folder, true, named_by);
 }
 
 }  // namespace comq

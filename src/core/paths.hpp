@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace comq {
 
@@ -15,5 +16,14 @@ std::filesystem::path short_path(const std::filesystem::path& path);
 
 /** Folder of the source tree this build was made from; it may be gone. */
 std::filesystem::path source_folder();
+
+/**
+ * Throws UsageError when there is no file at a path that a config or the command line names, or a
+ * folder is. What is there and can't be read is another matter (InputError). `named_by` begins the
+ * message, as in "data.synsets: "; alone the path does.
+ */
+void require_file(const std::filesystem::path& file, const std::string& named_by = "");
+/** require_file for a folder. */
+void require_folder(const std::filesystem::path& folder, const std::string& named_by = "");
 
 }  // namespace comq

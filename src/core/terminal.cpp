@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/check.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

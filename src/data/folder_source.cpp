@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/errors.hpp"
-#include "core/require_path.hpp"
+#include "core/paths.hpp"
 #include "data/file_reader.hpp"
 #include "image/decode.hpp"
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/require_path.hpp"
+#include "core/paths.hpp"
 #include "data/devkit_order.hpp"
 #include "data/synsets.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/errors.hpp"
-#include "ranks/slurm_step.hpp"
+#include "ranks/announced_ranks.hpp"
 
 namespace comq {
 
@@ -13,15 +13,7 @@ namespace comq {
  */
 void start_ranks();
 
-/**
- * How many ranks the launcher's environment announces; 1 without a launcher. `by_shell`: a command
- * typed in a shell is none of the tasks that srun started.
- */
-int announced_ranks(bool by_shell = started_by_interactive_shell());
-
-/**
- * Leaves the other ranks in order. Does nothing for a process alone.
- */
+/** Leaves the other ranks in order. Does nothing for a process alone. */
 void finish_ranks();
 
 /**

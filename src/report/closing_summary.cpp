@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/shell.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_json.hpp"
 #include "results/layer_columns.hpp"

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/text.hpp"
 #include "core/text_table.hpp"
-#include "core/text_width.hpp"
 #include "core/units.hpp"
 #include "experiment_config/config_text.hpp"
 #include "report/csv.hpp"

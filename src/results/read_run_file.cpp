@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/require_path.hpp"
+#include "core/paths.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 #include "storage/hdf5.hpp"

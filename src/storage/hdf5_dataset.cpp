@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "core/errors.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
 
 namespace comq {

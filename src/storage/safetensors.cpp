@@ -10,7 +10,6 @@
 
 #include "core/errors.hpp"
 #include "storage/atomic_file.hpp"
-#include "storage/damaged_file.hpp"
 #include "storage/safetensors_header.hpp"
 
 namespace comq {

@@ -6,7 +6,7 @@
 
 #include "core/standard_streams.hpp"
 #include "core/terminal.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

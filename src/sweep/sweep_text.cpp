@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/text_table.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "core/units.hpp"
 #include "points/point_label.hpp"
 #include "report/figures_text.hpp"

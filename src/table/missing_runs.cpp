@@ -7,7 +7,7 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "points/expand.hpp"
 #include "table/peer_methods.hpp"
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "core/errors.hpp"
-#include "storage/damaged_file.hpp"
 
 namespace comq {
 

@@ -8,7 +8,7 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/require_path.hpp"
+#include "core/paths.hpp"
 #include "storage/safetensors.hpp"
 #include "weights/npz.hpp"
 #include "weights/sharded_checkpoint.hpp"

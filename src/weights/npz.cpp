@@ -7,7 +7,6 @@
 #include <charconv>
 
 #include "core/errors.hpp"
-#include "storage/damaged_file.hpp"
 #include "weights/byte_reader.hpp"
 #include "weights/strided_copy.hpp"
 

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "core/errors.hpp"
-#include "storage/damaged_file.hpp"
 
 namespace comq {
 namespace {

@@ -4,7 +4,6 @@
 #include <zip.h>
 
 #include "core/errors.hpp"
-#include "storage/damaged_file.hpp"
 
 namespace comq {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "config/yaml_json.hpp"
 #include "core/errors.hpp"
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "support/catch.hpp"
 
 using namespace comq;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -60,4 +62,18 @@ TEST_CASE("the version line names version and commit") {
     CHECK(std::string(version_line()) ==
           std::string(version()) + " (commit " + std::string(build_commit()) + ")");
     CHECK_FALSE(build_commit().empty());
+}
+
+TEST_CASE("a path that is named and not there is a usage error") {
+    const fs::path folder = test::temporary_folder();
+    std::ofstream(folder / "file") << "x";
+    CHECK_NOTHROW(require_file(folder / "file"));
+    CHECK_NOTHROW(require_folder(folder));
+    CHECK_THROWS_AS(require_file(folder / "none"), UsageError);
+    CHECK_THROWS_AS(require_file(folder / "file" / "below"), UsageError);
+    CHECK_THROWS_WITH(require_folder(folder / "none", "data.root: "),
+                      "data.root: " + (folder / "none").string() + ": No such file or directory");
+    CHECK_THROWS_WITH(require_file(folder), folder.string() + ": is a folder, not a file");
+    CHECK_THROWS_WITH(require_folder(folder / "file"),
+                      (folder / "file").string() + ": is a file, not a folder");
 }

@@ -1,6 +1,6 @@
 #include "core/progress.hpp"
 
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "core/units.hpp"
 #include "support/catch.hpp"
 

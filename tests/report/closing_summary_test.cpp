@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "core/text_width.hpp"
+#include "core/text.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
 

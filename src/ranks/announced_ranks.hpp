@@ -15,6 +15,12 @@ int slurm_step_tasks();
 bool started_by_interactive_shell();
 
 /**
+ * How many ranks the launcher's environment announces; 1 without a launcher. `by_shell`: a command
+ * typed in a shell is none of the tasks that srun started.
+ */
+int announced_ranks(bool by_shell = started_by_interactive_shell());
+
+/**
  * Throws UsageError when srun has started this process as one of several without the PMIx by which
  * the processes of Open MPI find each other: MPI_Init would end in a page about Slurm's PMI. Only
  * the step's first task says so, the others throw an Error without words.
