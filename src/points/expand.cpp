@@ -8,7 +8,7 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/utf8.hpp"
+#include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
 #include "points/point_label.hpp"
 #include "points/seed_use.hpp"
