@@ -17,7 +17,7 @@ namespace comq {
 
 namespace {
 
-/** What every batch of one call shares. */
+/** All that the batches of one call share. */
 struct Loader {
     const ImageSet& images;
     BadImages& bad_images;

@@ -42,7 +42,6 @@ void round_to_nearest(const Network& network, int bits) {
                                    .bits = bits,
                                    .weight = {weight.data_ptr<float>(), weight.size(0), m},
                                    .gram = gram.view(),
-                                   .further_grams = {},
                                    .input_change = {},
                                    .column_norm = {}};
         const Matrix<float> rounded = dequantize(method->solve(problem).weight);
