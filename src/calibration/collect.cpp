@@ -94,16 +94,15 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
     if (pass.weighting) {
         std::map<const QuantizableLayer*, FisherCollector> collectors;
         for (const auto& entry : layers) collectors.try_emplace(entry.layer, *entry.layer);
-        run_share(pass.fitted, "calibration (gradients)",
-                  [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                      visit_row_weights(
-                          network, pixels, batch.indices, *pass.weighting,
-                          [&](const QuantizableLayer& layer) { return collectors.contains(&layer); },
-                          [&](const QuantizableLayer& layer, const torch::Tensor& input,
-                              const torch::Tensor& weight) {
-                              collectors.at(&layer).add(input, weight);
-                          });
-                  });
+        run_share(
+            pass.fitted, "calibration (gradients)",
+            [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                visit_row_weights(
+                    network, pixels, batch.indices, *pass.weighting,
+                    [&](const QuantizableLayer& layer) { return collectors.contains(&layer); },
+                    [&](const QuantizableLayer& layer, const torch::Tensor& input,
+                        const torch::Tensor& weight) { collectors.at(&layer).add(input, weight); });
+            });
         take_from(collectors, [&](FisherCollector& collector, LayerStatistics& mine) {
             collector.take(pass.weighting->share, mine);
         });
