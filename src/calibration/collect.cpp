@@ -1,10 +1,13 @@
 #include "calibration/collect.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "calibration/bfloat16_scope.hpp"
+#include "calibration/fisher_gram.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
 #include "data/selection.hpp"
@@ -13,11 +16,42 @@ namespace comq {
 
 namespace {
 
+using GramCollectors = std::map<const QuantizableLayer*, GramCollector>;
+
+/** Hands the inputs of one batch of images to collectors; done once each layer had its own. */
+class GramTap : public Tap {
+  public:
+    GramTap(GramCollectors& collectors, std::vector<std::string> images)
+        : collectors_(collectors), images_(std::move(images)) {}
+
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        const auto found = collectors_.find(observed.layer());
+        if (found != collectors_.end()) {
+            found->second.add(input.to(torch::kFloat), images_);
+            seen_.insert(found->first);
+        }
+        return input;
+    }
+    /** Nothing asks for the product of the last layer. */
+    bool done() const override { return seen_.size() == collectors_.size(); }
+
+  private:
+    GramCollectors& collectors_;
+    std::vector<std::string> images_;
+    std::set<const QuantizableLayer*> seen_;
+};
+
 /** Over this rank's share of the batches. */
 void run_share(const ImagePass& pass, const std::string& title, const ImagePass::Body& body) {
     pass.over(every_nth_batch(pass.images.indices, pass.images.batch_size, communicator().rank(),
                               communicator().size()))
         .run(title, "collecting the statistics of layers", body);
+}
+
+std::vector<std::string> ids_of(const ImageBatch& batch, const ImageSource& source) {
+    std::vector<std::string> ids;
+    for (const auto index : batch.indices) ids.push_back(source.info(index).id);
+    return ids;
 }
 
 }  // namespace
@@ -28,42 +62,50 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
     std::vector<LayerStatistics> statistics(layers.size());
     Communicator& ranks = communicator();
     const auto owners = owners_of(layers, ranks.size());
+    const auto take_from = [&](auto& collectors, const auto& take) {
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            auto& collector = collectors.at(layers[i].layer);
+            collector.sum_at(ranks, owners[i]);
+            if (owners[i] == ranks.rank()) take(collector, statistics[i]);
+        }
+    };
 
     const auto collect = [&](const ImagePass& images, const std::string& title,
                              const std::string& name) {
-        GramCollector collector(layers, pass.row_sample);
+        GramCollectors collectors;
+        for (const auto& entry : layers) {
+            collectors.try_emplace(entry.layer, *entry.layer, pass.row_sample);
+        }
         std::optional<BFloat16Scope> in_bfloat16;
         if (pass.bfloat16) in_bfloat16.emplace(network);
         run_share(images, title, [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-            std::vector<std::string> ids;
-            for (const auto index : batch.indices) {
-                ids.push_back(images.images.source->info(index).id);
-            }
-            GramTap tap(collector, std::move(ids));
+            GramTap tap(collectors, ids_of(batch, *images.images.source));
             const torch::InferenceMode inference;
             network.forward(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, &tap);
         });
-        for (std::size_t i = 0; i < layers.size(); ++i) {
-            collector.sum_at(*layers[i].layer, ranks, owners[i]);
-            if (owners[i] == ranks.rank()) {
-                collector.take(*layers[i].layer, name, statistics[i]);
-                if (statistics[i].rows.at(name) > 0) continue;
-                throw InputError("data.calibration: none of the {} images of '{}' can be read",
-                                 images.count(), title);
-            }
-        }
+        take_from(collectors, [&](GramCollector& collector, LayerStatistics& mine) {
+            collector.take(name, mine);
+            if (mine.rows.at(name) > 0) return;
+            throw InputError("data.calibration: none of the {} images of '{}' can be read",
+                             images.count(), title);
+        });
     };
     collect(pass.fitted, "calibration", statistic::gram);
     if (pass.weighting) {
-        FisherCollector collector(layers, *pass.weighting);
-        run_share(pass.fitted, "calibration (gradients)",
-                  [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                      collector.add(network, pixels, batch.indices);
-                  });
-        for (std::size_t i = 0; i < layers.size(); ++i) {
-            collector.sum_at(*layers[i].layer, ranks, owners[i]);
-            if (owners[i] == ranks.rank()) collector.take(*layers[i].layer, statistics[i]);
-        }
+        std::map<const QuantizableLayer*, FisherCollector> collectors;
+        for (const auto& entry : layers) collectors.try_emplace(entry.layer, *entry.layer);
+        run_share(
+            pass.fitted, "calibration (gradients)",
+            [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                visit_row_weights(
+                    network, pixels, batch.indices, *pass.weighting,
+                    [&](const QuantizableLayer& layer) { return collectors.contains(&layer); },
+                    [&](const QuantizableLayer& layer, const torch::Tensor& input,
+                        const torch::Tensor& weight) { collectors.at(&layer).add(input, weight); });
+            });
+        take_from(collectors, [&](FisherCollector& collector, LayerStatistics& mine) {
+            collector.take(pass.weighting->share, mine);
+        });
     }
     if (!pass.held_out.empty()) {
         collect(pass.fitted.over(pass.held_out), "calibration (held out)", statistic::heldout_gram);

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "calibration/fisher_gram.hpp"
 #include "calibration/row_sample.hpp"
+#include "calibration/row_weights.hpp"
 #include "networks/network.hpp"
 #include "passes/image_pass.hpp"
 #include "statistics/statistics.hpp"

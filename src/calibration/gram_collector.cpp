@@ -1,6 +1,7 @@
 #include "calibration/gram_collector.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "calibration/conv_gram.hpp"
 #include "calibration/patch_gram.hpp"
@@ -28,60 +29,50 @@ std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSa
 
 }  // namespace
 
-GramCollector::LayerSums::LayerSums(const QuantizableLayer& layer)
-    : gram(layer.in_features(), layer.groups()) {
+GramCollector::GramCollector(const QuantizableLayer& layer, std::optional<RowSample> sample)
+    : layer_(layer), sample_(std::move(sample)), gram_(layer.in_features(), layer.groups()) {
     const Conv2dOptions* convolution = layer.convolution();
     if (convolution != nullptr && layer.weight().is_cpu()) {
-        outer_positions = convolution->kernel * convolution->kernel;
+        outer_positions_ = convolution->kernel * convolution->kernel;
     }
 }
 
-GramCollector::GramCollector(const std::vector<Network::LayerEntry>& layers,
-                             std::optional<RowSample> sample)
-    : sample_(std::move(sample)) {
-    for (const auto& entry : layers) {
-        sums_.emplace(entry.layer, std::make_unique<LayerSums>(*entry.layer));
-    }
-}
-
-void GramCollector::add(const QuantizableLayer& layer, const torch::Tensor& input,
-                        const std::vector<std::string>& images) {
-    LayerSums& sums = *sums_.at(&layer);
-    const bool convolution = layer.convolution() != nullptr;
+void GramCollector::add(const torch::Tensor& input, const std::vector<std::string>& images) {
+    const bool convolution = layer_.convolution() != nullptr;
     if (convolution && input.is_cpu()) {
-        add_convolution(layer, input.contiguous(), images, sums);
+        add_convolution(input.contiguous(), images);
         return;
     }
     if (!convolution) {
-        add_rows(sampled(layer, layer.rows(input), images), sums);
+        add_rows(sampled(layer_.rows(input), images));
         return;
     }
     // Off the CPU; the patches of a large map are worth several times the map.
-    const int64_t floats_per_image = input[0].numel() * layer.weight()[0][0].numel();
+    const int64_t floats_per_image = input[0].numel() * layer_.weight()[0][0].numel();
     const int64_t at_once = std::max<int64_t>(1, patch_floats / floats_per_image);
     for (int64_t first = 0; first < input.size(0); first += at_once) {
         const int64_t count = std::min(at_once, input.size(0) - first);
         const auto part =
             std::span(images).subspan(images.empty() ? 0 : static_cast<std::size_t>(first),
                                       images.empty() ? 0 : static_cast<std::size_t>(count));
-        add_rows(sampled(layer, layer.rows(input.narrow(0, first, count)), part), sums);
+        add_rows(sampled(layer_.rows(input.narrow(0, first, count)), part));
     }
 }
 
-void GramCollector::add_convolution(const QuantizableLayer& layer, const torch::Tensor& input,
-                                    const std::vector<std::string>& images, LayerSums& sums) const {
-    const ConvGeometry geometry = geometry_of(*layer.convolution(), input);
+void GramCollector::add_convolution(const torch::Tensor& input,
+                                    const std::vector<std::string>& images) {
+    const ConvGeometry geometry = geometry_of(*layer_.convolution(), input);
     if (sample_ && !sample_->takes_all(geometry.outputs())) {
-        const auto runs = sampled_outputs(geometry, *sample_, layer.name(), images);
-        sums.rows += static_cast<int64_t>(runs.size());
-        add_gathered_patches(geometry, {input.data_ptr<float>(), input.size(0)}, runs, sums.gram);
+        const auto runs = sampled_outputs(geometry, *sample_, layer_.name(), images);
+        rows_ += static_cast<int64_t>(runs.size());
+        add_gathered_patches(geometry, {input.data_ptr<float>(), input.size(0)}, runs, gram_);
         return;
     }
-    sums.rows += input.size(0) * geometry.outputs();
-    add_all_patches(geometry, input, sums.gram);
+    rows_ += input.size(0) * geometry.outputs();
+    add_all_patches(geometry, input, gram_);
 }
 
-torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch::Tensor& rows,
+torch::Tensor GramCollector::sampled(const torch::Tensor& rows,
                                      std::span<const std::string> images) const {
     if (!sample_) return rows;
     COMQ_CHECK(!images.empty());
@@ -90,7 +81,7 @@ torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch:
     std::vector<int64_t> chosen;
     int64_t first = 0;
     for (const auto& image : images) {
-        for (const int64_t row : sample_->rows(layer.name(), image, available)) {
+        for (const int64_t row : sample_->rows(layer_.name(), image, available)) {
             chosen.push_back(first + row);
         }
         first += available;
@@ -98,28 +89,25 @@ torch::Tensor GramCollector::sampled(const QuantizableLayer& layer, const torch:
     return rows.index_select(1, torch::tensor(chosen, torch::kInt64).to(rows.device()));
 }
 
-void GramCollector::add_rows(const torch::Tensor& rows, LayerSums& sums) const {
-    sums.rows += rows.size(1);
-    add_rows_in_portions(rows, sums.gram);
+void GramCollector::add_rows(const torch::Tensor& rows) {
+    rows_ += rows.size(1);
+    add_rows_in_portions(rows, gram_);
 }
 
-void GramCollector::sum_at(const QuantizableLayer& layer, Communicator& ranks, int owner) {
-    LayerSums& sums = *sums_.at(&layer);
-    sums.gram.sum_at(ranks, owner);
-    sums.rows = ranks.sum(sums.rows);
+void GramCollector::sum_at(Communicator& ranks, int owner) {
+    gram_.sum_at(ranks, owner);
+    rows_ = ranks.sum(rows_);
 }
 
-void GramCollector::take(const QuantizableLayer& layer, const std::string& name,
-                         LayerStatistics& statistics) {
-    LayerSums& sums = *sums_.at(&layer);
-    if (!sums.gram.finite()) throw non_finite_inputs(layer);
-    statistics.in_features = layer.in_features();
-    statistics.groups = layer.groups();
-    statistics.rows[name] = sums.rows;
-    auto grams = sums.gram.take();
-    const int64_t channels = layer.in_features() / sums.outer_positions;
-    if (sums.outer_positions > 1 && channels > 1) {
-        for (auto& gram : grams) gram = channels_outermost(gram, sums.outer_positions);
+void GramCollector::take(const std::string& name, LayerStatistics& statistics) {
+    if (!gram_.finite()) throw non_finite_inputs(layer_);
+    statistics.in_features = layer_.in_features();
+    statistics.groups = layer_.groups();
+    statistics.rows[name] = rows_;
+    auto grams = gram_.take();
+    const int64_t channels = layer_.in_features() / outer_positions_;
+    if (outer_positions_ > 1 && channels > 1) {
+        for (auto& gram : grams) gram = channels_outermost(gram, outer_positions_);
     }
     statistics.grams[name] = std::move(grams);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
 #include "networks/families/families.hpp"
@@ -16,6 +17,11 @@ std::shared_ptr<Network> ModelDescription::make() const {
     std::shared_ptr<Network> network = factory();
     network->set_model_name(name);
     network->eval();
+    // A block that is not told of one of its layers or norms would hide it from repairs.
+    const auto modules = network->modules(/*include_self=*/false);
+    COMQ_CHECK(std::ranges::count_if(modules, [](const auto& module) {
+                   return dynamic_cast<const Observable*>(module.get()) != nullptr;
+               }) == std::ssize(network->observables()));
     return network;
 }
 

@@ -41,12 +41,12 @@ struct BenchLayer {
     }
 
     LayerStatistics collect() {
-        GramCollector collector({{linear.ptr().get(), 0, true}});
+        GramCollector collector(*linear);
         const auto batches = inputs.split(micro_batch_rows);
         tbb::parallel_for(std::size_t{0}, batches.size(),
-                          [&](std::size_t i) { collector.add(*linear, batches[i], {}); });
+                          [&](std::size_t i) { collector.add(batches[i]); });
         LayerStatistics statistics;
-        collector.take(*linear, statistic::gram, statistics);
+        collector.take(statistic::gram, statistics);
         return statistics;
     }
 };

@@ -65,10 +65,10 @@ Conv2d convolution(const Case& shape) {
 std::vector<PackedTriangle> collected(Conv2d& layer, const torch::Tensor& input,
                                       std::optional<RowSample> sample = std::nullopt,
                                       const std::vector<std::string>& images = {}) {
-    GramCollector collector({{layer.get(), 0, true}}, std::move(sample));
-    collector.add(*layer, input, images);
+    GramCollector collector(*layer, std::move(sample));
+    collector.add(input, images);
     LayerStatistics statistics;
-    collector.take(*layer, statistic::gram, statistics);
+    collector.take(statistic::gram, statistics);
     return statistics.grams.at(statistic::gram);
 }
 
@@ -107,10 +107,10 @@ TEST_CASE("a convolution counts its rows") {
         INFO(shape.name);
         auto layer = convolution(shape);
         const auto input = torch::ones({2, shape.channels, shape.height, shape.width});
-        GramCollector collector({{layer.get(), 0, true}});
-        collector.add(*layer, input, {});
+        GramCollector collector(*layer);
+        collector.add(input);
         LayerStatistics statistics;
-        collector.take(*layer, statistic::gram, statistics);
+        collector.take(statistic::gram, statistics);
         CHECK(statistics.rows.at(statistic::gram) == layer->rows(input).size(1));
     }
 }
@@ -169,10 +169,10 @@ TEST_CASE("the rows of an image do not depend on its batch") {
     torch::manual_seed(5);
     const auto input = torch::randn({2, 30, 6});
     const auto gram_of = [&](const torch::Tensor& part, const std::vector<std::string>& images) {
-        GramCollector collector({{layer.get(), 0, true}}, sample);
-        collector.add(*layer, part, images);
+        GramCollector collector(*layer, sample);
+        collector.add(part, images);
         LayerStatistics statistics;
-        collector.take(*layer, statistic::gram, statistics);
+        collector.take(statistic::gram, statistics);
         CHECK(statistics.rows.at(statistic::gram) == 5 * static_cast<int64_t>(images.size()));
         return as_tensor(statistics.grams.at(statistic::gram)[0].unpacked());
     };

@@ -42,16 +42,17 @@ LayerStatistics statistics_of(const Network& network, const Network::LayerEntry&
                               const FisherWeighting& weighting, const torch::Tensor& pixels,
                               const std::vector<int64_t>& images) {
     LayerStatistics statistics;
-    GramCollector plain({entry});
-    {
-        const torch::InferenceMode inference;
-        GramTap tap(plain, {});
-        network.forward(pixels, &tap);
-    }
-    plain.take(*entry.layer, statistic::gram, statistics);
-    FisherCollector weighted({entry}, weighting);
-    weighted.add(network, pixels, images);
-    weighted.take(*entry.layer, statistics);
+    GramCollector plain(*entry.layer);
+    FisherCollector weighted(*entry.layer);
+    visit_row_weights(
+        network, pixels, images, weighting,
+        [&](const QuantizableLayer& layer) { return &layer == entry.layer; },
+        [&](const QuantizableLayer&, const torch::Tensor& input, const torch::Tensor& weight) {
+            plain.add(input);
+            weighted.add(input, weight);
+        });
+    plain.take(statistic::gram, statistics);
+    weighted.take(weighting.share, statistics);
     return statistics;
 }
 

@@ -17,10 +17,10 @@ namespace {
 
 Matrix<double> collected_gram(QuantizableLayer& layer, const torch::Tensor& input,
                               std::size_t group) {
-    GramCollector collector({{&layer, 0, true}});
-    collector.add(layer, input, {});
+    GramCollector collector(layer);
+    collector.add(input);
     LayerStatistics statistics;
-    collector.take(layer, statistic::gram, statistics);
+    collector.take(statistic::gram, statistics);
     return statistics.grams.at(statistic::gram).at(group).unpacked();
 }
 

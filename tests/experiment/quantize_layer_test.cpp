@@ -21,10 +21,10 @@ QuantizedLayer quantize_on(QuantizableLayer& layer, const torch::Tensor& input, 
     layer.weight().copy_(torch::randn_like(layer.weight()));
     layer.set_name("layer");
     const auto weight = layer.weight().clone();
-    GramCollector collector({{&layer, 0, true}});
-    collector.add(layer, input, {});
+    GramCollector collector(layer);
+    collector.add(input);
     LayerStatistics statistics;
-    collector.take(layer, statistic::gram, statistics);
+    collector.take(statistic::gram, statistics);
     QuantizationConfig config;
     const auto comq = make_method(config);
     config.method = "rtn";

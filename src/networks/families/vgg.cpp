@@ -41,7 +41,9 @@ class Vgg16 : public Network {
             norm = BatchNorm2d(out_channels);
             features_->register_module(fmt::format("{}", number + 1), norm);
         }
-        add_block(fmt::format("features.{}", number), {conv.ptr()}, Scope::quantized,
+        std::vector<std::shared_ptr<torch::nn::Module>> modules{conv.ptr()};
+        if (with_norm) modules.push_back(norm.ptr());
+        add_block(fmt::format("features.{}", number), modules, Scope::quantized,
                   [conv, norm, pooled](torch::Tensor x) mutable {
                       x = conv->forward(x);
                       if (!norm.is_empty()) x = norm->forward(x);
