@@ -17,15 +17,13 @@ using Sums = std::array<double, lanes>;
 
 /** Adds Σ_i a[i·stride]·b[i·stride] of interleaved rows; `count` is the length of a row at most,
  *  so one fp32 sum loses nothing that matters. */
-void add_row_product(const float* a, const float* b, int64_t stride, int64_t count, double* sums) {
-    run_vectorized([=](auto) {
-        Vector<float, lanes> total = {};
-        for (int64_t i = 0; i < count; ++i) {
-            const int64_t at = i * stride * lanes;
-            total += vector_at<lanes>(a + at) * vector_at<lanes>(b + at);
-        }
-        for (int64_t lane = 0; lane < lanes; ++lane) sums[lane] += static_cast<double>(total[lane]);
-    });
+[[gnu::always_inline]] inline void add_row_product(const float* a, const float* b, int64_t stride,
+                                                   int64_t count, double* sums) {
+    Vector<float, lanes> total = {};
+    for (int64_t i = 0; i < count; ++i, a += stride * lanes, b += stride * lanes) {
+        total += vector_at<lanes>(a) * vector_at<lanes>(b);
+    }
+    for (int64_t lane = 0; lane < lanes; ++lane) sums[lane] += static_cast<double>(total[lane]);
 }
 
 /** Up to `lanes` channels of one micro-batch. */
@@ -52,17 +50,19 @@ class ChannelBlock {
     void add(const PositionPairs& y, const PositionPairs& x) {
         const std::size_t width = x.segments.size();
         by_segment_.assign(y.segments.size() * width, Sums{});
-        for (std::size_t i = 0; i < y.segments.size(); ++i) {
-            for (int64_t r = 0; r < y.segments[i].count; ++r) {
-                const int64_t row = y.segments[i].first + r * geometry_.y.stride;
-                for (std::size_t j = 0; j < width; ++j) {
-                    const auto& run = x.segments[j];
-                    add_row_product(at(row, run.first), at(row + y.shift, run.first + x.shift),
-                                    geometry_.x.stride, run.count,
-                                    by_segment_[i * width + j].data());
+        run_vectorized([&](auto) {
+            for (std::size_t i = 0; i < y.segments.size(); ++i) {
+                for (int64_t r = 0; r < y.segments[i].count; ++r) {
+                    const int64_t row = y.segments[i].first + r * geometry_.y.stride;
+                    for (std::size_t j = 0; j < width; ++j) {
+                        const auto& run = x.segments[j];
+                        add_row_product(at(row, run.first), at(row + y.shift, run.first + x.shift),
+                                        geometry_.x.stride, run.count,
+                                        by_segment_[i * width + j].data());
+                    }
                 }
             }
-        }
+        });
         for (const auto& rows : y.pairs) {
             for (const auto& cols : x.pairs) {
                 const int64_t a = rows.a * geometry_.x.kernel + cols.a;
