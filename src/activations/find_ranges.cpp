@@ -12,8 +12,7 @@ void run_with(Tap& tap, const std::string& title, const Network& network, const 
     pass.run(title, "finding the ranges of layer inputs",
              [&](const torch::Tensor& pixels, const ImageBatch& /*batch*/) {
                  const torch::InferenceMode inference;
-                 const TapScope scope(&tap);
-                 network.forward(pixels);
+                 network.forward(pixels, &tap);
              });
 }
 

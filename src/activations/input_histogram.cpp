@@ -58,7 +58,7 @@ HistogramTap::HistogramTap(const std::vector<Network::LayerEntry>& layers,
     }
 }
 
-torch::Tensor HistogramTap::on_input(const QuantizableLayer& layer, const torch::Tensor& input) {
+torch::Tensor HistogramTap::on_input(const Observable& layer, const torch::Tensor& input) {
     const auto found = histograms_.find(&layer);
     if (found == histograms_.end() || input.numel() == 0) return input;
     Histogram& histogram = found->second;

@@ -20,7 +20,7 @@ class HistogramTap : public Tap {
     HistogramTap(const std::vector<Network::LayerEntry>& layers, const InputRanges& ranges,
                  ActivationGranularity granularity);
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override;
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override;
 
     /**
      * Ranges from the (100 − p)-th to the p-th percentile, p > 50, linear within a bin: off by at
@@ -36,7 +36,7 @@ class HistogramTap : public Tap {
 
     int64_t bins_;
     std::mutex mutex_;
-    std::map<const QuantizableLayer*, Histogram> histograms_;
+    std::map<const Observable*, Histogram> histograms_;
 };
 
 }  // namespace comq

@@ -14,7 +14,7 @@ RangeTap::RangeTap(const std::vector<Network::LayerEntry>& layers,
     }
 }
 
-torch::Tensor RangeTap::on_input(const QuantizableLayer& layer, const torch::Tensor& input) {
+torch::Tensor RangeTap::on_input(const Observable& layer, const torch::Tensor& input) {
     const auto found = ranges_.find(&layer);
     if (found == ranges_.end() || input.numel() == 0) return input;
     InputRange batch;

@@ -29,7 +29,7 @@ class RangeTap : public Tap {
   public:
     RangeTap(const std::vector<Network::LayerEntry>& layers, ActivationGranularity granularity);
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override;
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override;
 
     /**
      * Throws InputError naming the first layer that had a NaN or infinite input, or has seen none.
@@ -40,7 +40,7 @@ class RangeTap : public Tap {
     std::vector<const QuantizableLayer*> layers_;  ///< in the network's order
     ActivationGranularity granularity_;
     std::mutex mutex_;
-    std::map<const QuantizableLayer*, InputRange> ranges_;
+    std::map<const Observable*, InputRange> ranges_;
 };
 
 }  // namespace comq

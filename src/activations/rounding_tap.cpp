@@ -5,15 +5,15 @@ namespace comq {
 namespace {
 
 /** Broadcasts over the input of `layer`. */
-torch::Tensor along_channels(const QuantizableLayer& layer, const torch::Tensor& values,
+torch::Tensor along_channels(const Observable& layer, const torch::Tensor& values,
                              torch::Device device) {
     const auto moved = values.to(device);
-    if (layer.kind() == LayerKind::linear || moved.numel() == 1) return moved;
+    if (layer.channel_axis() == -1 || moved.numel() == 1) return moved;
     return moved.view({-1, 1, 1});
 }
 
-InputRange range_of_tokens(const QuantizableLayer& layer, const torch::Tensor& input) {
-    if (layer.kind() == LayerKind::convolution) {
+InputRange range_of_tokens(const Observable& layer, const torch::Tensor& input) {
+    if (layer.channel_axis() == 1) {
         return {input.amin({1, 2, 3}, /*keepdim=*/true), input.amax({1, 2, 3}, /*keepdim=*/true)};
     }
     return {input.amin(-1, /*keepdim=*/true), input.amax(-1, /*keepdim=*/true)};
@@ -35,7 +35,7 @@ RoundingTap::RoundingTap(const std::vector<Network::LayerEntry>& layers, const I
     }
 }
 
-torch::Tensor RoundingTap::on_input(const QuantizableLayer& layer, const torch::Tensor& input) {
+torch::Tensor RoundingTap::on_input(const Observable& layer, const torch::Tensor& input) {
     const auto found = grids_.find(&layer);
     if (found == grids_.end() || input.numel() == 0) return input;
     if (config_.calibrated()) return found->second.round(input);

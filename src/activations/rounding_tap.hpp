@@ -20,11 +20,11 @@ class RoundingTap : public Tap {
     RoundingTap(const std::vector<Network::LayerEntry>& layers, const InputRanges& ranges,
                 const ActivationConfig& config, torch::Device device);
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override;
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override;
 
   private:
     ActivationConfig config_;
-    std::map<const QuantizableLayer*, RoundingGrid> grids_;
+    std::map<const Observable*, RoundingGrid> grids_;
 };
 
 }  // namespace comq

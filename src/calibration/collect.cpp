@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "calibration/bfloat16_scope.hpp"
@@ -13,53 +12,6 @@
 namespace comq {
 
 namespace {
-
-/** Runs the network with `tap` installed, no further than the last input of `layers`. */
-class TappedForward {
-  public:
-    TappedForward(const Network& network, const std::vector<Network::LayerEntry>& layers)
-        : blocks_(network.blocks()) {
-        std::size_t last = 0;
-        for (const auto& entry : layers) last = std::max(last, entry.block);
-        blocks_.resize(last + 1);
-        for (const auto& entry : layers) {
-            if (entry.block == last) in_last_block_.insert(entry.layer);
-        }
-    }
-
-    void run(torch::Tensor images, Tap& tap) const {
-        const torch::InferenceMode inference;
-        EndingTap ending(tap, in_last_block_);
-        const TapScope scope(&ending);
-        try {
-            for (const auto& block : blocks_) images = block.forward(images);
-        } catch (const EveryInputSeen&) {
-        }
-    }
-
-  private:
-    using Layers = std::set<const QuantizableLayer*>;
-    struct EveryInputSeen {};
-
-    /** Leaves the forward from inside the last layer: nothing asks for that layer's product. */
-    class EndingTap : public Tap {
-      public:
-        EndingTap(Tap& tap, Layers remaining) : tap_(tap), remaining_(std::move(remaining)) {}
-
-        torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-            auto used = tap_.on_input(layer, input);
-            if (remaining_.erase(&layer) > 0 && remaining_.empty()) throw EveryInputSeen();
-            return used;
-        }
-
-      private:
-        Tap& tap_;
-        Layers remaining_;
-    };
-
-    std::vector<Block> blocks_;
-    Layers in_last_block_;
-};
 
 /** Over this rank's share of the batches. */
 void run_share(const ImagePass& pass, const std::string& title, const ImagePass::Body& body) {
@@ -73,7 +25,6 @@ void run_share(const ImagePass& pass, const std::string& title, const ImagePass:
 std::vector<LayerStatistics> collect_statistics(Network& network,
                                                 const std::vector<Network::LayerEntry>& layers,
                                                 const CalibrationPass& pass) {
-    const TappedForward forward(network, layers);
     std::vector<LayerStatistics> statistics(layers.size());
     Communicator& ranks = communicator();
     const auto owners = owners_of(layers, ranks.size());
@@ -89,7 +40,8 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
                 ids.push_back(images.images.source->info(index).id);
             }
             GramTap tap(collector, std::move(ids));
-            forward.run(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, tap);
+            const torch::InferenceMode inference;
+            network.forward(pass.bfloat16 ? pixels.to(torch::kBFloat16) : pixels, &tap);
         });
         for (std::size_t i = 0; i < layers.size(); ++i) {
             collector.sum_at(*layers[i].layer, ranks, owners[i]);

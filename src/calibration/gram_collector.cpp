@@ -30,9 +30,9 @@ std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSa
 
 GramCollector::LayerSums::LayerSums(const QuantizableLayer& layer)
     : gram(layer.in_features(), layer.groups()) {
-    const auto* convolution = dynamic_cast<const Conv2dImpl*>(&layer);
+    const Conv2dOptions* convolution = layer.convolution();
     if (convolution != nullptr && layer.weight().is_cpu()) {
-        outer_positions = convolution->options().kernel * convolution->options().kernel;
+        outer_positions = convolution->kernel * convolution->kernel;
     }
 }
 
@@ -46,15 +46,13 @@ GramCollector::GramCollector(const std::vector<Network::LayerEntry>& layers,
 
 void GramCollector::add(const QuantizableLayer& layer, const torch::Tensor& input,
                         const std::vector<std::string>& images) {
-    const auto found = sums_.find(&layer);
-    if (found == sums_.end()) return;
-    LayerSums& sums = *found->second;
-    const auto* convolution = dynamic_cast<const Conv2dImpl*>(&layer);
-    if (convolution != nullptr && input.is_cpu()) {
-        add_convolution(*convolution, input.contiguous(), images, sums);
+    LayerSums& sums = *sums_.at(&layer);
+    const bool convolution = layer.convolution() != nullptr;
+    if (convolution && input.is_cpu()) {
+        add_convolution(layer, input.contiguous(), images, sums);
         return;
     }
-    if (convolution == nullptr) {
+    if (!convolution) {
         add_rows(sampled(layer, layer.rows(input), images), sums);
         return;
     }
@@ -70,12 +68,11 @@ void GramCollector::add(const QuantizableLayer& layer, const torch::Tensor& inpu
     }
 }
 
-void GramCollector::add_convolution(const Conv2dImpl& layer, const torch::Tensor& input,
+void GramCollector::add_convolution(const QuantizableLayer& layer, const torch::Tensor& input,
                                     const std::vector<std::string>& images, LayerSums& sums) const {
-    const ConvGeometry geometry = geometry_of(layer, input);
+    const ConvGeometry geometry = geometry_of(*layer.convolution(), input);
     if (sample_ && !sample_->takes_all(geometry.outputs())) {
-        const auto runs =
-            sampled_outputs(geometry, *sample_, layer.QuantizableLayer::name(), images);
+        const auto runs = sampled_outputs(geometry, *sample_, layer.name(), images);
         sums.rows += static_cast<int64_t>(runs.size());
         add_gathered_patches(geometry, {input.data_ptr<float>(), input.size(0)}, runs, sums.gram);
         return;

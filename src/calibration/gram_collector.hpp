@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,9 +29,12 @@ class GramCollector {
     explicit GramCollector(const std::vector<Network::LayerEntry>& layers,
                            std::optional<RowSample> sample = std::nullopt);
 
+    bool collects(const QuantizableLayer& layer) const { return sums_.contains(&layer); }
+    std::size_t layer_count() const { return sums_.size(); }
+
     /**
-     * Adds the rows of `input`. `images` names the images of its batch, in order; it is read only
-     * where rows are sampled.
+     * Adds the rows of `input` to a layer that is collected. `images` names the images of its
+     * batch, in order; it is read only where rows are sampled.
      */
     void add(const QuantizableLayer& layer, const torch::Tensor& input,
              const std::vector<std::string>& images);
@@ -52,7 +56,7 @@ class GramCollector {
         int64_t outer_positions = 1;
         std::atomic<int64_t> rows = 0;
     };
-    void add_convolution(const Conv2dImpl& layer, const torch::Tensor& input,
+    void add_convolution(const QuantizableLayer& layer, const torch::Tensor& input,
                          const std::vector<std::string>& images, LayerSums& sums) const;
     /** The rows `[groups, N, m]` that count. */
     torch::Tensor sampled(const QuantizableLayer& layer, const torch::Tensor& rows,
@@ -63,20 +67,27 @@ class GramCollector {
     std::unordered_map<const QuantizableLayer*, std::unique_ptr<LayerSums>> sums_;
 };
 
-/** Tap that hands the inputs of one batch of images to a collector. */
+/** Hands the inputs of one batch of images to a collector; done once each layer had its own. */
 class GramTap : public Tap {
   public:
     GramTap(GramCollector& collector, std::vector<std::string> images)
         : collector_(collector), images_(std::move(images)) {}
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        collector_.add(layer, input.to(torch::kFloat), images_);
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        const QuantizableLayer* layer = observed.layer();
+        if (layer != nullptr && collector_.collects(*layer)) {
+            collector_.add(*layer, input.to(torch::kFloat), images_);
+            seen_.insert(layer);
+        }
         return input;
     }
+    /** Nothing asks for the product of the last layer. */
+    bool done() const override { return seen_.size() == collector_.layer_count(); }
 
   private:
     GramCollector& collector_;
     std::vector<std::string> images_;
+    std::unordered_set<const QuantizableLayer*> seen_;
 };
 
 /** What to throw when an input of `layer` was NaN or infinite. */

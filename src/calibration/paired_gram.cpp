@@ -35,8 +35,7 @@ torch::Tensor by_groups(const torch::Tensor& quantized, const torch::Tensor& ful
 
 PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, bool weighted)
     : layer_(layer), gram_(2 * layer.in_features(), layer.groups()) {
-    const auto* convolution = dynamic_cast<const Conv2dImpl*>(&layer);
-    if (!weighted && layer.weight().is_cpu()) unweighted_convolution_ = convolution;
+    if (!weighted && layer.weight().is_cpu()) unweighted_convolution_ = layer.convolution();
     if (weighted) equal_rows_.emplace(layer.in_features(), layer.groups());
 }
 
@@ -54,9 +53,9 @@ void PairedGramCollector::add(const torch::Tensor& quantized_input,
         return;
     }
     // The patches of a convolution on a large map are worth many times the map.
-    const bool convolution = layer_.kind() == LayerKind::convolution;
     const int64_t floats_per_image =
-        quantized_input[0].numel() * (convolution ? layer_.weight()[0][0].numel() : 1);
+        quantized_input[0].numel() *
+        (layer_.convolution() != nullptr ? layer_.weight()[0][0].numel() : 1);
     const int64_t at_once = std::clamp<int64_t>(floats_at_once / floats_per_image, 1, images);
     for (int64_t first = 0; first < images; first += at_once) {
         const int64_t count = std::min(at_once, images - first);
@@ -85,7 +84,7 @@ void PairedGramCollector::take(const std::string& paired_name, const std::string
     statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
     auto& paired = statistics.grams[paired_name] = gram_.take();
     if (unweighted_convolution_ != nullptr) {
-        const auto kernel = unweighted_convolution_->options().kernel;
+        const auto kernel = unweighted_convolution_->kernel;
         for (auto& gram : paired) gram = channels_outermost(gram, kernel * kernel);
     }
     auto& plain = statistics.grams[plain_name];

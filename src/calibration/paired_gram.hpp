@@ -39,7 +39,7 @@ class PairedGramCollector {
   private:
     const QuantizableLayer& layer_;
     /** Whose patches are summed without their rows; null where rows have to be formed. */
-    const Conv2dImpl* unweighted_convolution_ = nullptr;
+    const Conv2dOptions* unweighted_convolution_ = nullptr;
     GramAccumulator gram_;
     std::optional<GramAccumulator> equal_rows_;  ///< H, where `gram_` is weighted
     std::atomic<int64_t> rows_ = 0;

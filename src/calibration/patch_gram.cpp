@@ -63,9 +63,9 @@ std::vector<OutputRun> every_output(const ConvGeometry& geometry, int64_t batch)
 
 }  // namespace
 
-ConvGeometry geometry_of(const Conv2dImpl& layer, const torch::Tensor& maps) {
-    return {maps.size(1), layer.groups(), axis_of(layer.options(), maps.size(2)),
-            axis_of(layer.options(), maps.size(3))};
+ConvGeometry geometry_of(const Conv2dOptions& convolution, const torch::Tensor& maps) {
+    return {maps.size(1), convolution.groups, axis_of(convolution, maps.size(2)),
+            axis_of(convolution, maps.size(3))};
 }
 
 void add_all_patches(const ConvGeometry& geometry, const torch::Tensor& maps,

@@ -9,8 +9,8 @@
 
 namespace comq {
 
-/** How `layer` cuts maps `[B, C, H, W]`. */
-ConvGeometry geometry_of(const Conv2dImpl& layer, const torch::Tensor& maps);
+/** How a convolution cuts maps `[B, C, H, W]`. */
+ConvGeometry geometry_of(const Conv2dOptions& convolution, const torch::Tensor& maps);
 
 /**
  * Adds the Gram of all patches that `geometry` cuts from contiguous fp32 maps on the CPU, in the

@@ -3,7 +3,6 @@
 #include <unordered_map>
 
 #include "core/random.hpp"
-#include "networks/output_tap.hpp"
 
 namespace comq {
 
@@ -16,7 +15,7 @@ constexpr double square_unit = 0x1p14;
 /** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
 torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
     const auto squared = gradient.square();
-    if (layer.kind() == LayerKind::linear) return squared.mean(-1).reshape({1, -1});
+    if (layer.convolution() == nullptr) return squared.mean(-1).reshape({1, -1});
     const int64_t batch = squared.size(0);
     const int64_t groups = layer.groups();
     return squared.reshape({batch, groups, squared.size(1) / groups, -1})
@@ -26,21 +25,23 @@ torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gr
 }
 
 /** Keeps the inputs of one batch until their outputs' gradients come by. */
-class BatchTaps : public Tap, public OutputTap {
+class GradientTap : public Tap {
   public:
     using Wanted = std::function<bool(const QuantizableLayer&)>;
 
-    BatchTaps(const Wanted& wanted, double power, const RowWeightVisitor& visit)
+    GradientTap(const Wanted& wanted, double power, const RowWeightVisitor& visit)
         : wanted_(wanted), power_(power), visit_(visit) {}
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        if (wanted_(layer)) inputs_[&layer] = input.detach();
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        const QuantizableLayer* layer = observed.layer();
+        if (layer != nullptr && wanted_(*layer)) inputs_[layer] = input.detach();
         return input;
     }
 
-    void on_output(const QuantizableLayer& layer, const torch::Tensor& output) override {
-        const auto found = inputs_.find(&layer);
+    void on_output(const Observable& observed, const torch::Tensor& output) override {
+        const auto found = inputs_.find(observed.layer());
         if (found == inputs_.end()) return;
+        const auto& layer = *found->first;
         output.register_hook([this, &layer, input = found->second](const torch::Tensor& gradient) {
             visit_(layer, input, (mean_square(layer, gradient) * square_unit).pow(power_));
         });
@@ -78,13 +79,8 @@ void visit_row_weights(const Network& network, const torch::Tensor& pixels,
     const torch::AutoGradMode gradients(true);
     // Gradients reach every layer on their way to the pixels, and no parameter is touched.
     const auto input = pixels.detach().requires_grad_(true);
-    BatchTaps taps(wanted, weighting.power, visit);
-    torch::Tensor logits;
-    {
-        const TapScope input_scope(&taps);
-        const OutputTapScope output_scope(&taps);
-        logits = network.forward(input);
-    }
+    GradientTap tap(wanted, weighting.power, visit);
+    const auto logits = network.forward(input, &tap);
     const RandomStream random(weighting.seed, "labels drawn from predictions");
     const auto labels = drawn_labels(logits, images, random).unsqueeze(1);
     const auto loss = -torch::log_softmax(logits, 1).gather(1, labels).sum();

@@ -46,9 +46,8 @@ Predictions evaluate(const Network& network, const ImagePass& pass, Progress& pr
     std::vector<Predictions> by_batch(static_cast<std::size_t>(pass.batches()));
     pass.run(progress, "evaluating", [&](const torch::Tensor& pixels, const ImageBatch& batch) {
         const torch::InferenceMode inference;
-        const TapScope scope(tap);
         by_batch[static_cast<std::size_t>(batch.batch)] = predictions_of(
-            network.forward(pixels).to(torch::kCPU).contiguous(), batch, *pass.images.source);
+            network.forward(pixels, tap).to(torch::kCPU).contiguous(), batch, *pass.images.source);
     });
     Predictions all;
     for (const auto& batch : by_batch) append(all, batch);

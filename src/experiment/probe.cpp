@@ -27,8 +27,8 @@ constexpr double assumed_descent_rate = 4e9;
 /** Counts the rows that one image gives to each layer. */
 class RowCounter : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        rows_[&layer] += layer.rows(input).size(1);
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (const auto* layer = observed.layer()) rows_[layer] += layer->rows(input).size(1);
         return input;
     }
     int64_t rows(const QuantizableLayer& layer) const {
@@ -73,10 +73,9 @@ int64_t count_evaluation_images(const ExperimentConfig& config) {
 /** Rows of layers and sizes of activations, from one image. */
 void walk_through(Probe& probe, torch::Tensor activation) {
     RowCounter counter;
-    const TapScope scope(&counter);
-    for (const auto& block : probe.network->blocks()) {
+    for (std::size_t block = 0; block < probe.network->blocks().size(); ++block) {
         probe.largest_block_input = std::max(probe.largest_block_input, activation.numel());
-        activation = block.forward(activation);
+        activation = probe.network->run(activation, block, block + 1, &counter);
     }
     for (const auto& planned : probe.plan.layers) {
         probe.rows.push_back(counter.rows(*planned.entry.layer));
@@ -126,11 +125,6 @@ int64_t Probe::activation_bytes() const {
     }
     constexpr auto float_bytes = static_cast<int64_t>(sizeof(float));
     return 4 * float_bytes * largest * config.calibration.batch_size * threads;
-}
-
-double two_networks_forwards(const Network& network, int64_t modules) {
-    const auto blocks = static_cast<double>(network.blocks().size());
-    return 2.0 * (static_cast<double>(modules) + blocks) / blocks;
 }
 
 Probe probe_run(const ExperimentConfig& config) {

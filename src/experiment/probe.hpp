@@ -46,15 +46,6 @@ struct Probe {
     int64_t activation_bytes() const;
 };
 
-/**
- * Both networks go through a block once for each of `modules` that is looked at and once more to
- * leave it; blocks count as equally long. In forward passes of one image.
- */
-double two_networks_forwards(const Network& network, int64_t modules);
-
-/** Forward and backward pass, in forward passes. */
-inline constexpr double gradient_pass = 3.0;
-
 /** Needs neither weights nor images; warns when images are missing. */
 Probe probe_run(const ExperimentConfig& config);
 

@@ -94,7 +94,7 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
 
     LayerRecord record;
     record.name = layer.name();
-    record.kind = layer.kind() == LayerKind::linear ? "linear" : "convolution";
+    record.kind = layer.kind() == ObservableKind::linear ? "linear" : "convolution";
     record.in_features = layer.in_features();
     record.out_features = layer.out_features();
     record.groups = layer.groups();
@@ -133,17 +133,9 @@ std::vector<double> relative_errors(const PlannedLayer& planned, const LayerStat
     return errors;
 }
 
-void install_weight(QuantizableLayer& layer, const LayerRecord& record) {
+void install_weight(Observable& layer, const LayerRecord& record) {
     const torch::NoGradGuard no_grad;
-    const int64_t out = record.out_features;
-    const int64_t scale_groups = record.scale.shape.at(1);
-    const auto grouped = [&](const HostTensor& values) {
-        return to_torch(values).view({out, scale_groups, 1});
-    };
-    const auto codes = to_torch(record.bit_code)
-                           .view({out, scale_groups, record.in_features / scale_groups})
-                           .to(torch::kFloat);
-    const auto weight = grouped(record.scale) * (codes + grouped(record.zero_point));
+    const auto weight = dequantized(record.bit_code, record.scale, record.zero_point);
     layer.weight().copy_(weight.view(layer.weight().sizes()));
 }
 

@@ -39,7 +39,7 @@ std::vector<double> relative_errors(const PlannedLayer& planned, const LayerStat
                                     const Method& method, std::span<const int> bits);
 
 /** Replaces the weight of `layer` by the one that `record` describes. */
-void install_weight(QuantizableLayer& layer, const LayerRecord& record);
+void install_weight(Observable& layer, const LayerRecord& record);
 
 /**
  * Size of the network with the layers of `records` packed: codes at their bits, scales and zero

@@ -7,7 +7,6 @@
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "repair/fold_batch_norm.hpp"
 #include "torch_bridge/runtime.hpp"
 
 namespace comq {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/config_text.hpp"
 #include "image/opencv_decode.hpp"
+#include "repair/repair.hpp"
 #include "results/run_file.hpp"
 #include "storage/file_lock.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -73,9 +75,23 @@ void check_classes(const RunContext& context, const ImageSource& source, const c
         key, classes, description.name, description.classes);
 }
 
+bool uses_labels(const ExperimentConfig& config) {
+    if (!config.quantizes_weights()) return false;
+    return std::ranges::any_of(repairs_of(config.repair), [&](const Repair* repair) {
+        return repair->uses_labels(config.repair);
+    });
+}
+
+bool uses_gradients(const ExperimentConfig& config) {
+    if (!config.quantizes_weights()) return false;
+    return config.calibration.weighting != Weighting::none ||
+           std::ranges::any_of(repairs_of(config.repair),
+                               [](const Repair* repair) { return repair->uses_gradients; });
+}
+
 void check_images(const RunContext& context) {
     check_classes(context, *context.images.evaluation_source, "data.evaluation");
-    if (context.config.uses_labels()) {
+    if (uses_labels(context.config)) {
         check_classes(context, *context.images.calibration_source, "data.calibration");
     }
 }
@@ -86,8 +102,8 @@ RunRecord first_record(const RunContext& context, const RunOptions& options) {
     RunRecord record;
     record.config = resolved_text(config);
     record.identity = context.keys.identity.digest;
-    record.uses_labels = config.uses_labels();
-    record.uses_gradients = config.uses_gradients();
+    record.uses_labels = uses_labels(config);
+    record.uses_gradients = uses_gradients(config);
     record.provenance = collect_provenance(options.arguments);
     record.provenance.libtorch_version = torch_version();
     record.provenance.opencv_version = opencv_version();

@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 const char* kind_of(const QuantizableLayer& layer) {
-    return layer.kind() == LayerKind::linear ? "linear" : "convolution";
+    return layer.kind() == ObservableKind::linear ? "linear" : "convolution";
 }
 
 /** Its bits are chosen by measured errors. */

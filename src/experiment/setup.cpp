@@ -116,6 +116,13 @@ RunImages open_images(const ExperimentConfig& config) {
     return images;
 }
 
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images) {
+    if (!config.repair.images) return images.calibration.fitted;
+    return select_other_images(images.calibration_source->size(), images.calibration.held_out,
+                               *config.repair.images, Selection::random, config.seed, "repair",
+                               "repair.images");
+}
+
 FisherWeighting fisher_weighting(const ExperimentConfig& config) {
     return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
 }

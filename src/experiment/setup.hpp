@@ -42,6 +42,12 @@ int resolved_threads(const ResourcesConfig& config);
 
 RunImages open_images(const ExperimentConfig& config);
 
+/**
+ * The images of `repair.images`: those of the calibration, or a draw of their own. What the
+ * calibration holds out fits no repair either.
+ */
+std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
+
 /** What `calibration.weighting: fisher` weights rows by. */
 FisherWeighting fisher_weighting(const ExperimentConfig& config);
 

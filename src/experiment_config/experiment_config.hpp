@@ -48,13 +48,6 @@ struct ExperimentConfig {
         return quantizes_weights() || activations.calibrated();
     }
     bool changes_the_network() const { return quantizes_weights() || activations.bits.has_value(); }
-    bool uses_labels() const {
-        return quantizes_weights() && repair.norm_tuning == NormTuning::labels;
-    }
-    bool uses_gradients() const {
-        return quantizes_weights() &&
-               (calibration.weighting != Weighting::none || repair.norm_tuning != NormTuning::none);
-    }
 };
 
 }  // namespace comq

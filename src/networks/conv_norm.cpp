@@ -14,16 +14,12 @@ torch::Tensor activate(const torch::Tensor& input, Activation activation) {
     return input;
 }
 
-BatchNorm2d batch_norm(int64_t channels, double eps) {
-    return BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(eps));
-}
-
 ConvNormImpl::ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,
                            Activation activation)
     : activation_(activation) {
     options.bias = false;
     conv_ = register_module("0", Conv2d(in_channels, out_channels, options));
-    norm_ = register_module("1", batch_norm(out_channels));
+    norm_ = register_module("1", BatchNorm2d(out_channels));
 }
 
 torch::Tensor ConvNormImpl::forward(const torch::Tensor& input) {

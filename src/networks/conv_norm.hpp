@@ -11,9 +11,6 @@ enum class Activation { none, relu, relu6 };
 
 torch::Tensor activate(const torch::Tensor& input, Activation activation);
 
-/** BatchNorm over `[B, channels, H, W]`. */
-BatchNorm2d batch_norm(int64_t channels, double eps = 1e-5);
-
 /**
  * A convolution without bias (`options.bias` is ignored), BatchNorm and activation: children `0`
  * and `1`, as in torchvision's Conv2dNormActivation.

@@ -2,22 +2,9 @@
 
 #include <algorithm>
 
-#include "networks/output_tap.hpp"
 #include "networks/padding.hpp"
 
 namespace comq {
-
-namespace {
-
-thread_local Tap* tap_of_this_thread = nullptr;
-thread_local OutputTap* output_tap_of_this_thread = nullptr;
-
-torch::Tensor tapped_output(const QuantizableLayer& layer, torch::Tensor output) {
-    if (output_tap_of_this_thread != nullptr) output_tap_of_this_thread->on_output(layer, output);
-    return output;
-}
-
-}  // namespace
 
 Padding padding_of(const Conv2dOptions& options, int64_t size) {
     if (!options.same_padding) return {options.padding, options.padding};
@@ -28,23 +15,13 @@ Padding padding_of(const Conv2dOptions& options, int64_t size) {
     return {total / 2, total - total / 2};
 }
 
-TapScope::TapScope(Tap* tap) : previous_(tap_of_this_thread) { tap_of_this_thread = tap; }
-TapScope::~TapScope() { tap_of_this_thread = previous_; }
-Tap* current_tap() { return tap_of_this_thread; }
-
-OutputTapScope::OutputTapScope(OutputTap* tap) : previous_(output_tap_of_this_thread) {
-    output_tap_of_this_thread = tap;
-}
-OutputTapScope::~OutputTapScope() { output_tap_of_this_thread = previous_; }
-OutputTap* current_output_tap() { return output_tap_of_this_thread; }
-
 LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias) {
     weight_ = register_parameter("weight", torch::zeros({out_features, in_features}));
     if (with_bias) bias_ = register_parameter("bias", torch::zeros({out_features}));
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
-    return tapped_output(*this, torch::linear(tapped(input), weight_, bias_));
+    return tapped_output(torch::linear(tapped_input(input), weight_, bias_));
 }
 
 torch::Tensor LinearImpl::rows(const torch::Tensor& input) const {
@@ -68,9 +45,9 @@ torch::Tensor Conv2dImpl::same_padded(const torch::Tensor& input) const {
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {
-    return tapped_output(*this,
-                         torch::conv2d(same_padded(tapped(input)), weight_, bias_, options_.stride,
-                                       symmetric_padding(), options_.dilation, options_.groups));
+    return tapped_output(torch::conv2d(same_padded(tapped_input(input)), weight_, bias_,
+                                       options_.stride, symmetric_padding(), options_.dilation,
+                                       options_.groups));
 }
 
 torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {

@@ -4,10 +4,11 @@
 
 namespace comq {
 
-torch::Tensor Network::forward(const torch::Tensor& images) const {
-    torch::Tensor activation = images;
-    for (const Block& block : blocks_) activation = block.forward(std::move(activation));
-    return activation;
+torch::Tensor Network::run(torch::Tensor input, std::size_t from, std::size_t to, Tap* tap) const {
+    const bool whole = run_with_tap(tap, [&] {
+        for (std::size_t i = from; i < to; ++i) input = blocks_[i].forward(std::move(input));
+    });
+    return whole ? input : torch::Tensor();
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Network::state_dict() const {
@@ -36,10 +37,13 @@ void Network::add_block(std::string name,
     }
     for (const auto& root : modules) {
         for (const auto& module : root->modules()) {
-            auto* layer = dynamic_cast<QuantizableLayer*>(module.get());
-            if (layer == nullptr) continue;
-            layer->set_name(paths.at(module.get()));
-            layers_.push_back({layer, blocks_.size(), scope == Scope::quantized});
+            auto* observable = dynamic_cast<Observable*>(module.get());
+            if (observable == nullptr) continue;
+            observable->set_name(paths.at(module.get()));
+            observables_.push_back({observable, blocks_.size()});
+            if (auto* layer = dynamic_cast<QuantizableLayer*>(observable)) {
+                layers_.push_back({layer, blocks_.size(), scope == Scope::quantized});
+            }
         }
     }
     blocks_.push_back({std::move(name), std::move(forward)});

@@ -27,18 +27,38 @@ struct Block {
  */
 class Network : public torch::nn::Module {
   public:
-    /** Images `[B, 3, H, W]` to logits `[B, classes]`. */
-    torch::Tensor forward(const torch::Tensor& images) const;
+    /**
+     * Runs the blocks from `from` up to, not including, `to` on the calling thread, watched by
+     * `tap` (null: by none). Returns an undefined tensor when the tap is done before the blocks
+     * are.
+     */
+    torch::Tensor run(torch::Tensor input, std::size_t from, std::size_t to,
+                      Tap* tap = nullptr) const;
+
+    /** All blocks: images `[B, 3, H, W]` to logits `[B, classes]`. */
+    torch::Tensor forward(const torch::Tensor& images, Tap* tap = nullptr) const {
+        return run(images, 0, blocks_.size(), tap);
+    }
 
     /** The cut points in order; the last block ends in logits. */
     const std::vector<Block>& blocks() const { return blocks_; }
+
+    struct ObservableEntry {
+        Observable* observable;
+        std::size_t block;  ///< index in blocks() of the block that runs it
+    };
+    /**
+     * Every layer and norm, named by its path, block after block in order of registration: a norm
+     * follows the convolution whose output it takes.
+     */
+    const std::vector<ObservableEntry>& observables() const { return observables_; }
 
     struct LayerEntry {
         QuantizableLayer* layer;
         std::size_t block;          ///< index in blocks() of the block that runs the layer
         bool quantized_by_default;  ///< false for the classifier and a transformer's stem
     };
-    /** Every Linear and Conv2d, named by its path, block after block in order of registration. */
+    /** The layers among the observables. */
     const std::vector<LayerEntry>& layers() const { return layers_; }
 
     /** Parameters and buffers by the names and in the order of PyTorch's state_dict. */
@@ -53,7 +73,7 @@ class Network : public torch::nn::Module {
 
     /**
      * Appends a cut point. `modules` are the (already registered) modules that `forward` runs:
-     * their layers are indexed, and quantized by default when `scope` says so.
+     * their layers and norms are indexed, and layers quantized by default when `scope` says so.
      */
     void add_block(std::string name, const std::vector<std::shared_ptr<torch::nn::Module>>& modules,
                    Scope scope, std::function<torch::Tensor(torch::Tensor)> forward);
@@ -68,6 +88,7 @@ class Network : public torch::nn::Module {
   private:
     std::string model_name_ = "network";
     std::vector<Block> blocks_;
+    std::vector<ObservableEntry> observables_;
     std::vector<LayerEntry> layers_;
 };
 

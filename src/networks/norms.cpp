@@ -1,39 +1,33 @@
 #include "networks/norms.hpp"
 
-#include <utility>
-
-#include "networks/output_tap.hpp"
-
 namespace comq {
 
-namespace {
-
-torch::Tensor tapped_output(const torch::nn::Module& norm, torch::Tensor output) {
-    if (OutputTap* tap = current_output_tap()) tap->on_norm_output(norm, output);
-    return output;
+LayerNormImpl::LayerNormImpl(int64_t dim, double eps) : eps_(eps) {
+    weight_ = register_parameter("weight", torch::ones({dim}));
+    bias_ = register_parameter("bias", torch::zeros({dim}));
 }
-
-}  // namespace
 
 torch::Tensor LayerNormImpl::forward(const torch::Tensor& input) {
-    return tapped_output(*this, torch::nn::LayerNormImpl::forward(input));
+    return tapped_output(
+        torch::layer_norm(tapped_input(input), weight_.sizes(), weight_, bias_, eps_));
 }
 
-BatchNorm2dImpl::BatchNorm2dImpl(const torch::nn::BatchNorm2dOptions& settings)
-    : options(settings),
-      weight(register_parameter("weight", torch::ones({settings.num_features()}))),
-      bias(register_parameter("bias", torch::zeros({settings.num_features()}))),
-      running_mean(register_buffer("running_mean", torch::zeros({settings.num_features()}))),
-      running_var(register_buffer("running_var", torch::ones({settings.num_features()}))),
-      num_batches_tracked(register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64))) {
+BatchNorm2dImpl::BatchNorm2dImpl(int64_t channels, double eps) {
+    weight_ = register_parameter("weight", torch::ones({channels}));
+    bias_ = register_parameter("bias", torch::zeros({channels}));
+    statistics_ = {register_buffer("running_mean", torch::zeros({channels})),
+                   register_buffer("running_var", torch::ones({channels})), eps};
+    num_batches_tracked_ = register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64));
 }
 
 torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& input) {
-    if (is_training()) num_batches_tracked.add_(1);
+    if (is_training()) num_batches_tracked_.add_(1);
+    // With a momentum of 1 the statistics are those of the last batch.
+    const double momentum = statistics_.of_each_batch ? 1.0 : 0.1;
     return tapped_output(
-        *this, torch::batch_norm(input, weight, bias, running_mean, running_var, is_training(),
-                                 options.momentum().value(), options.eps(),
-                                 at::globalContext().userEnabledCuDNN()));
+        torch::batch_norm(tapped_input(input), weight_, bias_, statistics_.mean,
+                          statistics_.variance, is_training() || statistics_.of_each_batch,
+                          momentum, statistics_.eps, at::globalContext().userEnabledCuDNN()));
 }
 
 }  // namespace comq

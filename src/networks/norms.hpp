@@ -1,34 +1,36 @@
 #pragma once
 
-#include <torch/nn/modules/normalization.h>
-#include <torch/nn/options/batchnorm.h>
+#include "torch_bridge/torch.hpp"
+
+#include "networks/observable.hpp"
 
 namespace comq {
 
-// Norms whose outputs the OutputTap of the running thread sees.
-
-class LayerNormImpl : public torch::nn::LayerNormImpl {
+/** Over the last dimension, `dim` long; parameters as in torch.nn.LayerNorm. */
+class LayerNormImpl : public torch::nn::Module, public Observable {
   public:
-    using torch::nn::LayerNormImpl::LayerNormImpl;
+    LayerNormImpl(int64_t dim, double eps);
     torch::Tensor forward(const torch::Tensor& input);
+
+    ObservableKind kind() const override { return ObservableKind::layer_norm; }
+
+  private:
+    double eps_;
 };
 TORCH_MODULE(LayerNorm);
 
-/**
- * Over `[B, channels, H, W]`, with the parameters and buffers of LibTorch's own, from which nothing
- * can be derived in 1.13: the library keeps a symbol of its base to itself.
- */
-class BatchNorm2dImpl : public torch::nn::Module {
+/** Over `[B, channels, H, W]`; parameters and buffers as in torch.nn.BatchNorm2d. */
+class BatchNorm2dImpl : public torch::nn::Module, public Observable {
   public:
-    explicit BatchNorm2dImpl(const torch::nn::BatchNorm2dOptions& settings);
+    explicit BatchNorm2dImpl(int64_t channels, double eps = 1e-5);
     torch::Tensor forward(const torch::Tensor& input);
 
-    torch::nn::BatchNorm2dOptions options;  ///< of which eps and momentum count
-    torch::Tensor weight;
-    torch::Tensor bias;
-    torch::Tensor running_mean;
-    torch::Tensor running_var;
-    torch::Tensor num_batches_tracked;
+    ObservableKind kind() const override { return ObservableKind::batch_norm; }
+    BatchStatistics* batch_statistics() override { return &statistics_; }
+
+  private:
+    BatchStatistics statistics_;
+    torch::Tensor num_batches_tracked_;
 };
 TORCH_MODULE(BatchNorm2d);
 

@@ -7,93 +7,40 @@
 #include <utility>
 
 #include "core/errors.hpp"
-#include "networks/output_tap.hpp"
 
 namespace comq {
 
 namespace {
 
-/** Ends a pass whose activation was kept: what comes after it would be thrown away. */
-struct PassEnded {};
-
-using ModuleNames = std::unordered_map<const torch::nn::Module*, std::string>;
-
-/** Keeps the input of one layer. */
-class InputTap : public Tap {
+/** Keeps an activation of one layer or norm; what comes after it would be thrown away. */
+class KeepingTap : public Tap {
   public:
-    explicit InputTap(const std::string& layer) : layer_(layer) {}
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        if (layer.name() == layer_) {
-            input_ = input;
-            throw PassEnded();
-        }
+    KeepingTap(const std::string& name, bool output) : name_(name), output_(output) {}
+
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (!output_ && observed.name() == name_) kept_ = input;
         return input;
     }
-    const torch::Tensor& input() const { return input_; }
-
-  private:
-    const std::string& layer_;
-    torch::Tensor input_;
-};
-
-/** Sees outputs by the names of the modules. */
-class NamedOutputTap : public OutputTap {
-  public:
-    explicit NamedOutputTap(const ModuleNames& norms) : norms_(norms) {}
-    void on_output(const QuantizableLayer& layer, const torch::Tensor& output) override {
-        see(layer.name(), output);
+    void on_output(const Observable& observed, const torch::Tensor& output) override {
+        if (output_ && observed.name() == name_) kept_ = output;
     }
-    void on_norm_output(const torch::nn::Module& norm, const torch::Tensor& output) override {
-        see(norms_.at(&norm), output);
-    }
-
-  protected:
-    virtual void see(const std::string& name, const torch::Tensor& output) = 0;
-
-  private:
-    const ModuleNames& norms_;
-};
-
-/** Keeps the output of one layer or norm. */
-class OneOutputTap : public NamedOutputTap {
-  public:
-    OneOutputTap(const ModuleNames& norms, const std::string& name)
-        : NamedOutputTap(norms), name_(name) {}
-    const torch::Tensor& output() const { return output_; }
-
-  protected:
-    void see(const std::string& name, const torch::Tensor& output) override {
-        if (name == name_) {
-            output_ = output;
-            throw PassEnded();
-        }
-    }
+    bool done() const override { return kept_.defined(); }
+    const torch::Tensor& kept() const { return kept_; }
 
   private:
     const std::string& name_;
-    torch::Tensor output_;
+    bool output_;
+    torch::Tensor kept_;
 };
 
 /** Keeps the names of layers and norms in the order in which they run. */
-class OrderTap : public NamedOutputTap {
+class OrderTap : public Tap {
   public:
-    using NamedOutputTap::NamedOutputTap;
+    void on_output(const Observable& observed, const torch::Tensor& /*output*/) override {
+        names.push_back(observed.name());
+    }
     std::vector<std::string> names;
-
-  protected:
-    void see(const std::string& name, const torch::Tensor& /*output*/) override {
-        names.push_back(name);
-    }
 };
-
-template <typename Pass>
-void until_kept(const Pass& pass) {
-    try {
-        pass();
-    } catch (const PassEnded&) {
-        return;
-    }
-}
 
 }  // namespace
 
@@ -115,11 +62,6 @@ SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
         throw InputError("data.calibration: none of the {} held-out images can be read",
                          held_out.size());
     }
-    for (const Network* network : {&full_precision, &quantized}) {
-        for (const auto& item : network->named_modules("", /*include_self=*/false)) {
-            names_[item.value().get()] = item.key();
-        }
-    }
 }
 
 std::vector<int64_t> SideBySide::read(const ImagePass& pass, int64_t first) {
@@ -139,50 +81,29 @@ std::vector<int64_t> SideBySide::read(const ImagePass& pass, int64_t first) {
     return batches;
 }
 
-torch::Tensor SideBySide::run(const Network& network, int64_t batch) const {
+torch::Tensor SideBySide::run(const Network& network, int64_t batch, std::size_t to,
+                              Tap* tap) const {
     const torch::InferenceMode inference;
     // Before the networks differ both have the same activations, spooled once.
     const bool own = &network == &quantized_ && spool_.contains(quantized_side, batch);
     const auto activation = spool_.load(own ? quantized_side : float_side, batch);
-    return network.blocks()[block_].forward(activation.to(device_));
-}
-
-torch::Tensor SideBySide::run_to_the_end(const Network& network, int64_t batch) const {
-    const torch::InferenceMode inference;
-    auto activation = run(network, batch);
-    for (std::size_t next = block_ + 1; next < network.blocks().size(); ++next) {
-        activation = network.blocks()[next].forward(activation);
-    }
-    return activation;
+    return network.run(activation.to(device_), block_, to, tap);
 }
 
 std::vector<std::string> SideBySide::order_of_execution() const {
-    OrderTap tap(names_);
-    const OutputTapScope scope(&tap);
-    run(full_precision_, fitted_.front());
+    OrderTap tap;
+    run(full_precision_, fitted_.front(), block_ + 1, &tap);
     return tap.names;
 }
 
-ActivationPair SideBySide::inputs(const std::string& layer, int64_t batch) const {
-    const auto input = [&](const Network& network) {
-        InputTap tap(layer);
-        const TapScope scope(&tap);
-        until_kept([&] { run(network, batch); });
-        return tap.input();
+ActivationPair SideBySide::kept(const std::string& name, bool output, int64_t batch) const {
+    const auto kept_of = [&](const Network& network) {
+        KeepingTap tap(name, output);
+        run(network, batch, block_ + 1, &tap);
+        return tap.kept();
     };
-    const auto full_precision = input(full_precision_);
-    return {full_precision, diverged_ ? input(quantized_) : full_precision};
-}
-
-ActivationPair SideBySide::outputs(const std::string& name, int64_t batch) const {
-    const auto output = [&](const Network& network) {
-        OneOutputTap tap(names_, name);
-        const OutputTapScope scope(&tap);
-        until_kept([&] { run(network, batch); });
-        return tap.output();
-    };
-    const auto full_precision = output(full_precision_);
-    return {full_precision, diverged_ ? output(quantized_) : full_precision};
+    const auto full_precision = kept_of(full_precision_);
+    return {full_precision, diverged_ ? kept_of(quantized_) : full_precision};
 }
 
 void SideBySide::for_each(const std::vector<int64_t>& batches,
@@ -203,8 +124,8 @@ void SideBySide::advance() {
     batches.insert(batches.end(), held_out_.begin(), held_out_.end());
     for_each(batches, [&](int64_t batch) {
         // The quantized side first: without a file of its own it still reads the other's.
-        if (diverged_) spool_.store(quantized_side, batch, run(quantized_, batch));
-        spool_.store(float_side, batch, run(full_precision_, batch));
+        if (diverged_) spool_.store(quantized_side, batch, run(quantized_, batch, block_ + 1));
+        spool_.store(float_side, batch, run(full_precision_, batch, block_ + 1));
     });
     ++block_;
 }

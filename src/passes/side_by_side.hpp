@@ -51,23 +51,27 @@ class SideBySide {
         return spool_.load(float_side, batch).to(device_);
     }
 
-    /** Names of the layers and norms (networks/norms.hpp) of this block as they run. */
+    /** Names of the layers and norms of this block as they run. */
     std::vector<std::string> order_of_execution() const;
 
     /** From here on the weights of the networks differ; until then one pass serves both. */
     void diverge() { diverged_ = true; }
 
     /** What `layer` of this block sees of `batch`. */
-    ActivationPair inputs(const std::string& layer, int64_t batch) const;
+    ActivationPair inputs(const std::string& layer, int64_t batch) const {
+        return kept(layer, /*output=*/false, batch);
+    }
     /** What a layer or norm of this block makes of `batch`. */
-    ActivationPair outputs(const std::string& name, int64_t batch) const;
+    ActivationPair outputs(const std::string& name, int64_t batch) const {
+        return kept(name, /*output=*/true, batch);
+    }
 
     /** What the networks make of `batch` from this block to the end: logits [images, classes]. */
     torch::Tensor full_precision_logits(int64_t batch) const {
-        return run_to_the_end(full_precision_, batch);
+        return run(full_precision_, batch, full_precision_.blocks().size());
     }
     torch::Tensor quantized_logits(int64_t batch) const {
-        return run_to_the_end(quantized_, batch);
+        return run(quantized_, batch, quantized_.blocks().size());
     }
 
     /** Calls `body` for each of `batches`: in parallel, but on a device one after the other. */
@@ -83,8 +87,10 @@ class SideBySide {
 
     /** Spools the images of `pass`; returns the numbers of their batches, from `first` on. */
     std::vector<int64_t> read(const ImagePass& pass, int64_t first);
-    torch::Tensor run(const Network& network, int64_t batch) const;
-    torch::Tensor run_to_the_end(const Network& network, int64_t batch) const;
+    /** From this block up to, not including, `to`. */
+    torch::Tensor run(const Network& network, int64_t batch, std::size_t to,
+                      Tap* tap = nullptr) const;
+    ActivationPair kept(const std::string& name, bool output, int64_t batch) const;
 
     const Network& full_precision_;
     const Network& quantized_;
@@ -92,8 +98,7 @@ class SideBySide {
     ActivationSpool spool_;
     std::string doing_;
     const std::atomic<bool>& stop_;
-    std::unordered_map<const torch::nn::Module*, std::string> names_;  ///< of both
-    std::unordered_map<int64_t, std::vector<int64_t>> images_;         ///< by batch
+    std::unordered_map<int64_t, std::vector<int64_t>> images_;  ///< by batch
     std::vector<int64_t> fitted_;
     std::vector<int64_t> held_out_;
     std::size_t block_ = 0;

@@ -138,7 +138,7 @@ Solution solve_beacon(const MethodArguments& arguments) {
     const int64_t n = problem.out_features();
     const int64_t m = problem.in_features();
     const std::vector<float> norm = order_norms(problem);
-    Grid grid = minmax_grid_per_channel(problem.weight, problem.bits, 1.0);
+    Grid grid = minmax_grid(Granularity::per_channel, problem.weight, problem.bits, 1.0);
     Matrix<uint8_t> codes(n, m);
     std::vector<int> sweeps(static_cast<std::size_t>(n));
     tbb::parallel_for(int64_t{0}, n, [&](int64_t j) {

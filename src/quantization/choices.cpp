@@ -22,8 +22,8 @@ double zero_step(const QuantizationConfig& config) {
 
 Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& problem) {
     return minmax_grid(config.granularity, problem.weight, problem.bits, config.scalar,
-                       scale_groups(problem.in_features(), config.group_size),
-                       {config.symmetric, zero_step(config)});
+                       {config.symmetric, zero_step(config)},
+                       scale_groups(problem.in_features(), config.group_size));
 }
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config) {

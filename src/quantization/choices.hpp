@@ -18,7 +18,7 @@ Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& probl
 /** The grid a config names: `unsearched`, or searched from there. */
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
                  const Grid& unsearched);
-/** The same from unsearched_grid. */
+/** choose_grid from unsearched_grid. */
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem);
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config);

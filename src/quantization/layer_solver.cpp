@@ -26,7 +26,6 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
     const int64_t groups = statistics.groups;
     COMQ_CHECK(groups > 0 && weight.rows % groups == 0);
     COMQ_CHECK(weight.cols == statistics.in_features);
-    const int64_t channels = weight.rows / groups;
     const std::vector<PackedTriangle>& grams = fitted_grams(statistics);
     COMQ_CHECK(std::ssize(grams) == groups);
 
@@ -36,7 +35,7 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
         GroupProblem problem;
         problem.layer = layer;
         problem.bits = bits;
-        problem.weight = {weight.row(g * channels), channels, weight.cols, weight.stride};
+        problem.weight = weight.part(g, groups);
         problem.gram = gram.view();
         if (!input_change.empty()) {
             problem.input_change = input_change[static_cast<std::size_t>(g)].view();

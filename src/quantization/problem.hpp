@@ -9,8 +9,8 @@
 namespace comq {
 
 /**
- * What a method is given: one layer, or one group of a grouped convolution. The views stay owned
- * by the caller and must outlive the call.
+ * The input of a method: one layer, or one group of a grouped convolution. The views stay owned by
+ * the caller and must outlive the call.
  */
 struct GroupProblem {
     std::string layer;               ///< names the layer in errors

@@ -1,9 +1,10 @@
-#include "repair/bias_correction.hpp"
-
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <vector>
 
-#include "repair/fold_batch_norm.hpp"
+#include "repair/conv_norm_pairs.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -18,7 +19,7 @@ struct Correction {
     std::vector<int64_t> rows;
 };
 
-using Corrections = std::map<const QuantizableLayer*, Correction>;
+using Corrections = std::map<const Observable*, Correction>;  // by layers of the original
 
 /** Sums (W − Wq)x of one micro-batch. */
 class ErrorTap : public Tap {
@@ -26,9 +27,10 @@ class ErrorTap : public Tap {
     ErrorTap(Corrections& corrections, std::size_t batch)
         : corrections_(corrections), batch_(batch) {}
 
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        const auto found = corrections_.find(&layer);
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        const auto found = corrections_.find(&observed);
         if (found == corrections_.end()) return input;
+        const QuantizableLayer& layer = *observed.layer();
         // Rows are linear in the input and errors in the rows: sums may come first.
         const auto rows = layer.rows(input.to(torch::kDouble).sum({0}, /*keepdim=*/true));
         const auto sum = rows.sum({1}, /*keepdim=*/true);  // [groups, 1, m]
@@ -46,17 +48,16 @@ class ErrorTap : public Tap {
 };
 
 Corrections corrections_of(const Network& original, const Network& quantized, std::size_t batches) {
-    std::map<const QuantizableLayer*, BatchNorm2dImpl*> norms;
-    for (const auto& pair : conv_norm_pairs(quantized)) norms[pair.convolution] = pair.norm;
+    const auto means = means_behind(quantized);
     Corrections corrections;
     for (std::size_t i = 0; i < quantized.layers().size(); ++i) {
         QuantizableLayer& layer = *quantized.layers()[i].layer;
         const QuantizableLayer& before = *original.layers()[i].layer;
         Correction correction{before.weight() - layer.weight(), layer.bias(), 1.0, {}, {}};
         if (!correction.target.defined()) {
-            const auto norm = norms.find(&layer);
-            if (norm == norms.end()) continue;
-            correction.target = norm->second->running_mean;
+            const auto mean = means.find(&layer);
+            if (mean == means.end()) continue;
+            correction.target = mean->second;
             correction.sign = -1.0;
         }
         if (!correction.weight_error.any().item<bool>()) continue;
@@ -81,21 +82,33 @@ void apply(const Correction& correction) {
     target.copy_(target.to(torch::kDouble) + correction.sign * mean);
 }
 
-}  // namespace
-
-int64_t correct_biases(const Network& original, Network& quantized, const ImagePass& pass) {
+std::vector<RepairedParts> correct_biases(RepairContext& context) {
     const torch::NoGradGuard no_gradient;
+    const auto pass = context.pass.in_batches_of(context.micro_batch);
     auto corrections =
-        corrections_of(original, quantized, static_cast<std::size_t>(pass.batches()));
+        corrections_of(context.original, context.network, static_cast<std::size_t>(pass.batches()));
     pass.run("bias correction", "correcting biases",
              [&](const torch::Tensor& pixels, const ImageBatch& batch) {
                  const torch::InferenceMode inference;
                  ErrorTap tap(corrections, static_cast<std::size_t>(batch.batch));
-                 const TapScope scope(&tap);
-                 original.forward(pixels);
+                 context.original.forward(pixels, &tap);
              });
     for (const auto& [layer, correction] : corrections) apply(correction);
-    return static_cast<int64_t>(corrections.size());
+    return {{"bias_correction", std::ssize(corrections), "layers corrected"}};
 }
+
+}  // namespace
+
+/**
+ * Takes the mean error of each output channel off: E[(W − Wq)x] over the rows x that the
+ * full-precision network sees, closed form as in Nagel et al. (arXiv 1906.04721, §4.2) but from
+ * data. It goes into the bias of the layer, or, where that has none, into the running mean of the
+ * BatchNorm behind it. Layers whose weights are equal, or that have neither bias nor norm, stay as
+ * they are. The same bits for any number of threads.
+ */
+const Repair bias_correction_repair{
+    .enabled = [](const RepairConfig& config) { return config.bias_correction; },
+    .apply = correct_biases,
+    .forwards = [](const RepairSize& size) { return size.images; }};
 
 }  // namespace comq

@@ -1,9 +1,9 @@
-#include "repair/fold_batch_norm.hpp"
-
 #include <cmath>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "repair/conv_norm_pairs.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -20,46 +20,30 @@ torch::Tensor noise(int64_t size, torch::Device device) {
 }
 
 void fold(const ConvNormPair& pair) {
-    auto& norm = *pair.norm;
-    const double eps = norm.options.eps();
+    Observable& norm = *pair.norm;
+    BatchStatistics& statistics = *norm.batch_statistics();
+    const double eps = statistics.eps;
     const auto scale =
-        norm.weight.to(torch::kDouble) / (norm.running_var.to(torch::kDouble) + eps).sqrt();
-    const auto shift = norm.bias.to(torch::kDouble) - norm.running_mean.to(torch::kDouble) * scale;
+        norm.weight().to(torch::kDouble) / (statistics.variance.to(torch::kDouble) + eps).sqrt();
+    const auto shift = norm.bias().to(torch::kDouble) - statistics.mean.to(torch::kDouble) * scale;
 
     torch::Tensor& weight = pair.convolution->weight();
     weight.copy_(weight.to(torch::kDouble) * scale.view({-1, 1, 1, 1}));
     torch::Tensor& bias = pair.convolution->bias();
     if (bias.defined()) bias.copy_(bias.to(torch::kDouble) * scale);
     // γ cancels ε: the norm is y = x + shift.
-    norm.running_mean.zero_();
-    norm.running_var.fill_(1.0);
-    norm.weight.fill_(std::sqrt(1.0 + eps));
-    norm.bias.copy_(shift);
+    statistics.mean.zero_();
+    statistics.variance.fill_(1.0);
+    norm.weight().fill_(std::sqrt(1.0 + eps));
+    norm.bias().copy_(shift);
 }
 
-}  // namespace
-
-std::vector<ConvNormPair> conv_norm_pairs(const Network& network) {
-    std::vector<ConvNormPair> pairs;
-    Conv2dImpl* last = nullptr;
-    for (const auto& module : network.modules(/*include_self=*/false)) {
-        if (auto* convolution = dynamic_cast<Conv2dImpl*>(module.get())) {
-            last = convolution;
-        } else if (auto* norm = dynamic_cast<BatchNorm2dImpl*>(module.get())) {
-            if (last != nullptr && last->out_features() == norm->options.num_features()) {
-                pairs.push_back({last, norm});
-            }
-            last = nullptr;
-        }
-    }
-    return pairs;
-}
-
-int64_t fold_batch_norm(Network& network, int64_t image_size) {
+RepairedParts fold_batch_norm(Network& network, int64_t image_size) {
     const torch::NoGradGuard no_gradient;
     const auto pairs = conv_norm_pairs(network);
-    if (pairs.empty()) return 0;
-    const auto image = noise(image_size, pairs.front().norm->weight.device());
+    RepairedParts parts{"fold_batch_norm", std::ssize(pairs), "BatchNorms folded"};
+    if (pairs.empty()) return parts;
+    const auto image = noise(image_size, pairs.front().norm->weight().device());
     const auto before = network.forward(image);
     for (const auto& pair : pairs) fold(pair);
     const auto difference = (network.forward(image) - before).norm() / before.norm();
@@ -71,7 +55,19 @@ int64_t fold_batch_norm(Network& network, int64_t image_size) {
             "follow the convolution before it; set the key to false",
             network.model_name(), difference.item<double>());
     }
-    return static_cast<int64_t>(pairs.size());
+    return parts;
 }
+
+}  // namespace
+
+/**
+ * Moves the scale γ/√(σ² + ε) of each BatchNorm into the weight (and bias, if any) of its
+ * convolution. The norm stays in place as an addition of its shift, so names and shapes of the
+ * network do not change; nor does its function, up to rounding, which is checked on an image of
+ * noise: Failure when the outputs differ.
+ */
+const Repair fold_batch_norm_repair{
+    .enabled = [](const RepairConfig& config) { return config.fold_batch_norm; },
+    .prepare = fold_batch_norm};
 
 }  // namespace comq

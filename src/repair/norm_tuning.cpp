@@ -1,5 +1,3 @@
-#include "repair/norm_tuning.hpp"
-
 #include <torch/optim/adam.h>
 
 #include <fmt/format.h>
@@ -12,6 +10,8 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "passes/pass_cost.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -32,16 +32,15 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
 
 class Tuning {
   public:
-    Tuning(const Network& original, Network& quantized, const ImagePass& pass,
-           const NormTuningRecipe& recipe)
-        : original_(original),
-          quantized_(quantized),
-          pass_(pass),
-          recipe_(recipe),
-          stream_(recipe.seed, "norm tuning"),
-          parameters_(tunable_parameters(quantized)),
-          optimizer_(parameters_, torch::optim::AdamOptions(recipe.learning_rate)),
-          steps_(recipe.epochs * pass.batches()) {}
+    explicit Tuning(const RepairContext& context)
+        : original_(context.original),
+          quantized_(context.network),
+          pass_(context.pass),
+          config_(context.config),
+          stream_(context.seed, "norm tuning"),
+          parameters_(tunable_parameters(context.network)),
+          optimizer_(parameters_, torch::optim::AdamOptions(config_.learning_rate)),
+          steps_(config_.epochs * pass_.batches()) {}
 
     int64_t tensors() const { return static_cast<int64_t>(parameters_.size()); }
 
@@ -52,7 +51,7 @@ class Tuning {
 
     /** One step of Adam; returns the loss before it. Flips `pixels`. */
     double step(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) {
-        if (recipe_.flips) flip(epoch, pixels, batch);
+        if (config_.flips) flip(epoch, pixels, batch);
         const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
@@ -91,7 +90,7 @@ class Tuning {
                       int64_t count) const {
         const auto logits = torch::log_softmax(quantized_.forward(pixels), 1);
         torch::Tensor loss;
-        if (recipe_.loss == NormTuning::labels) {
+        if (config_.norm_tuning == NormTuning::labels) {
             loss = torch::nll_loss(logits, labels, {}, at::Reduction::Sum);
         } else {
             loss = torch::kl_div(logits, target_of(pixels), at::Reduction::Sum,
@@ -114,7 +113,7 @@ class Tuning {
     double apply(const std::vector<Gradient>& gradients) {
         const double progress = static_cast<double>(done_++) / static_cast<double>(steps_);
         const double rate =
-            recipe_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+            config_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
         for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate);
         double loss = 0.0;
         for (const auto& part : gradients) loss += part.loss;
@@ -133,7 +132,7 @@ class Tuning {
     const Network& original_;
     const Network& quantized_;
     const ImagePass& pass_;
-    const NormTuningRecipe& recipe_;
+    const RepairConfig& config_;
     RandomStream stream_;
     std::vector<torch::Tensor> parameters_;
     torch::optim::Adam optimizer_;
@@ -151,15 +150,14 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
     }
 }
 
-}  // namespace
-
-int64_t tune_norms(const Network& original, Network& quantized, const ImagePass& pass,
-                   const NormTuningRecipe& recipe) {
-    Tuning tuning(original, quantized, pass, recipe);
-    Progress progress("norm tuning", "images", recipe.epochs * pass.count());
-    for (int64_t epoch = 0; epoch < recipe.epochs; ++epoch) {
+std::vector<RepairedParts> tune_norms(RepairContext& context) {
+    const RepairConfig& config = context.config;
+    const ImagePass& pass = context.pass;
+    Tuning tuning(context);
+    Progress progress("norm tuning", "images", config.epochs * pass.count());
+    for (int64_t epoch = 0; epoch < config.epochs; ++epoch) {
         const auto step = [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-            if (recipe.loss == NormTuning::labels) {
+            if (config.norm_tuning == NormTuning::labels) {
                 check_labels_present(batch, *pass.images.source);
             }
             const double loss = tuning.step(epoch, pixels, batch);
@@ -171,8 +169,31 @@ int64_t tune_norms(const Network& original, Network& quantized, const ImagePass&
         };
         pass.over(tuning.order_of(epoch)).run_in_order(progress, "tuning norms", step);
     }
-    for (torch::Tensor& parameter : quantized.parameters()) parameter.requires_grad_(false);
-    return tuning.tensors();
+    for (torch::Tensor& parameter : context.network.parameters()) parameter.requires_grad_(false);
+    return {{"norm_tuning", tuning.tensors(), "norm weights and biases trained"}};
 }
+
+}  // namespace
+
+/**
+ * Trains the affine parameters of norms and all biases by Adam (β 0.9, 0.999); weights and running
+ * statistics stay. The loss is the cross-entropy to the labels of the images, as in the authors'
+ * 2-bit recipe, or the Kullback-Leibler divergence from the outputs of the full-precision network,
+ * for which images need no labels.
+ *
+ * A step is a batch, computed in micro-batches, on all threads, and summed in their order: the same
+ * bits for any number of threads. Throws InputError when labels are missing, and Failure when the
+ * loss is no longer finite.
+ */
+const Repair norm_tuning_repair{
+    .enabled = [](const RepairConfig& config) { return config.norm_tuning != NormTuning::none; },
+    .apply = tune_norms,
+    .forwards =
+        [](const RepairSize& size) {
+            return size.images * static_cast<double>(size.config.epochs) * (1.0 + gradient_pass);
+        },
+    .uses_labels =
+        [](const RepairConfig& config) { return config.norm_tuning == NormTuning::labels; },
+    .uses_gradients = true};
 
 }  // namespace comq

@@ -1,11 +1,9 @@
-#include "repair/reestimate_batch_norm.hpp"
-
 #include <string>
 #include <vector>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "networks/norms.hpp"
+#include "repair/repair.hpp"
 
 namespace comq {
 
@@ -13,67 +11,78 @@ namespace {
 
 /** Sums of one norm's batch statistics over images, in fp64. */
 struct NormSums {
-    BatchNorm2dImpl* norm;
+    BatchStatistics* statistics;
     torch::Tensor mean;
     torch::Tensor squared_mean;
     torch::Tensor variance;
-    torch::Tensor batches_tracked;  ///< as it was, since training counts
+
+    void add_batch(double images) {
+        const auto batch_mean = statistics->mean.to(torch::kDouble);
+        mean += batch_mean * images;
+        squared_mean += batch_mean.square() * images;
+        variance += statistics->variance.to(torch::kDouble) * images;
+    }
+
+    void install(double images) const {
+        const auto whole_mean = mean / images;
+        const auto between = squared_mean / images - whole_mean.square();
+        statistics->mean.copy_(whole_mean);
+        statistics->variance.copy_(variance / images + between.clamp_min(0.0));
+    }
 };
 
 std::vector<NormSums> norms_of(const Network& network) {
     std::vector<NormSums> norms;
-    for (const auto& module : network.modules(/*include_self=*/false)) {
-        auto* norm = dynamic_cast<BatchNorm2dImpl*>(module.get());
-        if (norm == nullptr) continue;
-        const auto zeros = torch::zeros_like(norm->running_mean, torch::kDouble);
-        norms.push_back(
-            {norm, zeros.clone(), zeros.clone(), zeros.clone(), norm->num_batches_tracked.clone()});
+    for (const auto& entry : network.observables()) {
+        BatchStatistics* statistics = entry.observable->batch_statistics();
+        if (statistics == nullptr) continue;
+        const auto zeros = torch::zeros_like(statistics->mean, torch::kDouble);
+        norms.push_back({statistics, zeros.clone(), zeros.clone(), zeros.clone()});
     }
     return norms;
 }
 
-void add_batch(NormSums& sums, double images) {
-    const auto mean = sums.norm->running_mean.to(torch::kDouble);
-    sums.mean += mean * images;
-    sums.squared_mean += mean.square() * images;
-    sums.variance += sums.norm->running_var.to(torch::kDouble) * images;
-}
-
-void install(const NormSums& sums, double images) {
-    const auto mean = sums.mean / images;
-    const auto between = sums.squared_mean / images - mean.square();
-    sums.norm->running_mean.copy_(mean);
-    sums.norm->running_var.copy_(sums.variance / images + between.clamp_min(0.0));
-    sums.norm->num_batches_tracked.copy_(sums.batches_tracked);
-}
-
-}  // namespace
-
-int64_t reestimate_batch_norm(Network& network, const ImagePass& pass, uint64_t seed) {
+std::vector<RepairedParts> reestimate_batch_norm(RepairContext& context) {
     const torch::NoGradGuard no_gradient;
-    auto norms = norms_of(network);
-    if (norms.empty()) return 0;
-    network.train();
-    // With a momentum of 1 the running statistics are those of the last batch.
-    for (const auto& sums : norms) sums.norm->options.momentum(1.0);
+    const ImagePass& pass = context.pass;
+    auto norms = norms_of(context.network);
+    const RepairedParts parts{"reestimate_batch_norm", std::ssize(norms), "BatchNorms estimated"};
+    if (norms.empty()) return {parts};
+    for (const auto& sums : norms) sums.statistics->of_each_batch = true;
 
     Progress progress("BatchNorm statistics", "images", pass.count());
     int64_t seen = 0;
-    pass.over(RandomStream(seed, "batch statistics").shuffled(pass.images.indices))
+    pass.over(RandomStream(context.seed, "batch statistics").shuffled(pass.images.indices))
         .run_in_order(progress, "estimating BatchNorm statistics",
                       [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                          network.forward(pixels);
+                          context.network.forward(pixels);
                           const auto count = std::ssize(batch.indices);
-                          for (auto& sums : norms) add_batch(sums, static_cast<double>(count));
+                          for (auto& sums : norms) sums.add_batch(static_cast<double>(count));
                           seen += count;
                           return std::string();
                       });
     if (seen == 0) {
         throw InputError("repair.images: none of the {} images can be read", pass.count());
     }
-    for (const auto& sums : norms) install(sums, static_cast<double>(seen));
-    network.eval();
-    return static_cast<int64_t>(norms.size());
+    for (const auto& sums : norms) {
+        sums.install(static_cast<double>(seen));
+        sums.statistics->of_each_batch = false;
+    }
+    return {parts};
 }
+
+}  // namespace
+
+/**
+ * Replaces the running mean and variance of every BatchNorm by those of the images, each batch
+ * normalised by its own statistics on the way: the mean of the batches' means, and the mean of
+ * their variances plus the variance of their means, batches counting by their images. Images are
+ * drawn with the seed, since a batch of a single class would lose the class's own mean to the first
+ * norm. Batches follow each other on one thread, as a BatchNorm changes its own state.
+ */
+const Repair reestimate_batch_norm_repair{
+    .enabled = [](const RepairConfig& config) { return config.reestimate_batch_norm; },
+    .apply = reestimate_batch_norm,
+    .forwards = [](const RepairSize& size) { return size.images; }};
 
 }  // namespace comq

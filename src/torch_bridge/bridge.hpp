@@ -20,6 +20,13 @@ torch::Tensor to_torch(const HostTensor& tensor);
  */
 HostTensor to_host(const torch::Tensor& tensor);
 
+/**
+ * δ·(q + z) as float32 `[out, m]`, of codes `[out, m]` with scales and zero points `[out, groups]`,
+ * each for m / groups columns that follow each other.
+ */
+torch::Tensor dequantized(const HostTensor& codes, const HostTensor& scale,
+                          const HostTensor& zero_point);
+
 /** `to_torch` as float32, the precision that networks compute in; f32 input is shared. */
 torch::Tensor to_float(const HostTensor& tensor);
 

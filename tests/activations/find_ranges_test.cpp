@@ -38,8 +38,10 @@ struct Case {
 /** Keeps every input of every layer as [outer, channels, inner]. */
 class KeepingTap : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
-        inputs[layer.name()].push_back(channel_view(layer, input).clone());
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (observed.layer() != nullptr) {
+            inputs[observed.name()].push_back(channel_view(observed, input).clone());
+        }
         return input;
     }
     std::map<std::string, std::vector<torch::Tensor>> inputs;
@@ -52,9 +54,8 @@ std::map<std::string, torch::Tensor> kept_inputs(const Case& test_case,
     BadImages bad(0);
     const auto pixels = test::pixels_of(test::pass_over(test_case.source, test_case.model, 4, bad));
     for (const auto& batch : pixels.split(4)) {
-        const TapScope scope(&tap);
         const torch::NoGradGuard no_gradient;
-        test_case.network->forward(batch);
+        test_case.network->forward(batch, &tap);
     }
     std::map<std::string, torch::Tensor> kept;
     for (const auto& [layer, parts] : tap.inputs) {

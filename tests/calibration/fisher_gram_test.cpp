@@ -46,8 +46,7 @@ LayerStatistics statistics_of(const Network& network, const Network::LayerEntry&
     {
         const torch::InferenceMode inference;
         GramTap tap(plain, {});
-        const TapScope scope(&tap);
-        network.forward(pixels);
+        network.forward(pixels, &tap);
     }
     plain.take(*entry.layer, statistic::gram, statistics);
     FisherCollector weighted({entry}, weighting);

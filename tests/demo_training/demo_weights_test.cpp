@@ -23,8 +23,8 @@ double top1(const Network& network, const Preprocessing& preprocessing) {
     Progress::set_quiet(true);
     Progress progress("evaluation", "images", source->size());
     BadImages bad(0);
-    const ImagePass pass{
-        {source.get(), indices, preprocessing, 8}, torch::kCPU, bad, interrupt_requested()};
+    const auto& stop = interrupt_requested();
+    const ImagePass pass{{source.get(), indices, preprocessing, 8}, torch::kCPU, bad, stop};
     return accuracy_of(evaluate(network, pass, progress)).top1;
 }
 

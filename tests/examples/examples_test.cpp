@@ -17,12 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string content_of(const fs::path& file) {
-    std::ifstream stream(file);
-    REQUIRE(stream);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 void write(const fs::path& file, const std::string& bytes) {
     std::ofstream(file, std::ios::binary) << bytes;
 }
@@ -30,13 +24,13 @@ void write(const fs::path& file, const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("the code of src/README.md is what is compiled here") {
-    const std::string page = content_of(test::source_dir() / "src" / "README.md");
+    const std::string page = test::text_of(test::source_dir() / "src" / "README.md");
     const std::regex block("<!-- ([a-z_./]+) -->\n```[a-z]+\n([^`]*)```\n");
     int blocks = 0;
     for (std::sregex_iterator match(page.begin(), page.end(), block), end; match != end; ++match) {
         INFO((*match)[1]);
         const std::string file = (*match)[1];
-        const std::string content = content_of(test::source_dir() / file);
+        const std::string content = test::text_of(test::source_dir() / file);
         if (file.starts_with("tests/examples/")) {
             CHECK((*match)[2].str() == content);
         } else {

@@ -16,8 +16,8 @@ namespace {
 /** The sizes of the batches that a network sees, ascending. */
 class BatchSizes : public Tap {
   public:
-    explicit BatchSizes(const QuantizableLayer& first) : first_(&first) {}
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+    explicit BatchSizes(const Observable& first) : first_(&first) {}
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
         const std::lock_guard lock(mutex_);
         if (&layer == first_) sizes_.push_back(input.size(0));
         return input;
@@ -29,7 +29,7 @@ class BatchSizes : public Tap {
     }
 
   private:
-    const QuantizableLayer* first_;
+    const Observable* first_;
     std::mutex mutex_;
     std::vector<int64_t> sizes_;
 };

@@ -4,7 +4,6 @@
 #include "data/dataset_files.hpp"
 #include "evaluation/evaluate.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "experiment/repair_stage.hpp"
 #include "experiment/runs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"

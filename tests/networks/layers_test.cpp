@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "hash_weights.hpp"
+#include "networks/norms.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -86,7 +87,7 @@ torch::Tensor brute_force_rows(const torch::Tensor& input, const Case& c) {
 
 class RecordingTap : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
         names.push_back(layer.name());
         return replacement.defined() ? replacement : input;
     }
@@ -158,20 +159,52 @@ TEST_CASE("a tap sees and replaces the inputs of its own thread only") {
     const torch::Tensor input = torch::ones({1, 2});
     RecordingTap outer, inner;
     inner.replacement = torch::full({1, 2}, 5.0F);
-    {
-        const TapScope outer_scope(&outer);
+    run_with_tap(&outer, [&] {
         linear->forward(input);
-        {
-            const TapScope inner_scope(&inner);
+        run_with_tap(&inner, [&] {
             CHECK(linear->forward(input).item<float>() == 10);
             std::thread([&] { linear->forward(input); }).join();
-            const TapScope none(nullptr);
-            linear->forward(input);
-        }
+            run_with_tap(nullptr, [&] { linear->forward(input); });
+        });
         CHECK(linear->forward(input).item<float>() == 2);
-        CHECK(current_tap() == &outer);
-    }
-    CHECK(current_tap() == nullptr);
+    });
+    linear->forward(input);
     CHECK(outer.names == std::vector<std::string>{"head", "head"});
     CHECK(inner.names == std::vector<std::string>{"head"});
+}
+
+TEST_CASE("norms are those of their definitions") {
+    const torch::NoGradGuard no_grad;
+    torch::manual_seed(2);
+    LayerNorm layer_norm(6, 0.1);
+    layer_norm->weight().uniform_();
+    layer_norm->bias().uniform_();
+    const auto tokens = torch::randn({2, 3, 6});
+    const auto centred = tokens - tokens.mean(-1, true);
+    const auto expected =
+        centred / (centred.square().mean(-1, true) + 0.1).sqrt() * layer_norm->weight() +
+        layer_norm->bias();
+    CHECK(torch::allclose(layer_norm->forward(tokens), expected, 1e-5, 1e-6));
+
+    BatchNorm2d batch_norm(3, 0.1);
+    batch_norm->eval();
+    batch_norm->weight().uniform_();
+    batch_norm->bias().uniform_();
+    BatchStatistics& statistics = *batch_norm->batch_statistics();
+    statistics.mean.uniform_();
+    statistics.variance.uniform_();
+    const auto maps = torch::randn({4, 3, 5, 5});
+    const auto by_channel = [](const torch::Tensor& values) { return values.view({3, 1, 1}); };
+    const auto normalised = [&](const torch::Tensor& mean, const torch::Tensor& variance) {
+        return (maps - by_channel(mean)) / by_channel(variance + 0.1).sqrt() *
+                   by_channel(batch_norm->weight()) +
+               by_channel(batch_norm->bias());
+    };
+    CHECK(torch::allclose(batch_norm->forward(maps),
+                          normalised(statistics.mean, statistics.variance), 1e-5, 1e-6));
+    statistics.of_each_batch = true;
+    const auto mean = maps.mean({0, 2, 3}), variance = maps.var({0, 2, 3}, false);
+    CHECK(torch::allclose(batch_norm->forward(maps), normalised(mean, variance), 1e-5, 1e-5));
+    CHECK(torch::allclose(statistics.mean, mean, 1e-5, 1e-6));
+    CHECK(torch::allclose(statistics.variance, variance * (100.0 / 99.0), 1e-5, 1e-6));
 }

@@ -21,7 +21,7 @@ const char* const members[] = {"demo_vit",           "deit_tiny_distilled_patch1
 
 class NamesTap : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
         names.insert(layer.name());
         ++calls;
         return input;
@@ -39,7 +39,7 @@ std::size_t quantized_layers(const std::string& model) {
 
 }  // namespace
 
-TEST_CASE("blocks in order are the network, and each layer runs in the block it names") {
+TEST_CASE("blocks in order are the network, and each layer and norm runs in the block it names") {
     const torch::InferenceMode inference;
     for (const char* name : members) {
         INFO(name);
@@ -52,16 +52,12 @@ TEST_CASE("blocks in order are the network, and each layer runs in the block it 
         torch::Tensor activation = images;
         std::set<std::string> block_names;
         for (std::size_t i = 0; i < network->blocks().size(); ++i) {
-            const Block& block = network->blocks()[i];
-            CHECK(block_names.insert(block.name).second);
+            CHECK(block_names.insert(network->blocks()[i].name).second);
             NamesTap tap;
-            {
-                const TapScope scope(&tap);
-                activation = block.forward(activation);
-            }
+            activation = network->run(activation, i, i + 1, &tap);
             std::set<std::string> expected;
-            for (const auto& entry : network->layers()) {
-                if (entry.block == i) expected.insert(entry.layer->name());
+            for (const auto& entry : network->observables()) {
+                if (entry.block == i) expected.insert(entry.observable->name());
             }
             CHECK(tap.names == expected);
             CHECK(tap.calls == expected.size());
@@ -70,6 +66,36 @@ TEST_CASE("blocks in order are the network, and each layer runs in the block it 
         CHECK(activation.sizes().vec() == std::vector<int64_t>{1, model.classes});
         CHECK_FALSE(network->layers().back().quantized_by_default);
     }
+}
+
+TEST_CASE("a pass ends where its tap is done") {
+    const torch::InferenceMode inference;
+    const auto network = find_model("demo_cnn").make();
+    const auto images = torch::randn({1, 3, 32, 32});
+    const bool at_input = GENERATE(true, false);
+    for (const auto& entry : network->observables()) {
+        struct Until : Tap {
+            const Observable* last = nullptr;
+            bool input = true;
+            bool seen = false;
+            torch::Tensor on_input(const Observable& observed,
+                                   const torch::Tensor& activation) override {
+                CHECK_FALSE(seen);
+                if (input && &observed == last) seen = true;
+                return activation;
+            }
+            void on_output(const Observable& observed, const torch::Tensor&) override {
+                CHECK_FALSE(seen);
+                if (&observed == last) seen = true;
+            }
+            bool done() const override { return seen; }
+        } tap;
+        tap.last = entry.observable;
+        tap.input = at_input;
+        CHECK_FALSE(network->forward(images, &tap).defined());
+        CHECK(tap.seen);
+    }
+    CHECK(network->forward(images).defined());
 }
 
 TEST_CASE("layers carry the paths of their parameters") {

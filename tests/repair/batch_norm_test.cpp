@@ -2,11 +2,19 @@
 
 #include "core/errors.hpp"
 #include "networks.hpp"
-#include "repair/fold_batch_norm.hpp"
-#include "repair/reestimate_batch_norm.hpp"
+#include "repair/conv_norm_pairs.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
+
+namespace {
+
+/** Returns the norms that were estimated. */
+int64_t estimate(Network& network, const ImagePass& pass) {
+    return test::apply(reestimate_batch_norm_repair, network, network, pass).count;
+}
+
+}  // namespace
 
 TEST_CASE("every BatchNorm of the CNNs is paired with its convolution") {
     const auto [name, pairs] =
@@ -24,7 +32,7 @@ TEST_CASE("folding moves the scales of norms into weights and keeps the function
     const auto network = test::hash_network(name), original = test::hash_network(name);
     const torch::NoGradGuard no_gradient;
     const auto pairs = conv_norm_pairs(*network);
-    CHECK(fold_batch_norm(*network, 32) == static_cast<int64_t>(pairs.size()));
+    CHECK(fold_batch_norm_repair.prepare(*network, 32).count == std::ssize(pairs));
 
     torch::manual_seed(1);
     const auto images = torch::randn({4, 3, 32, 32});
@@ -33,16 +41,17 @@ TEST_CASE("folding moves the scales of norms into weights and keeps the function
 
     const auto before = conv_norm_pairs(*original);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const auto& norm = *before[i].norm;
-        const auto scale = norm.weight / (norm.running_var + norm.options.eps()).sqrt();
+        auto& norm = *before[i].norm;
+        const auto& [mean, variance, eps, of_each_batch] = *norm.batch_statistics();
+        const auto scale = norm.weight() / (variance + eps).sqrt();
         CHECK(torch::allclose(pairs[i].convolution->weight(),
                               before[i].convolution->weight() * scale.view({-1, 1, 1, 1}), 1e-5,
                               1e-7));
-        CHECK(torch::equal(pairs[i].norm->running_mean, torch::zeros_like(norm.running_mean)));
+        CHECK(torch::equal(pairs[i].norm->batch_statistics()->mean, torch::zeros_like(mean)));
     }
     // A second time there is nothing left to move.
     const auto folded = pairs[0].convolution->weight().clone();
-    fold_batch_norm(*network, 32);
+    fold_batch_norm_repair.prepare(*network, 32);
     CHECK(torch::allclose(pairs[0].convolution->weight(), folded, 1e-6, 0.0));
 }
 
@@ -52,29 +61,30 @@ TEST_CASE("statistics estimated on one batch are those of the batch") {
     BadImages bad(0);
     const auto pass = test::pass_over(source, "demo_cnn", 12, bad);
     const auto pairs = conv_norm_pairs(*network);
-    CHECK(reestimate_batch_norm(*network, pass, 0) == static_cast<int64_t>(pairs.size()));
-    CHECK_FALSE(network->is_training());
+    CHECK(estimate(*network, pass) == std::ssize(pairs));
 
     const torch::NoGradGuard no_gradient;
-    const auto seen = pairs[0].convolution->forward(test::pixels_of(pass));
-    CHECK(torch::allclose(pairs[0].norm->running_mean, seen.mean({0, 2, 3}), 1e-4, 1e-6));
+    // Nothing is before the first convolution.
+    auto& convolution = dynamic_cast<Conv2dImpl&>(*pairs[0].convolution);
+    const auto seen = convolution.forward(test::pixels_of(pass));
+    const BatchStatistics& found = *pairs[0].norm->batch_statistics();
+    CHECK_FALSE(found.of_each_batch);
+    CHECK(torch::allclose(found.mean, seen.mean({0, 2, 3}), 1e-4, 1e-6));
     const auto by_channel = seen.transpose(0, 1).flatten(1);
-    CHECK(torch::allclose(pairs[0].norm->running_var, by_channel.var(1), 1e-4, 1e-6));
+    CHECK(torch::allclose(found.variance, by_channel.var(1), 1e-4, 1e-6));
 }
 
 TEST_CASE("means of several batches are the mean of all images") {
     const test::MemorySource source(12, 32);
     const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
     BadImages bad(0);
-    const auto estimate = [&](Network& estimated, int64_t batch_size) {
-        reestimate_batch_norm(estimated, test::pass_over(source, "demo_cnn", batch_size, bad), 0);
-    };
-    estimate(*network, GENERATE(4, 5));
-    estimate(*whole, 12);
-    const auto norm = conv_norm_pairs(*network)[0].norm, all = conv_norm_pairs(*whole)[0].norm;
-    CHECK(torch::allclose(norm->running_mean, all->running_mean, 1e-4, 1e-6));
+    estimate(*network, test::pass_over(source, "demo_cnn", GENERATE(4, 5), bad));
+    estimate(*whole, test::pass_over(source, "demo_cnn", 12, bad));
+    const auto& first = *conv_norm_pairs(*network)[0].norm->batch_statistics();
+    const auto& all = *conv_norm_pairs(*whole)[0].norm->batch_statistics();
+    CHECK(torch::allclose(first.mean, all.mean, 1e-4, 1e-6));
     // Unbiased variances of parts and whole differ by the order of 1 / pixels.
-    CHECK(torch::allclose(norm->running_var, all->running_var, 1e-2, 1e-6));
+    CHECK(torch::allclose(first.variance, all.variance, 1e-2, 1e-6));
 }
 
 TEST_CASE("images that come class by class are mixed before their statistics are taken") {
@@ -92,15 +102,13 @@ TEST_CASE("images that come class by class are mixed before their statistics are
     const SortedSource source;
     const auto network = test::hash_network("demo_cnn"), whole = test::hash_network("demo_cnn");
     BadImages bad(0);
-    const auto estimate = [&](Network& estimated, int64_t batch_size) {
-        reestimate_batch_norm(estimated, test::pass_over(source, "demo_cnn", batch_size, bad), 0);
-    };
-    estimate(*network, 16);
-    estimate(*whole, 64);
+    estimate(*network, test::pass_over(source, "demo_cnn", 16, bad));
+    estimate(*whole, test::pass_over(source, "demo_cnn", 64, bad));
     const auto pairs = conv_norm_pairs(*network), all = conv_norm_pairs(*whole);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const auto expected = all[i].norm->running_var;
-        const auto distance = (pairs[i].norm->running_var - expected).norm() / expected.norm();
+        const auto expected = all[i].norm->batch_statistics()->variance;
+        const auto distance =
+            (pairs[i].norm->batch_statistics()->variance - expected).norm() / expected.norm();
         INFO("norm " << i);
         CHECK(distance.item<double>() < 0.2);
     }
@@ -111,7 +119,6 @@ TEST_CASE("a stop request interrupts the estimate") {
     const test::MemorySource source(4, 32);
     const std::atomic<bool> stop{true};
     BadImages bad(0);
-    CHECK_THROWS_AS(
-        reestimate_batch_norm(*network, test::pass_over(source, "demo_cnn", 2, bad, stop), 0),
-        Interrupted);
+    CHECK_THROWS_AS(estimate(*network, test::pass_over(source, "demo_cnn", 2, bad, stop)),
+                    Interrupted);
 }

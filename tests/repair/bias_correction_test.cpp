@@ -1,9 +1,7 @@
-#include "repair/bias_correction.hpp"
-
 #include <map>
 
 #include "networks.hpp"
-#include "repair/fold_batch_norm.hpp"
+#include "repair/conv_norm_pairs.hpp"
 #include "support/catch.hpp"
 #include "torch_bridge/runtime.hpp"
 
@@ -14,7 +12,7 @@ namespace {
 /** Keeps what each layer sees. */
 class Recorder : public Tap {
   public:
-    torch::Tensor on_input(const QuantizableLayer& layer, const torch::Tensor& input) override {
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
         inputs[layer.name()] = input.clone();
         return input;
     }
@@ -29,7 +27,7 @@ torch::Tensor mean_output(const QuantizableLayer& layer, const torch::Tensor& in
         (layer.weight().view({layer.groups(), -1, layer.in_features()}) * rows).sum({2}).flatten();
     if (layer.bias().defined()) return mean + layer.bias();
     for (const auto& pair : pairs) {
-        if (pair.convolution == &layer) mean = mean - pair.norm->running_mean;
+        if (pair.convolution == &layer) mean = mean - pair.norm->batch_statistics()->mean;
     }
     return mean;
 }
@@ -44,15 +42,12 @@ TEST_CASE("a corrected layer has the mean output of its float weight on the same
     const test::MemorySource source(10, 32);
     BadImages bad(0);
     const auto pass = test::pass_over(source, name, 4, bad);
-    const auto corrected = correct_biases(*original, *quantized, pass);
-    CHECK(corrected == static_cast<int64_t>(quantized->layers().size()));
+    const auto corrected = test::apply(bias_correction_repair, *original, *quantized, pass);
+    CHECK(corrected.count == static_cast<int64_t>(quantized->layers().size()));
 
     const torch::NoGradGuard no_gradient;
     Recorder recorder;
-    {
-        const TapScope scope(&recorder);
-        original->forward(test::pixels_of(pass));
-    }
+    original->forward(test::pixels_of(pass), &recorder);
     const auto pairs = conv_norm_pairs(*original), quantized_pairs = conv_norm_pairs(*quantized);
     for (std::size_t i = 0; i < original->layers().size(); ++i) {
         const auto& layer = *original->layers()[i].layer;
@@ -69,7 +64,8 @@ TEST_CASE("layers whose weights did not change are left alone") {
     const auto original = test::hash_network("demo_cnn"), same = test::hash_network("demo_cnn");
     const test::MemorySource source(4, 32);
     BadImages bad(0);
-    CHECK(correct_biases(*original, *same, test::pass_over(source, "demo_cnn", 2, bad)) == 0);
+    const auto pass = test::pass_over(source, "demo_cnn", 2, bad);
+    CHECK(test::apply(bias_correction_repair, *original, *same, pass).count == 0);
 }
 
 TEST_CASE("corrected biases have the same bits for any number of threads") {
@@ -81,7 +77,8 @@ TEST_CASE("corrected biases have the same bits for any number of threads") {
         const auto quantized = test::hash_network("demo_cnn");
         test::round_weights(*quantized);
         BadImages bad(0);
-        correct_biases(*original, *quantized, test::pass_over(source, "demo_cnn", 2, bad));
+        test::apply(bias_correction_repair, *original, *quantized,
+                    test::pass_over(source, "demo_cnn", 2, bad));
         states.push_back(quantized->state_dict());
     }
     for (std::size_t i = 0; i < states[0].size(); ++i) {

@@ -6,6 +6,7 @@
 #include "networks/hash_weights.hpp"
 #include "networks/registry.hpp"
 #include "passes/pass_over.hpp"
+#include "repair/repair.hpp"
 #include "support/memory_source.hpp"
 
 namespace comq::test {
@@ -25,6 +26,23 @@ inline void round_weights(Network& network) {
         const auto step = weight.abs().amax() / 2;
         weight.copy_((weight / step).round() * step);
     }
+}
+
+/** Applies one repair to `network`, a copy of `original` with other weights. */
+inline RepairedParts apply(const Repair& repair, const Network& original, Network& network,
+                           const ImagePass& pass, const RepairConfig& config = {}) {
+    std::vector<LayerRecord> layers;
+    RepairContext context{.config = config,
+                          .original = original,
+                          .network = network,
+                          .layers = layers,
+                          .pass = pass,
+                          .held_out = {},
+                          .micro_batch = pass.images.batch_size,
+                          .one_scale_a_layer = false,
+                          .seed = 0,
+                          .scratch = {}};
+    return repair.apply(context).at(0);
 }
 
 }  // namespace comq::test

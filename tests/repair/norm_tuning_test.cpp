@@ -1,5 +1,3 @@
-#include "repair/norm_tuning.hpp"
-
 #include "core/errors.hpp"
 #include "networks.hpp"
 #include "support/catch.hpp"
@@ -20,7 +18,12 @@ Networks networks_of(const std::string& name) {
     return networks;
 }
 
-NormTuningRecipe recipe_of(NormTuning loss) { return {loss, 2e-3, 3, true, 5}; }
+RepairedParts tune(const Networks& networks, const ImagePass& pass, NormTuning loss) {
+    RepairConfig config;
+    config.norm_tuning = loss;
+    config.epochs = 3;
+    return test::apply(norm_tuning_repair, *networks.original, *networks.quantized, pass, config);
+}
 
 double divergence(const Networks& networks, const torch::Tensor& pixels) {
     const torch::NoGradGuard no_gradient;
@@ -52,8 +55,7 @@ TEST_CASE("tuning against the full-precision network brings the outputs closer")
     std::map<std::string, torch::Tensor> state;
     for (const auto& [key, tensor] : networks.quantized->state_dict()) state[key] = tensor.clone();
 
-    tune_norms(*networks.original, *networks.quantized, pass,
-               recipe_of(NormTuning::full_precision_logits));
+    tune(networks, pass, NormTuning::full_precision_logits);
     CHECK(divergence(networks, pixels) < 0.9 * before);
 
     int64_t changed = 0;
@@ -76,7 +78,7 @@ TEST_CASE("tuning with labels lowers their loss") {
     const auto pass = test::pass_over(source, "demo_cnn", 10, bad);
     const auto pixels = test::pixels_of(pass);
     const double before = label_loss(*networks.quantized, pixels);
-    tune_norms(*networks.original, *networks.quantized, pass, recipe_of(NormTuning::labels));
+    tune(networks, pass, NormTuning::labels);
     CHECK(label_loss(*networks.quantized, pixels) < before);
 }
 
@@ -87,9 +89,8 @@ TEST_CASE("tuning has the same bits for any number of threads") {
         set_torch_threads(threads);
         const auto networks = networks_of("demo_cnn");
         BadImages bad(0);
-        tune_norms(*networks.original, *networks.quantized,
-                   test::pass_over(source, "demo_cnn", 12, bad),
-                   recipe_of(NormTuning::full_precision_logits));
+        tune(networks, test::pass_over(source, "demo_cnn", 12, bad),
+             NormTuning::full_precision_logits);
         states.push_back(networks.quantized->state_dict());
     }
     for (std::size_t i = 0; i < states[0].size(); ++i) {
@@ -102,8 +103,7 @@ TEST_CASE("tuning with labels asks for labels") {
     const test::MemorySource source(4, 32, 0);
     BadImages bad(0);
     CHECK_THROWS_WITH(
-        tune_norms(*networks.original, *networks.quantized,
-                   test::pass_over(source, "demo_cnn", 2, bad), recipe_of(NormTuning::labels)),
+        tune(networks, test::pass_over(source, "demo_cnn", 2, bad), NormTuning::labels),
         ContainsSubstring("image-") &&
             ContainsSubstring("repair.norm_tuning=full_precision_logits"));
 }

@@ -2,10 +2,10 @@
 
 #include <string>
 
+#include "core/child_process.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 #include "support/python.hpp"
 #include "table/made_runs.hpp"
 #include "table/result_files.hpp"
@@ -79,8 +79,7 @@ TEST_CASE("a peer's result file is a run like any other") {
 
     CHECK(read_result(file).values.at("quantization.method") == "brevitas_gptq");
     const auto output = folder / "output";
-    CHECK(test::ChildProcess({COMQ_PROGRAMS "/inspect_results", file.string()}, output).wait() ==
-          0);
+    CHECK(ChildProcess({COMQ_PROGRAMS "/inspect_results", file.string()}, output).wait() == 0);
     CHECK_THAT(test::text_of(output),
                ContainsSubstring("method=brevitas_gptq") && ContainsSubstring("0.10000"));
 }

@@ -98,3 +98,13 @@ TEST_CASE("empty and scalar tensors keep their shape") {
     CHECK(scalar.numel() == 1);
     CHECK(to_torch(scalar).item<int64_t>() == 7);
 }
+
+TEST_CASE("codes become the levels of their grids") {
+    const std::vector<uint8_t> codes{0, 1, 2, 3, 4, 5, 6, 7};
+    const std::vector<float> scale{0.5F, 2.0F, 1.0F, -1.0F}, zero_point{0.0F, -2.0F, 1.0F, 0.5F};
+    const auto weight = dequantized(HostTensor::copy_of<uint8_t>(DType::u8, {2, 4}, codes),
+                                    HostTensor::copy_of<float>(DType::f32, {2, 2}, scale),
+                                    HostTensor::copy_of<float>(DType::f32, {2, 2}, zero_point));
+    CHECK(torch::equal(
+        weight, torch::tensor({0.0F, 0.5F, 0.0F, 2.0F, 5.0F, 6.0F, -6.5F, -7.5F}).view({2, 4})));
+}

@@ -12,6 +12,7 @@
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
+#include "passes/pass_cost.hpp"
 
 namespace comq {
 

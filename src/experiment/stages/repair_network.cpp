@@ -1,77 +1,178 @@
-#include <algorithm>
+#include <spdlog/spdlog.h>
 
-#include "experiment/repair_stage.hpp"
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
-#include "networks/norms.hpp"
+#include "repair/repair.hpp"
+#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 
 namespace {
 
-RepairStage repairs_of(const RunContext& context) {
-    return {context.config, context.model, context.images, context.device};
+void report(const RepairedParts& parts) {
+    if (parts.count == 0) {
+        spdlog::warn("repair.{} changes nothing: the network has no {}", parts.key, parts.what);
+    } else {
+        spdlog::info("repair.{}: {} {}", parts.key, parts.count, parts.what);
+    }
+    if (!parts.details.empty()) spdlog::info("repair.{}: {}", parts.key, parts.details);
 }
 
-void prepare_network(RunContext& context) { repairs_of(context).before_calibration(); }
+/** The repairs before calibration, on a network with the weights of its checkpoint. */
+std::vector<RepairedParts> prepare(Network& network, const RunContext& context) {
+    std::vector<RepairedParts> changed;
+    for (const Repair* repair : repairs_of(context.config.repair)) {
+        if (repair->prepare == nullptr) continue;
+        changed.push_back(repair->prepare(network, context.model.description->preprocessing.crop));
+    }
+    return changed;
+}
+
+void prepare_network(RunContext& context) {
+    for (const auto& parts : prepare(*context.model.network, context)) report(parts);
+}
+
+/** The name of a scale in the journal; its codes are those of the layer's own part. */
+std::string scale_name(const LayerRecord& layer) { return layer.name + "/scale"; }
+
+std::string weight_name(const LayerRecord& layer) { return layer.name + ".weight"; }
+
+void apply_repairs(RunContext& context) {
+    const auto& config = context.config;
+    const auto original = context.full_precision_network();
+    RepairContext repair_context{
+        .config = config.repair,
+        .original = *original,
+        .network = *context.model.network,
+        .layers = context.record.layers,
+        .pass = {{context.images.calibration_source.get(),
+                  select_repair_images(config, context.images),
+                  context.model.description->preprocessing, config.repair.batch_size},
+                 context.device,
+                 context.bad_calibration,
+                 context.stop},
+        .held_out = context.images.calibration.held_out,
+        .micro_batch = config.calibration.batch_size,
+        .one_scale_a_layer = config.quantization.granularity == Granularity::per_layer,
+        .seed = config.seed,
+        .scratch = context.journal->folder() / "activations"};
+    for (const Repair* repair : repairs_of(config.repair)) {
+        if (repair->apply == nullptr) continue;
+        for (const auto& parts : repair->apply(repair_context)) report(parts);
+    }
+}
+
+/** Puts what an earlier run repaired into the network, and into the scales of its layers. */
+void install(const TensorMap& repaired, RunContext& context) {
+    const torch::NoGradGuard no_gradient;
+    for (const auto& [name, tensor] : context.model.network->state_dict()) {
+        const auto found = repaired.find(name);
+        if (found != repaired.end()) torch::Tensor(tensor).copy_(to_torch(found->second));
+    }
+    auto& layers = context.record.layers;
+    for (const auto& entry : context.model.network->layers()) {
+        const auto layer = std::ranges::find(layers, entry.layer->name(), &LayerRecord::name);
+        if (layer == layers.end()) continue;
+        const auto scale = repaired.find(scale_name(*layer));
+        if (scale == repaired.end()) continue;
+        layer->scale = scale->second;
+        install_weight(*entry.layer, *layer);
+    }
+}
+
+/**
+ * What the repairs change is stored in the journal, scales as "LAYER/scale", and taken from there
+ * where an earlier run stored it.
+ */
+void repair_or_install(RunContext& context) {
+    const auto repairs = repairs_of(context.config.repair);
+    if (std::ranges::none_of(repairs, [](auto* repair) { return repair->apply != nullptr; })) {
+        return;
+    }
+    if (const auto repaired = context.journal->tensors(TensorSet::parameters)) {
+        install(*repaired, context);
+        spdlog::info("{} repaired tensors were finished before", repaired->size());
+        return;
+    }
+    std::map<std::string, torch::Tensor> before;
+    for (const auto& [name, tensor] : context.model.network->state_dict()) {
+        before[name] = tensor.clone();
+    }
+    apply_repairs(context);
+    const auto& layers = context.record.layers;
+    TensorMap repaired;
+    for (const auto& [name, tensor] : context.model.network->state_dict()) {
+        if (torch::equal(before.at(name), tensor)) continue;
+        const auto layer = std::ranges::find(layers, name, weight_name);
+        if (layer == layers.end()) {
+            repaired[name] = to_host(tensor);
+        } else {
+            repaired[scale_name(*layer)] = layer->scale;
+        }
+    }
+    context.journal->store_tensors(TensorSet::parameters, repaired);
+}
+
+/** Every tensor that differs from the checkpoint, but for the weights of quantized layers. */
+TensorMap changed_parameters(const RunContext& context) {
+    if (repairs_of(context.config.repair).empty()) return {};
+    const auto original = load_model(context.config.model, torch::kCPU).network->state_dict();
+    const auto repaired = context.model.network->state_dict();
+    const auto& layers = context.record.layers;
+    TensorMap changed;
+    for (std::size_t i = 0; i < repaired.size(); ++i) {
+        const auto& [name, tensor] = repaired[i];
+        if (torch::equal(original[i].second, tensor.to(torch::kCPU))) continue;
+        const bool has_codes = std::ranges::find(layers, name, weight_name) != layers.end();
+        if (!has_codes) changed[name] = to_host(tensor);
+    }
+    return changed;
+}
 
 void repair_network(RunContext& context) {
-    RepairStage repairs = repairs_of(context);
-    context.times.timed("repair", [&] {
-        context.root_first([&] {
-            repairs.after_quantization(context.record.layers, *context.journal,
-                                       context.bad_calibration, context.stop);
-        });
-    });
-    context.record.parameters = repairs.changed_parameters(context.record.layers);
-}
-
-/** Of at most four steps: half and whole, of the shift alone and with the factor. */
-constexpr double trials_of_a_refit = 3.0;
-
-int64_t norm_count(const Network& network) {
-    const auto modules = network.modules(/*include_self=*/false);
-    return std::ranges::count_if(modules, [](const auto& module) {
-        return dynamic_cast<const BatchNorm2dImpl*>(module.get()) != nullptr ||
-               dynamic_cast<const LayerNormImpl*>(module.get()) != nullptr;
-    });
+    context.times.timed("repair", [&] { context.root_first([&] { repair_or_install(context); }); });
+    context.record.parameters = changed_parameters(context);
 }
 
 Cost cost_of_repairs(const Probe& probe) {
-    const auto& repair = probe.config.repair;
-    const auto images =
-        static_cast<double>(repair.images.value_or(probe.config.calibration.images));
-    double forwards = 0.0;
-    if (repair.bias_correction) forwards += images;
-    if (repair.reestimate_batch_norm) forwards += images;
-    if (repair.norm_tuning != NormTuning::none) {
-        forwards += images * static_cast<double>(repair.epochs) * (1.0 + gradient_pass);
-    }
-    int64_t refits = repair.output_refit ? std::ssize(probe.plan.layers) : 0;
-    if (repair.norm_refit) refits += norm_count(*probe.network);
-    if (refits > 0) {
-        forwards += images * two_networks_forwards(*probe.network, refits);
-        forwards += 0.5 * trials_of_a_refit * static_cast<double>(refits) *
-                    static_cast<double>(probe.config.calibration.holdout);
-    }
+    const auto& config = probe.config;
+    const RepairSize size{
+        .config = config.repair,
+        .network = *probe.network,
+        .layers = std::ssize(probe.plan.layers),
+        .images = static_cast<double>(config.repair.images.value_or(config.calibration.images)),
+        .held_out = static_cast<double>(config.calibration.holdout)};
     Cost cost;
-    cost.seconds.repair = probe.seconds_of(forwards);
+    for (const Repair* repair : repairs_of(config.repair)) {
+        cost.seconds.repair += probe.seconds_of(repair->forwards(size));
+    }
     return cost;
 }
 
 }  // namespace
 
 std::shared_ptr<Network> RunContext::full_precision_network() const {
-    return repairs_of(*this).original();
+    auto network = load_model(config.model, device).network;
+    prepare(*network, *this);
+    return network;
 }
 
-const Stage prepare_network_stage{.name = "prepare network",
-                                  .takes_part =
-                                      [](const ExperimentConfig& config) {
-                                          return config.quantizes_weights() &&
-                                                 config.repair.fold_batch_norm;
-                                      },
-                                  .cost = [](const Probe&) { return Cost{}; },
-                                  .run = prepare_network};
+const Stage prepare_network_stage{
+    .name = "prepare network",
+    .takes_part =
+        [](const ExperimentConfig& config) {
+            return config.quantizes_weights() &&
+                   std::ranges::any_of(repairs_of(config.repair),
+                                       [](auto* repair) { return repair->prepare != nullptr; });
+        },
+    .cost = [](const Probe&) { return Cost{}; },
+    .run = prepare_network};
 
 const Stage repair_network_stage{
     .name = "repair network",

@@ -52,12 +52,12 @@ class MbConvImpl : public torch::nn::Module {
                                       .same_padding = true};
         if (expansion != 1) {
             expand_ = register_module("_expand_conv", Conv2d(in_channels, hidden, pointwise));
-            expand_norm_ = register_module("_bn0", batch_norm(hidden, batch_norm_eps));
+            expand_norm_ = register_module("_bn0", BatchNorm2d(hidden, batch_norm_eps));
         }
         depthwise_ = register_module("_depthwise_conv", Conv2d(hidden, hidden, depthwise));
-        depthwise_norm_ = register_module("_bn1", batch_norm(hidden, batch_norm_eps));
+        depthwise_norm_ = register_module("_bn1", BatchNorm2d(hidden, batch_norm_eps));
         project_ = register_module("_project_conv", Conv2d(hidden, out_channels, pointwise));
-        project_norm_ = register_module("_bn2", batch_norm(out_channels, batch_norm_eps));
+        project_norm_ = register_module("_bn2", BatchNorm2d(out_channels, batch_norm_eps));
     }
 
     torch::Tensor forward(const torch::Tensor& input) {
@@ -101,7 +101,7 @@ class EfficientNetLite : public Network {
     void add_convolution(const std::string& name, const std::string& norm_name, int64_t in_channels,
                          int64_t out_channels, const Conv2dOptions& options) {
         auto conv = register_module(name, Conv2d(in_channels, out_channels, options));
-        auto norm = register_module(norm_name, batch_norm(out_channels, batch_norm_eps));
+        auto norm = register_module(norm_name, BatchNorm2d(out_channels, batch_norm_eps));
         add_block(name, {conv}, Scope::quantized, [conv, norm](torch::Tensor x) {
             return activate(norm->forward(conv->forward(x)), Activation::relu6);
         });

@@ -31,7 +31,7 @@ class InvertedResidualImpl : public torch::nn::Module {
         }
         layers_->push_back(ConvNorm(hidden, hidden, depthwise, Activation::relu6));
         layers_->push_back(Conv2d(hidden, out_channels, Conv2dOptions{.bias = false}));
-        layers_->push_back(batch_norm(out_channels));
+        layers_->push_back(BatchNorm2d(out_channels));
     }
 
     torch::Tensor forward(const torch::Tensor& x) {

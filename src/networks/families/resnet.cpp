@@ -59,7 +59,7 @@ class ResidualBlockImpl : public torch::nn::Module {
         const std::size_t number = convolutions_.size() + 1;
         convolutions_.push_back(register_module(fmt::format("conv{}", number),
                                                 Conv2d(in_channels, out_channels, options)));
-        norms_.push_back(register_module(fmt::format("bn{}", number), batch_norm(out_channels)));
+        norms_.push_back(register_module(fmt::format("bn{}", number), BatchNorm2d(out_channels)));
     }
 
     torch::Tensor shortcut(const torch::Tensor& input) {
@@ -107,7 +107,7 @@ class ResNet : public Network {
             small_images ? Conv2dOptions{.kernel = 3, .padding = 1, .bias = false}
                          : Conv2dOptions{.kernel = 7, .stride = 2, .padding = 3, .bias = false};
         auto conv = register_module("conv1", Conv2d(3, channels, options));
-        auto norm = register_module("bn1", batch_norm(channels));
+        auto norm = register_module("bn1", BatchNorm2d(channels));
         add_block("conv1", {conv, norm}, Scope::quantized,
                   [conv, norm, small_images](torch::Tensor images) {
                       const torch::Tensor x = torch::relu(norm->forward(conv->forward(images)));

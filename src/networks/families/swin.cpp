@@ -29,10 +29,6 @@ struct SwinConfig {
 using torch::indexing::None;
 using torch::indexing::Slice;
 
-LayerNorm layer_norm(int64_t dim, double eps) {
-    return LayerNorm(torch::nn::LayerNormOptions({dim}).eps(eps));
-}
-
 /** `[B, H, W, C]` to windows `[B, windows, window², C]`, row by row. */
 torch::Tensor to_windows(const torch::Tensor& x, int64_t window) {
     const int64_t batch = x.size(0), rows = x.size(1) / window, cols = x.size(2) / window;
@@ -119,9 +115,9 @@ class SwinBlockImpl : public torch::nn::Module {
             shift_ = window_ / 2;
             mask_ = register_buffer("attn_mask", shifted_mask(size, window_, shift_));
         }
-        norm1_ = register_module("norm1", layer_norm(dim, config.norm_eps));
+        norm1_ = register_module("norm1", LayerNorm(dim, config.norm_eps));
         attn_ = register_module("attn", WindowAttention(dim, heads, window_));
-        norm2_ = register_module("norm2", layer_norm(dim, config.norm_eps));
+        norm2_ = register_module("norm2", LayerNorm(dim, config.norm_eps));
         mlp_ = register_module("mlp", Mlp(dim, config.mlp_ratio * dim));
     }
 
@@ -153,7 +149,7 @@ class PatchMergingImpl : public torch::nn::Module {
   public:
     PatchMergingImpl(int64_t dim, int64_t size, double norm_eps)
         : size_(size),
-          norm_(register_module("norm", layer_norm(4 * dim, norm_eps))),
+          norm_(register_module("norm", LayerNorm(4 * dim, norm_eps))),
           reduction_(register_module("reduction", Linear(4 * dim, 2 * dim, false))) {}
 
     torch::Tensor forward(const torch::Tensor& tokens) {
@@ -201,9 +197,9 @@ class Swin : public Network {
             size /= 2;
             dim *= 2;
         }
-        auto norm = register_module("norm", layer_norm(dim, config.norm_eps));
+        auto norm = register_module("norm", LayerNorm(dim, config.norm_eps));
         auto head = register_module("head", Linear(dim, config.classes));
-        add_block("head", {head}, Scope::kept, [norm, head](torch::Tensor x) {
+        add_block("head", {norm, head}, Scope::kept, [norm, head](torch::Tensor x) {
             return head->forward(norm->forward(x).mean(1));
         });
     }
@@ -213,7 +209,7 @@ class Swin : public Network {
         auto patch_embed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
         Conv2d projection(3, config.dim,
                           Conv2dOptions{.kernel = config.patch_size, .stride = config.patch_size});
-        LayerNorm norm = layer_norm(config.dim, config.norm_eps);
+        LayerNorm norm(config.dim, config.norm_eps);
         patch_embed->register_module("proj", projection);
         patch_embed->register_module("norm", norm);
         add_block("patch_embed", {patch_embed}, Scope::kept,

@@ -38,7 +38,7 @@ class Vgg16 : public Network {
         features_->register_module(fmt::format("{}", number), conv);
         BatchNorm2d norm{nullptr};
         if (with_norm) {
-            norm = batch_norm(out_channels);
+            norm = BatchNorm2d(out_channels);
             features_->register_module(fmt::format("{}", number + 1), norm);
         }
         add_block(fmt::format("features.{}", number), {conv.ptr()}, Scope::quantized,

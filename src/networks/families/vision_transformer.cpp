@@ -15,10 +15,6 @@ namespace {
 
 using torch::indexing::Slice;
 
-LayerNorm layer_norm(const VisionTransformerConfig& config) {
-    return LayerNorm(torch::nn::LayerNormOptions({config.dim}).eps(config.norm_eps));
-}
-
 class AttentionImpl : public torch::nn::Module {
   public:
     explicit AttentionImpl(const VisionTransformerConfig& config)
@@ -46,9 +42,9 @@ TORCH_MODULE(Attention);
 class EncoderBlockImpl : public torch::nn::Module {
   public:
     explicit EncoderBlockImpl(const VisionTransformerConfig& config)
-        : norm1_(register_module("norm1", layer_norm(config))),
+        : norm1_(register_module("norm1", LayerNorm(config.dim, config.norm_eps))),
           attn_(register_module("attn", Attention(config))),
-          norm2_(register_module("norm2", layer_norm(config))),
+          norm2_(register_module("norm2", LayerNorm(config.dim, config.norm_eps))),
           mlp_(register_module("mlp", Mlp(config.dim, config.mlp_ratio * config.dim))) {}
 
     torch::Tensor forward(const torch::Tensor& tokens) {
@@ -91,7 +87,7 @@ class VisionTransformer : public Network {
             add_block(fmt::format("blocks.{}", i), block.ptr(), Scope::quantized);
         }
 
-        auto norm = register_module("norm", layer_norm(config));
+        auto norm = register_module("norm", LayerNorm(config.dim, config.norm_eps));
         auto head = register_module("head", Linear(config.dim, config.classes));
         if (!config.distilled) {
             add_block("head", {norm, head}, Scope::kept, [norm, head](torch::Tensor x) {
