@@ -48,13 +48,14 @@ void flatten(const YamlNode& map, const std::string& prefix, ConfigValues& value
 }  // namespace
 
 std::string resolved_text(const ExperimentConfig& config) {
-    return any_names().print(config,
-                             [&](const KeyInfo& info) { return is_read(info.key, config); });
+    return any_names().print(
+        config, [&](const KeyInfo& info) { return is_read(info.key, config.quantization.method); });
 }
 
 std::string annotated_text(const LoadedConfig& loaded) {
     return any_names().print(
-        loaded.config, [&](const KeyInfo& info) { return is_read(info.key, loaded.config); },
+        loaded.config,
+        [&](const KeyInfo& info) { return is_read(info.key, loaded.config.quantization.method); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
 }
 
@@ -67,7 +68,9 @@ std::string identity_text(const ExperimentConfig& config,
                           const std::function<bool(const KeyInfo&)>& wanted,
                           const ExperimentSchema& schema) {
     return schema.print(config, [&](const KeyInfo& info) {
-        if (!info.affects.numbers() || !is_read(info.key, config) || !wanted(info)) return false;
+        if (!info.affects.numbers() || !is_read(info.key, config.quantization.method) ||
+            !wanted(info))
+            return false;
         return info.required || schema.find(info.key)->print(config) != info.default_text;
     });
 }
@@ -85,20 +88,32 @@ ConfigValues config_values(const std::string& text, const std::string& source) {
     }
     ConfigValues values;
     flatten(*document, "", values);
+    // Earlier versions stored what the method does not read, too.
+    if (const auto method = values.find("quantization.method"); method != values.end()) {
+        const std::string name = method->second;
+        std::erase_if(values, [&](const auto& item) { return !is_read(item.first, name); });
+    }
     return values;
 }
 
-std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
-    const auto a = config_values(text_a, "first config");
-    const auto b = config_values(text_b, "second config");
-    ConfigValues either = a;
-    either.insert(b.begin(), b.end());
-    std::vector<std::string> keys;
+std::vector<DifferingKey> compare_values(const ConfigValues& first, const ConfigValues& second) {
+    ConfigValues either = first;
+    either.insert(second.begin(), second.end());
+    std::vector<DifferingKey> differing;
     for (const auto& [key, value] : either) {
-        const auto in_a = a.find(key), in_b = b.find(key);
-        if (in_a == a.end() || in_b == b.end() || in_a->second != in_b->second) {
-            keys.push_back(key);
-        }
+        const auto a = first.find(key), b = second.find(key);
+        if (a != first.end() && b != second.end() && a->second == b->second) continue;
+        differing.push_back({key, a == first.end() ? "(none)" : a->second,
+                             b == second.end() ? "(none)" : b->second});
+    }
+    return differing;
+}
+
+std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
+    std::vector<std::string> keys;
+    for (const auto& differing : compare_values(config_values(text_a, "first config"),
+                                                config_values(text_b, "second config"))) {
+        keys.push_back(differing.key);
     }
     return keys;
 }

@@ -33,11 +33,19 @@ using ConfigValues = std::map<std::string, std::string>;
 /** The values of resolved_text. */
 ConfigValues resolved_values(const ExperimentConfig& config);
 /**
- * The values in the resolved config of any version. Throws InputError naming `source` when `text`
- * is no YAML map.
+ * The values in the resolved config of any version, without what its method does not read. Throws
+ * InputError naming `source` when `text` is no YAML map.
  */
 ConfigValues config_values(const std::string& text, const std::string& source);
 
+/** A key whose values differ; "(none)" where it is missing. */
+struct DifferingKey {
+    std::string key;
+    std::string first;
+    std::string second;
+};
+
+std::vector<DifferingKey> compare_values(const ConfigValues& first, const ConfigValues& second);
 /** Dotted names of the keys whose values differ or that only one text has, in order. */
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b);
 

@@ -5,36 +5,15 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
-#include "experiment_config/config_text.hpp"
 #include "report/figures_text.hpp"
 
 namespace comq {
 
 namespace {
 
-using Values = std::map<std::string, std::string>;
-
-std::vector<DifferingKey> differing_keys(const Values& first, const Values& second) {
-    const auto value_of = [](const Values& values, const std::string& key) {
-        const auto found = values.find(key);
-        return found == values.end() ? std::string("(none)") : found->second;
-    };
-    std::set<std::string> keys;
-    for (const auto& [key, value] : first) keys.insert(key);
-    for (const auto& [key, value] : second) keys.insert(key);
-    std::vector<DifferingKey> differing;
-    for (const std::string& key : keys) {
-        const std::string a = value_of(first, key);
-        const std::string b = value_of(second, key);
-        if (a != b) differing.push_back({key, a, b});
-    }
-    return differing;
-}
-
-Values provenance_values(const RunRecord& run) {
-    Values values;
+ConfigValues provenance_values(const RunRecord& run) {
+    ConfigValues values;
     visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
         values[name] = fmt::format("{}", value);
     });
@@ -188,9 +167,9 @@ std::string describe_layers(const std::vector<LayerComparison>& layers) {
 
 RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
     RunComparison comparison;
-    comparison.config = differing_keys(config_values(first.config, "the first run"),
+    comparison.config = compare_values(config_values(first.config, "the first run"),
                                        config_values(second.config, "the second run"));
-    comparison.provenance = differing_keys(provenance_values(first), provenance_values(second));
+    comparison.provenance = compare_values(provenance_values(first), provenance_values(second));
     comparison.layers = compare_all_layers(first, second);
     compare_accuracies("full-precision", first.full_precision, second.full_precision,
                        comparison.accuracies);

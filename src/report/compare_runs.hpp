@@ -4,16 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "experiment_config/config_text.hpp"
 #include "report/mcnemar.hpp"
 #include "results/run_record.hpp"
 
 namespace comq {
-
-struct DifferingKey {
-    std::string key;
-    std::string first;  ///< value; "(none)" where the key is missing
-    std::string second;
-};
 
 /** How two runs treat one layer. */
 struct LayerComparison {
