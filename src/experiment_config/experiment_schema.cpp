@@ -37,6 +37,15 @@ std::string preset_note(const std::string& key) {
     return note.empty() ? "" : note + ".";
 }
 
+/** What each method is. */
+std::string method_note() {
+    std::string note;
+    for (const std::string& name : method_names()) {
+        note += fmt::format(" {}: {}.", name, method_summary(name));
+    }
+    return note;
+}
+
 /** The methods that read the key, where it is for some of them only. */
 std::vector<std::string> readers_of(const std::string& key) {
     const std::string section = "quantization.";
@@ -115,6 +124,7 @@ ExperimentSchema experiment_schema(const KnownNames& known) {
     schema.add_section("output", &Config::output, output_keys());
     schema.describe([](KeyInfo& info) {
         info.meaning += preset_note(info.key);
+        if (info.key == "quantization.method") info.meaning += method_note();
         info.read_by = readers_of(info.key);
     });
     return schema;

@@ -22,16 +22,15 @@ std::string unread_message(const std::string& method, std::string_view key) {
 
 }  // namespace
 
-bool is_read(const std::string& key, const ExperimentConfig& config) {
-    return !key.starts_with(section) ||
-           method_reads(config.quantization.method, key.substr(section.size()));
+bool is_read(const std::string& key, const std::string& method) {
+    return !key.starts_with(section) || method_reads(method, key.substr(section.size()));
 }
 
 void check_reads(const LoadedConfig& loaded, const GivenLevels& levels, ConfigProblems& problems) {
     const auto chosen = levels.find("quantization.method");
     const std::size_t first = chosen == levels.end() ? 0 : chosen->second;
     for (const auto& [key, level] : levels) {
-        if (level < first || is_read(key, loaded.config)) continue;
+        if (level < first || is_read(key, loaded.config.quantization.method)) continue;
         problems.add(loaded.given.at(key), key,
                      unread_message(loaded.config.quantization.method,
                                     std::string_view(key).substr(section.size())));

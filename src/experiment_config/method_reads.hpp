@@ -7,8 +7,8 @@
 
 namespace comq {
 
-/** Whether a run reads the key: of those of `quantization` each method reads its own. */
-bool is_read(const std::string& key, const ExperimentConfig& config);
+/** Whether a run with this method reads the key: of `quantization` each method has its own. */
+bool is_read(const std::string& key, const std::string& method);
 
 /** Of each given key, how late the document came that set it. */
 using GivenLevels = std::map<std::string, std::size_t>;

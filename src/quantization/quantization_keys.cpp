@@ -35,12 +35,10 @@ ValueType<std::vector<LayerRule>> layer_rules() {
 Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::string>& methods) {
     using enum Effect;
     Schema<QuantizationConfig, RunKey> keys;
-    keys.add(
-        {.key = "method",
-         .affects = solution,
-         .meaning = "Algorithm, by its name in the method registry; none leaves the weights as "
-                    "they are."},
-        &QuantizationConfig::method, name_of("method", methods));
+    keys.add({.key = "method",
+              .affects = solution,
+              .meaning = "Algorithm; none leaves the weights as they are."},
+             &QuantizationConfig::method, name_of("method", methods));
     keys.add({.key = "preset",
               .affects = solution,
               .meaning = "Variant of COMQ: authors_code does what the authors' program does, "
@@ -127,8 +125,8 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
                             {"shared", Order::shared}}));
     keys.add({.key = "sweeps",
               .affects = solution,
-              .meaning = "Passes of comq's descent over all weights of a layer; comq_plus goes "
-                         "on until nothing moves."},
+              .meaning = "Passes over all weights of a layer, of beacon those after the first; "
+                         "comq_plus goes on until nothing moves."},
              &QuantizationConfig::sweeps, integer<int>(1, 1000));
     keys.add({.key = "scale_update",
               .affects = solution,

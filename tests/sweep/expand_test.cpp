@@ -147,3 +147,16 @@ TEST_CASE("a key is varied once and not fixed beside it") {
     CHECK_THAT(folder.error_of("grid: {seed: [0]}\n", {"seed=4"}),
                ContainsSubstring("command line: seed=4") && ContainsSubstring("grid.seed=[...]"));
 }
+
+TEST_CASE(
+    "points with a key that their method does not read are an error, not the same run twice") {
+    const test::SweepFolder folder;
+    CHECK_THAT(folder.error_of("grid:\n  quantization.method: [comq, rtn]\n"
+                               "  quantization.sweeps: [1, 2]\n"),
+               ContainsSubstring("some_sweep.yaml:4: key 'quantization.sweeps': rtn does not read "
+                                 "it (beacon, comq do)"));
+    const auto own = folder.open(
+        "points:\n  - {quantization.method: rtn}\n"
+        "  - {quantization.method: comq, quantization.sweeps: 1}\n");
+    CHECK(own.points.size() == 2);
+}
