@@ -44,6 +44,12 @@ GramCollector::GramCollector(const std::vector<Network::LayerEntry>& layers,
     }
 }
 
+int GramCollector::call_count() const {
+    int calls = 0;
+    for (const auto& [layer, sums] : sums_) calls += layer->calls();
+    return calls;
+}
+
 void GramCollector::add(const QuantizableLayer& layer, const torch::Tensor& input,
                         const std::vector<std::string>& images) {
     LayerSums& sums = *sums_.at(&layer);

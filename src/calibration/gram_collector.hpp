@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -30,7 +29,8 @@ class GramCollector {
                            std::optional<RowSample> sample = std::nullopt);
 
     bool collects(const QuantizableLayer& layer) const { return sums_.contains(&layer); }
-    std::size_t layer_count() const { return sums_.size(); }
+    /** How often one batch passes through layers that are collected. */
+    int call_count() const;
 
     /**
      * Adds the rows of `input` to a layer that is collected. `images` names the images of its
@@ -77,17 +77,17 @@ class GramTap : public Tap {
         const QuantizableLayer* layer = observed.layer();
         if (layer != nullptr && collector_.collects(*layer)) {
             collector_.add(*layer, input.to(torch::kFloat), images_);
-            seen_.insert(layer);
+            ++seen_;
         }
         return input;
     }
     /** Nothing asks for the product of the last layer. */
-    bool done() const override { return seen_.size() == collector_.layer_count(); }
+    bool done() const override { return seen_ == collector_.call_count(); }
 
   private:
     GramCollector& collector_;
     std::vector<std::string> images_;
-    std::unordered_set<const QuantizableLayer*> seen_;
+    int seen_ = 0;
 };
 
 /** What to throw when an input of `layer` was NaN or infinite. */
