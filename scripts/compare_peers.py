@@ -21,6 +21,7 @@ stored in.
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import shlex
@@ -41,28 +42,19 @@ build/release/bin, beside an installed script, and in the PATH."""
 
 METHODS = ("gptq", "gpfq", "qronos", "rtn")
 
-# What Brevitas can be asked for; anything else would not be the experiment that the config says.
+# What Brevitas can be asked for, None being anything. Of other keys that change what is done to the
+# network it has the default alone: anything else would not be the experiment that the config says.
 SUPPORTED = {
+    "seed": None, "device": None, "model.name": None,
     "data.layout": ["imagefolder"],
-    "calibration.transform": ["eval"],
-    "calibration.precision": ["float32"],
-    "calibration.rows_per_image": [None],
-    "calibration.weighting": ["none"],
-    "quantization.granularity": ["per_channel"],
-    "quantization.symmetric": [False],
-    "quantization.zero_point": ["whole"],
+    "calibration.batch_size": None, "calibration.inputs": None, "calibration.propagation": None,
+    "calibration.propagation_criterion": None,
+    "quantization.method": None, "quantization.bits": None, "quantization.layers": None,
     "quantization.grid": ["auto", "minmax"],
-    "quantization.scalar": [1],
     "quantization.order": ["greedy", "shared", "cyclic"],
-    "quantization.average_bits": [None],
-    "activations.bits": [None],
-    "repair.fold_batch_norm": [False],
-    "repair.bias_correction": [False],
-    "repair.reestimate_batch_norm": [False],
-    "repair.output_refit": [False],
-    "repair.norm_refit": [False],
-    "repair.norm_tuning": ["none"],
+    "evaluation.batch_size": None,
 }
+TO_THE_NETWORK = {"statistics", "solution", "repair", "evaluation"}
 
 
 def say(text):
@@ -114,18 +106,35 @@ def run_experiment(words, capture=False):
 
 
 def resolved_config(arguments, overrides, method):
-    words = [arguments.config, *overrides, "quantization.method=rtn", "--print-config"]
+    # With the method none a config keeps the keys of every method.
+    words = [arguments.config, *overrides, "quantization.method=none", "--print-config"]
     config = yaml.safe_load(run_experiment(words, capture=True))
     config["quantization"]["method"] = f"brevitas_{method}"
     return config
 
 
-def check_config(config):
-    for key, values in SUPPORTED.items():
-        section, name = key.split(".")
-        if config[section][name] not in values:
+def supported_values(key):
+    """The values that the peers can have of a key of --explain; None: any."""
+    name = key["key"]
+    if name in SUPPORTED:
+        return SUPPORTED[name]
+    path_or_resource = {"location", "resource"} & set(key["affects"])
+    other_methods_alone = "read_by" in key and "gptq" not in key["read_by"]
+    if path_or_resource or other_methods_alone or not TO_THE_NETWORK & set(key["affects"]):
+        return None
+    return [key["default"]]
+
+
+def check_config(config, keys):
+    """`keys` are those of run_experiment --explain all --json."""
+    for key in keys:
+        values = supported_values(key)
+        value = config
+        for part in key["key"].split("."):
+            value = value[part]
+        if values is not None and value not in values:
             wanted = " or ".join(yaml.safe_dump(value).split("\n")[0] for value in values)
-            raise PeerError(f"{key}={config[section][name]}: the peers need {wanted}")
+            raise PeerError(f"{key['key']}={value}: the peers need {wanted}")
     calibration = config["calibration"]
     method = config["quantization"]["method"].removeprefix("brevitas_")
     own = {"gptq": 0, "gpfq": 1, "qronos": 1}.get(method)
@@ -143,8 +152,10 @@ def name_of(config, stem, method):
 
 def float_reference(arguments, overrides):
     """comq's round-to-nearest of the experiment, run unless it is there."""
-    words = [*overrides, "quantization.method=rtn", "calibration.inputs=full_precision",
-             "calibration.propagation=null"]
+    # Which orders descents may take is nothing to rounding.
+    words = [word for word in overrides if not word.startswith("quantization.order=")]
+    words += ["quantization.method=rtn", "calibration.inputs=full_precision",
+              "calibration.propagation=null"]
     config = yaml.safe_load(run_experiment([arguments.config, *words, "--print-config"], True))
     file = arguments.output / name_of(config, pathlib.Path(arguments.config).stem, "rtn")
     if arguments.restart or not file.exists():
@@ -250,10 +261,11 @@ def compare(arguments):
     methods, overrides = chosen_methods(arguments)
     stem = pathlib.Path(arguments.config).stem
     arguments.output.mkdir(parents=True, exist_ok=True)
+    keys = json.loads(run_experiment(["--explain", "all", "--json"], capture=True))
     wanted = []
     for method in methods:
         config = resolved_config(arguments, overrides, method)
-        check_config(config)
+        check_config(config, keys)
         file = arguments.output / name_of(config, stem, f"brevitas_{method}")
         config["output"]["file"] = str(file.resolve())
         if file.exists() and not arguments.restart:

@@ -10,8 +10,9 @@ from plots.style import (axis_name, check_lines, draw_line, in_order, legend_abo
 
 def plot(arguments):
     key = arguments.key
-    runs = read_runs(arguments.files)
-    if any(key not in run.config for run in runs):
+    # A method that does not read the key has no place on its axis.
+    runs = [run for run in read_runs(arguments.files) if key in run.config]
+    if not runs:
         fail(f"--key {key}: the runs have no such config key")
     columns = columns_of_lines(runs, key)
     varies = any(len({plain(run.config[key]) for run in members}) > 1

@@ -108,10 +108,11 @@ def by_network(runs):
 
 
 def differing_keys(runs, without=()):
-    """Keys of the experiment that two runs have different values of."""
+    """Keys of the experiment that two runs have different values of, of those that read them."""
     settings = [run.setting() for run in runs]
     keys = sorted(set().union(*settings) - set(without))
-    return [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
+    return [key for key in keys
+            if len({setting[key] for setting in settings if key in setting}) > 1]
 
 
 def sortable(value):

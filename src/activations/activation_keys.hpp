@@ -6,6 +6,6 @@
 namespace comq {
 
 /** The keys of the section `activations`. */
-Schema<ActivationConfig> activation_keys();
+Schema<ActivationConfig, RunKey> activation_keys();
 
 }  // namespace comq

@@ -12,7 +12,7 @@
 #include "apps/program.hpp"
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "core/standard_streams.hpp"
 #include "experiment/known_names.hpp"
 #include "results/run_file.hpp"

@@ -6,6 +6,6 @@
 namespace comq {
 
 /** The keys of the section `calibration`. */
-Schema<CalibrationConfig> calibration_keys();
+Schema<CalibrationConfig, RunKey> calibration_keys();
 
 }  // namespace comq

@@ -19,28 +19,11 @@ namespace {
 
 constexpr std::size_t screen_columns = 80;
 
-const char* name_of(KeyClass key_class) {
-    switch (key_class) {
-        case KeyClass::result:
-            return "result";
-        case KeyClass::resource:
-            return "resource";
-        case KeyClass::location:
-            return "location";
-    }
-    return "";
-}
-
-const char* describe(KeyClass key_class) {
-    switch (key_class) {
-        case KeyClass::result:
-            return "result (changes numbers; part of the run's identity)";
-        case KeyClass::resource:
-            return "resource (never changes numbers)";
-        case KeyClass::location:
-            return "location (what it holds is identity, the path is not)";
-    }
-    return "";
+std::string describe(Affects affects) {
+    const std::string names = fmt::format("{}", fmt::join(affects.names(), ", "));
+    if (affects.has(Effect::resource)) return names + " (never numbers)";
+    if (affects.has(Effect::location)) return names + " (by what lies there, not by the path)";
+    return names + " (part of a run's identity)";
 }
 
 std::string explain_key(const KeyInfo& info) {
@@ -52,7 +35,8 @@ std::string explain_key(const KeyInfo& info) {
     line("type", info.type);
     line("default", info.required ? "none, the key is required" : info.default_text);
     if (!info.unit.empty()) line("unit", info.unit);
-    line("class", describe(info.key_class));
+    if (!info.affects.names().empty()) line("affects", describe(info.affects));
+    if (!info.read_by.empty()) line("read by", fmt::format("{}", fmt::join(info.read_by, ", ")));
     line("meaning", info.meaning);
     return text;
 }
@@ -115,7 +99,8 @@ std::string json_array(const std::vector<KeyInfo>& keys) {
                                          : json_of_yaml(info.default_text, info.key);
         entry["unit"] =
             info.unit.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(info.unit);
-        entry["class"] = name_of(info.key_class);
+        if (!info.affects.names().empty()) entry["affects"] = info.affects.names();
+        if (!info.read_by.empty()) entry["read_by"] = info.read_by;
         array.push_back(std::move(entry));
     }
     return json_text(array);

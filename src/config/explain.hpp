@@ -27,8 +27,8 @@ struct FoundKeys {
 FoundKeys find_keys(const std::vector<KeyInfo>& keys, const std::string& name);
 
 /**
- * Type, default, unit, class and meaning of what find_keys() finds. As text, keys that only contain
- * the word are listed, a line each, unless there is one.
+ * Type, default, unit, effects, readers and meaning of what find_keys() finds. As text, keys that
+ * only contain the word are listed, a line each, unless there is one.
  */
 std::string explain_keys(const std::vector<KeyInfo>& keys, const std::string& name,
                          ExplainFormat format = ExplainFormat::text);

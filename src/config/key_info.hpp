@@ -5,14 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace comq {
+#include "config/affects.hpp"
 
-/** What a key does to a run. */
-enum class KeyClass {
-    result,    ///< changes numbers: part of a run's identity
-    resource,  ///< how, and whether, the run is carried out; its numbers stay the same
-    location,  ///< where things lie; what they hold enters the identity, the path doesn't
-};
+namespace comq {
 
 /** How the value of a key is written. */
 enum class ValueForm {
@@ -24,15 +19,30 @@ enum class ValueForm {
 
 /** What is known of a key apart from the field it is bound to. */
 struct KeyInfo {
-    std::string key;  ///< dotted: "quantization.bits"
-    KeyClass key_class = KeyClass::result;
-    std::string meaning;                 ///< sentences
-    std::string unit = {};               ///< empty: none
-    bool required = false;               ///< has no default
+    std::string key;                        ///< dotted: "quantization.bits"
+    std::string meaning;                    ///< sentences
+    std::string unit = {};                  ///< empty: none
+    bool required = false;                  ///< has no default
+    Affects affects = Affects::none();      ///< of keys of a run
+    std::vector<std::string> read_by = {};  ///< methods that read it, where not all do
     std::string type = {};               ///< with its range or choices; taken from the value type
     std::string default_text = {};       ///< YAML; taken from a default-constructed object
     ValueForm form = ValueForm::scalar;  ///< taken from the value type
     std::vector<std::string> choices = {};  ///< all values, where they are names; likewise
+};
+
+/** The declaration of a key of a run: one that does not say what it affects does not compile. */
+struct RunKey {
+    std::string key;
+    Affects affects;
+    std::string meaning;
+    std::string unit = {};
+    bool required = false;
+
+    operator KeyInfo() const {
+        return {
+            .key = key, .meaning = meaning, .unit = unit, .required = required, .affects = affects};
+    }
 };
 
 /** The key a user who wrote `key` most likely meant; its last part alone may be right. */

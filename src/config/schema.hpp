@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -19,24 +20,14 @@
 
 namespace comq {
 
-/** Binds a key to a member of a section: `field(&SweepSpec::slurm, &SlurmSettings::cpus)`. */
-template <typename T, typename Section, typename V>
-auto field(Section T::*section, V Section::*member) {
-    return [=](auto& object) -> auto& { return object.*section.*member; };
-}
-template <typename T, typename V>
-auto field(V T::*member) {
-    return [=](auto& object) -> auto& { return object.*member; };
-}
-
 /** The keys a document gave, each with the position of its value. */
 using GivenKeys = std::map<std::string, YamlPosition>;
 
 /**
- * The keys of a YAML document that is read into a T. One declaration a key gives its checks, its
- * default (the one T{} has), its printed form and its description.
+ * The keys of a YAML document that is read into a T. One declaration a key, a KeyInfo or a RunKey,
+ * gives its checks, its default (the one T{} has), its printed form and its description.
  */
-template <typename T>
+template <typename T, typename Declaration = KeyInfo>
 class Schema {
   public:
     struct Key {
@@ -45,15 +36,16 @@ class Schema {
         std::function<std::filesystem::path&(T&)> path;  ///< of keys that are paths, else empty
     };
 
-    /** Declares a key bound to a member: a pointer to it, or what `field` makes. */
+    /** Declares a key bound to a field: a pointer to a member, or what returns it of an object. */
     template <typename Field, typename V>
-    void add(KeyInfo info, Field field, ValueType<V> type);
+    void add(const Declaration& declared, Field field, ValueType<V> type);
     /** Declares the keys of `section` behind "name.", bound to `member`. */
     template <typename Section>
-    void add_section(const std::string& name, Section T::*member, const Schema<Section>& section);
-    /** Puts what `more` says of a key behind its meaning. */
-    void extend_meanings(const std::function<std::string(const KeyInfo&)>& more) {
-        for (KeyInfo& info : infos_) info.meaning += more(info);
+    void add_section(const std::string& name, Section T::*member,
+                     const Schema<Section, Declaration>& section);
+    /** Lets `change` complete what is known of each key. */
+    void describe(const std::function<void(KeyInfo&)>& change) {
+        std::ranges::for_each(infos_, change);
     }
 
     const std::vector<KeyInfo>& keys() const& { return infos_; }
@@ -109,9 +101,10 @@ class Schema {
     std::set<std::string> sections_;
 };
 
-template <typename T>
+template <typename T, typename Declaration>
 template <typename Field, typename V>
-void Schema<T>::add(KeyInfo info, Field field, ValueType<V> type) {
+void Schema<T, Declaration>::add(const Declaration& declared, Field field, ValueType<V> type) {
+    KeyInfo info = declared;
     info.type = type.description;
     info.form = type.form;
     info.choices = type.choices;
@@ -128,10 +121,10 @@ void Schema<T>::add(KeyInfo info, Field field, ValueType<V> type) {
     insert(std::move(info), std::move(key));
 }
 
-template <typename T>
+template <typename T, typename Declaration>
 template <typename Section>
-void Schema<T>::add_section(const std::string& name, Section T::*member,
-                            const Schema<Section>& section) {
+void Schema<T, Declaration>::add_section(const std::string& name, Section T::*member,
+                                         const Schema<Section, Declaration>& section) {
     for (KeyInfo info : section.keys()) {
         const auto& inner = *section.find(info.key);
         Key key;
@@ -150,8 +143,8 @@ void Schema<T>::add_section(const std::string& name, Section T::*member,
     }
 }
 
-template <typename T>
-void Schema<T>::insert(KeyInfo info, Key key) {
+template <typename T, typename Declaration>
+void Schema<T, Declaration>::insert(KeyInfo info, Key key) {
     for (auto dot = info.key.find('.'); dot != std::string::npos;
          dot = info.key.find('.', dot + 1)) {
         sections_.insert(info.key.substr(0, dot));
@@ -160,9 +153,9 @@ void Schema<T>::insert(KeyInfo info, Key key) {
     infos_.push_back(std::move(info));
 }
 
-template <typename T>
-std::string Schema<T>::misplaced_message(const YamlNode& map, const std::string& key,
-                                         const std::string& section) const {
+template <typename T, typename Declaration>
+std::string Schema<T, Declaration>::misplaced_message(const YamlNode& map, const std::string& key,
+                                                      const std::string& section) const {
     if (!section.empty()) {
         if (sections_.count(key) == 0 && find(key) == nullptr) return "";
         return fmt::format("wrong indentation: '{}' stands at the beginning of a line", key);
@@ -176,10 +169,10 @@ std::string Schema<T>::misplaced_message(const YamlNode& map, const std::string&
     return "";
 }
 
-template <typename T>
-void Schema<T>::read_section(const YamlNode& map, const std::string& section,
-                             const std::string& prefix, T& object, GivenKeys& given,
-                             ConfigProblems& problems) const {
+template <typename T, typename Declaration>
+void Schema<T, Declaration>::read_section(const YamlNode& map, const std::string& section,
+                                          const std::string& prefix, T& object, GivenKeys& given,
+                                          ConfigProblems& problems) const {
     for (const auto& entry : map.entries) {
         const std::string name = section + entry.key;
         const bool dotted = entry.key.find('.') != std::string::npos;

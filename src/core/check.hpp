@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <source_location>
 #include <string>
+#include <string_view>
 
 namespace comq {
 
 /** Throws the Failure of a broken COMQ_CHECK. */
-[[noreturn]] void check_failed(const char* condition, const std::string& message = {},
-                               std::source_location where = std::source_location::current());
+[[noreturn]] void check_failed(std::string_view file, int line, const char* condition,
+                               const std::string& message = {});
 
 }  // namespace comq
 
@@ -22,6 +22,7 @@ namespace comq {
 #define COMQ_CHECK(condition, ...)                                                   \
     do {                                                                             \
         if (!(condition)) [[unlikely]] {                                             \
-            ::comq::check_failed(#condition __VA_OPT__(, fmt::format(__VA_ARGS__))); \
+            ::comq::check_failed(__FILE__, __LINE__,                                 \
+                                 #condition __VA_OPT__(, fmt::format(__VA_ARGS__))); \
         }                                                                            \
     } while (false)

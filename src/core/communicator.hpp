@@ -24,8 +24,10 @@ class Communicator {
      * others' are unspecified afterwards. Ranks are added in no fixed order, so equal bits need
      * addends whose sums are exact (GramAccumulator's are).
      */
-    virtual void sum_at(int owner, std::span<double> values) { (void)owner;
-        (void)values; }
+    virtual void sum_at(int owner, std::span<double> values) {
+        (void)owner;
+        (void)values;
+    }
     /** The sum over all ranks, on each of them. */
     virtual int64_t sum(int64_t value) { return value; }
     /** The root's `text` on every rank. */

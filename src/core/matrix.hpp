@@ -24,6 +24,10 @@ struct MatrixView {
 
     T* row(int64_t i) const { return data + i * stride; }
     T& operator()(int64_t i, int64_t j) const { return data[i * stride + j]; }
+    /** Part `part` of `parts` equal runs of rows: the output channels of a group. */
+    MatrixView part(int64_t part, int64_t parts) const {
+        return {row(part * (rows / parts)), rows / parts, cols, stride};
+    }
     operator MatrixView<const T>() const requires(!std::is_const_v<T>) {
         return {data, rows, cols, stride};
     }

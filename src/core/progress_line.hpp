@@ -19,11 +19,11 @@ struct ProgressState {
 /** "quantization   12/48 layers, 3.1/s, 12 s left  blocks.3.mlp.fc1": for a log. */
 std::string progress_text(const ProgressState& state);
 
-/** What remains of a stage that has ended: without the note if it is complete, the time it took. */
+/** The line of a stage that has ended: without the note if it is complete, the time it took. */
 std::string closing_text(const ProgressState& state);
 
 /**
- * The same with a bar, in at most `columns` columns. Where they are few, the bar gets shorter
+ * progress_text with a bar, in at most `columns` columns. Where they are few, the bar gets shorter
  * first and goes, then the note is cut, then the rest. The bar leaves room for `tail_width` columns
  * behind it, the widest tail so far, which is updated, so that it does not flicker.
  */

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "core/check.hpp"
 #include "core/hash.hpp"
 
 namespace comq {
@@ -60,6 +61,7 @@ std::vector<int64_t> RandomStream::shuffled(const std::vector<int64_t>& values) 
 }
 
 std::vector<int64_t> RandomStream::choose(int64_t population, int64_t count) const {
+    COMQ_CHECK(count >= 0 && count <= population);
     std::vector<int64_t> chosen = permutation(population);
     chosen.resize(static_cast<std::size_t>(count));
     std::sort(chosen.begin(), chosen.end());

@@ -11,7 +11,7 @@ namespace comq {
  * message, as in "data.synsets: "; alone the path does.
  */
 void require_file(const std::filesystem::path& file, const std::string& named_by = "");
-/** As require_file, for a folder. */
+/** require_file for a folder. */
 void require_folder(const std::filesystem::path& folder, const std::string& named_by = "");
 
 }  // namespace comq

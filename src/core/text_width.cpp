@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+
+#include "core/utf8.hpp"
 
 namespace comq {
 
@@ -34,25 +35,18 @@ bool lies_in(const std::array<Range, count>& ranges, char32_t c) {
     return std::ranges::any_of(ranges, [c](Range r) { return r.first <= c && c <= r.last; });
 }
 
-struct Character {
+struct Extent {
     std::size_t bytes;
     std::size_t columns;
 };
 
-/** The first character of `text`, which is not empty. */
-Character first_character(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return {1, lead < 0x20 || lead == 0x7f ? std::size_t{0} : std::size_t{1}};
-    const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || bytes > text.size()) return {1, 1};
-    char32_t code = lead & (0xff >> (bytes + 1));
-    for (std::size_t i = 1; i < bytes; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return {1, 1};
-        code = code << 6 | (byte(i) & 0x3f);
-    }
-    if (lies_in(without_width, code)) return {bytes, 0};
-    return {bytes, lies_in(wide, code) ? std::size_t{2} : std::size_t{1}};
+/** The extent of the first character of `text`, which is not empty. */
+Extent first_extent(std::string_view text) {
+    const Utf8Character next = first_character(text);
+    if (next.bytes == 0) return {1, 1};
+    const bool control = next.code < 0x20 || next.code == 0x7f;
+    if (control || lies_in(without_width, next.code)) return {next.bytes, 0};
+    return {next.bytes, lies_in(wide, next.code) ? std::size_t{2} : std::size_t{1}};
 }
 
 /** Bytes of the longest beginning of `text` that `columns` columns hold. */
@@ -60,7 +54,7 @@ std::size_t bytes_within(std::string_view text, std::size_t columns) {
     std::size_t used = 0;
     std::size_t position = 0;
     while (position < text.size()) {
-        const Character next = first_character(text.substr(position));
+        const Extent next = first_extent(text.substr(position));
         if (used + next.columns > columns) break;
         used += next.columns;
         position += next.bytes;
@@ -73,7 +67,7 @@ std::size_t bytes_within(std::string_view text, std::size_t columns) {
 std::size_t display_width(std::string_view text) {
     std::size_t columns = 0;
     while (!text.empty()) {
-        const Character next = first_character(text);
+        const Extent next = first_extent(text);
         columns += next.columns;
         text.remove_prefix(next.bytes);
     }

@@ -9,7 +9,7 @@ int available_cores();
  * The one place that decides how many threads run. Work is parallel over micro-batches and
  * channels in TBB tasks; inside a task every library (OpenMP, OpenBLAS, MKL) runs on one thread,
  * so two pools never compete for the same cores. LibTorch's own counts are set by
- * `set_torch_threads` in tensor/runtime.hpp, which calls this first.
+ * `set_torch_threads` in torch_bridge/runtime.hpp, which calls this first.
  * Call once, before the first parallel work; `threads` ≥ 1.
  */
 void set_threads(int threads);

@@ -9,6 +9,6 @@
 namespace comq {
 
 /** The keys of the section `data`; `layouts` are the names a layout may have, any if empty. */
-Schema<DataConfig> data_keys(const std::vector<std::string>& layouts);
+Schema<DataConfig, RunKey> data_keys(const std::vector<std::string>& layouts);
 
 }  // namespace comq

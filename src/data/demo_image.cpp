@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/check.hpp"
 #include "data/demo_shape.hpp"
 
 namespace comq {
@@ -216,6 +217,7 @@ RgbImage exposed(Draws& draws, Canvas& canvas, float difficulty) {
 }  // namespace
 
 RgbImage draw_demo_image(const RandomStream& stream, int64_t label) {
+    COMQ_CHECK(label >= 0 && label < std::ssize(demo_class_names));
     Draws draws(stream);
     Canvas canvas;
     // Squared: most images are plain, so that learning starts at once, and a tail is hard.

@@ -1,7 +1,6 @@
 #include "data/demo_shape.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <span>
 
@@ -76,6 +75,9 @@ float polygon_distance(std::span<const Point> corners, Point p) {
 }  // namespace
 
 float signed_distance(int64_t label, Point point) {
+    constexpr int64_t first_polygon = 3;
+    static constexpr std::array<std::span<const Point>, 7> polygons{
+        triangle, square, pentagon, star, cross, arrow, corner};
     switch (label) {
         case 0:
             return length(point) - 0.92F;
@@ -83,21 +85,9 @@ float signed_distance(int64_t label, Point point) {
             return std::abs(length(point) - 0.68F) - 0.26F;
         case 2:
             return std::max(length(point) - 0.98F, 0.72F - length({point.x - 0.5F, point.y}));
-        case 3:
-            return polygon_distance(triangle, point);
-        case 4:
-            return polygon_distance(square, point);
-        case 5:
-            return polygon_distance(pentagon, point);
-        case 6:
-            return polygon_distance(star, point);
-        case 7:
-            return polygon_distance(cross, point);
-        case 8:
-            return polygon_distance(arrow, point);
         default:
-            assert(label == 9);
-            return polygon_distance(corner, point);
+            return polygon_distance(polygons[static_cast<std::size_t>(label - first_polygon)],
+                                    point);
     }
 }
 

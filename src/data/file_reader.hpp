@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace comq {
 

@@ -32,7 +32,7 @@ struct LabelCheck {
      * about with three standard errors.
      */
     bool at_chance_level() const;
-    /** What was seen and which key to change, without the counts; empty when plausible. */
+    /** The observation and the key to change, without the counts; empty when plausible. */
     std::string finding() const;
     /** One line: counts and finding; empty when the labels are plausible. */
     std::string warning() const;

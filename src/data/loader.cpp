@@ -17,20 +17,14 @@ namespace comq {
 
 namespace {
 
-/** What every batch of one call shares. */
+/** All that the batches of one call share. */
 struct Loader {
-    const ImageSource& source;
-    const std::vector<int64_t>& indices;
-    const Preprocessing& preprocessing;
-    int64_t batch_size;
+    const ImageSet& images;
     BadImages& bad_images;
     const LoaderOptions& options;
 
-    int64_t batches() const {
-        return (static_cast<int64_t>(indices.size()) + batch_size - 1) / batch_size;
-    }
-
     ImageBatch load(int64_t number) const {
+        const auto& [source, indices, preprocessing, batch_size] = images;
         const auto begin = static_cast<std::size_t>(number * batch_size);
         const auto end = std::min(indices.size(), begin + static_cast<std::size_t>(batch_size));
         ImageBatch batch;
@@ -40,7 +34,7 @@ struct Loader {
             3 * static_cast<std::size_t>(batch.height) * static_cast<std::size_t>(batch.width);
         batch.pixels.resize((end - begin) * image_values);
         for (std::size_t i = begin; i < end; ++i) {
-            const ImageInfo info = source.info(indices[i]);
+            const ImageInfo info = source->info(indices[i]);
             float* pixels = batch.pixels.data() + batch.indices.size() * image_values;
             if (!load_image(indices[i], info.id, pixels)) continue;
             batch.indices.push_back(indices[i]);
@@ -53,11 +47,12 @@ struct Loader {
     bool load_image(int64_t index, const std::string& id, float* pixels) const {
         RgbImage image;
         try {
-            image = source.load(index);
+            image = images.source->load(index);
         } catch (const InputError& error) {
             bad_images.add(id, error.what());
             return false;
         }
+        const Preprocessing& preprocessing = images.preprocessing;
         image = options.augmentation_seed
                     ? augment(image, preprocessing, *options.augmentation_seed, id)
                     : resize_and_crop(image, preprocessing);
@@ -90,13 +85,12 @@ std::vector<std::string> BadImages::reasons() const {
     return lines;
 }
 
-bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indices,
-                    const Preprocessing& preprocessing, int64_t batch_size, BadImages& bad_images,
+bool for_each_batch(const ImageSet& images, BadImages& bad_images,
                     const std::function<void(ImageBatch&&)>& consume,
                     const LoaderOptions& options) {
-    COMQ_CHECK(batch_size > 0);
-    const Loader loader{source, indices, preprocessing, batch_size, bad_images, options};
-    const int64_t batches = loader.batches();
+    COMQ_CHECK(images.batch_size > 0);
+    const Loader loader{images, bad_images, options};
+    const int64_t batches = images.batches();
     int64_t next = 0;
     // Filters hand on numbers, since TBB loses what they hand on when an exception ends the loop.
     std::vector<std::optional<ImageBatch>> loaded(static_cast<std::size_t>(batches));

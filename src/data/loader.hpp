@@ -21,6 +21,9 @@ struct ImageSet {
     std::vector<int64_t> indices;  ///< in the order in which they are read
     Preprocessing preprocessing;
     int64_t batch_size;  ///< images of one batch, which is one task
+
+    int64_t count() const { return static_cast<int64_t>(indices.size()); }
+    int64_t batches() const { return (count() + batch_size - 1) / batch_size; }
 };
 
 /** Preprocessed images: a run of consecutive positions of the list of indices. */
@@ -67,14 +70,13 @@ struct LoaderOptions {
 };
 
 /**
- * Reads, decodes and preprocesses the images `indices` of `source` in batches of `batch_size`
- * and hands each to `consume`, all in TBB tasks. At most thread_count() + 1 batches exist at a
- * time. An image that can't be read is left out of its batch and added to `bad_images`; a batch
- * without images is not consumed. What a batch holds depends on the arguments only. The first
- * exception of a task ends the loop and is rethrown. Returns false when `stop` cut it short.
+ * Reads, decodes and preprocesses `images` in their batches and hands each to `consume`, all in
+ * TBB tasks. At most thread_count() + 1 batches exist at a time. An image that can't be read is
+ * left out of its batch and added to `bad_images`; a batch without images is not consumed. What a
+ * batch holds depends on the arguments only. The first exception of a task ends the loop and is
+ * rethrown. Returns false when `stop` cut it short.
  */
-bool for_each_batch(const ImageSource& source, const std::vector<int64_t>& indices,
-                    const Preprocessing& preprocessing, int64_t batch_size, BadImages& bad_images,
+bool for_each_batch(const ImageSet& images, BadImages& bad_images,
                     const std::function<void(ImageBatch&&)>& consume,
                     const LoaderOptions& options = {});
 

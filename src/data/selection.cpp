@@ -4,6 +4,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 #include "core/random.hpp"
 
@@ -67,6 +68,7 @@ std::vector<int64_t> select_evaluation_images(int64_t size, std::optional<int64_
 
 std::vector<int64_t> every_nth_batch(const std::vector<int64_t>& indices, int64_t batch_size,
                                      int first, int n) {
+    COMQ_CHECK(batch_size > 0 && first >= 0 && first < n);
     std::vector<int64_t> share;
     for (std::size_t i = 0; i < indices.size(); ++i) {
         const auto batch = static_cast<int64_t>(i) / batch_size;

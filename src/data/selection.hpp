@@ -17,7 +17,7 @@ enum class Selection { first, random };
 std::vector<int64_t> select_images(int64_t size, int64_t count, Selection selection, uint64_t seed,
                                    std::string_view stream, std::string_view key);
 
-/** As `select_images`, of the images that are not in `taken`, which ascends. */
+/** `select_images` of those that are not in `taken`, which ascends. */
 std::vector<int64_t> select_other_images(int64_t size, const std::vector<int64_t>& taken,
                                          int64_t count, Selection selection, uint64_t seed,
                                          std::string_view stream, std::string_view key);

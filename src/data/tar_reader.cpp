@@ -71,7 +71,7 @@ std::string name_of_member(const Block& block) {
     return prefix.empty() ? name : std::string(prefix) + "/" + name;
 }
 
-/** What extension headers say about the member that follows them. */
+/** The part of extension headers about the member that follows them. */
 struct Extension {
     std::optional<std::string> name;
     std::optional<uint64_t> size;

@@ -73,7 +73,7 @@ class BatchedDescent {
         auto active = torch::ones({n, 1}, weight_.options().dtype(torch::kBool));
         code_ = start.is_float() ? torch::zeros_like(weight_) : codes_of(start);
         auto value = start.is_float() ? weight_ : values(code_);
-        std::vector<torch::Tensor> errors;
+        torch::Tensor least;  // eᵀHe of what is kept, [n, 1]
         int sweeps = 0;
         for (; sweeps < options_.sweeps; ++sweeps) {
             const bool is_first = sweeps == 0;
@@ -97,17 +97,17 @@ class BatchedDescent {
             auto keep = active;
             if (options_.undo_worse_sweeps && !is_first) {
                 const bool shared = shares_scale();
-                const auto worse = shared ? (error.sum() > errors.back().sum()).expand({n, 1})
-                                          : error > errors.back();
+                const auto worse =
+                    shared ? (error.sum() > least.sum()).expand({n, 1}) : error > least;
                 keep = active.logical_and(worse.logical_not());
             }
             if (!is_first) {
                 code_ = torch::where(keep, code_, before_code);
                 scale_ = torch::where(keep, scale_, before_scale);
                 zero_point_ = torch::where(keep, zero_point_, before_zero_point);
-                error = torch::where(keep, error, errors.back());
+                error = torch::where(keep, error, least);
             }
-            errors.push_back(error);
+            least = error;
             value = values(code_);
             active = shares_scale() ? keep.logical_and(moved.any().expand({n, 1}))
                                     : keep.logical_and(moved);
@@ -116,7 +116,7 @@ class BatchedDescent {
                 break;
             }
         }
-        return result(grid, sweeps, errors);
+        return result(grid, sweeps, least);
     }
 
   private:
@@ -229,17 +229,16 @@ class BatchedDescent {
         return (open * torch::mm(open, gram_)).sum(1, true).clamp_min(0.0);
     }
 
-    DescentResult result(const Grid& grid, int sweeps, std::vector<torch::Tensor> errors) const {
+    DescentResult result(const Grid& grid, int sweeps, const torch::Tensor& squared) const {
         const int64_t n = weight_.size(0);
         const int64_t m = weight_.size(1);
-        while (static_cast<int>(errors.size()) < options_.sweeps) errors.push_back(errors.back());
         // What a dead input is rounded to is decided by the last scale.
         const auto code = torch::where(inverse_diagonal_ > 0, code_, nearest_code(weight_))
                               .to(torch::kCPU, torch::kByte)
                               .contiguous();
         const auto scale = scale_.to(torch::kCPU, torch::kFloat).contiguous();
         const auto zero_point = zero_point_.to(torch::kCPU, torch::kFloat).contiguous();
-        const auto error = torch::cat(errors, 1).t().to(torch::kCPU).contiguous();
+        const auto error = squared.to(torch::kCPU).contiguous();
         Grid fitted = grid;
         std::copy_n(scale.data_ptr<float>(), n, fitted.scale.begin());
         std::copy_n(zero_point.data_ptr<float>(), n, fitted.zero_point.begin());
@@ -248,8 +247,7 @@ class BatchedDescent {
         DescentResult finished;
         finished.weight = on_grid(std::move(bit_code), fitted);
         finished.sweeps = sweeps;
-        finished.squared_error = Matrix<double>(options_.sweeps, n);
-        std::copy_n(error.data_ptr<double>(), options_.sweeps * n, finished.squared_error.data());
+        finished.squared_error.assign(error.data_ptr<double>(), error.data_ptr<double>() + n);
         return finished;
     }
 

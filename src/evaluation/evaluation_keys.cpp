@@ -2,21 +2,24 @@
 
 namespace comq {
 
-Schema<EvaluationConfig> evaluation_keys() {
-    Schema<EvaluationConfig> keys;
+Schema<EvaluationConfig, RunKey> evaluation_keys() {
+    using enum Effect;
+    Schema<EvaluationConfig, RunKey> keys;
     keys.add({.key = "images",
+              .affects = evaluation_images,
               .meaning = "Images to evaluate on: all, or a random choice of so many, the same "
                          "ones whatever 'seed' is.",
               .unit = "images"},
              &EvaluationConfig::images, count_or_all<std::optional<int64_t>>());
     keys.add({.key = "batch_size",
+              .affects = evaluation_images | full_precision | evaluation,
               .meaning = "Images of one micro-batch, the unit of work of one thread. Its size "
                          "can change the last bits of the logits.",
               .unit = "images"},
              &EvaluationConfig::batch_size, integer<int64_t>(1, 4096));
     keys.add(
         {.key = "expected_top1",
-         .key_class = KeyClass::resource,
+         .affects = resource,
          .meaning = "Top-1 the full-precision network must reach within max(1 point, 2 standard "
                     "errors) before anything is quantized; null: that of the entry of "
                     "datasets/full_precision.yaml for the two digests that inspect_results "
@@ -24,7 +27,7 @@ Schema<EvaluationConfig> evaluation_keys() {
          .unit = "percent"},
         &EvaluationConfig::expected_top1, optional(number(0.0, 100.0)));
     keys.add({.key = "allow_chance",
-              .key_class = KeyClass::resource,
+              .affects = resource,
               .meaning = "Whether to quantize a network whose full-precision Top-1 is no better "
                          "than guessing; 50 labelled images are enough to tell."},
              &EvaluationConfig::allow_chance, boolean());

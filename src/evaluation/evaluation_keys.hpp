@@ -6,6 +6,6 @@
 namespace comq {
 
 /** The keys of the section `evaluation`. */
-Schema<EvaluationConfig> evaluation_keys();
+Schema<EvaluationConfig, RunKey> evaluation_keys();
 
 }  // namespace comq

@@ -11,7 +11,6 @@
 #include "core/errors.hpp"
 #include "core/threads.hpp"
 #include "experiment/setup.hpp"
-#include "quantization/choices.hpp"
 #include "quantization/method.hpp"
 #include "torch_bridge/runtime.hpp"
 
@@ -107,9 +106,7 @@ double Probe::solve_seconds() const {
 }
 
 double Probe::solver_matrices() const {
-    // Grid and start may look ahead, whatever the method does with them.
-    return std::max(make_method(config.quantization)->peak_matrices(),
-                    looks_ahead(config.quantization) ? Method::look_ahead_matrices : 0.0);
+    return make_method(config.quantization)->peak_matrices();
 }
 
 int64_t Probe::parameter_bytes() const {

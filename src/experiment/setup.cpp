@@ -29,31 +29,48 @@ std::filesystem::path checkpoint_of(const ModelConfig& config,
         description.name, description.name);
 }
 
-std::string digest_of(std::initializer_list<std::string> parts) {
-    Sha256 hash;
-    for (const auto& part : parts) hash.update(part).update(std::string_view("\0", 1));
-    return hash.hex_digest();
+/** Something a run reads beside its keys. */
+struct RunContent {
+    std::string name;
+    std::string digest;
+    Affects affects;
+};
+
+std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedModel& model,
+                                   const RunImages& images) {
+    using enum Effect;
+    constexpr Affects every_number = full_precision | statistics | solution | repair | evaluation;
+    std::vector<RunContent> content{
+        {"checkpoint", model.checkpoint_sha256, full_precision | statistics},
+        {"evaluation images", source_identity(*images.evaluation_source, images.evaluation),
+         evaluation_images},
+        {"LibTorch and instruction set",
+         torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number}};
+    if (images.calibration_source) {
+        content.push_back({"calibration images",
+                           source_identity(*images.calibration_source, images.calibration.fitted),
+                           calibration_images});
+        content.push_back({"held-out images",
+                           source_identity(*images.calibration_source, images.calibration.held_out),
+                           calibration_images});
+    }
+    return content;
 }
 
 /**
- * What the statistics of layers depend on. Keys that are not known to change only what comes later
- * are part of it, the seed of augmentation and sampled rows too; those that choose images are
- * replaced by the images themselves.
+ * What a result of this kind depends on, a line each: the keys that affect it, the content that
+ * does, and `images` themselves in place of the keys that choose them.
  */
-std::string statistics_origin(const ExperimentConfig& config, const LoadedModel& model,
-                              const std::map<std::string, std::string>& content) {
-    std::string text =
-        fmt::format("layer statistics {} of build {}\n", statistics_version, build_commit());
-    text += identity_text(config, [](const std::string& key) {
-        const bool later = key.starts_with("quantization.") || key.starts_with("activations.") ||
-                           key.starts_with("evaluation.") ||
-                           (key.starts_with("repair.") && key != "repair.fold_batch_norm");
-        return !later && key != "calibration.images" && key != "calibration.selection" &&
-               key != "calibration.holdout";
-    });
+std::string origin_of(const std::string& what, Effect effect, Effect images,
+                      const ExperimentConfig& config, const ExperimentSchema& schema,
+                      const LoadedModel& model, const std::vector<RunContent>& content) {
+    std::string text = fmt::format("{} of build {}\n", what, build_commit());
+    text += identity_text(
+        config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
     text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
-    for (const auto& [name, digest] : content) {
-        if (name != "evaluation images") text += fmt::format("{}: {}\n", name, digest);
+    for (const auto& [name, digest, affects] : content) {
+        if (affects.has(effect) || affects.has(images))
+            text += fmt::format("{}: {}\n", name, digest);
     }
     return text;
 }
@@ -110,36 +127,29 @@ FisherWeighting fisher_weighting(const ExperimentConfig& config) {
     return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
 }
 
-RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model,
-                 const RunImages& images) {
+RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
+                 const ExperimentSchema& schema) {
+    const std::vector<RunContent> content = content_of(config, model, images);
     RunKeys keys;
-    keys.evaluation_images = source_identity(*images.evaluation_source, images.evaluation);
+    for (const auto& [name, digest, affects] : content) keys.identity.content[name] = digest;
+    keys.evaluation_images = keys.identity.content.at("evaluation images");
     keys.evaluation_count = images.evaluation.size();
-    auto& content = keys.identity.content;
-    content["checkpoint"] = model.checkpoint_sha256;
-    content["evaluation images"] = keys.evaluation_images;
-    if (images.calibration_source) {
-        content["calibration images"] =
-            source_identity(*images.calibration_source, images.calibration.fitted);
-        content["held-out images"] =
-            source_identity(*images.calibration_source, images.calibration.held_out);
-    }
-    content["LibTorch and instruction set"] =
-        torch_version() + " " + torch_cpu_capability() + " " + config.device;
 
-    keys.identity.config = identity_text(config);
+    keys.identity.config = identity_text(
+        config, [](const KeyInfo&) { return true; }, schema);
     std::string all = keys.identity.config;
-    for (const auto& [name, digest] : content) all += fmt::format("{}: {}\n", name, digest);
+    for (const auto& [name, digest] : keys.identity.content) {
+        all += fmt::format("{}: {}\n", name, digest);
+    }
     keys.identity.digest = sha256_hex(all);
     keys.identity.program = build_commit();
 
     keys.full_precision =
-        digest_of({"full-precision predictions 1", std::string(build_commit()),
-                   model.description->name, model.checkpoint_sha256, keys.evaluation_images,
-                   model.description->preprocessing.describe(),
-                   fmt::format("{}", config.evaluation.batch_size),
-                   content.at("LibTorch and instruction set")});
-    keys.statistics = statistics_origin(config, model, content);
+        sha256_hex(origin_of("full-precision predictions 2", Effect::full_precision,
+                             Effect::evaluation_images, config, schema, model, content));
+    keys.statistics =
+        origin_of(fmt::format("layer statistics {}", statistics_version), Effect::statistics,
+                  Effect::calibration_images, config, schema, model, content);
     return keys;
 }
 

@@ -60,6 +60,8 @@ struct RunKeys {
     std::string statistics;      ///< what the statistics of layers depend on, a line each
 };
 
-RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images);
+/** The keys that affect each are those of `schema`. */
+RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,
+                 const ExperimentSchema& schema = experiment_schema());
 
 }  // namespace comq

@@ -2,6 +2,7 @@
 
 #include "config/yaml_json.hpp"
 #include "experiment_config/config_text.hpp"
+#include "experiment_config/method_reads.hpp"
 
 namespace comq {
 
@@ -15,6 +16,7 @@ Json annotated_json(const LoadedConfig& loaded) {
     const auto schema = experiment_schema();
     Json keys = Json::array();
     for (const auto& info : schema.keys()) {
+        if (!is_read(info.key, loaded.config)) continue;
         Json entry;
         entry["key"] = info.key;
         entry["value"] = json_of_yaml(schema.find(info.key)->print(loaded.config), info.key);

@@ -6,7 +6,7 @@
 
 namespace comq {
 
-/** Every key of the config, nested by section. */
+/** Every key that the run reads, nested by section. */
 nlohmann::ordered_json resolved_json(const ExperimentConfig& config);
 
 /** Who set which key to what: an array of {key, value, origin}. */

@@ -54,8 +54,7 @@ class PathCheck {
 
 }  // namespace
 
-void resolve_paths(const Schema<ExperimentConfig>& schema, LoadedConfig& loaded,
-                   ConfigProblems& problems) {
+void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigProblems& problems) {
     ExperimentConfig& config = loaded.config;
     for (const auto& info : schema.keys()) {
         const auto& path_of = schema.find(info.key)->path;

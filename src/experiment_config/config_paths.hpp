@@ -5,8 +5,7 @@
 namespace comq {
 
 /** Expands every path of the config and makes it absolute (see load_config). */
-void resolve_paths(const Schema<ExperimentConfig>& schema, LoadedConfig& loaded,
-                   ConfigProblems& problems);
+void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigProblems& problems);
 
 /**
  * Looks whether what the config names is there, before a run starts. Throws one UsageError with a

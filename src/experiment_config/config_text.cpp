@@ -1,84 +1,97 @@
 #include "experiment_config/config_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <map>
+#include "core/errors.hpp"
+#include "experiment_config/method_reads.hpp"
 
 namespace comq {
 
 namespace {
 
-const Schema<ExperimentConfig>& any_names() {
+const ExperimentSchema& any_names() {
     static const auto schema = experiment_schema();
     return schema;
 }
 
 std::string flow_text(const YamlNode& node) {
-    std::string text;
-    for (const auto& item : node.items) text += flow_text(item) + ",";
-    for (const auto& entry : node.entries) text += entry.key + ":" + flow_text(entry.value) + ",";
+    std::vector<std::string> parts;
+    for (const auto& item : node.items) parts.push_back(flow_text(item));
+    for (const auto& entry : node.entries) {
+        parts.push_back(fmt::format("{}: {}", entry.key, flow_text(entry.value)));
+    }
     switch (node.kind) {
         case YamlNode::Kind::null:
             return "null";
         case YamlNode::Kind::scalar:
             return print_yaml_text(node.scalar);
         case YamlNode::Kind::list:
-            return fmt::format("[{}]", text);
+            return fmt::format("[{}]", fmt::join(parts, ", "));
         case YamlNode::Kind::map:
-            return fmt::format("{{{}}}", text);
+            return fmt::format("{{{}}}", fmt::join(parts, ", "));
     }
-    return text;
+    return "";
 }
 
-/** Leaves of the tree by dotted key, a list being one leaf. */
-void flatten(const YamlNode& map, const std::string& prefix,
-             std::map<std::string, std::string>& values) {
-    for (const auto& entry : map.entries) {
-        if (entry.value.kind == YamlNode::Kind::map) {
-            flatten(entry.value, prefix + entry.key + ".", values);
+void flatten(const YamlNode& map, const std::string& prefix, ConfigValues& values) {
+    for (const auto& [key, position, value] : map.entries) {
+        if (value.kind == YamlNode::Kind::map) {
+            flatten(value, prefix + key + ".", values);
         } else {
-            values[prefix + entry.key] = flow_text(entry.value);
+            values[prefix + key] =
+                value.kind == YamlNode::Kind::scalar ? value.scalar : flow_text(value);
         }
     }
-}
-
-std::map<std::string, std::string> flat_values(const std::string& text, const std::string& source) {
-    ConfigProblems problems;
-    const auto document = parse_yaml(text, source, problems);
-    problems.throw_if_any();
-    std::map<std::string, std::string> values;
-    flatten(*document, "", values);
-    return values;
 }
 
 }  // namespace
 
 std::string resolved_text(const ExperimentConfig& config) {
-    return any_names().print(config, [](const KeyInfo&) { return true; });
+    return any_names().print(config,
+                             [&](const KeyInfo& info) { return is_read(info.key, config); });
 }
 
 std::string annotated_text(const LoadedConfig& loaded) {
     return any_names().print(
-        loaded.config, [](const KeyInfo&) { return true; },
+        loaded.config, [&](const KeyInfo& info) { return is_read(info.key, loaded.config); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
 }
 
 std::string identity_text(const ExperimentConfig& config) {
-    return identity_text(config, [](const std::string&) { return true; });
+    return identity_text(
+        config, [](const KeyInfo&) { return true; }, any_names());
 }
 
 std::string identity_text(const ExperimentConfig& config,
-                          const std::function<bool(const std::string&)>& wanted) {
-    return any_names().print(config, [&](const KeyInfo& info) {
-        if (info.key_class != KeyClass::result || !wanted(info.key)) return false;
-        return info.required || any_names().find(info.key)->print(config) != info.default_text;
+                          const std::function<bool(const KeyInfo&)>& wanted,
+                          const ExperimentSchema& schema) {
+    return schema.print(config, [&](const KeyInfo& info) {
+        if (!info.affects.numbers() || !is_read(info.key, config) || !wanted(info)) return false;
+        return info.required || schema.find(info.key)->print(config) != info.default_text;
     });
 }
 
+ConfigValues resolved_values(const ExperimentConfig& config) {
+    return config_values(resolved_text(config), "the resolved config");
+}
+
+ConfigValues config_values(const std::string& text, const std::string& source) {
+    ConfigProblems problems;
+    const auto document = parse_yaml(text, source, problems);
+    if (!problems.empty()) throw InputError("{}", problems.lines().front());
+    if (document->kind != YamlNode::Kind::map) {
+        throw InputError("{}: the stored config is no map of keys", source);
+    }
+    ConfigValues values;
+    flatten(*document, "", values);
+    return values;
+}
+
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
-    const auto a = flat_values(text_a, "first config");
-    const auto b = flat_values(text_b, "second config");
-    std::map<std::string, std::string> either = a;
+    const auto a = config_values(text_a, "first config");
+    const auto b = config_values(text_b, "second config");
+    ConfigValues either = a;
     either.insert(b.begin(), b.end());
     std::vector<std::string> keys;
     for (const auto& [key, value] : either) {
@@ -91,15 +104,15 @@ std::vector<std::string> differing_keys(const std::string& text_a, const std::st
 }
 
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
-    const auto values = flat_values(text, source);
-    auto defaults = flat_values(
+    const auto values = config_values(text, source);
+    auto defaults = config_values(
         any_names().print(ExperimentConfig{}, [](const KeyInfo&) { return true; }), "the defaults");
     const auto named = values.find("quantization.preset");
     for (const auto& preset : presets()) {
         const std::string name =
             named != values.end() ? named->second : defaults.at("quantization.preset");
         if (preset.name != name) continue;
-        for (const auto& [key, value] : flat_values(preset.yaml, "preset " + preset.name)) {
+        for (const auto& [key, value] : config_values(preset.yaml, "preset " + preset.name)) {
             defaults[key] = value;
         }
     }

@@ -44,24 +44,23 @@ std::string plain(const std::string& value, ValueForm form) {
 
 /** Whether what lies there is a choice: a checkpoint or images. data.root is where one machine has
  *  the same images; others under its name are refused, since they are another run. */
-bool leads_to_content(const KeyInfo& info, const Schema<ExperimentConfig>& schema) {
-    return schema.find(info.key)->path && info.key != "data.root" &&
-           (info.key.starts_with("model.") || info.key.starts_with("data."));
+bool leads_to_content(const KeyInfo& info, const ExperimentSchema& schema) {
+    return info.affects.has(Effect::location) && schema.find(info.key)->path &&
+           info.key != "data.root";
 }
 
-fs::path path_of(const LoadedConfig& loaded, const KeyInfo& info,
-                 const Schema<ExperimentConfig>& schema) {
+fs::path path_of(const LoadedConfig& loaded, const KeyInfo& info, const ExperimentSchema& schema) {
     ExperimentConfig copy = loaded.config;
     return schema.find(info.key)->path(copy);
 }
 
 /** The part of one key; empty when nothing changes. */
 std::string part_of(const KeyInfo& info, const OverriddenConfig& config,
-                    const Schema<ExperimentConfig>& schema) {
+                    const ExperimentSchema& schema) {
     const auto print = [&](const LoadedConfig& loaded) {
         return schema.find(info.key)->print(loaded.config);
     };
-    if (info.key_class == KeyClass::result) {
+    if (info.affects.numbers()) {
         const bool other_preset = info.key == "quantization.preset" &&
                                   config.preset_of_file != config.with.config.quantization.preset;
         const std::string value = print(config.with);
@@ -78,7 +77,7 @@ std::string part_of(const KeyInfo& info, const OverriddenConfig& config,
 }  // namespace
 
 fs::path default_output(const std::string& stem, const OverriddenConfig& config,
-                        const Schema<ExperimentConfig>& schema) {
+                        const ExperimentSchema& schema) {
     std::string name = stem;
     for (const auto& info : schema.keys()) {
         const std::string part = part_of(info, config, schema);

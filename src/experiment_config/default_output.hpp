@@ -25,6 +25,6 @@ struct OverriddenConfig {
  * place of what is long.
  */
 std::filesystem::path default_output(const std::string& stem, const OverriddenConfig& config,
-                                     const Schema<ExperimentConfig>& schema);
+                                     const ExperimentSchema& schema);
 
 }  // namespace comq

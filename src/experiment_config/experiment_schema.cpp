@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "activations/activation_keys.hpp"
 #include "calibration/calibration_keys.hpp"
 #include "data/data_keys.hpp"
 #include "evaluation/evaluation_keys.hpp"
+#include "experiment_config/config_text.hpp"
 #include "networks/model_keys.hpp"
+#include "quantization/method.hpp"
 #include "quantization/quantization_keys.hpp"
 #include "repair/repair_keys.hpp"
 
@@ -28,48 +28,49 @@ bool is_device(const std::string& name) {
 std::string preset_note(const std::string& key) {
     std::string note;
     for (const auto& preset : presets()) {
-        ConfigProblems problems;
-        const auto document = parse_yaml(preset.yaml, "preset " + preset.name, problems);
-        problems.throw_if_any();
-        const YamlNode* node = &*document;
-        for (std::size_t start = 0; node != nullptr && start <= key.size();) {
-            const std::size_t dot = std::min(key.find('.', start), key.size());
-            node = node->find(key.substr(start, dot - start));
-            start = dot + 1;
-        }
-        if (node == nullptr) continue;
-        note += fmt::format("{}{} with preset {}", note.empty() ? " Set to " : ", ", node->scalar,
+        const auto values = config_values(preset.yaml, "preset " + preset.name);
+        const auto found = values.find(key);
+        if (found == values.end()) continue;
+        note += fmt::format("{}{} with preset {}", note.empty() ? " Set to " : ", ", found->second,
                             preset.name);
     }
     return note.empty() ? "" : note + ".";
 }
 
-Schema<ResourcesConfig> resources_keys() {
-    Schema<ResourcesConfig> keys;
+/** The methods that read the key, where it is for some of them only. */
+std::vector<std::string> readers_of(const std::string& key) {
+    const std::string section = "quantization.";
+    if (!key.starts_with(section)) return {};
+    auto methods = methods_that_read(key.substr(section.size()));
+    if (methods.size() == method_names().size()) methods.clear();
+    return methods;
+}
+
+Schema<ResourcesConfig, RunKey> resources_keys() {
+    Schema<ResourcesConfig, RunKey> keys;
     keys.add({.key = "threads",
-              .key_class = KeyClass::resource,
+              .affects = Effect::resource,
               .meaning = "Threads of the run; all: as many as the process may use cores."},
              &ResourcesConfig::threads, count_or_all<int>());
-    keys.add({.key = "memory",
-              .key_class = KeyClass::resource,
-              .meaning = "Memory the run may plan with."},
-             &ResourcesConfig::memory_bytes, byte_size(64'000'000));
+    keys.add(
+        {.key = "memory", .affects = Effect::resource, .meaning = "Memory the run may plan with."},
+        &ResourcesConfig::memory_bytes, byte_size(64'000'000));
     keys.add({.key = "cache",
-              .key_class = KeyClass::location,
+              .affects = Effect::resource,
               .meaning = "Folder of what later runs can use again: full-precision predictions and "
                          "the statistics of layers; null: nothing is kept."},
              &ResourcesConfig::cache, path());
     keys.add({.key = "cache_limit",
-              .key_class = KeyClass::resource,
+              .affects = Effect::resource,
               .meaning = "Size of the cache beyond which its oldest files are removed."},
              &ResourcesConfig::cache_limit_bytes, byte_size(0));
     return keys;
 }
 
-Schema<OutputConfig> output_keys() {
-    Schema<OutputConfig> keys;
+Schema<OutputConfig, RunKey> output_keys() {
+    Schema<OutputConfig, RunKey> keys;
     keys.add({.key = "file",
-              .key_class = KeyClass::location,
+              .affects = Effect::resource,
               .meaning = "HDF5 file of the results, described in results/README.md; null: "
                          "results/NAME.h5, NAME being that of the config file and what the "
                          "command line changes of the numbers, like demo_vit_4bit-bits3."},
@@ -91,15 +92,18 @@ const std::vector<PresetValues>& presets() {
     return values;
 }
 
-Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
-    Schema<Config> schema;
+ExperimentSchema experiment_schema(const KnownNames& known) {
+    using enum Effect;
+    ExperimentSchema schema;
     schema.add({.key = "seed",
+                .affects = calibration_images | statistics | repair,
                 .meaning = "Seed of every random draw but the choice of evaluation images; draws "
                            "for different purposes are independent of one another."},
                &Config::seed, integer<uint64_t>(0));
-    schema.add(
-        {.key = "device", .meaning = "Where networks run: cpu, cuda, or cuda:N for GPU number N."},
-        &Config::device, text_where("cpu | cuda | cuda:N", is_device));
+    schema.add({.key = "device",
+                .affects = full_precision | statistics | solution | repair | evaluation,
+                .meaning = "Where networks run: cpu, cuda, or cuda:N for GPU number N."},
+               &Config::device, text_where("cpu | cuda | cuda:N", is_device));
     schema.add_section("model", &Config::model, model_keys(known.models));
     schema.add_section("data", &Config::data, data_keys(known.layouts));
     schema.add_section("calibration", &Config::calibration, calibration_keys());
@@ -109,7 +113,10 @@ Schema<ExperimentConfig> experiment_schema(const KnownNames& known) {
     schema.add_section("evaluation", &Config::evaluation, evaluation_keys());
     schema.add_section("resources", &Config::resources, resources_keys());
     schema.add_section("output", &Config::output, output_keys());
-    schema.extend_meanings([](const KeyInfo& info) { return preset_note(info.key); });
+    schema.describe([](KeyInfo& info) {
+        info.meaning += preset_note(info.key);
+        info.read_by = readers_of(info.key);
+    });
     return schema;
 }
 

@@ -19,8 +19,13 @@ struct KnownNames {
     std::vector<std::string> layouts = {};
 };
 
-/** Every key of an experiment. To add a key: a field in ExperimentConfig and an entry here. */
-Schema<ExperimentConfig> experiment_schema(const KnownNames& known = {});
+using ExperimentSchema = Schema<ExperimentConfig, RunKey>;
+
+/**
+ * Every key of an experiment. To add a key: a field in the config of its section and an entry in
+ * the section's NAME_keys.cpp.
+ */
+ExperimentSchema experiment_schema(const KnownNames& known = {});
 
 /** The keys a preset sets, as a YAML document, and its name in a config. */
 struct PresetValues {

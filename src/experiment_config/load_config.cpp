@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/composition.hpp"
 #include "config/override.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "experiment_config/combinations.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/default_output.hpp"
+#include "experiment_config/method_reads.hpp"
 
 namespace comq {
 
@@ -22,7 +25,7 @@ const PresetValues& values_of(Preset preset) {
     return presets().front();
 }
 
-Preset preset_of(const Schema<ExperimentConfig>& schema, const std::vector<YamlNode>& documents) {
+Preset preset_of(const ExperimentSchema& schema, const std::vector<YamlNode>& documents) {
     ExperimentConfig chosen;
     GivenKeys given;
     ConfigProblems reported_later;
@@ -69,7 +72,7 @@ std::vector<YamlNode> parse_overrides(const std::vector<std::string>& texts,
 /** The name of the result where the config gives none. */
 fs::path default_output_of(const std::string& source, const std::vector<YamlNode>& of_file,
                            const std::vector<YamlNode>& overrides, const LoadedConfig& loaded,
-                           const Schema<ExperimentConfig>& schema) {
+                           const ExperimentSchema& schema) {
     // What is wrong has been said when the whole config was read.
     ConfigProblems said;
     ExperimentConfig ignored;
@@ -87,25 +90,37 @@ fs::path default_output_of(const std::string& source, const std::vector<YamlNode
                           {loaded, without, preset_of(schema, of_file), overridden}, schema);
 }
 
+/** Whether every key that is given has to be read. */
+enum class Unread { refused, left_out };
+
 LoadedConfig resolve(Composition composition, const std::string& source,
                      const std::vector<YamlNode>& overrides, const LoadOptions& options,
-                     ConfigProblems& problems) {
+                     Unread unread, ConfigProblems& problems) {
     const std::vector<YamlNode>& of_file = composition.documents;
     std::vector<YamlNode> documents = of_file;
     documents.insert(documents.end(), overrides.begin(), overrides.end());
     const auto schema = experiment_schema(options.known);
-    documents.insert(documents.begin(), preset_document(preset_of(schema, documents)));
 
     LoadedConfig loaded;
     loaded.files = std::move(composition.files);
-    for (const auto& document : documents) {
-        schema.read(document, loaded.config, loaded.given, problems);
+    schema.read(preset_document(preset_of(schema, documents)), loaded.config, loaded.given,
+                problems);
+    GivenLevels levels;
+    for (std::size_t i = 0; i < documents.size(); ++i) {
+        GivenKeys given;
+        schema.read(documents[i], loaded.config, given, problems);
+        for (const auto& [key, position] : given) {
+            loaded.given.insert_or_assign(key, position);
+            // The command line is one document.
+            levels[key] = std::min(i, of_file.size());
+        }
     }
     // What is missing may stand in a part that couldn't be read.
     if (problems.empty()) {
         const YamlPosition whole(source, 1, 1);
         schema.require(loaded.given, whole, problems);
         check_combinations(loaded, whole, problems);
+        if (unread == Unread::refused) check_reads(loaded, levels, problems);
     }
     resolve_paths(schema, loaded, problems);
     problems.throw_if_any();
@@ -121,7 +136,8 @@ LoadedConfig load_file(const fs::path& file, const std::vector<YamlNode>& overri
     auto composition = compose(file, options.fragment_folders, problems);
     // Without the file itself nothing else that could be said would help.
     if (composition.documents.empty()) problems.throw_if_any();
-    return resolve(std::move(composition), file.string(), overrides, options, problems);
+    return resolve(std::move(composition), file.string(), overrides, options, Unread::refused,
+                   problems);
 }
 
 }  // namespace
@@ -156,7 +172,7 @@ LoadedConfig load_config_text(const std::string& text, const std::string& source
     if (!document || document->kind != YamlNode::Kind::map) problems.throw_if_any();
     const auto documents = parse_overrides(overrides, source, options, problems);
     return resolve(compose(*document, options.fragment_folders, problems), source, documents,
-                   options, problems);
+                   options, Unread::left_out, problems);
 }
 
 }  // namespace comq

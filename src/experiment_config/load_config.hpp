@@ -31,7 +31,8 @@ struct LoadedConfig {
  * ${VAR:-default} are expanded, those of `data` start at data.root, the others at the working
  * directory. Whether they exist is check_paths' question. Where `output.file` is not given it is
  * that of default_output.
- * Throws one UsageError with a line for everything that is wrong, "file:line: key 'a.b': what".
+ * Throws one UsageError with a line for everything that is wrong, "file:line: key 'a.b': what",
+ * keys that the method does not read among it (method_reads.hpp).
  */
 LoadedConfig load_config(const std::filesystem::path& file,
                          const std::vector<std::string>& overrides = {},
@@ -43,8 +44,8 @@ LoadedConfig load_config_documents(const std::filesystem::path& file,
                                    const LoadOptions& options);
 
 /**
- * The same for a text, like the config a result file stores; `source` is its name in messages, and
- * its stem that of the default output.
+ * The same for a text, like the config a result file stores, which may hold keys that its method
+ * does not read; `source` is its name in messages, and its stem that of the default output.
  */
 LoadedConfig load_config_text(const std::string& text, const std::string& source,
                               const std::vector<std::string>& overrides = {},

@@ -8,7 +8,7 @@
 
 namespace comq {
 
-/** What one draw of the training transform does to an image. */
+/** One draw of the training transform. */
 struct Augmentation {
     Box box;
     bool flip = false;

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/check.hpp"
-#include "core/matrix.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 
@@ -81,34 +81,31 @@ uint8_t to_byte(int32_t sum) {
     return static_cast<uint8_t>(std::clamp(sum >> coefficient_bits, 0, 255));
 }
 
-/** One pixel in the lanes of a vector register; the fourth lane idles. */
-struct Lanes {
-    int32_t value __attribute__((vector_size(16)));
-};
+/** A pixel in a vector register; the fourth lane idles. */
+constexpr int lanes = 4;
 
 /** Rows [begin, end) of `image`, resampled across; the result is `[end − begin, outputs, 3]`. */
 RgbImage resample_rows(const RgbImage& image, const Taps& taps, int outputs, int begin, int end) {
     RgbImage result{end - begin, outputs, {}};
     result.pixels.resize(static_cast<std::size_t>(result.height) * outputs * 3);
     const int first = taps.first_input();
-    std::vector<Lanes> pixels(static_cast<std::size_t>(taps.last_input() - first));
+    const auto inputs = static_cast<std::size_t>(taps.last_input() - first);
+    std::vector<int32_t> pixels(lanes * inputs);
     for (int y = begin; y < end; ++y) {
         const uint8_t* source = image.row(y) + 3 * static_cast<std::size_t>(first);
-        for (std::size_t x = 0; x < pixels.size(); ++x) {
-            pixels[x].value =
-                decltype(Lanes::value){source[3 * x], source[3 * x + 1], source[3 * x + 2], 0};
+        for (std::size_t x = 0; x < inputs; ++x) {
+            for (std::size_t c = 0; c < 3; ++c) pixels[lanes * x + c] = source[3 * x + c];
         }
         uint8_t* target = result.row(y - begin);
         for (int output = taps.begin; output < taps.begin + outputs; ++output, target += 3) {
             const int32_t* weights = taps.weights_of(output);
-            const Lanes* inputs = pixels.data() + (taps.first_of(output) - first);
-            Lanes sum{{one_half, one_half, one_half, 0}};
+            const int32_t* input =
+                &pixels[static_cast<std::size_t>(lanes * (taps.first_of(output) - first))];
+            Vector<int32_t, lanes> sum = {one_half, one_half, one_half, 0};
             for (int i = 0, n = taps.count_of(output); i < n; ++i) {
-                sum.value += inputs[i].value * weights[i];
+                sum += vector_at<lanes>(input + lanes * i) * weights[i];
             }
-            for (int channel = 0; channel < 3; ++channel) {
-                target[channel] = to_byte(sum.value[channel]);
-            }
+            for (int channel = 0; channel < 3; ++channel) target[channel] = to_byte(sum[channel]);
         }
     }
     return result;

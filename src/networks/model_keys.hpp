@@ -9,6 +9,6 @@
 namespace comq {
 
 /** The keys of the section `model`; `models` are the names it may have, any if empty. */
-Schema<ModelConfig> model_keys(const std::vector<std::string>& models);
+Schema<ModelConfig, RunKey> model_keys(const std::vector<std::string>& models);
 
 }  // namespace comq

@@ -19,9 +19,8 @@ void run_batches(const ImagePass& pass, Consume mode, Progress& progress, const 
     LoaderOptions options(mode);
     options.stop = &pass.stop;
     options.augmentation_seed = pass.augmentation_seed;
-    const ImageSet& images = pass.images;
     const bool whole = for_each_batch(
-        *images.source, images.indices, images.preprocessing, images.batch_size, pass.bad,
+        pass.images, pass.bad,
         [&](ImageBatch&& batch) {
             const auto note = body(batch_pixels(batch).to(pass.device), batch);
             progress.advance(static_cast<int64_t>(batch.indices.size()), note);

@@ -45,8 +45,8 @@ struct ImagePass {
     /** The same images in batches of another size. */
     ImagePass in_batches_of(int64_t batch_size) const;
 
-    int64_t count() const { return static_cast<int64_t>(images.indices.size()); }
-    int64_t batches() const { return (count() + images.batch_size - 1) / images.batch_size; }
+    int64_t count() const { return images.count(); }
+    int64_t batches() const { return images.batches(); }
 };
 
 }  // namespace comq

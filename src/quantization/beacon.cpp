@@ -8,9 +8,8 @@
 #include "core/errors.hpp"
 #include "quantization/add_row.hpp"
 #include "quantization/grid.hpp"
-#include "quantization/method_factories.hpp"
+#include "quantization/methods.hpp"
 #include "quantization/order.hpp"
-#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {
@@ -129,64 +128,55 @@ class BeaconChannel {
 /**
  * Beacon, arXiv 2508.20293, on full-precision inputs: the codes of a channel minimise the angle
  * between its output and the quantized one, whatever the scale, which follows at the end. The grid
- * is its own, {±½, ±3/2, …}·δ by channel, so that `grid`, `scalar`, `symmetric` and `zero_point`
- * change nothing; a channel without output is rounded on its min-max grid. Which of equally good
- * levels to take is our choice; it decides the scale. `sweeps` counts its passes after the first;
- * the paper's order is cyclic.
+ * is its own, {±½, ±3/2, …}·δ by channel; a channel without output is rounded on its min-max grid.
+ * Which of equally good levels to take is our choice; it decides the scale. `sweeps` counts its
+ * passes after the first; the paper's order is cyclic.
  */
-class Beacon final : public Method {
-  public:
-    explicit Beacon(const QuantizationConfig& config) : config_(config) {
-        if (config.granularity != Granularity::per_channel) {
-            throw UsageError(
-                "quantization.granularity: beacon fits one scale a channel; set per_channel, or "
-                "choose another quantization.method");
+Solution solve_beacon(const MethodArguments& arguments) {
+    const GroupProblem& problem = arguments.problem;
+    const QuantizationConfig& config = arguments.config;
+    const int64_t n = problem.out_features();
+    const int64_t m = problem.in_features();
+    const std::vector<float> norm = order_norms(problem);
+    Grid grid = minmax_grid(Granularity::per_channel, problem.weight, problem.bits, 1.0);
+    Matrix<uint8_t> codes(n, m);
+    std::vector<int> sweeps(static_cast<std::size_t>(n));
+    tbb::parallel_for(int64_t{0}, n, [&](int64_t j) {
+        const std::vector<int32_t> order = channel_order(config.order, problem, norm, j);
+        BeaconChannel channel(problem, j);
+        channel.begin(order);
+        bool moved = true;
+        for (; sweeps[j] < config.sweeps && moved; ++sweeps[j]) {
+            moved = channel.sweep(order) > 0;
         }
-    }
+        const bool fitted = channel.scale() > 0 && std::isfinite(channel.scale());
+        if (fitted) {
+            grid.scale[j] = channel.scale();
+            grid.zero_point[j] = -0.5F * static_cast<float>(problem.levels() - 1);
+        }
+        for (int64_t i = 0; i < m; ++i) {
+            const int nearest = grid.levels(j).nearest(static_cast<double>(problem.weight(j, i)));
+            codes(j, i) =
+                static_cast<uint8_t>(fitted && problem.gram(i, i) > 0 ? channel.code(i) : nearest);
+        }
+    });
+    return {on_grid(std::move(codes), grid), 1 + *std::max_element(sweeps.begin(), sweeps.end())};
+}
 
-    std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
-
-    Solution solve(const GroupProblem& problem) const override {
-        check_problem(problem);
-        const int64_t n = problem.out_features();
-        const int64_t m = problem.in_features();
-        const std::vector<float> norm = order_norms(problem);
-        Grid grid = minmax_grid_per_channel(problem.weight, problem.bits, 1.0);
-        Matrix<uint8_t> codes(n, m);
-        std::vector<int> sweeps(static_cast<std::size_t>(n));
-        tbb::parallel_for(int64_t{0}, n, [&](int64_t j) {
-            const std::vector<int32_t> order = channel_order(config_.order, problem, norm, j);
-            BeaconChannel channel(problem, j);
-            channel.begin(order);
-            bool moved = true;
-            for (; sweeps[j] < config_.sweeps && moved; ++sweeps[j]) {
-                moved = channel.sweep(order) > 0;
-            }
-            const bool fitted = channel.scale() > 0 && std::isfinite(channel.scale());
-            if (fitted) {
-                grid.scale[j] = channel.scale();
-                grid.zero_point[j] = -0.5F * static_cast<float>(problem.levels() - 1);
-            }
-            for (int64_t i = 0; i < m; ++i) {
-                const int nearest =
-                    grid.levels(j).nearest(static_cast<double>(problem.weight(j, i)));
-                codes(j, i) = static_cast<uint8_t>(
-                    fitted && problem.gram(i, i) > 0 ? channel.code(i) : nearest);
-            }
-        });
-        return {on_grid(std::move(codes), grid),
-                1 + *std::max_element(sweeps.begin(), sweeps.end())};
-    }
-
-  private:
-    QuantizationConfig config_;
-};
+void require_scales_of_channels(const QuantizationConfig& config) {
+    if (config.granularity == Granularity::per_channel) return;
+    throw UsageError(
+        "quantization.granularity: beacon fits one scale a channel; set per_channel, or choose "
+        "another quantization.method");
+}
 
 }  // namespace
 
-std::unique_ptr<Method> make_beacon(const QuantizationConfig& config,
-                                    const DescentFunction& /*descent*/) {
-    return std::make_unique<Beacon>(config);
-}
+const MethodEntry beacon_method{
+    .name = "beacon",
+    .summary = "least angle between outputs, scale at the end (arXiv 2508.20293)",
+    .reads = {"granularity", "order", "sweeps"},
+    .check = require_scales_of_channels,
+    .solve = solve_beacon};
 
 }  // namespace comq

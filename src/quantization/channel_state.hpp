@@ -10,14 +10,15 @@
 
 namespace comq {
 
-/** What the first sweep (first_sweep.hpp) needs of a matrix. */
+/** The matrix of a first sweep (first_sweep.hpp). */
 struct SweepMatrix {
     const GramPanels& panels;
     std::span<const double> inverse_diagonal;  ///< [m], in units of the panels
     bool shared_order;                         ///< all channels have the same order of visits
 };
 
-/** What the channels of one problem share during descent; Grams are in units of `panels.unit()`. */
+/** Everything that the channels of one problem share during descent; Grams are in units of
+ *  `panels.unit()`. */
 struct DescentContext {
     const GroupProblem& problem;
     const DescentOptions& options;

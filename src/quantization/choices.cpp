@@ -22,8 +22,8 @@ double zero_step(const QuantizationConfig& config) {
 
 Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& problem) {
     return minmax_grid(config.granularity, problem.weight, problem.bits, config.scalar,
-                       scale_groups(problem.in_features(), config.group_size),
-                       {config.symmetric, zero_step(config)});
+                       {config.symmetric, zero_step(config)},
+                       scale_groups(problem.in_features(), config.group_size));
 }
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config) {
@@ -60,8 +60,11 @@ bool fits_zero_points(const QuantizationConfig& config) {
     return config.zero_point == ZeroPoint::real && !config.symmetric;
 }
 
-bool looks_ahead(const QuantizationConfig& config) {
-    return config.grid == GridChoice::look_ahead || config.start == StartChoice::look_ahead;
+std::vector<std::string> grid_keys(std::initializer_list<std::string> further) {
+    std::vector<std::string> keys{"granularity", "group_size", "symmetric",
+                                  "zero_point",  "grid",       "scalar"};
+    keys.insert(keys.end(), further);
+    return keys;
 }
 
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem,

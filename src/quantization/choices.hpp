@@ -1,5 +1,9 @@
 #pragma once
 
+#include <initializer_list>
+#include <string>
+#include <vector>
+
 #include "quantization/grid.hpp"
 #include "quantization/grid_search.hpp"
 #include "quantization/problem.hpp"
@@ -14,7 +18,7 @@ Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& probl
 /** The grid a config names: `unsearched`, or searched from there. */
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
                  const Grid& unsearched);
-/** The same from unsearched_grid. */
+/** choose_grid from unsearched_grid. */
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem);
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config);
@@ -28,7 +32,7 @@ bool fits_zero_points(const QuantizationConfig& config);
 /** The start a config names. */
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem, const Grid& grid);
 
-/** Whether the config has the grid or the start chosen by look-ahead (look_ahead.hpp). */
-bool looks_ahead(const QuantizationConfig& config);
+/** The keys of `quantization` that choose_grid reads, and further ones. */
+std::vector<std::string> grid_keys(std::initializer_list<std::string> further = {});
 
 }  // namespace comq

@@ -2,11 +2,18 @@
 
 #include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
-#include "quantization/method_factories.hpp"
-#include "statistics/statistics.hpp"
+#include "quantization/methods.hpp"
 
 namespace comq {
 namespace {
+
+Grid starting_grid(const QuantizationConfig& config, const GroupProblem& problem) {
+    if (config.preset == Preset::paper && config.granularity == Granularity::per_layer) {
+        return choose_grid(config, problem,
+                           symmetric_grid_per_layer(problem.weight, problem.bits, config.scalar));
+    }
+    return choose_grid(config, problem);
+}
 
 /**
  * COMQ, arXiv 2403.07134, in its two variants.
@@ -21,50 +28,28 @@ namespace {
  *
  * Both begin from the float weights unless the config names another start.
  */
-class Comq final : public Method {
-  public:
-    Comq(const QuantizationConfig& config, DescentFunction descent)
-        : config_(config), descend_(std::move(descent)) {
-        options_.order = config.order;
-        options_.sweeps = config.sweeps;
-        options_.scale_update = config.scale_update;
-        options_.fit_zero_points = fits_zero_points(config);
-        options_.granularity = config.granularity;
-        options_.undo_worse_sweeps = config.scale_update == ScaleUpdate::closed_form;
-    }
-
-    std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
-
-    double cost_in_sweeps() const override { return config_.sweeps; }
-
-    Solution solve(const GroupProblem& problem) const override {
-        check_problem(problem);
-        const Grid grid = starting_grid(problem);
-        DescentResult result =
-            descend_(problem, grid, choose_start(config_, problem, grid), options_);
-        return {std::move(result.weight), result.sweeps};
-    }
-
-  private:
-    Grid starting_grid(const GroupProblem& problem) const {
-        if (config_.preset == Preset::paper && config_.granularity == Granularity::per_layer) {
-            return choose_grid(
-                config_, problem,
-                symmetric_grid_per_layer(problem.weight, problem.bits, config_.scalar));
-        }
-        return choose_grid(config_, problem);
-    }
-
-    QuantizationConfig config_;
-    DescentFunction descend_;
-    DescentOptions options_;
-};
+Solution solve_comq(const MethodArguments& arguments) {
+    const QuantizationConfig& config = arguments.config;
+    DescentOptions options;
+    options.order = config.order;
+    options.sweeps = config.sweeps;
+    options.scale_update = config.scale_update;
+    options.fit_zero_points = fits_zero_points(config);
+    options.granularity = config.granularity;
+    options.undo_worse_sweeps = config.scale_update == ScaleUpdate::closed_form;
+    const Grid grid = starting_grid(config, arguments.problem);
+    DescentResult result = arguments.descend(
+        arguments.problem, grid, choose_start(config, arguments.problem, grid), options);
+    return {std::move(result.weight), result.sweeps};
+}
 
 }  // namespace
 
-std::unique_ptr<Method> make_comq(const QuantizationConfig& config,
-                                  const DescentFunction& descent) {
-    return std::make_unique<Comq>(config, descent);
-}
+const MethodEntry comq_method{
+    .name = "comq",
+    .summary = "coordinate descent on the layer output (arXiv 2403.07134)",
+    .reads = grid_keys({"preset", "start", "order", "sweeps", "scale_update"}),
+    .cost = {.sweeps = 0},
+    .solve = solve_comq};
 
 }  // namespace comq

@@ -9,8 +9,7 @@
 #include "quantization/descent.hpp"
 #include "quantization/layer_error.hpp"
 #include "quantization/look_ahead.hpp"
-#include "quantization/method_factories.hpp"
-#include "statistics/statistics.hpp"
+#include "quantization/methods.hpp"
 
 namespace comq {
 namespace {
@@ -40,6 +39,62 @@ double total(const Candidate& candidate) {
     return std::accumulate(candidate.squared_error.begin(), candidate.squared_error.end(), 0.0);
 }
 
+/** Descent ended by itself within 50 sweeps wherever it was tried; this only bounds it. */
+constexpr int most_sweeps = 100;
+/** With more levels a pair gains next to nothing that single coordinates do not. */
+constexpr int most_bits_with_pairs = 3;
+/** The first gained 1.6% of DeiT-Tiny's error at 2 bits, the second 0.3%. */
+constexpr int most_pair_sweeps = 2;
+
+/** The best that any start and any descent gave so far, of each channel or of the layer. */
+class BestCandidate {
+  public:
+    BestCandidate(const MethodArguments& arguments, Candidate first)
+        : arguments_(arguments), best_(std::move(first)) {}
+
+    const Candidate& get() const { return best_; }
+    int sweeps() const { return sweeps_; }
+
+    void consider(const Candidate& candidate) {
+        if (arguments_.config.granularity == Granularity::per_layer) {
+            if (total(candidate) < total(best_)) best_ = candidate;
+            return;
+        }
+        for (int64_t j = 0; j < arguments_.problem.out_features(); ++j) {
+            if (candidate.squared_error[j] < best_.squared_error[j]) {
+                take_channel(best_, candidate, j);
+            }
+        }
+    }
+
+    void descend_from(const Grid& from, const Start& start, const DescentOptions& options) {
+        DescentResult result = arguments_.descend(arguments_.problem, from, start, options);
+        sweeps_ = std::max(sweeps_, result.sweeps);
+        Grid fitted = from;
+        fitted.scale.assign(result.weight.scale.data(),
+                            result.weight.scale.data() + fitted.scale.size());
+        fitted.zero_point.assign(result.weight.zero_point.data(),
+                                 result.weight.zero_point.data() + fitted.scale.size());
+        consider(candidate_of(arguments_.problem, fitted, std::move(result.weight.bit_code)));
+    }
+
+  private:
+    const MethodArguments& arguments_;
+    Candidate best_;
+    int sweeps_ = 0;
+};
+
+DescentOptions descent_options(const QuantizationConfig& config) {
+    DescentOptions options;
+    options.order = config.order;
+    options.sweeps = most_sweeps;
+    options.scale_update = ScaleUpdate::closed_form;
+    options.fit_zero_points = fits_zero_points(config);
+    options.granularity = config.granularity;
+    options.undo_worse_sweeps = true;
+    return options;
+}
+
 /**
  * Our own method. The grid is searched on the error that GPTQ's look-ahead leaves with it; descent
  * with closed-form scales runs from look-ahead and from the float weights (COMQ's start) until
@@ -47,108 +102,60 @@ double total(const Candidate& candidate) {
  * descent, which at 3 bits or fewer also moves pairs. Every start is itself a candidate, so the
  * result is never worse than the best of them, whatever descent does.
  */
-class ComqPlus final : public Method {
-  public:
-    ComqPlus(const QuantizationConfig& config, DescentFunction descent)
-        : config_(config), descend_(std::move(descent)) {
-        if (config_.grid == GridChoice::automatic) config_.grid = GridChoice::look_ahead;
-        options_.order = config.order;
-        options_.sweeps = most_sweeps;
-        options_.scale_update = ScaleUpdate::closed_form;
-        options_.fit_zero_points = fits_zero_points(config);
-        options_.granularity = config.granularity;
-        options_.undo_worse_sweeps = true;
+Solution solve_comq_plus(const MethodArguments& arguments) {
+    const GroupProblem& problem = arguments.problem;
+    const QuantizationConfig& config = arguments.config;
+    const Grid unsearched = unsearched_grid(config, problem);
+    const LookAhead look_ahead(problem, {});
+    const bool searches_by_look_ahead =
+        config.grid == GridChoice::automatic || config.grid == GridChoice::look_ahead;
+    QuantizationConfig of_grid = config;
+    if (searches_by_look_ahead) of_grid.grid = GridChoice::look_ahead;
+    const Grid grid = searches_by_look_ahead && unsearched.groups == 1
+                          ? search_grid(look_ahead, unsearched, grid_search_options(config))
+                          : choose_grid(of_grid, problem, unsearched);
+    BestCandidate best(arguments, candidate_of(problem, unsearched,
+                                               rtn_start(problem.weight, unsearched).bit_code));
+    const auto begins_from = [&](StartChoice start) {
+        return config.start == StartChoice::automatic || config.start == start;
+    };
+    if (begins_from(StartChoice::rtn)) {
+        best.consider(candidate_of(problem, grid, rtn_start(problem.weight, grid).bit_code));
     }
-
-    std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
-
-    /** Measured: 15 to 16 times COMQ with four sweeps. */
-    double cost_in_sweeps() const override { return 64.0; }
-
-    double peak_matrices() const override { return look_ahead_matrices; }
-
-    Solution solve(const GroupProblem& problem) const override {
-        check_problem(problem);
-        const Grid unsearched = unsearched_grid(config_, problem);
-        const LookAhead look_ahead(problem, {});
-        const Grid grid = config_.grid == GridChoice::look_ahead && unsearched.groups == 1
-                              ? search_grid(look_ahead, unsearched, grid_search_options(config_))
-                              : choose_grid(config_, problem, unsearched);
-        int sweeps = 0;
-        Candidate best =
-            candidate_of(problem, unsearched, rtn_start(problem.weight, unsearched).bit_code);
-        const auto consider = [&](const Candidate& candidate) {
-            if (config_.granularity == Granularity::per_layer) {
-                if (total(candidate) < total(best)) best = candidate;
-                return;
-            }
-            for (int64_t j = 0; j < problem.out_features(); ++j) {
-                if (candidate.squared_error[j] < best.squared_error[j]) {
-                    take_channel(best, candidate, j);
-                }
-            }
-        };
-        const auto descend_from = [&](const Grid& from, const Start& start,
-                                      const DescentOptions& options) {
-            DescentResult result = descend_(problem, from, start, options);
-            sweeps = std::max(sweeps, result.sweeps);
-            Grid fitted = from;
-            fitted.scale.assign(result.weight.scale.data(),
-                                result.weight.scale.data() + fitted.scale.size());
-            fitted.zero_point.assign(result.weight.zero_point.data(),
-                                     result.weight.zero_point.data() + fitted.scale.size());
-            consider(candidate_of(problem, fitted, std::move(result.weight.bit_code)));
-        };
-        const auto begins_from = [&](StartChoice start) {
-            return config_.start == StartChoice::automatic || config_.start == start;
-        };
-        if (begins_from(StartChoice::rtn)) {
-            consider(candidate_of(problem, grid, rtn_start(problem.weight, grid).bit_code));
+    std::vector<std::pair<Grid, Start>> starts;
+    if (begins_from(StartChoice::look_ahead)) {
+        // The best scale after descent is near the best one before it, but not the same.
+        for (const float factor : {1.0F, 0.94F, 1.06F}) {
+            Grid scaled = grid;
+            for (float& scale : scaled.scale) scale *= factor;
+            Start start = look_ahead.run(scaled).start;
+            best.consider(candidate_of(problem, scaled, start.bit_code));
+            starts.emplace_back(std::move(scaled), std::move(start));
         }
-        std::vector<std::pair<Grid, Start>> starts;
-        if (begins_from(StartChoice::look_ahead)) {
-            // The best scale after descent is near the best one before it, but not the same.
-            for (const float factor : {1.0F, 0.94F, 1.06F}) {
-                Grid scaled = grid;
-                for (float& scale : scaled.scale) scale *= factor;
-                Start start = look_ahead.run(scaled).start;
-                consider(candidate_of(problem, scaled, start.bit_code));
-                starts.emplace_back(std::move(scaled), std::move(start));
-            }
-        }
-        const double best_start = total(best);
-        if (begins_from(StartChoice::weights)) starts.emplace_back(grid, float_start());
-        for (const auto& [from, start] : starts) descend_from(from, start, options_);
-
-        DescentOptions last = options_;
-        if (problem.bits <= most_bits_with_pairs) last.pair_sweeps = pair_sweeps;
-        const Grid best_grid = best.grid;
-        descend_from(best_grid, Start{best.bit_code}, last);
-        const double left = total(candidate_of(problem, best.grid, best.bit_code));
-        COMQ_CHECK(left <= best_start + 1e-9 * std::abs(best_start),
-                   "layer '{}': squared error {} behind a start of {}", problem.layer, left,
-                   best_start);
-        return {on_grid(std::move(best.bit_code), best.grid), sweeps};
     }
+    const double best_start = total(best.get());
+    if (begins_from(StartChoice::weights)) starts.emplace_back(grid, float_start());
+    DescentOptions options = descent_options(config);
+    for (const auto& [from, start] : starts) best.descend_from(from, start, options);
 
-  private:
-    /** Descent ended by itself within 50 sweeps wherever it was tried; this only bounds it. */
-    static constexpr int most_sweeps = 100;
-    /** With more levels a pair gains next to nothing that single coordinates do not. */
-    static constexpr int most_bits_with_pairs = 3;
-    /** The first gained 1.6% of DeiT-Tiny's error at 2 bits, the second 0.3%. */
-    static constexpr int pair_sweeps = 2;
-
-    QuantizationConfig config_;
-    DescentFunction descend_;
-    DescentOptions options_;
-};
+    if (problem.bits <= most_bits_with_pairs) options.pair_sweeps = most_pair_sweeps;
+    const Candidate before = best.get();
+    best.descend_from(before.grid, Start{before.bit_code}, options);
+    const double left = total(candidate_of(problem, best.get().grid, best.get().bit_code));
+    COMQ_CHECK(left <= best_start + 1e-9 * std::abs(best_start),
+               "layer '{}': squared error {} behind a start of {}", problem.layer, left,
+               best_start);
+    return {on_grid(best.get().bit_code, best.get().grid), best.sweeps()};
+}
 
 }  // namespace
 
-std::unique_ptr<Method> make_comq_plus(const QuantizationConfig& config,
-                                       const DescentFunction& descent) {
-    return std::make_unique<ComqPlus>(config, descent);
-}
+const MethodEntry comq_plus_method{
+    .name = "comq_plus",
+    .summary = "coordinate descent from the best of several starts, grid and scales fitted",
+    .reads = grid_keys({"start", "order"}),
+    // Measured: 15 to 16 times COMQ with four sweeps.
+    .cost = {.sweeps = 64.0, .matrices = MethodCost::look_ahead_matrices},
+    .solve = solve_comq_plus};
 
 }  // namespace comq

@@ -1,6 +1,7 @@
 #include "quantization/descent.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -33,7 +34,7 @@ class Descent {
           batches_(context.problem.out_features(), context.in_features()),
           final_grid_(grid),
           bit_code_(context.problem.out_features(), context.in_features()),
-          squared_error_(context.options.sweeps, context.problem.out_features()) {}
+          squared_error_(static_cast<std::size_t>(channels_)) {}
 
     /** Channels that do not share a scale: each goes through all its sweeps at once. */
     DescentResult run_by_channel() {
@@ -59,25 +60,16 @@ class Descent {
         });
         int sweeps = 0;
         double error = 0;
-        bool done = false;
-        for (int k = 0; k < context_.options.sweeps; ++k) {
-            if (done) {
-                std::copy_n(squared_error_.row(k - 1), channels_, squared_error_.row(k));
-                continue;
-            }
-            sweeps = k + 1;
-            done = sweep_layer(k, batches);
-            double new_error = 0;
-            for (int64_t j = 0; j < channels_; ++j) new_error += squared_error_(k, j);
-            if (context_.options.undo_worse_sweeps && k > 0 && new_error > error) {
-                std::copy_n(squared_error_.row(k - 1), channels_, squared_error_.row(k));
-                done = true;
-                continue;
-            }
+        for (bool done = false; sweeps < context_.options.sweeps && !done;) {
+            std::vector<double> errors(static_cast<std::size_t>(channels_));
+            done = sweep_layer(sweeps++, batches, errors);
+            const double new_error = std::accumulate(errors.begin(), errors.end(), 0.0);
+            if (context_.options.undo_worse_sweeps && sweeps > 1 && new_error > error) break;
             error = new_error;
             batches_.run([&](int64_t batch) {
                 for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
-                    keep(batches_.first(batch) + c, batches[batch][c]);
+                    const int64_t j = batches_.first(batch) + c;
+                    keep(j, batches[batch][c], errors[j]);
                 }
             });
         }
@@ -110,16 +102,16 @@ class Descent {
                 done = true;
             } else {
                 error = new_error;
-                keep(j, channel);
+                keep(j, channel, error);
             }
-            squared_error_(sweeps, j) = error;
         }
-        for (int k = sweeps; k < options.sweeps; ++k) squared_error_(k, j) = error;
         return sweeps;
     }
 
-    /** Sweep k of all channels and the update of their scale; returns whether nothing moved. */
-    bool sweep_layer(int k, std::vector<std::vector<ChannelState>>& batches) {
+    /** Sweep k of all channels and the update of their scale, after which they have `errors`;
+     *  returns whether nothing moved. */
+    bool sweep_layer(int k, std::vector<std::vector<ChannelState>>& batches,
+                     std::vector<double>& errors) {
         std::vector<int64_t> moves(batches.size());
         std::vector<ScaleSums> sums(static_cast<std::size_t>(channels_));
         const bool settles = k == 0 && start_.is_float();
@@ -143,7 +135,7 @@ class Descent {
             for (int64_t c = 0; c < std::ssize(batches[batch]); ++c) {
                 ChannelState& channel = batches[batch][c];
                 rescale(channel, scale);
-                squared_error_(k, batches_.first(batch) + c) = squared_error(context_, channel);
+                errors[batches_.first(batch) + c] = squared_error(context_, channel);
             }
         });
         const bool moved = std::ranges::any_of(moves, [](int64_t count) { return count > 0; });
@@ -151,7 +143,8 @@ class Descent {
     }
 
     /** Makes the present state of channel j its result; a sweep that is undone is never kept. */
-    void keep(int64_t j, const ChannelState& channel) {
+    void keep(int64_t j, const ChannelState& channel, double error) {
+        squared_error_[j] = error;
         for (int64_t g = 0; g < grid_.groups; ++g) {
             const ChannelLevels& levels = channel.groups[g].levels;
             final_grid_.scale[j * grid_.groups + g] = levels.scale();
@@ -176,7 +169,7 @@ class Descent {
     ChannelBatches batches_;
     Grid final_grid_;
     Matrix<uint8_t> bit_code_;
-    Matrix<double> squared_error_;
+    std::vector<double> squared_error_;
 };
 
 }  // namespace
@@ -185,6 +178,8 @@ DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start
                       const DescentOptions& options) {
     COMQ_CHECK(options.sweeps >= 1);
     COMQ_CHECK(std::ssize(grid.scale) == problem.out_features() * grid.groups);
+    COMQ_CHECK(start.is_float() || (start.bit_code.rows() == problem.out_features() &&
+                                    start.bit_code.cols() == problem.in_features()));
     const DescentContext context(problem, options);
     Descent descent(context, grid, start);
     return options.scale_update == ScaleUpdate::closed_form &&

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
-#include "core/matrix.hpp"
 #include "quantization/grid.hpp"
 #include "quantization/problem.hpp"
 #include "quantization/quantization_config.hpp"
@@ -32,8 +32,7 @@ struct DescentOptions {
 struct DescentResult {
     QuantizedWeight weight;
     int sweeps = 0;  ///< most sweeps that any channel took
-    /** eᵀHe of each channel after each sweep, scale update included, [sweeps, n]. */
-    Matrix<double> squared_error;
+    std::vector<double> squared_error;  ///< eᵀHe of each channel, [n]
 };
 
 /**
@@ -49,7 +48,7 @@ struct DescentResult {
 DescentResult descend(const GroupProblem& problem, const Grid& grid, const Start& start,
                       const DescentOptions& options);
 
-/** `descend`, or what does its work elsewhere (batched/batched_descent.hpp). */
+/** `descend`, or what does its work elsewhere (device_descent/batched_descent.hpp). */
 using DescentFunction = std::function<DescentResult(const GroupProblem&, const Grid&, const Start&,
                                                     const DescentOptions&)>;
 

@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-#include "core/vector_clones.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 namespace {
@@ -111,14 +111,15 @@ template <int64_t Size>
  * Puts `count` coordinates from place `first` of every channel's order on the grid. Two channels at
  * a time: the steps of one hide the latency of the other's.
  */
-COMQ_VECTOR_CLONES void settle_blocks(const SweepMatrix& matrix, const PanelVectors& residuals,
-                                      int64_t first, int64_t count,
-                                      std::span<ChannelState> channels, BlockMoves& moves) {
-    if (moves.stride <= small_block) {
-        settle<small_block>(matrix, residuals, first, count, channels, moves);
-    } else {
-        settle<large_block>(matrix, residuals, first, count, channels, moves);
-    }
+void settle_blocks(const SweepMatrix& matrix, const PanelVectors& residuals, int64_t first,
+                   int64_t count, std::span<ChannelState> channels, BlockMoves& moves) {
+    run_vectorized([&](auto) {
+        if (moves.stride <= small_block) {
+            settle<small_block>(matrix, residuals, first, count, channels, moves);
+        } else {
+            settle<large_block>(matrix, residuals, first, count, channels, moves);
+        }
+    });
 }
 
 }  // namespace

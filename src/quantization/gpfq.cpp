@@ -6,9 +6,8 @@
 #include "quantization/add_row.hpp"
 #include "quantization/choices.hpp"
 #include "quantization/descent.hpp"
-#include "quantization/method_factories.hpp"
+#include "quantization/methods.hpp"
 #include "quantization/order.hpp"
-#include "statistics/statistics.hpp"
 
 namespace comq {
 namespace {
@@ -38,50 +37,36 @@ void follow_outputs(const GroupProblem& problem, const Grid& grid,
     }
 }
 
+Solution follow_path(const GroupProblem& problem, const Grid& grid, Order order) {
+    const std::vector<float> norm = order_norms(problem);
+    Matrix<uint8_t> bit_code(problem.out_features(), problem.in_features());
+    tbb::parallel_for(int64_t{0}, problem.out_features(), [&](int64_t j) {
+        follow_outputs(problem, grid, channel_order(order, problem, norm, j), j, bit_code.row(j));
+    });
+    return {on_grid(std::move(bit_code), grid), 1};
+}
+
 /**
  * GPFQ, arXiv 2201.11113: one greedy path over the coordinates, each rounded to make up for the
  * output error so far. On full-precision inputs that is the first sweep of coordinate descent from
  * the float weights. The paper takes them in the order they are stored in (`order: cyclic`).
  */
-class Gpfq final : public Method {
-  public:
-    explicit Gpfq(const QuantizationConfig& config) : config_(config) {}
-
-    std::vector<std::string> required_statistics() const override { return {statistic::gram}; }
-
-    bool follows_output_path() const override { return true; }
-
-    Solution solve(const GroupProblem& problem) const override {
-        check_problem(problem);
-        if (problem.input_change.rows > 0) return solve_on_quantized_inputs(problem);
-        DescentOptions options;
-        options.order = config_.order;
-        options.granularity = config_.granularity;
-        DescentResult result =
-            descend(problem, choose_grid(config_, problem), float_start(), options);
-        return {std::move(result.weight), result.sweeps};
-    }
-
-  private:
-    Solution solve_on_quantized_inputs(const GroupProblem& problem) const {
-        const Grid grid = choose_grid(config_, problem);
-        const std::vector<float> norm = order_norms(problem);
-        Matrix<uint8_t> bit_code(problem.out_features(), problem.in_features());
-        tbb::parallel_for(int64_t{0}, problem.out_features(), [&](int64_t j) {
-            follow_outputs(problem, grid, channel_order(config_.order, problem, norm, j), j,
-                           bit_code.row(j));
-        });
-        return {on_grid(std::move(bit_code), grid), 1};
-    }
-
-    QuantizationConfig config_;
-};
+Solution solve_gpfq(const MethodArguments& arguments) {
+    const GroupProblem& problem = arguments.problem;
+    const QuantizationConfig& config = arguments.config;
+    const Grid grid = choose_grid(config, problem);
+    if (problem.input_change.rows > 0) return follow_path(problem, grid, config.order);
+    DescentResult result = descend(problem, grid, float_start(),
+                                   {.order = config.order, .granularity = config.granularity});
+    return {std::move(result.weight), result.sweeps};
+}
 
 }  // namespace
 
-std::unique_ptr<Method> make_gpfq(const QuantizationConfig& config,
-                                  const DescentFunction& /*descent*/) {
-    return std::make_unique<Gpfq>(config);
-}
+const MethodEntry gpfq_method{.name = "gpfq",
+                              .summary = "greedy path following (arXiv 2201.11113)",
+                              .reads = grid_keys({"order"}),
+                              .follows_output_path = true,
+                              .solve = solve_gpfq};
 
 }  // namespace comq

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/check.hpp"
-#include "core/vector_clones.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 namespace {
@@ -17,62 +17,39 @@ constexpr int64_t vectors_per_row = width / lanes;
 /** Larger panels do not wait in the L2 cache by themselves: the next one is prefetched. */
 constexpr int64_t prefetched_panel_bytes = 256 * 1024;
 
-using FloatVector = float __attribute__((vector_size(lanes * sizeof(float))));
-
-/** Inlined, so that it is compiled for the instruction set of each clone that calls it. */
-[[gnu::always_inline]] inline void subtract_sums(const FloatVector* sum0, const FloatVector* sum1,
-                                                 double* residual) {
-    alignas(64) float sums[2 * width];
-    auto* stored = reinterpret_cast<FloatVector*>(sums);
-#pragma GCC unroll 4
-    for (int64_t v = 0; v < vectors_per_row; ++v) {
-        stored[v] = sum0[v];
-        stored[vectors_per_row + v] = sum1[v];
-    }
-    for (int64_t k = 0; k < 2 * width; ++k) residual[k] -= static_cast<double>(sums[k]);
-}
+using Floats = Vector<float, lanes>;
 
 /**
- * Two channels at a time: their sums fill half the vector registers, and two chains of additions
- * hide each other's latency.
+ * Subtracts sums of Gram rows from the residuals of two channels. Two at a time: their sums fill
+ * half the vector registers, and two chains of additions hide each other's latency. Where both use
+ * the same rows (`shared`, row1 is not read), each is loaded once.
  */
-COMQ_VECTOR_CLONES void subtract_rows_of_two(const float* panel, const int32_t* row0,
-                                             const int32_t* row1, const float* factor0,
-                                             const float* factor1, int64_t count,
-                                             double* residual) {
-    FloatVector sum0[vectors_per_row] = {};
-    FloatVector sum1[vectors_per_row] = {};
-    for (int64_t s = 0; s < count; ++s) {
-        const auto* gram0 = reinterpret_cast<const FloatVector*>(panel + row0[s] * width);
-        const auto* gram1 = reinterpret_cast<const FloatVector*>(panel + row1[s] * width);
-        const float step0 = factor0[s];
-        const float step1 = factor1[s];
+template <bool shared>
+void subtract_rows_of_two(const float* panel, const int32_t* row0, const int32_t* row1,
+                          const float* factor0, const float* factor1, int64_t count,
+                          double* residual) {
+    run_vectorized([=](auto) {
+        Floats sum0[vectors_per_row] = {};
+        Floats sum1[vectors_per_row] = {};
+        for (int64_t s = 0; s < count; ++s) {
+            const float* gram0 = panel + row0[s] * width;
+            const float* gram1 = shared ? gram0 : panel + row1[s] * width;
+            const float step0 = factor0[s];
+            const float step1 = factor1[s];
 #pragma GCC unroll 4
-        for (int64_t v = 0; v < vectors_per_row; ++v) sum0[v] += gram0[v] * step0;
-#pragma GCC unroll 4
-        for (int64_t v = 0; v < vectors_per_row; ++v) sum1[v] += gram1[v] * step1;
-    }
-    subtract_sums(sum0, sum1, residual);
-}
-
-/** The same where both channels use the same rows, each loaded once. */
-COMQ_VECTOR_CLONES void subtract_shared_rows_of_two(const float* panel, const int32_t* row,
-                                                    const float* factor0, const float* factor1,
-                                                    int64_t count, double* residual) {
-    FloatVector sum0[vectors_per_row] = {};
-    FloatVector sum1[vectors_per_row] = {};
-    for (int64_t s = 0; s < count; ++s) {
-        const auto* gram = reinterpret_cast<const FloatVector*>(panel + row[s] * width);
-        const float step0 = factor0[s];
-        const float step1 = factor1[s];
+            for (int64_t v = 0; v < vectors_per_row; ++v) {
+                sum0[v] += vector_at<lanes>(gram0 + v * lanes) * step0;
+                sum1[v] += vector_at<lanes>(gram1 + v * lanes) * step1;
+            }
+        }
+        alignas(64) float sums[2 * width];
 #pragma GCC unroll 4
         for (int64_t v = 0; v < vectors_per_row; ++v) {
-            const FloatVector values = gram[v];
-            sum0[v] += values * step0;
-            sum1[v] += values * step1;
+            vector_at<lanes>(sums + v * lanes) = sum0[v];
+            vector_at<lanes>(sums + width + v * lanes) = sum1[v];
         }
-    }
-    subtract_sums(sum0, sum1, residual);
+        for (int64_t k = 0; k < 2 * width; ++k) residual[k] -= static_cast<double>(sums[k]);
+    });
 }
 
 void prefetch(const float* data, int64_t floats) {
@@ -85,6 +62,7 @@ GramPanels::GramPanels(MatrixView<const double> gram)
     : order_(gram.rows),
       unit_(1),
       values_(static_cast<std::size_t>(panels() * width * gram.rows), 0.0F) {
+    COMQ_CHECK(gram.rows == gram.cols);
     double largest = 0;
     for (int64_t i = 0; i < order_; ++i) largest = std::max(largest, gram(i, i));
     if (largest > 0) unit_ = std::ldexp(1.0, std::ilogb(largest));
@@ -122,13 +100,14 @@ void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows,
                 prefetch(panel + panel_floats + c / 2 * share, share);
             }
             const float* factor0 = rows.factor + c * rows.stride;
+            const float* factor1 = factor0 + rows.stride;
             if (rows.shared_rows) {
-                subtract_shared_rows_of_two(panel, rows.row, factor0, factor0 + rows.stride,
-                                            rows.count, residual + c * width);
+                subtract_rows_of_two<true>(panel, rows.row, rows.row, factor0, factor1, rows.count,
+                                           residual + c * width);
             } else {
                 const int32_t* row0 = rows.row + c * rows.stride;
-                subtract_rows_of_two(panel, row0, row0 + rows.stride, factor0,
-                                     factor0 + rows.stride, rows.count, residual + c * width);
+                subtract_rows_of_two<false>(panel, row0, row0 + rows.stride, factor0, factor1,
+                                            rows.count, residual + c * width);
             }
         }
     }

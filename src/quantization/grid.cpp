@@ -86,13 +86,20 @@ int64_t scale_groups(int64_t in_features, int64_t most) {
     return in_features / width;
 }
 
-Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar,
-                             const LevelRule& rule) {
-    return minmax_grid_per_group(weight, bits, scalar, 1, rule);
-}
-
-Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scalar, int64_t groups,
-                           const LevelRule& rule) {
+Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar,
+                 const LevelRule& rule, int64_t groups) {
+    COMQ_CHECK(weight.rows > 0 && weight.cols > 0);
+    if (granularity == Granularity::per_layer) {
+        float lowest = weight(0, 0);
+        float highest = weight(0, 0);
+        for (int64_t j = 0; j < weight.rows; ++j) {
+            const auto [low, high] = extremes(weight.row(j), weight.cols);
+            lowest = std::min(lowest, low);
+            highest = std::max(highest, high);
+        }
+        return uniform_grid(weight.rows, bits, minmax_levels(lowest, highest, bits, scalar, rule));
+    }
+    if (granularity == Granularity::per_channel) groups = 1;
     COMQ_CHECK(weight.cols % groups == 0);
     const int64_t width = weight.cols / groups;
     Grid grid{bits, {}, {}, groups};
@@ -105,32 +112,6 @@ Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scal
         }
     }
     return grid;
-}
-
-Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar,
-                           const LevelRule& rule) {
-    COMQ_CHECK(weight.rows > 0 && weight.cols > 0);
-    float lowest = weight(0, 0);
-    float highest = weight(0, 0);
-    for (int64_t j = 0; j < weight.rows; ++j) {
-        const auto [low, high] = extremes(weight.row(j), weight.cols);
-        lowest = std::min(lowest, low);
-        highest = std::max(highest, high);
-    }
-    return uniform_grid(weight.rows, bits, minmax_levels(lowest, highest, bits, scalar, rule));
-}
-
-Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar,
-                 int64_t groups, const LevelRule& rule) {
-    switch (granularity) {
-        case Granularity::per_layer:
-            return minmax_grid_per_layer(weight, bits, scalar, rule);
-        case Granularity::per_group:
-            return minmax_grid_per_group(weight, bits, scalar, groups, rule);
-        case Granularity::per_channel:
-            break;
-    }
-    return minmax_grid_per_channel(weight, bits, scalar, rule);
 }
 
 Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double scalar) {

@@ -93,21 +93,11 @@ struct LevelRule {
  * The grid of the authors' code for each channel: δ = (max − min)/(2^b − 1), z = round(min/δ), in
  * fp32 as theirs; levels scalar·δ·(z + q). A constant channel w gets δ = |w|, or 1 for w = 0, and
  * no scalar, so that it is represented exactly; of symmetric grids only one of zeros is.
+ * `per_layer` takes the extremes of the whole layer, `per_group` those of each of `groups` equal
+ * runs of a channel's inputs.
  */
-Grid minmax_grid_per_channel(MatrixView<const float> weight, int bits, double scalar,
-                             const LevelRule& rule = {});
-
-/** The same with one δ and z from the extremes of the whole layer. */
-Grid minmax_grid_per_layer(MatrixView<const float> weight, int bits, double scalar,
-                           const LevelRule& rule = {});
-
-/** The same for each of `groups` equal runs of a channel's inputs. */
-Grid minmax_grid_per_group(MatrixView<const float> weight, int bits, double scalar, int64_t groups,
-                           const LevelRule& rule = {});
-
-/** The one of the three that `granularity` names. */
 Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bits, double scalar,
-                 int64_t groups = 1, const LevelRule& rule = {});
+                 const LevelRule& rule = {}, int64_t groups = 1);
 
 /**
  * Start of the paper's Algorithm 1 (one δ a layer; symmetric codes −2^(b−1)…2^(b−1)−1, so

@@ -61,7 +61,7 @@ class GridSearch {
         return grid;
     }
 
-    /** Of the whole layer in each entry when it has one grid. */
+    /** The error by each scale; that of the whole layer in each entry when it has one grid. */
     std::vector<double> errors_of(const Candidates& candidates) const {
         std::vector<double> errors = judge_(scaled(candidates));
         if (options_.granularity == Granularity::per_layer) {
@@ -110,6 +110,7 @@ Grid search_grid(const Grid& grid, const GridSearchOptions& options, const GridE
 
 std::vector<double> rounding_errors(const GroupProblem& problem, const Grid& grid) {
     const int64_t n = problem.out_features();
+    COMQ_CHECK(grid.channels() == n && problem.in_features() % grid.groups == 0);
     const int64_t width = problem.in_features() / grid.groups;
     std::vector<double> errors(grid.scale.size());
     Matrix<float> difference(n, width);

@@ -10,7 +10,7 @@
 
 namespace comq {
 
-/** What each scale of a grid is judged by, [n, groups] as the scales are. */
+/** The errors by which each scale of a grid is judged, [n, groups] as the scales are. */
 using GridErrors = std::function<std::vector<double>(const Grid&)>;
 
 struct GridSearchOptions {

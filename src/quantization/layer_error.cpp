@@ -8,41 +8,46 @@
 #include <numeric>
 
 #include "core/check.hpp"
-#include "core/vector_clones.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 namespace {
 
-using DoubleVector = double __attribute__((vector_size(32)));
+constexpr int64_t lanes = 4;
 constexpr int64_t vectors = 4;
-constexpr int64_t lanes = 4 * vectors;  ///< channels side by side: each H_ij loaded serves them all
+/** Channels side by side: each H_ij loaded serves them all. */
+constexpr int64_t at_once = lanes * vectors;
+using Doubles = Vector<double, lanes>;
 
 /**
- * Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `lanes` channels for two rows, i and i + 1, which
- * share what is loaded of v, [m, vectors].
+ * Adds v_i·(2·Σ_{j<i} H_ij v_j + H_ii v_i) of `at_once` channels for two rows, i and i + 1, which
+ * share what is loaded of v, [m, at_once].
  */
-COMQ_VECTOR_CLONES void add_energy_of_two(const double* row0, const double* row1, int64_t i,
-                                          const DoubleVector* v, DoubleVector* energy) {
-    DoubleVector sum0[vectors] = {};
-    DoubleVector sum1[vectors] = {};
-    for (int64_t j = 0; j < i; ++j) {
-        const double entry0 = row0[j];
-        const double entry1 = row1[j];
+void add_energy_of_two(const double* row0, const double* row1, int64_t i, const double* v,
+                       double* energy) {
+    run_vectorized([=](auto) {
+        Doubles sum0[vectors] = {};
+        Doubles sum1[vectors] = {};
+        for (int64_t j = 0; j < i; ++j) {
+            const double entry0 = row0[j];
+            const double entry1 = row1[j];
+#pragma GCC unroll 4
+            for (int64_t k = 0; k < vectors; ++k) {
+                const Doubles value = vector_at<lanes>(v + j * at_once + k * lanes);
+                sum0[k] += value * entry0;
+                sum1[k] += value * entry1;
+            }
+        }
 #pragma GCC unroll 4
         for (int64_t k = 0; k < vectors; ++k) {
-            const DoubleVector value = v[j * vectors + k];
-            sum0[k] += value * entry0;
-            sum1[k] += value * entry1;
+            const Doubles own0 = vector_at<lanes>(v + i * at_once + k * lanes);
+            const Doubles own1 = vector_at<lanes>(v + (i + 1) * at_once + k * lanes);
+            Doubles& sum = vector_at<lanes>(energy + k * lanes);
+            sum1[k] += own0 * row1[i];
+            sum += own0 * (2.0 * sum0[k] + own0 * row0[i]);
+            sum += own1 * (2.0 * sum1[k] + own1 * row1[i + 1]);
         }
-    }
-#pragma GCC unroll 4
-    for (int64_t k = 0; k < vectors; ++k) {
-        const DoubleVector own0 = v[i * vectors + k];
-        const DoubleVector own1 = v[(i + 1) * vectors + k];
-        sum1[k] += own0 * row1[i];
-        energy[k] += own0 * (2.0 * sum0[k] + own0 * row0[i]);
-        energy[k] += own1 * (2.0 * sum1[k] + own1 * row1[i + 1]);
-    }
+    });
 }
 
 /** `gram_row(i)` points to H_i0 … H_ii. */
@@ -50,18 +55,18 @@ template <typename GramRow>
 std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<const float> values) {
     COMQ_CHECK(values.cols == m);
     std::vector<double> result(static_cast<std::size_t>(values.rows));
-    const int64_t blocks = (values.rows + lanes - 1) / lanes;
+    const int64_t blocks = (values.rows + at_once - 1) / at_once;
     tbb::parallel_for(int64_t{0}, blocks, [&](int64_t block) {
-        const int64_t first = block * lanes;
-        const int64_t count = std::min(lanes, values.rows - first);
-        // Of an odd m, a row of zeros makes the last two.
-        AlignedVector<DoubleVector> v(static_cast<std::size_t>((m + 1) * vectors), DoubleVector{});
+        const int64_t first = block * at_once;
+        const int64_t count = std::min(at_once, values.rows - first);
+        // For an odd m, a row of zeros makes the last two.
+        AlignedVector<double> v(static_cast<std::size_t>((m + 1) * at_once), 0.0);
         for (int64_t l = 0; l < count; ++l) {
             for (int64_t i = 0; i < m; ++i) {
-                v[i * vectors + l / 4][l % 4] = static_cast<double>(values(first + l, i));
+                v[i * at_once + l] = static_cast<double>(values(first + l, i));
             }
         }
-        DoubleVector energy[vectors] = {};
+        double energy[at_once] = {};
         int64_t i = 0;
         for (; i + 1 < m; i += 2) {
             add_energy_of_two(gram_row(i), gram_row(i + 1), i, v.data(), energy);
@@ -70,7 +75,7 @@ std::vector<double> energies(int64_t m, const GramRow& gram_row, MatrixView<cons
             const std::vector<double> zeros(static_cast<std::size_t>(m + 1), 0.0);
             add_energy_of_two(gram_row(i), zeros.data(), i, v.data(), energy);
         }
-        for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l / 4][l % 4], 0.0);
+        for (int64_t l = 0; l < count; ++l) result[first + l] = std::max(energy[l], 0.0);
     });
     return result;
 }
@@ -81,9 +86,8 @@ double sum_of(const std::vector<double>& values) {
 
 double ratio(double error, double signal) { return error == 0 ? 0 : error / signal; }
 
-/** Everything that does not depend on where the energies came from. */
-LayerError summarize(std::vector<double> error_energy, double signal_energy,
-                     MatrixView<const float> weight, MatrixView<const float> difference) {
+/** ‖difference‖_F / ‖weight‖_F. */
+double weight_error(MatrixView<const float> weight, MatrixView<const float> difference) {
     double squared_difference = 0;
     double squared_weight = 0;
     for (int64_t j = 0; j < weight.rows; ++j) {
@@ -94,14 +98,7 @@ LayerError summarize(std::vector<double> error_energy, double signal_energy,
             squared_weight += w * w;
         }
     }
-    LayerError summary;
-    summary.error = std::sqrt(sum_of(error_energy));
-    summary.relative_error = ratio(summary.error, std::sqrt(signal_energy));
-    summary.sqnr_db = -20.0 * std::log10(summary.relative_error);
-    summary.weight_error = ratio(std::sqrt(squared_difference), std::sqrt(squared_weight));
-    summary.channel_error = std::move(error_energy);
-    for (double& value : summary.channel_error) value = std::sqrt(value);
-    return summary;
+    return ratio(std::sqrt(squared_difference), std::sqrt(squared_weight));
 }
 
 Matrix<float> difference_of(MatrixView<const float> weight, const QuantizedWeight& quantized) {
@@ -120,11 +117,9 @@ std::vector<double> group_energies(const std::vector<PackedTriangle>& grams,
                                    MatrixView<const float> values) {
     const auto groups = std::ssize(grams);
     COMQ_CHECK(groups > 0 && values.rows % groups == 0);
-    const int64_t channels = values.rows / groups;
     std::vector<double> all;
     for (int64_t g = 0; g < groups; ++g) {
-        const std::vector<double> energy = channel_energies(
-            grams[g], {values.row(g * channels), channels, values.cols, values.stride});
+        const std::vector<double> energy = channel_energies(grams[g], values.part(g, groups));
         all.insert(all.end(), energy.begin(), energy.end());
     }
     return all;
@@ -149,13 +144,6 @@ std::vector<double> squared_channel_errors(MatrixView<const double> gram,
     return channel_energies(gram, difference_of(weight, quantized).view());
 }
 
-LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> weight,
-                         const QuantizedWeight& quantized) {
-    const Matrix<float> difference = difference_of(weight, quantized);
-    return summarize(channel_energies(gram, difference.view()),
-                     sum_of(channel_energies(gram, weight)), weight, difference.view());
-}
-
 double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight) {
     return sum_of(group_energies(grams, weight));
 }
@@ -163,7 +151,12 @@ double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const 
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
                          const QuantizedWeight& quantized, double signal) {
     const Matrix<float> difference = difference_of(weight, quantized);
-    return summarize(group_energies(grams, difference.view()), signal, weight, difference.view());
+    LayerError found;
+    found.error = std::sqrt(sum_of(group_energies(grams, difference.view())));
+    found.relative_error = ratio(found.error, std::sqrt(signal));
+    found.sqnr_db = -20.0 * std::log10(found.relative_error);
+    found.weight_error = weight_error(weight, difference.view());
+    return found;
 }
 
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,

@@ -11,11 +11,10 @@ namespace comq {
 
 /** How far a quantized layer is from the float one, on the rows that a Gram H = XᵀX sums up. */
 struct LayerError {
-    double error = 0;                   ///< ‖X(W−Wq)‖_F
-    double relative_error = 0;          ///< ‖X(W−Wq)‖_F / ‖XW‖_F; 0 when both are 0
-    double sqnr_db = 0;                 ///< −20·log10(relative_error)
-    double weight_error = 0;            ///< ‖W−Wq‖_F / ‖W‖_F; 0 when both are 0
-    std::vector<double> channel_error;  ///< ‖X(w_j−wq_j)‖, [n]
+    double error = 0;           ///< ‖X(W−Wq)‖_F
+    double relative_error = 0;  ///< ‖X(W−Wq)‖_F / ‖XW‖_F; 0 when both are 0
+    double sqnr_db = 0;         ///< −20·log10(relative_error)
+    double weight_error = 0;    ///< ‖W−Wq‖_F / ‖W‖_F; 0 when both are 0
 };
 
 /** v_jᵀ H v_j of each row v_j of `values` [n, m], in fp64; reads the lower triangle of H. */
@@ -33,13 +32,10 @@ std::vector<double> squared_channel_errors(MatrixView<const double> gram,
  */
 double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight);
 
-/** Error of one group; `gram` [m, m] may be of any rows, held-out ones included. */
-LayerError measure_error(MatrixView<const double> gram, MatrixView<const float> weight,
-                         const QuantizedWeight& quantized);
-
 /**
- * Error of a whole layer: `grams` holds one triangle a group, and group g owns the g-th run of
- * n/groups output channels of `weight` [n, m]. `signal` is their signal_energy.
+ * Error of a whole layer on any rows, held-out ones included: `grams` holds one triangle a group,
+ * and group g owns the g-th run of n/groups output channels of `weight` [n, m]. `signal` is their
+ * signal_energy.
  */
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
                          const QuantizedWeight& quantized, double signal);

@@ -3,31 +3,19 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "core/check.hpp"
-#include "core/errors.hpp"
 
 namespace comq {
 namespace {
 
-std::string fitted_name(const LayerStatistics& statistics, const std::string& name) {
-    const bool weighted =
-        name == statistic::gram && statistics.grams.contains(statistic::weighted_gram);
-    return weighted ? statistic::weighted_gram : name;
-}
-
-/** The triangles that `name` means, of which methods say that they need them. */
-const std::vector<PackedTriangle>& grams_of(const LayerStatistics& statistics,
-                                            const std::string& name, const std::string& layer) {
-    const auto found = statistics.grams.find(fitted_name(statistics, name));
-    if (found != statistics.grams.end()) return found->second;
-    throw UsageError(
-        "layer {}: quantization.method reads the statistic '{}', which is not collected with these "
-        "keys of calibration (statistics/statistics.hpp says what collects it)",
-        layer, name);
+/** What a method is fitted to: the weighted Gram where there is one. */
+const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics) {
+    const auto weighted = statistics.grams.find(statistic::weighted_gram);
+    return weighted != statistics.grams.end() ? weighted->second
+                                              : statistics.grams.at(statistic::gram);
 }
 
 }  // namespace
@@ -38,28 +26,19 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
     const int64_t groups = statistics.groups;
     COMQ_CHECK(groups > 0 && weight.rows % groups == 0);
     COMQ_CHECK(weight.cols == statistics.in_features);
-    const int64_t channels = weight.rows / groups;
-    const std::vector<std::string> names = method.required_statistics();
+    const std::vector<PackedTriangle>& grams = fitted_grams(statistics);
+    COMQ_CHECK(std::ssize(grams) == groups);
 
     std::vector<Solution> solutions(static_cast<std::size_t>(groups));
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
-        std::map<std::string, Matrix<double>> grams;
-        for (const std::string& name : names) {
-            grams.emplace(name, grams_of(statistics, name, layer).at(g).unpacked());
-        }
+        const Matrix<double> gram = grams[static_cast<std::size_t>(g)].unpacked();
         GroupProblem problem;
         problem.layer = layer;
         problem.bits = bits;
-        problem.weight = {weight.row(g * channels), channels, weight.cols, weight.stride};
+        problem.weight = weight.part(g, groups);
+        problem.gram = gram.view();
         if (!input_change.empty()) {
             problem.input_change = input_change[static_cast<std::size_t>(g)].view();
-        }
-        for (const auto& [name, gram] : grams) {
-            if (name == statistic::gram) {
-                problem.gram = gram.view();
-            } else {
-                problem.further_grams.emplace(name, gram.view());
-            }
         }
         solutions[g] = method.solve(problem);
     });

@@ -3,42 +3,29 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
-#include "quantization/choices.hpp"
-#include "quantization/method_factories.hpp"
+#include "quantization/methods.hpp"
 
 namespace comq {
 namespace {
 
-struct MethodEntry {
-    std::string_view name;
-    std::string_view summary;
-    std::unique_ptr<Method> (*make)(const QuantizationConfig&, const DescentFunction&);
-    bool (*reads_rows)(const QuantizationConfig&) = [](const QuantizationConfig&) { return true; };
-};
+/** What decides which layers are quantized, with how many bits and by what: read by every run. */
+constexpr std::string_view keys_of_the_plan[] = {"method", "bits", "average_bits", "layers"};
 
-constexpr std::array methods{
-    MethodEntry{"beacon", "least angle between outputs, scale at the end (arXiv 2508.20293)",
-                &make_beacon},
-    MethodEntry{"comq", "coordinate descent on the layer output (arXiv 2403.07134)", &make_comq},
-    MethodEntry{"comq_plus",
-                "coordinate descent from the best of several starts, grid and scales fitted",
-                &make_comq_plus},
-    MethodEntry{"gpfq", "greedy path following (arXiv 2201.11113)", &make_gpfq},
-    MethodEntry{"gptq", "rounding with look-ahead through the Cholesky factor (arXiv 2210.17323)",
-                &make_gptq},
-    MethodEntry{"rtn", "round to nearest", &make_rtn, &searches_grid},
-};
+const std::vector<const MethodEntry*>& methods() {
+#define COMQ_LIST_METHOD(method) &method,
+    static const std::vector<const MethodEntry*> all{COMQ_METHODS(COMQ_LIST_METHOD)};
+#undef COMQ_LIST_METHOD
+    return all;
+}
 
 /** None when there is no such method. */
 const MethodEntry* look_up(const std::string& name) {
-    const auto* entry =
-        std::find_if(methods.begin(), methods.end(),
-                     [&](const MethodEntry& method) { return method.name == name; });
-    return entry == methods.end() ? nullptr : entry;
+    const auto found = std::ranges::find(methods(), name, &MethodEntry::name);
+    return found == methods().end() ? nullptr : *found;
 }
 
 const MethodEntry& find_method(const std::string& name) {
@@ -50,25 +37,61 @@ const MethodEntry& find_method(const std::string& name) {
     return *entry;
 }
 
+bool reads(const MethodEntry& method, std::string_view key) {
+    return std::ranges::find(keys_of_the_plan, key) != std::end(keys_of_the_plan) ||
+           std::ranges::find(method.reads, key) != method.reads.end();
+}
+
 }  // namespace
 
+Method::Method(const MethodEntry& entry, const QuantizationConfig& config, DescentFunction descend)
+    : entry_(entry), config_(config), descend_(std::move(descend)) {
+    entry_.check(config_);
+}
+
+Solution Method::solve(const GroupProblem& problem) const {
+    check_problem(problem);
+    return entry_.solve({problem, config_, descend_});
+}
+
+double Method::cost_in_sweeps() const {
+    return entry_.cost.sweeps > 0 ? entry_.cost.sweeps : config_.sweeps;
+}
+
+double Method::peak_matrices() const {
+    const bool looks_ahead = (reads(entry_, "grid") && config_.grid == GridChoice::look_ahead) ||
+                             (reads(entry_, "start") && config_.start == StartChoice::look_ahead);
+    return looks_ahead ? std::max(entry_.cost.matrices, MethodCost::look_ahead_matrices)
+                       : entry_.cost.matrices;
+}
+
 std::unique_ptr<Method> make_method(const QuantizationConfig& config,
-                                    const DescentFunction& descent) {
-    return find_method(config.method).make(config, descent);
+                                    const DescentFunction& descend) {
+    return std::make_unique<Method>(find_method(config.method), config, descend);
 }
 
 bool codes_depend_on_rows(const QuantizationConfig& config) {
     const MethodEntry* method = look_up(config.method);
-    return method == nullptr || config.average_bits || method->reads_rows(config);
+    return method == nullptr || config.average_bits || method->reads_gram(config);
 }
 
 std::vector<std::string> method_names() {
     std::vector<std::string> names;
-    for (const MethodEntry& method : methods) names.emplace_back(method.name);
-    std::sort(names.begin(), names.end());
+    for (const MethodEntry* method : methods()) names.push_back(method->name);
     return names;
 }
 
 std::string_view method_summary(const std::string& name) { return find_method(name).summary; }
+
+bool method_reads(const std::string& method, std::string_view key) {
+    const MethodEntry* entry = look_up(method);
+    return entry == nullptr || reads(*entry, key);
+}
+
+std::vector<std::string> methods_that_read(std::string_view key) {
+    std::vector<std::string> names = method_names();
+    std::erase_if(names, [&](const std::string& name) { return !method_reads(name, key); });
+    return names;
+}
 
 }  // namespace comq

@@ -17,43 +17,70 @@ struct Solution {
     int sweeps = 0;  ///< sweeps over the codes; 0 where the method has none
 };
 
-/**
- * A way to quantize one layer from its statistics. A method is put together from four independent
- * choices: the statistics it reads, a grid (grid.hpp), a start (start.hpp) and a descent
- * (descent.hpp). A new one is a file with a factory and a line in method.cpp.
- */
-class Method {
-  public:
+/** What a method is given: one layer or group, the config, and how to descend. */
+struct MethodArguments {
+    const GroupProblem& problem;  ///< checked by check_problem
+    const QuantizationConfig& config;
+    const DescentFunction& descend;  ///< for the methods that descend
+};
+
+/** What solving a layer costs: feeds the estimate of --dry-run. */
+struct MethodCost {
     /** The Gram, and its copy in fp32. */
     static constexpr double descent_matrices = 1.5;
     /** The Gram, the factor of the damped one, influences and their copy in fp32. */
     static constexpr double look_ahead_matrices = 3.5;
 
-    virtual ~Method() = default;
-    /** Names of statistics/statistics.hpp, which the problem then holds. */
-    virtual std::vector<std::string> required_statistics() const = 0;
-    /**
-     * Whether the method makes up for quantized inputs by itself, from GroupProblem::input_change;
-     * others are given a weight that does (propagation.hpp).
-     */
-    virtual bool follows_output_path() const { return false; }
-    /** What solving costs, in sweeps of coordinate descent; feeds the estimate of --dry-run. */
-    virtual double cost_in_sweeps() const { return 1.0; }
-    /**
-     * How many m × m matrices in fp64 solving holds at its peak, the Gram among them; feeds the
-     * estimate of --dry-run.
-     */
-    virtual double peak_matrices() const { return descent_matrices; }
-    /** Thread-safe. Throws what check_problem throws. */
-    virtual Solution solve(const GroupProblem& problem) const = 0;
+    double sweeps = 1.0;  ///< time in sweeps of coordinate descent; 0: that of quantization.sweeps
+    double matrices = descent_matrices;  ///< m × m in fp64 held at the peak, the Gram among them
 };
 
 /**
- * `descent` is how the methods that descend do it. Throws UsageError with the nearest name for an
- * unknown method.
+ * A way to quantize one layer from its Gram, put together from three independent choices: a grid
+ * (grid.hpp), a start (start.hpp) and a descent (descent.hpp). It is defined at the end of the
+ * method's file and has a line in methods.hpp.
+ */
+struct MethodEntry {
+    std::string name;
+    std::string summary;             ///< one line
+    std::vector<std::string> reads;  ///< the keys of `quantization` that can change what it finds
+    MethodCost cost = {};
+    /**
+     * Whether it makes up for quantized inputs by itself, from GroupProblem::input_change; others
+     * are given a weight that does (propagation.hpp).
+     */
+    bool follows_output_path = false;
+    /** Throws UsageError for keys that do not go with the method. */
+    void (*check)(const QuantizationConfig&) = [](const QuantizationConfig& /*any*/) {};
+    /** Whether codes depend on the Gram, and not on the weights alone. */
+    bool (*reads_gram)(const QuantizationConfig&) = [](const QuantizationConfig&) { return true; };
+    Solution (*solve)(const MethodArguments&);  ///< thread-safe
+};
+
+/** A method with the keys of a config. */
+class Method {
+  public:
+    Method(const MethodEntry& entry, const QuantizationConfig& config,
+           DescentFunction descend = comq::descend);
+
+    /** Thread-safe. Throws what check_problem throws. */
+    Solution solve(const GroupProblem& problem) const;
+    bool follows_output_path() const { return entry_.follows_output_path; }
+    double cost_in_sweeps() const;
+    double peak_matrices() const;
+
+  private:
+    const MethodEntry& entry_;
+    QuantizationConfig config_;
+    DescentFunction descend_;
+};
+
+/**
+ * The method that `config` names. Throws UsageError with the nearest name for an unknown one, and
+ * what MethodEntry::check throws.
  */
 std::unique_ptr<Method> make_method(const QuantizationConfig& config,
-                                    const DescentFunction& descent = descend);
+                                    const DescentFunction& descend = comq::descend);
 
 /**
  * Whether a layer's codes depend on the rows that its calibration images give; a method that only
@@ -67,5 +94,14 @@ std::vector<std::string> method_names();
 
 /** One line on what the method does; throws like make_method. */
 std::string_view method_summary(const std::string& name);
+
+/**
+ * Whether a run with this method reads the key of `quantization`: one of the method, or one of
+ * those that choose layers, widths and the method. True for methods that are none of comq's.
+ */
+bool method_reads(const std::string& method, std::string_view key);
+
+/** Names of the registered methods that read the key of `quantization`, sorted. */
+std::vector<std::string> methods_that_read(std::string_view key);
 
 }  // namespace comq

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/check.hpp"
 #include "quantization/problem.hpp"
 
 namespace comq {
@@ -66,6 +67,7 @@ void greedy_order(std::span<const float> norm, std::span<const float> weight,
     // Non-negative floats compare like their bits; complemented, ascending keys are descending
     // floats. With its index behind it no two keys are equal, and ties keep the lower index first.
     const std::size_t m = order.size();
+    COMQ_CHECK(norm.size() == m && weight.size() == m);
     std::vector<uint64_t> keys(m);
     uint32_t differing = 0;
     const auto bits_of = [&](std::size_t i) {
@@ -84,6 +86,7 @@ void greedy_order(std::span<const float> norm, std::span<const float> weight,
 
 void shared_order(std::span<const float> norm, MatrixView<const float> weight,
                   std::span<int32_t> order) {
+    COMQ_CHECK(weight.cols == std::ssize(order));
     std::vector<double> squares(order.size(), 0.0);
     for (int64_t j = 0; j < weight.rows; ++j) {
         const float* row = weight.row(j);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/matrix.hpp"
-#include "core/vector_clones.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 constexpr double forbidden = std::numeric_limits<double>::infinity();
 
 /**
- * What steps of one level cost by themselves, in units of the channel and of the panels: for a
+ * The costs of steps of one level by themselves, in units of the channel and of the panels: for a
  * step s of coordinate i, s²H_ii − 2s·r_i. A step off the grid is forbidden.
  */
 struct StepCosts {
@@ -51,8 +51,8 @@ struct PartnerCosts {
 };
 
 /** `factor`·step_j·H_ij is what steps of i and j in the same direction add to their own costs. */
-COMQ_VECTOR_CLONES PartnerCosts least_partner_costs(const double* gram_row, double factor,
-                                                    const StepCosts& costs, int64_t m) {
+PartnerCosts least_partner_costs(const double* gram_row, double factor, const StepCosts& costs,
+                                 int64_t m) {
     constexpr int64_t lanes = 8;
     double beside_up[lanes];
     double beside_down[lanes];
@@ -61,21 +61,20 @@ COMQ_VECTOR_CLONES PartnerCosts least_partner_costs(const double* gram_row, doub
     const double* up = costs.up.data();
     const double* down = costs.down.data();
     const double* step = costs.step.data();
-    int64_t j = 0;
-    for (; j + lanes <= m; j += lanes) {
-        for (int64_t l = 0; l < lanes; ++l) {
-            const double shared = factor * step[j + l] * gram_row[j + l];
-            const double with_up = std::min(up[j + l] + shared, down[j + l] - shared);
-            const double with_down = std::min(up[j + l] - shared, down[j + l] + shared);
-            beside_up[l] = with_up < beside_up[l] ? with_up : beside_up[l];
-            beside_down[l] = with_down < beside_down[l] ? with_down : beside_down[l];
-        }
-    }
-    for (; j < m; ++j) {
+    const auto consider = [&](int64_t j, int64_t lane) {
         const double shared = factor * step[j] * gram_row[j];
-        beside_up[0] = std::min({beside_up[0], up[j] + shared, down[j] - shared});
-        beside_down[0] = std::min({beside_down[0], up[j] - shared, down[j] + shared});
-    }
+        const double with_up = std::min(up[j] + shared, down[j] - shared);
+        const double with_down = std::min(up[j] - shared, down[j] + shared);
+        beside_up[lane] = with_up < beside_up[lane] ? with_up : beside_up[lane];
+        beside_down[lane] = with_down < beside_down[lane] ? with_down : beside_down[lane];
+    };
+    run_vectorized([&](auto) {
+        int64_t j = 0;
+        for (; j + lanes <= m; j += lanes) {
+            for (int64_t lane = 0; lane < lanes; ++lane) consider(j + lane, lane);
+        }
+        for (; j < m; ++j) consider(j, 0);
+    });
     return {*std::min_element(beside_up, beside_up + lanes),
             *std::min_element(beside_down, beside_down + lanes)};
 }

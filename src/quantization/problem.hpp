@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,19 +9,16 @@
 namespace comq {
 
 /**
- * What a method is given: one layer, or one group of a grouped convolution. The views stay owned
- * by the caller and must outlive the call.
+ * The input of a method: one layer, or one group of a grouped convolution. The views stay owned by
+ * the caller and must outlive the call.
  */
 struct GroupProblem {
     std::string layer;               ///< names the layer in errors
     int bits = 4;                    ///< 2…8
     MatrixView<const float> weight;  ///< [n out, m in]
     MatrixView<const double> gram;   ///< H = XᵀX, [m, m] symmetric
-    /** Further statistics a method asked for, by their name (statistics/statistics.hpp), [m, m].
-     */
-    std::map<std::string, MatrixView<const double>> further_grams;
     /**
-     * For methods that follow the path of the outputs (Method::follows_output_path), where the
+     * For methods that follow the path of the outputs (MethodEntry::follows_output_path), where the
      * layer's inputs are quantized: a·(X − X̃)ᵀX̃, [m, m]; a row for each input of the full-precision
      * network. Empty: the inputs are the same.
      */
@@ -38,7 +34,7 @@ struct GroupProblem {
 
 /**
  * Throws InputError naming the layer when a weight or a Gram entry is NaN or infinite, UsageError
- * when the bits are not within 2…8. Every method calls it first; shapes are checked.
+ * when the bits are not within 2…8. Method::solve calls it first; shapes are checked.
  */
 void check_problem(const GroupProblem& problem);
 

@@ -63,13 +63,6 @@ Matrix<double> output_change(const PackedTriangle& paired, MatrixView<const floa
     return change;
 }
 
-/** The part of a whole layer's `values` that belongs to group g. */
-template <typename T>
-MatrixView<T> group_of(MatrixView<T> values, int64_t g, int64_t groups) {
-    const int64_t channels = values.rows / groups;
-    return {values.row(g * channels), channels, values.cols, values.stride};
-}
-
 std::vector<Matrix<double>> scaled(std::vector<Matrix<double>> matrices, double factor) {
     for (auto& matrix : matrices) {
         std::for_each_n(matrix.data(), matrix.rows() * matrix.cols(),
@@ -83,7 +76,7 @@ Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
     const auto groups = std::ssize(paired);
     Matrix<double> shift(weight.rows, weight.cols);
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
-        const Matrix<double> part = propagated_shift(paired[g], group_of(weight, g, groups));
+        const Matrix<double> part = propagated_shift(paired[g], weight.part(g, groups));
         std::copy_n(part.data(), part.rows() * part.cols(), shift.row(g * part.rows()));
     });
     return shift;
@@ -100,6 +93,7 @@ Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const f
 
 Matrix<float> propagated_target(MatrixView<const float> weight, const Matrix<double>& shift,
                                 double strength) {
+    COMQ_CHECK(shift.rows() == weight.rows && shift.cols() == weight.cols);
     Matrix<float> target(weight.rows, weight.cols);
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t i = 0; i < weight.cols; ++i) {
@@ -114,6 +108,7 @@ double propagated_error(const PackedTriangle& paired, MatrixView<const float> we
                         MatrixView<const float> quantized) {
     // The rows [x̃ x] times (−wq, w).
     const int64_t m = weight.cols;
+    COMQ_CHECK(quantized.rows == weight.rows && quantized.cols == m);
     Matrix<float> both(weight.rows, 2 * m);
     for (int64_t j = 0; j < weight.rows; ++j) {
         for (int64_t i = 0; i < m; ++i) {
@@ -133,8 +128,7 @@ double heldout_propagated_error(const LayerStatistics& statistics, MatrixView<co
     const auto groups = std::ssize(paired);
     double error = 0.0;
     for (int64_t g = 0; g < groups; ++g) {
-        error += propagated_error(paired[g], group_of(weight, g, groups),
-                                  group_of(levels.view(), g, groups));
+        error += propagated_error(paired[g], weight.part(g, groups), levels.view().part(g, groups));
     }
     return error;
 }

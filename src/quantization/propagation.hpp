@@ -33,7 +33,7 @@ struct PropagatedSolution {
 /** Strengths among which held-out rows choose. */
 inline constexpr double propagation_strengths[] = {0.0, 0.25, 0.5, 1.0};
 
-/** What the best of several solutions has least of. */
+/** The loss by which the best of several solutions is chosen. */
 using PropagationLoss = std::function<double(const Solution&)>;
 
 /**

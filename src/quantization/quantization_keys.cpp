@@ -9,15 +9,15 @@ ValueType<std::vector<LayerRule>> layer_rules() {
     rule.add({.key = "match",
               .meaning = "Glob over layer names; '*' also crosses dots.",
               .required = true},
-             field(&LayerRule::match), text());
+             &LayerRule::match, text());
     rule.add(
         {.key = "quantize",
          .meaning = "Whether the layer is quantized; null: as by default, or if bits are given."},
-        field(&LayerRule::quantize), optional(boolean()));
+        &LayerRule::quantize, optional(boolean()));
     rule.add({.key = "bits",
               .meaning = "Width of the layer's codes; null: as without the rule.",
               .unit = "bit"},
-             field(&LayerRule::bits), optional(integer<int>(2, 8)));
+             &LayerRule::bits, optional(integer<int>(2, 8)));
     return list_of<LayerRule>(
         rule, "list of {match: GLOB, quantize: true | false, bits: 2 to 8}",
         [](const LayerRule& read, const YamlPosition& position, const std::string& name,
@@ -32,22 +32,29 @@ ValueType<std::vector<LayerRule>> layer_rules() {
 
 }  // namespace
 
-Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& methods) {
-    Schema<QuantizationConfig> keys;
+Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::string>& methods) {
+    using enum Effect;
+    Schema<QuantizationConfig, RunKey> keys;
     keys.add(
         {.key = "method",
+         .affects = solution,
          .meaning = "Algorithm, by its name in the method registry; none leaves the weights as "
                     "they are."},
         &QuantizationConfig::method, name_of("method", methods));
     keys.add({.key = "preset",
+              .affects = solution,
               .meaning = "Variant of COMQ: authors_code does what the authors' program does, "
                          "paper what the paper describes. A preset sets the keys that say so, "
                          "and every key given in a file or on the command line wins over it."},
              &QuantizationConfig::preset,
              choice<Preset>({{"authors_code", Preset::authors_code}, {"paper", Preset::paper}}));
-    keys.add({.key = "bits", .meaning = "Width of a weight's code: 2^bits levels.", .unit = "bit"},
+    keys.add({.key = "bits",
+              .affects = solution,
+              .meaning = "Width of a weight's code: 2^bits levels.",
+              .unit = "bit"},
              &QuantizationConfig::bits, integer<int>(2, 8));
     keys.add({.key = "average_bits",
+              .affects = solution,
               .meaning = "Bits that codes may take on average over all quantized weights, scales "
                          "apart: each layer gets a width of its own, 2 to 8, so that the sum of "
                          "squared relative layer errors is least, and quantization.bits is not "
@@ -56,6 +63,7 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
               .unit = "bit"},
              &QuantizationConfig::average_bits, optional(number(2.0, 8.0)));
     keys.add({.key = "granularity",
+              .affects = solution,
               .meaning = "What shares one scale: an output channel, a whole layer (of a grouped "
                          "convolution, each group), or a group of a channel's inputs."},
              &QuantizationConfig::granularity,
@@ -63,11 +71,13 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
                                   {"per_layer", Granularity::per_layer},
                                   {"per_group", Granularity::per_group}}));
     keys.add({.key = "group_size",
+              .affects = solution,
               .meaning = "Inputs of a group when the granularity is per_group; the largest "
                          "divisor of the layer's inputs that is not above it.",
               .unit = "inputs"},
              &QuantizationConfig::group_size, integer<int64_t>(1));
     keys.add({.key = "symmetric",
+              .affects = solution,
               .meaning = "Whether the zero point is fixed, at -2^(bits-1) or, where it need not "
                          "be whole, at -(2^bits-1)/2, and the scale follows from the largest "
                          "magnitude, instead of both from the range. The preset paper of comq "
@@ -75,6 +85,7 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
              &QuantizationConfig::symmetric, boolean());
     keys.add(
         {.key = "zero_point",
+         .affects = solution,
          .meaning = "Values a zero point may have: whole numbers, as runtimes for integers "
                     "want them; also the halves between them; or any number (real), which "
                     "closed-form scale updates then fit together with the scale where each "
@@ -83,6 +94,7 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
         choice<ZeroPoint>(
             {{"whole", ZeroPoint::whole}, {"half", ZeroPoint::half}, {"real", ZeroPoint::real}}));
     keys.add({.key = "grid",
+              .affects = solution,
               .meaning = "Allowed levels of a channel: from its smallest to its largest weight "
                          "(minmax), or searched from there for the least output error after "
                          "rounding (searched) or after GPTQ's look-ahead (look_ahead; by group "
@@ -93,6 +105,7 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
                                  {"searched", GridChoice::searched},
                                  {"look_ahead", GridChoice::look_ahead}}));
     keys.add({.key = "start",
+              .affects = solution,
               .meaning = "Where coordinate descent begins: the float weights, the weights "
                          "rounded to nearest, or the look-ahead of GPTQ. auto: the best of all "
                          "for comq_plus, the float weights for comq."},
@@ -102,6 +115,7 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
                                   {"rtn", StartChoice::rtn},
                                   {"look_ahead", StartChoice::look_ahead}}));
     keys.add({.key = "order",
+              .affects = solution,
               .meaning = "Order in which a sweep visits a channel's weights: as stored (cyclic), "
                          "largest contribution |w_i| * ||x_i|| first (greedy), from the second "
                          "sweep on what gains most first (greedy_dynamic), or one order for all "
@@ -112,19 +126,23 @@ Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& met
                             {"greedy_dynamic", Order::greedy_dynamic},
                             {"shared", Order::shared}}));
     keys.add({.key = "sweeps",
+              .affects = solution,
               .meaning = "Passes of comq's descent over all weights of a layer; comq_plus goes "
                          "on until nothing moves."},
              &QuantizationConfig::sweeps, integer<int>(1, 1000));
     keys.add({.key = "scale_update",
+              .affects = solution,
               .meaning = "What happens to the scale after each of comq's sweeps: nothing, or "
                          "its closed-form minimiser, which comq_plus always takes."},
              &QuantizationConfig::scale_update,
              choice<ScaleUpdate>(
                  {{"none", ScaleUpdate::none}, {"closed_form", ScaleUpdate::closed_form}}));
     keys.add({.key = "scalar",
+              .affects = solution,
               .meaning = "Factor on the starting scale; below 1 it clips the largest weights."},
              &QuantizationConfig::scalar, number(0.01, 10.0));
     keys.add({.key = "layers",
+              .affects = solution,
               .meaning = "Exceptions by layer name; the first rule whose glob matches decides. "
                          "Without rules: every Linear layer but the head of a transformer, every "
                          "layer but the classifier of a CNN."},

@@ -9,6 +9,6 @@
 namespace comq {
 
 /** The keys of the section `quantization`; `methods` are the names it may have, any if empty. */
-Schema<QuantizationConfig> quantization_keys(const std::vector<std::string>& methods);
+Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::string>& methods);
 
 }  // namespace comq

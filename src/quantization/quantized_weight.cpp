@@ -27,6 +27,9 @@ Matrix<T> stack_rows(std::span<const QuantizedWeight> groups, Matrix<T> Quantize
 Matrix<float> dequantize(const QuantizedWeight& weight) {
     const int64_t m = weight.in_features();
     const int64_t groups = weight.scale_groups();
+    COMQ_CHECK(weight.scale.rows() == weight.out_features());
+    COMQ_CHECK(weight.zero_point.rows() == weight.out_features());
+    COMQ_CHECK(weight.zero_point.cols() == groups);
     Matrix<float> values(weight.out_features(), m);
     for (int64_t j = 0; j < weight.out_features(); ++j) {
         for (int64_t i = 0; i < m; ++i) {

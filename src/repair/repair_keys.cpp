@@ -2,22 +2,27 @@
 
 namespace comq {
 
-Schema<RepairConfig> repair_keys() {
-    Schema<RepairConfig> keys;
+Schema<RepairConfig, RunKey> repair_keys() {
+    using enum Effect;
+    Schema<RepairConfig, RunKey> keys;
     keys.add({.key = "fold_batch_norm",
+              .affects = statistics | repair,
               .meaning = "Before calibration: whether the scale of each BatchNorm moves into the "
                          "weight of the convolution before it, so that it is quantized with it."},
              &RepairConfig::fold_batch_norm, boolean());
     keys.add({.key = "bias_correction",
+              .affects = repair,
               .meaning = "After quantization: whether the mean error of each output channel, "
                          "(W - Wq) times the mean input of the full-precision network, is taken "
                          "off its bias, or off the BatchNorm behind a layer without one."},
              &RepairConfig::bias_correction, boolean());
     keys.add({.key = "reestimate_batch_norm",
+              .affects = repair,
               .meaning = "After quantization: whether means and variances of BatchNorms are "
                          "estimated again on repair.images. Not together with fold_batch_norm."},
              &RepairConfig::reestimate_batch_norm, boolean());
     keys.add({.key = "output_refit",
+              .affects = repair,
               .meaning = "After quantization: whether scale and bias of each output channel (or "
                          "the BatchNorm behind a layer without one) are refitted, layer after "
                          "layer, by least squares to the output of the full-precision network. "
@@ -27,11 +32,13 @@ Schema<RepairConfig> repair_keys() {
                          "full-precision ones."},
              &RepairConfig::output_refit, boolean());
     keys.add({.key = "norm_refit",
+              .affects = repair,
               .meaning = "The same for weight and bias of each LayerNorm and BatchNorm behind a "
                          "quantized layer. Together with output_refit, layers and norms take "
                          "their turns in the order in which they run."},
              &RepairConfig::norm_refit, boolean());
     keys.add({.key = "norm_tuning",
+              .affects = repair,
               .meaning = "After quantization: loss by which norm weights and all biases are "
                          "trained on repair.images, weights staying as they are. labels is the "
                          "cross-entropy to the labels of data.calibration, as in the authors' "
@@ -42,23 +49,29 @@ Schema<RepairConfig> repair_keys() {
                                  {"labels", NormTuning::labels},
                                  {"full_precision_logits", NormTuning::full_precision_logits}}));
     keys.add({.key = "images",
+              .affects = repair,
               .meaning = "Images that repairs look at, drawn from data.calibration by 'seed', "
                          "none of them held out; null: those of the calibration.",
               .unit = "images"},
              &RepairConfig::images, optional(integer<int64_t>(1)));
     keys.add({.key = "batch_size",
+              .affects = repair,
               .meaning = "Images of a step of norm_tuning, and of a batch whose statistics "
                          "reestimate_batch_norm averages.",
               .unit = "images"},
              &RepairConfig::batch_size, integer<int64_t>(2, 4096));
-    keys.add(
-        {.key = "epochs", .meaning = "Passes of norm_tuning over its images.", .unit = "passes"},
-        &RepairConfig::epochs, integer<int64_t>(1, 10'000));
+    keys.add({.key = "epochs",
+              .affects = repair,
+              .meaning = "Passes of norm_tuning over its images.",
+              .unit = "passes"},
+             &RepairConfig::epochs, integer<int64_t>(1, 10'000));
     keys.add({.key = "learning_rate",
+              .affects = repair,
               .meaning = "Of Adam in norm_tuning, at the start; it falls along half a cosine to "
                          "0."},
              &RepairConfig::learning_rate, number(1e-8, 1.0));
     keys.add({.key = "flips",
+              .affects = repair,
               .meaning = "Whether norm_tuning mirrors half of the images, drawn anew in each "
                          "epoch."},
              &RepairConfig::flips, boolean());

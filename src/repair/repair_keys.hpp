@@ -6,6 +6,6 @@
 namespace comq {
 
 /** The keys of the section `repair`. */
-Schema<RepairConfig> repair_keys();
+Schema<RepairConfig, RunKey> repair_keys();
 
 }  // namespace comq

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json_text.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "core/text_width.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_text.hpp"

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "report/config_values.hpp"
+#include "experiment_config/config_text.hpp"
 #include "report/figures_text.hpp"
 
 namespace comq {

@@ -14,7 +14,6 @@
 #include "core/text_width.hpp"
 #include "core/units.hpp"
 #include "experiment_config/config_text.hpp"
-#include "report/config_values.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
 #include "results/layer_columns.hpp"

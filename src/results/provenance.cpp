@@ -18,8 +18,7 @@
 
 #include "core/hash.hpp"
 #include "core/paths.hpp"
-#include "core/run_shell.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
 

@@ -4,7 +4,8 @@
 #include <array>
 #include <vector>
 
-#include "core/vector_clones.hpp"
+#include "core/check.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 
@@ -12,18 +13,19 @@ namespace {
 
 // So many channels are computed at once, one a vector lane; their maps are interleaved.
 constexpr int64_t lanes = 8;
-using Lanes = float __attribute__((vector_size(lanes * sizeof(float))));
 using Sums = std::array<double, lanes>;
 
 /** Adds Σ_i a[i·stride]·b[i·stride] of interleaved rows; `count` is the length of a row at most,
  *  so one fp32 sum loses nothing that matters. */
-COMQ_VECTOR_CLONES
 void add_row_product(const float* a, const float* b, int64_t stride, int64_t count, double* sums) {
-    Lanes total = {};
-    for (int64_t i = 0; i < count; ++i, a += stride * lanes, b += stride * lanes) {
-        total += *reinterpret_cast<const Lanes*>(a) * *reinterpret_cast<const Lanes*>(b);
-    }
-    for (int64_t lane = 0; lane < lanes; ++lane) sums[lane] += static_cast<double>(total[lane]);
+    run_vectorized([=](auto) {
+        Vector<float, lanes> total = {};
+        for (int64_t i = 0; i < count; ++i) {
+            const int64_t at = i * stride * lanes;
+            total += vector_at<lanes>(a + at) * vector_at<lanes>(b + at);
+        }
+        for (int64_t lane = 0; lane < lanes; ++lane) sums[lane] += static_cast<double>(total[lane]);
+    });
 }
 
 /** Up to `lanes` channels of one micro-batch. */
@@ -104,6 +106,8 @@ class ChannelBlock {
 }  // namespace
 
 void add_depthwise(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums) {
+    COMQ_CHECK(geometry.groups == geometry.channels && sums.groups() == geometry.groups);
+    COMQ_CHECK(sums.in_features() == geometry.positions());
     const auto rows = position_pairs(geometry.y), cols = position_pairs(geometry.x);
     for (int64_t first = 0; first < geometry.channels; first += lanes) {
         ChannelBlock block(geometry, first, std::min(lanes, geometry.channels - first));

@@ -8,7 +8,7 @@ namespace comq {
 
 /**
  * Adds the Grams of the patches of a micro-batch for convolutions with one channel a group, by
- * products of shifted maps (see conv_gram.hpp), several channels in the lanes of a vector.
+ * products of shifted maps (PositionPairs), several channels in the lanes of a vector.
  */
 void add_depthwise(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums);
 

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "core/vector_clones.hpp"
+#include "core/check.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 
@@ -14,16 +15,16 @@ namespace {
 constexpr double round_to_coarse = 0x1.8p40;  // q = 2^-12
 constexpr double round_to_fine = 0x1.8p2;     // q = 2^-50
 
-COMQ_VECTOR_CLONES
-void add_row(const float* __restrict addend, double* __restrict coarse, double* __restrict fine,
-             int64_t count) {
-    for (int64_t j = 0; j < count; ++j) {
-        const double value = addend[j];
-        const double high = (value + round_to_coarse) - round_to_coarse;
-        const double low = ((value - high) + round_to_fine) - round_to_fine;
-        coarse[j] += high;
-        fine[j] += low;
-    }
+void add_row(const float* addend, double* coarse, double* fine, int64_t count) {
+    run_vectorized([=](auto) {
+        for (int64_t j = 0; j < count; ++j) {
+            const double value = addend[j];
+            const double high = (value + round_to_coarse) - round_to_coarse;
+            const double low = ((value - high) + round_to_fine) - round_to_fine;
+            coarse[j] += high;
+            fine[j] += low;
+        }
+    });
 }
 
 }  // namespace
@@ -40,6 +41,7 @@ void GramAccumulator::make_room() {
 }
 
 void GramAccumulator::add_rows(int64_t first_row, MatrixView<const float> block) {
+    COMQ_CHECK(first_row >= 0 && first_row + block.rows <= in_features_);
     const std::lock_guard lock(mutex_);
     make_room();
     for (int64_t i = 0; i < block.rows; ++i) {
@@ -50,6 +52,7 @@ void GramAccumulator::add_rows(int64_t first_row, MatrixView<const float> block)
 
 void GramAccumulator::add_blocks(int64_t first_row, int64_t first_col, int64_t rows, int64_t cols,
                                  const float* blocks) {
+    COMQ_CHECK(first_row >= 0 && first_row + rows <= in_features_ && first_col >= 0);
     const std::lock_guard lock(mutex_);
     make_room();
     for (std::size_t g = 0; g < coarse_.size(); ++g) {
@@ -63,6 +66,7 @@ void GramAccumulator::add_blocks(int64_t first_row, int64_t first_col, int64_t r
 }
 
 void GramAccumulator::add_triangles(int64_t first_group, int64_t count, const float* triangles) {
+    COMQ_CHECK(first_group >= 0 && first_group + count <= groups_);
     const std::lock_guard lock(mutex_);
     make_room();
     for (int64_t k = 0; k < count; ++k) {

@@ -56,7 +56,7 @@ class GramAccumulator {
     std::vector<PackedTriangle> take();
 
   private:
-    /** Only now: the pages of all layers' sums, touched one after the other, take a while. */
+    /** Allocates at first use: touching the pages of all layers' sums at once takes a while. */
     void make_room();
 
     int64_t in_features_;

@@ -12,7 +12,8 @@ float* copy_strided(const float* from, int64_t stride, int64_t count, float* to)
     return to + count;
 }
 
-/** What position (a, b) of the kernel reads for one run of outputs, zeros where it is padding. */
+/** Copies what position (a, b) of the kernel reads for one run of outputs, zeros where it is
+ *  padding. */
 float* copy_patch_values(const ConvGeometry& geometry, const float* plane, const OutputRun& run,
                          int64_t a, int64_t b, float* to) {
     const int64_t y = geometry.y.input_of(run.y, a);

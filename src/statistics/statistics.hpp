@@ -41,7 +41,7 @@ inline constexpr const char* heldout_paired_gram = "heldout_paired_gram";
 }  // namespace statistic
 
 /**
- * What the rows of one layer were summed into: a named set of Grams, one triangle per group
+ * Sums over the rows of one layer: a named set of Grams, one triangle per group
  * (a dense layer has one group, a depthwise convolution one per channel).
  */
 struct LayerStatistics {

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
 
 #include "core/matrix.hpp"
+#include "core/simd.hpp"
 
 namespace comq {
 
@@ -28,15 +28,7 @@ using BandVisitor = std::function<void(int64_t first_row, MatrixView<const float
  * for each side; here a block of X is packed once and serves both. Every entry is a sum over
  * blocks of 128 rows, each summed in order, with whatever fused multiply-add the processor has.
  */
-void symmetric_product(const InputRows& rows, const BandVisitor& visit);
-
-/** Instruction sets with a kernel of their own. */
-enum class VectorUnit { avx512, fma, portable };
-
-/** Those of this processor, the fastest first; symmetric_product() uses that one. */
-std::vector<VectorUnit> vector_units();
-
-/** The same on a unit that vector_units() names. */
-void symmetric_product(const InputRows& rows, const BandVisitor& visit, VectorUnit unit);
+void symmetric_product(const InputRows& rows, const BandVisitor& visit,
+                       VectorUnit on = fastest_vector_unit);
 
 }  // namespace comq

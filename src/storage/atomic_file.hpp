@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace comq {
 

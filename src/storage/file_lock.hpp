@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace comq {
 

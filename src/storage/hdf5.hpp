@@ -43,7 +43,7 @@ class Hdf5Handle {
     Close close_ = nullptr;
 };
 
-/** What groups and datasets share: a path and attributes. */
+/** A group or dataset: a path and attributes. */
 class Hdf5Object {
   public:
     explicit Hdf5Object(Hdf5Handle handle) : handle_(std::move(handle)) {}
@@ -78,7 +78,7 @@ class Hdf5Object {
     Hdf5Handle handle_;
 };
 
-/** What the elements of a dataset are. */
+/** Kind of the elements of a dataset. */
 enum class Hdf5Element { integer, real, text, other };
 
 class Hdf5Dataset : public Hdf5Object {
@@ -125,34 +125,24 @@ class Hdf5Group : public Hdf5Object {
 
 class Hdf5File {
   public:
-    /** Creates the file or empties it. */
-    static Hdf5File create(const std::filesystem::path& file);
     /**
      * A file that lives in memory until `image` gives its bytes; `name` is for messages. HDF5
      * crashes at the end of a process in which it failed to write a file (full disk, 1.10), so
-     * what must survive that is made here and written by AtomicFile.
+     * files are made here and written by AtomicFile.
      */
     static Hdf5File create_in_memory(const std::string& name);
     static Hdf5File open_for_reading(const std::filesystem::path& file);
-    static Hdf5File open_for_writing(const std::filesystem::path& file);
 
     Hdf5Group root() const;
     /** The bytes of the whole file as they would stand on disk. */
     std::vector<std::byte> image();
-    /** Hands everything to the system; a file flushed last can be read after a kill. */
-    void flush();
-    /**
-     * Closes the file with all its groups and datasets, and syncs it to disk. Without this call
-     * the destructor closes silently.
-     */
-    void close();
 
   private:
-    Hdf5File(Hdf5Handle handle, std::filesystem::path file)
-        : handle_(std::move(handle)), file_(std::move(file)) {}
+    Hdf5File(Hdf5Handle handle, std::string name)
+        : handle_(std::move(handle)), name_(std::move(name)) {}
 
     Hdf5Handle handle_;
-    std::filesystem::path file_;
+    std::string name_;
 };
 
 }  // namespace comq

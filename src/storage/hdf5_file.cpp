@@ -1,8 +1,7 @@
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/errors.hpp"
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 #include "storage/hdf5_handle.hpp"
 
 namespace comq {
@@ -26,30 +25,11 @@ void track_creation_order(hid_t properties) {
 }
 
 /** H5Fopen's own messages say little to somebody who mistyped a path or copied half a file. */
-std::string open_problem(const std::filesystem::path& file, unsigned flags) {
+std::string open_problem(const std::filesystem::path& file) {
     const std::string message = hdf5_message();
-    const int mode = flags == H5F_ACC_RDONLY ? R_OK : R_OK | W_OK;
-    if (::access(file.c_str(), mode) != 0) return system_message();
+    if (::access(file.c_str(), R_OK) != 0) return system_message();
     if (H5Fis_hdf5(file.c_str()) <= 0) return "not an HDF5 file, or a damaged one";
     return message;
-}
-
-Hdf5Handle open_file(const std::filesystem::path& file, unsigned flags) {
-    const Hdf5Guard guard;
-    const Hdf5Handle access = access_properties();
-    const hid_t id = H5Fopen(file.c_str(), flags, access.get());
-    if (id < 0) {
-        throw InputError("{}: can't be opened: {}", file.string(), open_problem(file, flags));
-    }
-    return {id, H5Fclose};
-}
-
-Hdf5Handle create_file(const std::filesystem::path& file, Hdf5Handle access) {
-    const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    track_creation_order(creation.get());
-    return {check_write(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
-                        "create the file", {-1, file.string()}),
-            H5Fclose};
 }
 
 herr_t add_name(hid_t, const char* name, const H5L_info_t*, void* names) {
@@ -72,61 +52,43 @@ bool path_exists(hid_t group, const std::string& path) {
 
 }  // namespace
 
-Hdf5File Hdf5File::create(const std::filesystem::path& file) {
-    const Hdf5Guard guard;
-    return {create_file(file, access_properties()), file};
-}
-
 Hdf5File Hdf5File::create_in_memory(const std::string& name) {
     const Hdf5Guard guard;
-    Hdf5Handle access = access_properties();
+    const Hdf5Handle access = access_properties();
     constexpr std::size_t growth = 1 << 20;
     check_write(H5Pset_fapl_core(access.get(), growth, false), "create the file", {-1, name});
-    return {create_file(name, std::move(access)), name};
+    const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+    track_creation_order(creation.get());
+    return {{check_write(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
+                         "create the file", {-1, name}),
+             H5Fclose},
+            name};
 }
 
 Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
-    return {open_file(file, H5F_ACC_RDONLY), file};
-}
-
-Hdf5File Hdf5File::open_for_writing(const std::filesystem::path& file) {
-    return {open_file(file, H5F_ACC_RDWR), file};
+    const Hdf5Guard guard;
+    const Hdf5Handle access = access_properties();
+    const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
+    if (id < 0) throw InputError("{}: can't be opened: {}", file.string(), open_problem(file));
+    return {{id, H5Fclose}, file.string()};
 }
 
 Hdf5Group Hdf5File::root() const {
     const Hdf5Guard guard;
-    return Hdf5Group({check_read(H5Gopen2(handle_.get(), "/", H5P_DEFAULT), "open the root",
-                                 {-1, file_.string()}),
-                      H5Gclose});
+    return Hdf5Group(
+        {check_read(H5Gopen2(handle_.get(), "/", H5P_DEFAULT), "open the root", {-1, name_}),
+         H5Gclose});
 }
 
 std::vector<std::byte> Hdf5File::image() {
-    flush();
     const Hdf5Guard guard;
     const char* action = "read the file's bytes";
-    const Hdf5Place place{-1, file_.string()};
+    const Hdf5Place place{-1, name_};
+    check_write(H5Fflush(handle_.get(), H5F_SCOPE_GLOBAL), action, place);
     std::vector<std::byte> bytes(static_cast<std::size_t>(
         check_read(H5Fget_file_image(handle_.get(), nullptr, 0), action, place)));
     check_read(H5Fget_file_image(handle_.get(), bytes.data(), bytes.size()), action, place);
     return bytes;
-}
-
-void Hdf5File::flush() {
-    const Hdf5Guard guard;
-    check_write(H5Fflush(handle_.get(), H5F_SCOPE_GLOBAL), "write the file", {-1, file_.string()});
-}
-
-void Hdf5File::close() {
-    flush();
-    {
-        const Hdf5Guard guard;
-        const Hdf5Handle closing = std::move(handle_);
-        check_write(H5Fclose(closing.get()), "close the file", {-1, file_.string()});
-    }
-    const FileDescriptor fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd || ::fsync(fd.get()) != 0) {
-        throw Failure("{}: can't be synced to disk: {}", file_.string(), system_message());
-    }
 }
 
 Hdf5Group Hdf5Group::create_group(const std::string& name) {

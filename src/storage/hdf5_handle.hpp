@@ -20,7 +20,7 @@ class Hdf5Guard {
     std::lock_guard<std::recursive_mutex> lock_;
 };
 
-/** Where a call works, for messages: an object of an open file, and a name below it. */
+/** The place where a call works, for messages: an object of an open file, and a name below it. */
 struct Hdf5Place {
     hid_t object = -1;
     std::string name = {};

@@ -16,7 +16,7 @@ struct DTypeEntry {
     std::string_view name;
 };
 
-/** In the order of the enumerators. */
+/** Sizes and names in the order of the enumerators. */
 constexpr std::array<DTypeEntry, 10> dtypes{{{DType::f64, 8, "F64"},
                                              {DType::f32, 4, "F32"},
                                              {DType::f16, 2, "F16"},

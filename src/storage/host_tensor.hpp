@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/check.hpp"
+
 namespace comq {
 
 enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
@@ -36,9 +38,10 @@ struct HostTensor {
     std::size_t nbytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype); }
     std::span<const std::byte> bytes() const { return {data.get(), nbytes()}; }
 
-    /** View as `T`; asserts that the size fits, not what the dtype means. */
+    /** View as `T`, which has the size of the dtype; what that means is not checked. */
     template <typename T>
     std::span<const T> as() const {
+        COMQ_CHECK(sizeof(T) == size_of(dtype));
         return {reinterpret_cast<const T*>(data.get()), nbytes() / sizeof(T)};
     }
 
@@ -48,7 +51,7 @@ struct HostTensor {
      */
     static HostTensor over(DType dtype, std::vector<int64_t> shape,
                            std::shared_ptr<const std::byte> owner);
-    /** A tensor that owns a copy of `values`. */
+    /** A tensor that owns a copy of `values`, as many bytes as it has. */
     template <typename T>
     static HostTensor copy_of(DType dtype, std::vector<int64_t> shape, std::span<const T> values);
 };
@@ -63,7 +66,9 @@ HostTensor HostTensor::copy_of(DType dtype, std::vector<int64_t> shape, std::spa
     const auto bytes = std::as_bytes(values);
     std::shared_ptr<std::byte[]> buffer(new std::byte[bytes.size()]);
     std::copy(bytes.begin(), bytes.end(), buffer.get());
-    return {dtype, std::move(shape), std::shared_ptr<const std::byte>(buffer, buffer.get())};
+    HostTensor tensor{dtype, std::move(shape), {buffer, buffer.get()}};
+    COMQ_CHECK(tensor.nbytes() == bytes.size());
+    return tensor;
 }
 
 }  // namespace comq

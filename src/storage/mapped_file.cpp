@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "core/errors.hpp"
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace comq {
 

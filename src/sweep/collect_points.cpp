@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -12,7 +13,6 @@
 #include "core/errors.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/experiment_schema.hpp"
-#include "report/config_values.hpp"
 #include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 
@@ -24,20 +24,26 @@ namespace {
 
 struct FinishedPoint {
     const SweepPoint* point;
-    std::map<std::string, std::string> config;
+    ConfigValues config;
     RunRecord run;
 };
 
-using ConfigValues = std::map<std::string, std::string>;
+/** "null" for a key that the method of the point does not read. */
+std::string value_of(const ConfigValues& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? "null" : found->second;
+}
 
-/** Keys whose values differ between points, in the order of the schema. */
+/** Keys whose values differ between points that read them, in the order of the schema. */
 std::vector<KeyInfo> varying_keys(const Sweep& sweep, const std::vector<ConfigValues>& configs) {
     std::vector<KeyInfo> varying;
     for (const auto& info : experiment_schema().keys()) {
         if (info.key == "output.file") continue;
-        const bool differs = std::ranges::any_of(configs, [&](const ConfigValues& values) {
-            return values.at(info.key) != configs.front().at(info.key);
-        });
+        std::set<std::string> different;
+        for (const ConfigValues& values : configs) {
+            if (values.contains(info.key)) different.insert(values.at(info.key));
+        }
+        const bool differs = different.size() > 1;
         const bool named = std::ranges::find(sweep.varied, info.key) != sweep.varied.end();
         if (differs || named) varying.push_back(info);
     }
@@ -124,7 +130,7 @@ std::vector<TableColumn> point_columns(const std::vector<FinishedPoint>& finishe
         {"label", "", "what varies, in short", texts_of(finished, &SweepPoint::label)});
     for (const auto& info : varying) {
         std::vector<std::string> texts;
-        for (const auto& row : finished) texts.push_back(row.config.at(info.key));
+        for (const auto& row : finished) texts.push_back(value_of(row.config, info.key));
         columns.push_back({info.key, info.unit, info.meaning, typed(texts)});
     }
     for (const auto& measure : figures()) {
@@ -161,8 +167,7 @@ SweepTable collect_points(const Sweep& sweep) {
     std::vector<ConfigValues> configs;
     std::vector<FinishedPoint> finished;
     for (const auto& point : sweep.points) {
-        configs.push_back(
-            config_values(resolved_text(point.config.config), point.result().string()));
+        configs.push_back(resolved_values(point.config.config));
         if (point.same_as || !fs::exists(point.result())) continue;
         try {
             finished.push_back(

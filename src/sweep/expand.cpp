@@ -215,7 +215,7 @@ class Expansion {
         for (const auto& key : sweep_.varied) {
             point.values.push_back(schema_.find(key)->print(config));
             const auto info = std::ranges::find(schema_.keys(), key, &KeyInfo::key);
-            if (info->key_class != KeyClass::result) {
+            if (!info->affects.numbers()) {
                 further += fmt::format("{}: {}\n", key, point.values.back());
             }
         }
@@ -244,7 +244,7 @@ class Expansion {
         const bool seeded = depends_on_seed(point.config.config);
         const std::string run =
             identity_text(point.config.config,
-                          [seeded](const std::string& key) { return seeded || key != "seed"; }) +
+                          [seeded](const KeyInfo& info) { return seeded || info.key != "seed"; }) +
             further;
         const auto [first, is_new] = first_of_run_.emplace(run, sweep_.points.size());
         if (!is_new) point.same_as = first->second;
@@ -258,7 +258,7 @@ class Expansion {
     }
 
     const LoadOptions& options_;
-    Schema<ExperimentConfig> schema_;
+    ExperimentSchema schema_;
     ConfigProblems problems_;
     Sweep sweep_;
     std::map<std::string, YamlPosition> fixed_;

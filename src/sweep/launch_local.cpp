@@ -5,16 +5,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <deque>
 #include <list>
 #include <thread>
 
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/standard_streams.hpp"
 #include "core/threads.hpp"
 #include "core/units.hpp"
 #include "storage/file_lock.hpp"
-#include "sweep/child_process.hpp"
 #include "sweep/live_table.hpp"
 #include "sweep/sweep_text.hpp"
 
@@ -66,7 +67,9 @@ class LocalPool {
         Clock::time_point started;
         Job(std::size_t point_, const std::vector<std::string>& command,
             const std::filesystem::path& log)
-            : point(point_), process(command, log), started(Clock::now()) {}
+            : point(point_),
+              process(command, log, ChildProcess::Log::appended),
+              started(Clock::now()) {}
     };
 
     bool stopping() const { return stop_ || (options_.fail_fast && failures_ > 0); }
@@ -111,7 +114,7 @@ class LocalPool {
         told_to_stop_ = true;
         table_.print(
             fmt::format("stopping {} points once their layers are finished", running_.size()));
-        for (auto& job : running_) job.process.stop();
+        for (auto& job : running_) job.process.signal(SIGTERM);
     }
 
     void report(std::size_t i) {

@@ -13,8 +13,7 @@
 
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
-#include "core/run_shell.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/slurm_script.hpp"
 

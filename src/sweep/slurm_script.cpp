@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "sweep/point_status.hpp"
 
 namespace comq {

@@ -111,96 +111,76 @@ bool is_one_line(const std::string& value) {
     return !value.empty() && value.find('\n') == std::string::npos;
 }
 
-void add_slurm(Schema<Spec>& schema) {
-    const auto slurm = [](auto member) { return field(&Spec::slurm, member); };
+Schema<SlurmSettings> slurm_keys() {
+    Schema<SlurmSettings> keys;
     const auto word = optional(text_where("a text", is_one_line));
-    schema.add({.key = "slurm.concurrent",
-                .key_class = KeyClass::resource,
-                .meaning = "Tasks of the array that run at a time."},
-               slurm(&SlurmSettings::concurrent), count_or_all<int>());
-    schema.add({.key = "slurm.cpus",
-                .key_class = KeyClass::resource,
-                .meaning = "Cores and threads of a task; null: 4, or all of the largest node where "
-                           "that has fewer."},
-               slurm(&SlurmSettings::cpus), optional(integer<int>(1, 4096)));
-    schema.add({.key = "slurm.lead_time",
-                .key_class = KeyClass::resource,
-                .meaning = "How long before its time limit a task is told to finish the layer it "
-                           "is at and to requeue itself.",
-                .unit = "seconds"},
-               slurm(&SlurmSettings::lead_time), integer<int>(1, 65'535));
-    schema.add({.key = "slurm.partition",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --partition."},
-               slurm(&SlurmSettings::partition), word);
-    schema.add(
-        {.key = "slurm.account", .key_class = KeyClass::resource, .meaning = "sbatch --account."},
-        slurm(&SlurmSettings::account), word);
-    schema.add({.key = "slurm.time",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --time, of a task, like 1:30:00."},
-               slurm(&SlurmSettings::time), word);
-    schema.add({.key = "slurm.memory",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --mem, of a task."},
-               slurm(&SlurmSettings::memory), word);
-    schema.add({.key = "slurm.gres",
-                .key_class = KeyClass::resource,
-                .meaning = "sbatch --gres, like gpu:1."},
-               slurm(&SlurmSettings::gres), word);
-    schema.add({.key = "slurm.options",
-                .key_class = KeyClass::resource,
-                .meaning = "Further options of sbatch."},
-               slurm(&SlurmSettings::options),
-               texts("an option like --qos=long", [](const std::string& option) {
-                   return option.starts_with("-") && is_one_line(option);
-               }));
-    schema.add({.key = "slurm.setup",
-                .key_class = KeyClass::resource,
-                .meaning = "Shell lines a task runs first, like module load or conda activate."},
-               slurm(&SlurmSettings::setup), texts("a shell command", is_one_line));
+    keys.add({.key = "concurrent", .meaning = "Tasks of the array that run at a time."},
+             &SlurmSettings::concurrent, count_or_all<int>());
+    keys.add({.key = "cpus",
+              .meaning = "Cores and threads of a task; null: 4, or all of the largest node where "
+                         "that has fewer."},
+             &SlurmSettings::cpus, optional(integer<int>(1, 4096)));
+    keys.add({.key = "lead_time",
+              .meaning = "How long before its time limit a task is told to finish the layer it "
+                         "is at and to requeue itself.",
+              .unit = "seconds"},
+             &SlurmSettings::lead_time, integer<int>(1, 65'535));
+    keys.add({.key = "partition", .meaning = "sbatch --partition."}, &SlurmSettings::partition,
+             word);
+    keys.add({.key = "account", .meaning = "sbatch --account."}, &SlurmSettings::account, word);
+    keys.add({.key = "time", .meaning = "sbatch --time, of a task, like 1:30:00."},
+             &SlurmSettings::time, word);
+    keys.add({.key = "memory", .meaning = "sbatch --mem, of a task."}, &SlurmSettings::memory,
+             word);
+    keys.add({.key = "gres", .meaning = "sbatch --gres, like gpu:1."}, &SlurmSettings::gres, word);
+    keys.add({.key = "options", .meaning = "Further options of sbatch."}, &SlurmSettings::options,
+             texts("an option like --qos=long", [](const std::string& option) {
+                 return option.starts_with("-") && is_one_line(option);
+             }));
+    keys.add({.key = "setup",
+              .meaning = "Shell lines a task runs first, like module load or conda activate."},
+             &SlurmSettings::setup, texts("a shell command", is_one_line));
+    return keys;
+}
+
+Schema<LocalSettings> local_keys() {
+    Schema<LocalSettings> keys;
+    keys.add({.key = "jobs", .meaning = "Points that run at a time on this machine."},
+             &LocalSettings::jobs, integer<int>(1, 4096));
+    keys.add({.key = "threads",
+              .meaning = "Threads of each; all: resources.threads where a point names a number, "
+                         "else the cores shared out among the jobs."},
+             &LocalSettings::threads, count_or_all<int>());
+    return keys;
 }
 
 Schema<Spec> sweep_schema() {
     Schema<Spec> schema;
-    schema.add({.key = "name",
-                .key_class = KeyClass::location,
-                .meaning = "Name of the sweep; null: that of its file."},
-               field(&Spec::name),
+    schema.add({.key = "name", .meaning = "Name of the sweep; null: that of its file."},
+               &Spec::name,
                or_null(text_where("letters, digits and _-.",
                                   [](const std::string& name) { return is_file_name(name); })));
     schema.add({.key = "config",
-                .key_class = KeyClass::location,
                 .meaning = "Experiment that every point starts from: a path from the working "
                            "directory, from the sweep's file, or of a config that comes with comq.",
                 .required = true},
-               field(&Spec::config), path());
-    schema.add({.key = "folder",
-                .key_class = KeyClass::location,
-                .meaning = "Where results land; null: results/NAME."},
-               field(&Spec::folder), path());
+               &Spec::config, path());
+    schema.add({.key = "folder", .meaning = "Where results land; null: results/NAME."},
+               &Spec::folder, path());
     schema.add({.key = "overrides", .meaning = "Keys of the experiment that all points share."},
-               field(&Spec::overrides), tree(YamlNode::Kind::map, "map of keys"));
+               &Spec::overrides, tree(YamlNode::Kind::map, "map of keys"));
     schema.add({.key = "grid", .meaning = "Keys with a list of values each: every combination."},
-               field(&Spec::grid), tree(YamlNode::Kind::map, "map of keys to lists"));
+               &Spec::grid, tree(YamlNode::Kind::map, "map of keys to lists"));
     schema.add({.key = "zip",
                 .meaning = "Keys with a list of values each, all of one length: the first values "
                            "together, the second ones, and so on."},
-               field(&Spec::zip), tree(YamlNode::Kind::map, "map of keys to lists"));
+               &Spec::zip, tree(YamlNode::Kind::map, "map of keys to lists"));
     schema.add({.key = "points",
                 .meaning = "Variants, each a map of keys. With several of points, zip and grid, "
                            "each combination of theirs is a point."},
-               field(&Spec::points), tree(YamlNode::Kind::list, "list of maps of keys"));
-    schema.add({.key = "local.jobs",
-                .key_class = KeyClass::resource,
-                .meaning = "Points that run at a time on this machine."},
-               field(&Spec::local, &LocalSettings::jobs), integer<int>(1, 4096));
-    schema.add({.key = "local.threads",
-                .key_class = KeyClass::resource,
-                .meaning = "Threads of each; all: resources.threads where a point names a number, "
-                           "else the cores shared out among the jobs."},
-               field(&Spec::local, &LocalSettings::threads), count_or_all<int>());
-    add_slurm(schema);
+               &Spec::points, tree(YamlNode::Kind::list, "list of maps of keys"));
+    schema.add_section("local", &Spec::local, local_keys());
+    schema.add_section("slurm", &Spec::slurm, slurm_keys());
     return schema;
 }
 

@@ -8,11 +8,11 @@
 #include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
 #include "points/seed_use.hpp"
-#include "report/config_values.hpp"
+#include "table/key_use.hpp"
 #include "table/peer_methods.hpp"
 #include "weights/checkpoint.hpp"
 
@@ -20,44 +20,18 @@ namespace comq {
 
 namespace {
 
-using Values = std::map<std::string, std::string>;
-
-/** Keys whose value can change numbers; paths and resources can't, by themselves. */
-bool is_result_key(const std::vector<KeyInfo>& keys, const std::string& key) {
-    const auto found = std::ranges::find(keys, key, &KeyInfo::key);
-    return found != keys.end() && found->key_class == KeyClass::result;
-}
-
-bool describes_calibration_images(const std::string& key) {
-    for (const char* name : {"images", "selection", "holdout", "batch_size", "transform"}) {
-        if (key == std::string("calibration.") + name) return true;
-    }
-    return false;
-}
-
-/** Whether runs that differ in this key are different experiments even if no `set` names it. */
-bool always_decides(const std::string& key) {
-    if (key == "model.name") return true;
-    return !describes_full_precision(key) && !describes_calibration_images(key) && key != "seed";
-}
-
-/** Whether runs that differ in this key, which some `set` gives that value, are told apart. */
-bool decides_when_named(const std::string& key, const std::string& value, Measure measure) {
-    // What a run took from a cache cost it no time; where the cache lies makes no difference.
-    if (key == "resources.cache") return value == "null" && info_of(measure).is_time;
-    if (key == "model.sha256") return value != "null";  // which accepts any
-    if (key == "resources.threads") return value != "all";
-    return key != "model.weights" && key != "resources.cache_limit" && key != "output.file";
-}
-
-Values expected_values(const Values& resolved, const Values& set, Measure measure) {
+ConfigValues expected_values(const ConfigValues& resolved, const ConfigValues& set,
+                             Measure measure) {
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
-    Values expected;
-    for (const auto& [key, value] : resolved) {
+    ConfigValues expected;
+    for (const KeyInfo& key : keys) {
+        const auto found = resolved.find(key.key);
+        if (found == resolved.end()) continue;  // the method does not read it
         if (measure == Measure::full_precision && !describes_full_precision(key)) continue;
-        const bool decides = set.contains(key) ? decides_when_named(key, value, measure)
-                                               : is_result_key(keys, key) && always_decides(key);
-        if (decides) expected[key] = value;
+        const bool decides = set.contains(key.key)
+                                 ? decides_when_named(key, found->second, info_of(measure).is_time)
+                                 : always_decides(key);
+        if (decides) expected.insert(*found);
     }
     return expected;
 }
@@ -87,11 +61,6 @@ bool has_checkpoint(const ResultFile& file, const std::filesystem::path& weights
 }
 
 }  // namespace
-
-bool describes_full_precision(const std::string& key) {
-    if (key == "data.calibration") return false;
-    return key.starts_with("model.") || key.starts_with("data.") || key.starts_with("evaluation.");
-}
 
 std::string MissingRun::command() const {
     const bool by_peer = peer_method(overrides).has_value();
@@ -126,7 +95,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     plan.config = column.config.empty() ? spec.config : column.config;
     plan.name = group == nullptr ? fmt::format("{}/{}", row.id.id, column.id.id)
                                  : fmt::format("{}/{}/{}", group->id.id, row.id.id, column.id.id);
-    Values set;
+    ConfigValues set;
     const auto apply = [&](const CellSettings& settings) {
         for (const auto& [key, value] : settings.values) set[key] = value;
     };
@@ -143,9 +112,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     try {
         const LoadedConfig loaded =
             load_config(plan.config_file, plan.overrides, {known, {data_folder() / "configs"}});
-        plan.expected =
-            expected_values(config_values(resolved_text(loaded.config), plan.config_file.string()),
-                            set, plan.measure);
+        plan.expected = expected_values(resolved_values(loaded.config), set, plan.measure);
         plan.any_seed = plan.measure == Measure::full_precision || !depends_on_seed(loaded.config);
         if (set.contains("model.weights")) plan.weights = loaded.config.model.weights;
     } catch (const UsageError& error) {

@@ -22,12 +22,6 @@ struct MissingRun {
     std::string command() const;
 };
 
-/**
- * Whether a key says on which images which network is evaluated; the others say what is done to the
- * network, which its full-precision accuracy does not depend on.
- */
-bool describes_full_precision(const std::string& key);
-
 /** What the runs of one cell have to be. */
 struct CellPlan {
     Measure measure = Measure::top1;

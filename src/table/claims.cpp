@@ -9,16 +9,11 @@
 
 #include "core/errors.hpp"
 #include "experiment_config/experiment_schema.hpp"
+#include "table/key_use.hpp"
 
 namespace comq {
 
 namespace {
-
-/** Whether another value of the key makes it another experiment for this measure. */
-bool matters(const KeyInfo& key, Measure measure) {
-    if (key.key_class != KeyClass::result || key.key == "seed") return false;
-    return measure != Measure::full_precision || describes_full_precision(key.key);
-}
 
 std::string value_of(const ResultFile& file, const std::string& key) {
     const auto found = file.values.find(key);
@@ -30,7 +25,8 @@ std::vector<std::string> differences(const ResultFile& a, const ResultFile& b, M
     static const std::vector<KeyInfo> keys = experiment_schema().keys();
     std::vector<std::string> found;
     for (const KeyInfo& key : keys) {
-        if (!matters(key, measure)) continue;
+        if (!tells_apart(key)) continue;
+        if (measure == Measure::full_precision && !describes_full_precision(key)) continue;
         const std::string first = value_of(a, key.key);
         const std::string second = value_of(b, key.key);
         if (first != second) found.push_back(fmt::format("{} ({}, {})", key.key, first, second));

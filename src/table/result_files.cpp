@@ -11,7 +11,6 @@
 #include "core/hash.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
-#include "report/config_values.hpp"
 #include "results/run_file.hpp"
 #include "storage/hdf5.hpp"
 
@@ -138,7 +137,7 @@ void drop_images(std::optional<EvaluationRecord>& evaluation) {
 std::map<std::string, std::string> resolved_values(const RunRecord& run, const fs::path& file) {
     try {
         const auto loaded = load_config_text(run.config, file.string());
-        return config_values(resolved_text(loaded.config), file.string());
+        return resolved_values(loaded.config);
     } catch (const UsageError& error) {
         const std::string lines = error.what();
         throw InputError("{} (the config that the run stored; a later version wrote it?)",

@@ -141,48 +141,46 @@ ValueType<Measure> measure_name() {
     return choice<Measure>(std::move(names));
 }
 
-/** The keys of `setting`, bound to a member of T. */
-template <typename T>
-void add_setting(Schema<T>& schema, MeasuredSetting T::*setting) {
-    const auto of = [setting](auto member) { return field(setting, member); };
-    schema.add({.key = "setting.evaluation_images",
-                .meaning = "Images that the numbers were measured on.",
-                .unit = "images"},
-               of(&MeasuredSetting::evaluation_images), optional(integer<int64_t>(1)));
-    schema.add({.key = "setting.full_precision",
-                .meaning = "Top-1 of the checkpoint, which tells checkpoints of one name apart; "
-                           "null: the published number of the row 'full_precision', if any.",
-                .unit = "percent"},
-               of(&MeasuredSetting::full_precision), optional(number(0, 100)));
-    schema.add({.key = "setting.layers",
-                .meaning = "Which layers are quantized: those comq quantizes by default or not."},
-               of(&MeasuredSetting::layers),
-               optional(choice<LayerScope>({{"default", LayerScope::default_layers},
-                                            {"other", LayerScope::other},
-                                            {"unknown", LayerScope::unknown}})));
-    schema.add(
-        {.key = "setting.uses_labels", .meaning = "Whether labels of training images were used."},
-        of(&MeasuredSetting::uses_labels),
-        optional(choice<LabelUse>(
-            {{"no", LabelUse::no}, {"yes", LabelUse::yes}, {"unknown", LabelUse::unknown}})));
-    schema.add({.key = "setting.differs",
-                .meaning = "Other reasons why the numbers are not comparable, in words."},
-               of(&MeasuredSetting::differs), sequence_of(text(), "list of texts"));
+Schema<MeasuredSetting> setting_keys() {
+    Schema<MeasuredSetting> keys;
+    keys.add({.key = "evaluation_images",
+              .meaning = "Images that the numbers were measured on.",
+              .unit = "images"},
+             &MeasuredSetting::evaluation_images, optional(integer<int64_t>(1)));
+    keys.add({.key = "full_precision",
+              .meaning = "Top-1 of the checkpoint, which tells checkpoints of one name apart; "
+                         "null: the published number of the row 'full_precision', if any.",
+              .unit = "percent"},
+             &MeasuredSetting::full_precision, optional(number(0, 100)));
+    keys.add({.key = "layers",
+              .meaning = "Which layers are quantized: those comq quantizes by default or not."},
+             &MeasuredSetting::layers,
+             optional(choice<LayerScope>({{"default", LayerScope::default_layers},
+                                          {"other", LayerScope::other},
+                                          {"unknown", LayerScope::unknown}})));
+    keys.add({.key = "uses_labels", .meaning = "Whether labels of training images were used."},
+             &MeasuredSetting::uses_labels,
+             optional(choice<LabelUse>(
+                 {{"no", LabelUse::no}, {"yes", LabelUse::yes}, {"unknown", LabelUse::unknown}})));
+    keys.add({.key = "differs",
+              .meaning = "Other reasons why the numbers are not comparable, in words."},
+             &MeasuredSetting::differs, sequence_of(text(), "list of texts"));
+    return keys;
 }
 
 Schema<ColumnSpec> column_schema(const KnownNames& known) {
     Schema<ColumnSpec> schema;
     schema.add({.key = "id", .meaning = "Name within the table.", .required = true},
-               field(&ColumnSpec::id), reference());
-    schema.add({.key = "label", .meaning = "Its heading.", .required = true},
-               field(&ColumnSpec::label), text());
-    schema.add({.key = "config", .meaning = "In place of the table's config."},
-               field(&ColumnSpec::config), path());
+               &ColumnSpec::id, reference());
+    schema.add({.key = "label", .meaning = "Its heading.", .required = true}, &ColumnSpec::label,
+               text());
+    schema.add({.key = "config", .meaning = "In place of the table's config."}, &ColumnSpec::config,
+               path());
     schema.add({.key = "measure", .meaning = "In place of the table's measure."},
-               field(&ColumnSpec::measure), optional(measure_name()));
+               &ColumnSpec::measure, optional(measure_name()));
     schema.add({.key = "measured", .meaning = "false: it only has published numbers."},
-               field(&ColumnSpec::measured), boolean());
-    schema.add({.key = "set", .meaning = "Config keys of its runs."}, field(&ColumnSpec::set),
+               &ColumnSpec::measured, boolean());
+    schema.add({.key = "set", .meaning = "Config keys of its runs."}, &ColumnSpec::set,
                settings(known));
     return schema;
 }
@@ -190,56 +188,55 @@ Schema<ColumnSpec> column_schema(const KnownNames& known) {
 Schema<RowGroupSpec> group_schema(const KnownNames& known) {
     Schema<RowGroupSpec> schema;
     schema.add({.key = "id", .meaning = "Name within the table.", .required = true},
-               field(&RowGroupSpec::id), reference());
+               &RowGroupSpec::id, reference());
     schema.add({.key = "label", .meaning = "Title above its rows.", .required = true},
-               field(&RowGroupSpec::label), text());
+               &RowGroupSpec::label, text());
     schema.add({.key = "measure", .meaning = "In place of the columns' measure."},
-               field(&RowGroupSpec::measure), optional(measure_name()));
-    schema.add({.key = "set", .meaning = "Config keys of its runs."}, field(&RowGroupSpec::set),
+               &RowGroupSpec::measure, optional(measure_name()));
+    schema.add({.key = "set", .meaning = "Config keys of its runs."}, &RowGroupSpec::set,
                settings(known));
     return schema;
 }
 
 Schema<RowSpec> row_schema(const KnownNames& known) {
     Schema<RowSpec> schema;
-    schema.add({.key = "id", .meaning = "Name within the table.", .required = true},
-               field(&RowSpec::id), reference());
-    schema.add({.key = "label", .meaning = "Its heading.", .required = true},
-               field(&RowSpec::label), text());
-    schema.add({.key = "measure", .meaning = "In place of the block's measure."},
-               field(&RowSpec::measure), optional(measure_name()));
+    schema.add({.key = "id", .meaning = "Name within the table.", .required = true}, &RowSpec::id,
+               reference());
+    schema.add({.key = "label", .meaning = "Its heading.", .required = true}, &RowSpec::label,
+               text());
+    schema.add({.key = "measure", .meaning = "In place of the block's measure."}, &RowSpec::measure,
+               optional(measure_name()));
     schema.add({.key = "groups",
                 .meaning = "Groups that have this row; null: all; []: none, it stands above."},
-               field(&RowSpec::groups), optional(sequence_of(reference(), "list of group ids")));
+               &RowSpec::groups, optional(sequence_of(reference(), "list of group ids")));
     schema.add({.key = "seeds",
                 .meaning = "In place of the table's seeds, for what does not depend on them."},
-               field(&RowSpec::seeds), optional(seeds()));
+               &RowSpec::seeds, optional(seeds()));
     schema.add({.key = "set", .meaning = "Config keys of its runs; without: published only."},
-               field(&RowSpec::set), settings(known));
+               &RowSpec::set, settings(known));
     return schema;
 }
 
 Schema<SourceSpec> source_schema() {
     Schema<SourceSpec> schema;
     schema.add({.key = "id", .meaning = "Name within the table.", .required = true},
-               field(&SourceSpec::id), reference());
+               &SourceSpec::id, reference());
     schema.add({.key = "citation", .meaning = "Where the numbers stand.", .required = true},
-               field(&SourceSpec::citation), text());
-    add_setting(schema, &SourceSpec::setting);
+               &SourceSpec::citation, text());
+    schema.add_section("setting", &SourceSpec::setting, setting_keys());
     return schema;
 }
 
 Schema<PublishedSpec> published_schema() {
     Schema<PublishedSpec> schema;
-    schema.add({.key = "row", .meaning = "Id of the row.", .required = true},
-               field(&PublishedSpec::row), reference());
-    schema.add({.key = "group", .meaning = "Id of the group."}, field(&PublishedSpec::group),
+    schema.add({.key = "row", .meaning = "Id of the row.", .required = true}, &PublishedSpec::row,
                reference());
+    schema.add({.key = "group", .meaning = "Id of the group."}, &PublishedSpec::group, reference());
     schema.add({.key = "source", .meaning = "Id of the source.", .required = true},
-               field(&PublishedSpec::source), reference());
+               &PublishedSpec::source, reference());
     schema.add({.key = "values", .meaning = "Number of each column.", .required = true},
-               field(&PublishedSpec::values), published_values());
-    add_setting(schema, &PublishedSpec::setting);
+               &PublishedSpec::values, published_values());
+    schema.add_section("setting", &PublishedSpec::setting, setting_keys());
     return schema;
 }
 
@@ -247,35 +244,30 @@ Schema<PublishedSpec> published_schema() {
 
 Schema<TableSpec> table_schema(const KnownNames& known) {
     Schema<TableSpec> schema;
-    schema.add({.key = "title", .meaning = "Title.", .required = true}, field(&TableSpec::title),
-               text());
-    schema.add({.key = "caption", .meaning = "What the numbers are."}, field(&TableSpec::caption),
-               text());
-    schema.add({.key = "measure", .meaning = "What a cell shows of its runs."},
-               field(&TableSpec::measure), measure_name());
+    schema.add({.key = "title", .meaning = "Title.", .required = true}, &TableSpec::title, text());
+    schema.add({.key = "caption", .meaning = "What the numbers are."}, &TableSpec::caption, text());
+    schema.add({.key = "measure", .meaning = "What a cell shows of its runs."}, &TableSpec::measure,
+               measure_name());
     schema.add({.key = "config",
                 .meaning = "Experiment whose keys the cells change, like configs/vit_b_4bit.yaml."},
-               field(&TableSpec::config), path());
-    schema.add({.key = "seeds", .meaning = "Seeds that fill a cell."}, field(&TableSpec::seeds),
-               seeds());
-    schema.add({.key = "set", .meaning = "Config keys of all runs."}, field(&TableSpec::set),
+               &TableSpec::config, path());
+    schema.add({.key = "seeds", .meaning = "Seeds that fill a cell."}, &TableSpec::seeds, seeds());
+    schema.add({.key = "set", .meaning = "Config keys of all runs."}, &TableSpec::set,
                settings(known));
-    add_setting(schema, &TableSpec::setting);
+    schema.add_section("setting", &TableSpec::setting, setting_keys());
     schema.add({.key = "columns", .meaning = "Columns, from the left.", .required = true},
-               field(&TableSpec::columns),
+               &TableSpec::columns,
                list_of<ColumnSpec>(column_schema(known),
                                    "list of {id, label, config, measure, measured, set}"));
-    schema.add({.key = "groups", .meaning = "Blocks that repeat the rows."},
-               field(&TableSpec::groups),
+    schema.add({.key = "groups", .meaning = "Blocks that repeat the rows."}, &TableSpec::groups,
                list_of<RowGroupSpec>(group_schema(known), "list of {id, label, measure, set}"));
     schema.add(
-        {.key = "rows", .meaning = "Rows, from the top.", .required = true},
-        field(&TableSpec::rows),
+        {.key = "rows", .meaning = "Rows, from the top.", .required = true}, &TableSpec::rows,
         list_of<RowSpec>(row_schema(known), "list of {id, label, measure, groups, seeds, set}"));
     schema.add({.key = "sources", .meaning = "Where published numbers are from."},
-               field(&TableSpec::sources),
+               &TableSpec::sources,
                list_of<SourceSpec>(source_schema(), "list of {id, citation, setting}"));
-    schema.add({.key = "published", .meaning = "Published numbers."}, field(&TableSpec::published),
+    schema.add({.key = "published", .meaning = "Published numbers."}, &TableSpec::published,
                list_of<PublishedSpec>(published_schema(),
                                       "list of {row, group, source, values, setting}"));
     return schema;

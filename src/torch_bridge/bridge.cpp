@@ -1,65 +1,45 @@
 #include "torch_bridge/bridge.hpp"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
 
 namespace {
 
+struct TypePair {
+    DType host;
+    torch::ScalarType torch;
+};
+
+constexpr std::array<TypePair, 10> types{{{DType::f64, torch::kFloat64},
+                                          {DType::f32, torch::kFloat32},
+                                          {DType::f16, torch::kFloat16},
+                                          {DType::bf16, torch::kBFloat16},
+                                          {DType::i64, torch::kInt64},
+                                          {DType::i32, torch::kInt32},
+                                          {DType::i16, torch::kInt16},
+                                          {DType::i8, torch::kInt8},
+                                          {DType::u8, torch::kUInt8},
+                                          {DType::boolean, torch::kBool}}};
+
 torch::ScalarType torch_type(DType dtype) {
-    switch (dtype) {
-        case DType::f64:
-            return torch::kFloat64;
-        case DType::f32:
-            return torch::kFloat32;
-        case DType::f16:
-            return torch::kFloat16;
-        case DType::bf16:
-            return torch::kBFloat16;
-        case DType::i64:
-            return torch::kInt64;
-        case DType::i32:
-            return torch::kInt32;
-        case DType::i16:
-            return torch::kInt16;
-        case DType::i8:
-            return torch::kInt8;
-        case DType::u8:
-            return torch::kUInt8;
-        case DType::boolean:
-            return torch::kBool;
-    }
-    throw InputError("a tensor has an unknown dtype ({})", static_cast<int>(dtype));
+    const auto* found = std::ranges::find(types, dtype, &TypePair::host);
+    COMQ_CHECK(found != types.end());
+    return found->torch;
 }
 
 DType host_type(torch::ScalarType type) {
-    switch (type) {
-        case torch::kFloat64:
-            return DType::f64;
-        case torch::kFloat32:
-            return DType::f32;
-        case torch::kFloat16:
-            return DType::f16;
-        case torch::kBFloat16:
-            return DType::bf16;
-        case torch::kInt64:
-            return DType::i64;
-        case torch::kInt32:
-            return DType::i32;
-        case torch::kInt16:
-            return DType::i16;
-        case torch::kInt8:
-            return DType::i8;
-        case torch::kUInt8:
-            return DType::u8;
-        case torch::kBool:
-            return DType::boolean;
-        default:
-            throw InputError("a tensor of dtype {} can't be stored", torch::toString(type));
+    const auto* found = std::ranges::find(types, type, &TypePair::torch);
+    if (found == types.end()) {
+        throw InputError("a tensor of dtype {} can't be stored", torch::toString(type));
     }
+    return found->host;
 }
 
 }  // namespace

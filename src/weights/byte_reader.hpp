@@ -32,7 +32,7 @@ class ByteReader {
 
     /** Throws InputError "NAME: byte OFFSET: WHAT". */
     [[noreturn]] void fail(std::size_t offset, const std::string& what) const;
-    /** As `fail`, with the remedy for a file that did not arrive whole. */
+    /** `fail` with the remedy for a file that did not arrive whole. */
     [[noreturn]] void fail_damaged(std::size_t offset, std::string_view what) const;
 
   private:

@@ -63,27 +63,18 @@ TensorMap without_prefixes(TensorMap tensors, const std::string& file) {
     throw InputError("{}: not a checkpoint: {}", file.name, what);
 }
 
-Checkpoint from_torch(TorchCheckpoint torch, const char* format) {
-    return {std::move(torch.tensors), format, std::move(torch.entry), std::move(torch.others)};
-}
-
 Checkpoint from_zip(const FileBytes& file) {
     ZipArchive archive(file);
-    if (is_torch_archive(archive))
-        return from_torch(read_torch_archive(archive, file), "torch zip");
-    if (is_npz(archive)) return {read_npz(archive), "npz", {}, {}};
+    if (is_torch_archive(archive)) return read_torch_archive(archive, file);
+    if (is_npz(archive)) return {read_npz(archive), {}, {}};
     throw InputError("{}: a zip archive with neither PyTorch's data.pkl nor .npy arrays",
                      file.name);
 }
 
 Checkpoint read_bytes(const FileBytes& file) {
     if (file.text().starts_with("PK\x03\x04")) return from_zip(file);
-    if (looks_like_safetensors(file.bytes())) {
-        return {parse_safetensors(file).tensors, "safetensors", {}, {}};
-    }
-    if (looks_like_pickle(file.bytes())) {
-        return from_torch(read_legacy_torch_file(file), "torch legacy");
-    }
+    if (looks_like_safetensors(file.bytes())) return {parse_safetensors(file).tensors, {}, {}};
+    if (looks_like_pickle(file.bytes())) return read_legacy_torch_file(file);
     refuse(file);
 }
 
@@ -99,7 +90,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& file) {
     require_file(file);
     const FileBytes bytes = map_file(file);
     if (!looks_like_shard_index(bytes)) return parse_checkpoint(bytes);
-    Checkpoint whole{{}, "sharded", {}, {}};
+    Checkpoint whole;
     whole.tensors = join_shards(bytes, [&](const std::string& shard) {
         return parse_checkpoint(map_file(file.parent_path() / shard)).tensors;
     });

@@ -9,10 +9,9 @@
 
 namespace comq {
 
-/** What a checkpoint file holds, and which of its dictionaries the tensors are from. */
+/** The content of a checkpoint file, and which of its dictionaries the tensors are from. */
 struct Checkpoint {
     TensorMap tensors;
-    std::string format;               ///< "safetensors", "torch zip", "torch legacy", "npz", …
     std::string entry;                ///< "state_dict", "model_ema", …; empty: the file's root
     std::vector<std::string> others;  ///< entries passed over (see find_state_dict)
 };
@@ -32,7 +31,7 @@ struct Checkpoint {
  */
 TensorMap read_checkpoint(const std::filesystem::path& file);
 
-/** The same with what is known about the file, without logging. */
+/** read_checkpoint with all that is known about the file, without logging. */
 Checkpoint open_checkpoint(const std::filesystem::path& file);
 /**
  * The SHA-256 of the file, or of a sharded checkpoint's index followed by the digests of its shards

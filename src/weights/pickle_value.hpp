@@ -35,7 +35,7 @@ struct PickleMapping {
 struct PickleGlobal {
     std::string name;
 };
-/** What an unknown class or function would have made. */
+/** An object that an unknown class or function would have made. */
 struct PickleOpaque {
     std::string_view made_by;
 };

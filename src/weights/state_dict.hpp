@@ -10,7 +10,7 @@
 
 namespace comq {
 
-/** Where the bytes of a checkpoint's storages are. */
+/** The bytes of a checkpoint's storages. */
 class StorageSource {
   public:
     virtual ~StorageSource() = default;

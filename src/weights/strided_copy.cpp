@@ -43,6 +43,7 @@ bool is_contiguous(std::span<const int64_t> size, std::span<const int64_t> strid
 
 HostTensor gather(DType dtype, std::span<const int64_t> size, std::span<const int64_t> stride,
                   const std::byte* first) {
+    COMQ_CHECK(size.size() == stride.size());
     HostTensor tensor{dtype, {size.begin(), size.end()}, nullptr};
     const std::size_t nbytes = tensor.nbytes();
     std::shared_ptr<std::byte[]> buffer(new std::byte[nbytes]);

@@ -58,7 +58,7 @@ void check_byte_order(ZipArchive& archive, const std::string& folder, const std:
 
 bool is_torch_archive(const ZipArchive& archive) { return pickle_entry(archive) != nullptr; }
 
-TorchCheckpoint read_torch_archive(ZipArchive& archive, const FileBytes& file) {
+Checkpoint read_torch_archive(ZipArchive& archive, const FileBytes& file) {
     const ZipArchive::Entry* entry = pickle_entry(archive);
     if (entry == nullptr) throw InputError("{}: no data.pkl in the zip archive", file.name);
     const std::string folder = entry->name.substr(0, entry->name.find('/') + 1);

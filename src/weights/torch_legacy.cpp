@@ -94,7 +94,7 @@ bool looks_like_pickle(std::span<const std::byte> bytes) {
     return bytes.size() > 1 && bytes[0] == std::byte{0x80} && bytes[1] <= std::byte{5};
 }
 
-TorchCheckpoint read_legacy_torch_file(const FileBytes& file) {
+Checkpoint read_legacy_torch_file(const FileBytes& file) {
     ByteReader in(file.bytes(), file.name);
     PickleArena arena;
     TorchMeaning meaning;

@@ -8,7 +8,7 @@
 namespace comq {
 
 /**
- * What torch.save's pickles refer to: tensors over storages, ordered dictionaries, sizes. The
+ * The meaning of torch.save's pickles: tensors over storages, ordered dictionaries, sizes. The
  * list of names is in the source file; an object of any other name becomes a PickleOpaque, which
  * is an error only where a tensor is needed.
  */

@@ -7,7 +7,7 @@
 
 namespace comq {
 
-/** What the names in a pickle mean. */
+/** The meaning of the names in a pickle. */
 class PickleMeaning {
   public:
     virtual ~PickleMeaning() = default;

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/run_shell.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -23,7 +23,7 @@ struct Workplace {
 
     int run(const std::string& program, std::vector<std::string> arguments) const {
         arguments.insert(arguments.begin(), std::string(COMQ_PROGRAMS) + "/" + program);
-        return test::ChildProcess(arguments, folder / "log").wait();
+        return ChildProcess(arguments, folder / "log").wait();
     }
     int experiment(const std::string& config, const std::string& result,
                    std::vector<std::string> more) const {
@@ -49,7 +49,7 @@ std::vector<std::string> python_with_torch() {
         auto command = words;
         command.insert(command.begin(), "/usr/bin/env");
         command.insert(command.end(), {check_export.string(), "--available"});
-        if (test::ChildProcess(command, "/dev/null").wait() == 0) return words;
+        if (ChildProcess(command, "/dev/null").wait() == 0) return words;
     }
     return {};
 }
@@ -136,7 +136,7 @@ TEST_CASE("Python loads an exported DeiT-Tiny strictly and predicts the same") {
     command.insert(command.begin(), "/usr/bin/env");
     command.insert(command.end(), {check_export.string(), place.file("model.safetensors"),
                                    place.file("predictions.txt")});
-    const int status = test::ChildProcess(command, place.folder / "log").wait();
+    const int status = ChildProcess(command, place.folder / "log").wait();
     INFO(place.log());
     CHECK(status == 0);
 }

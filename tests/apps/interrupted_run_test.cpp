@@ -8,12 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "core/random.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -40,7 +40,7 @@ struct DemoRun {
     }
 
     int run(const std::vector<std::string>& more = {}) const {
-        return test::ChildProcess(arguments(more), log).wait();
+        return ChildProcess(arguments(more), log).wait();
     }
 
     std::size_t parts(const std::string& prefix) const {
@@ -55,8 +55,8 @@ struct DemoRun {
     /** Sends `signal` once `count` parts of that kind are finished; the exit code. */
     int interrupt(int signal, const std::string& prefix, std::size_t count,
                   const std::vector<std::string>& more = {}) const {
-        test::ChildProcess child(arguments(more), log);
-        while (child.running() && parts(prefix) < count) {
+        ChildProcess child(arguments(more), log);
+        while (!child.ended() && parts(prefix) < count) {
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
         child.signal(signal);
@@ -126,7 +126,7 @@ TEST_CASE("a run killed at random moments is resumed to the result of an undistu
     const DemoRun demo;
     int done = 0;
     for (uint64_t attempt = 0; done < kills; ++attempt) {
-        test::ChildProcess child(demo.arguments({"--resume"}), demo.log);
+        ChildProcess child(demo.arguments({"--resume"}), demo.log);
         std::this_thread::sleep_for(std::chrono::milliseconds(
             moments.below(attempt, static_cast<uint64_t>(whole_time.count()))));
         child.signal(SIGKILL);

@@ -4,11 +4,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "data/dataset_files.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 #include "support/mpirun.hpp"
 
 using namespace comq;
@@ -32,7 +32,7 @@ struct RanksRun {
                                          "--output=" + result.string()};
         command.insert(command.end(), more.begin(), more.end());
         if (ranks > 1) command = test::as_ranks(ranks, std::move(command));
-        return test::ChildProcess(command, log).wait();
+        return ChildProcess(command, log).wait();
     }
 };
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "support/local_slurm.hpp"
 
 using namespace comq;

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
-#include "support/child_process.hpp"
 
 namespace comq::bench {
 
@@ -74,9 +74,9 @@ torch::Tensor random_rows(int64_t rows, int64_t m, uint64_t seed) {
 
 int64_t peak_memory_of(const std::vector<std::string>& arguments) {
     // Not wait4's ru_maxrss: what the parent held when the child began counts in it.
-    test::ChildProcess child(arguments, "/dev/null");
+    ChildProcess child(arguments, "/dev/null");
     int64_t peak = 0;
-    while (child.running()) {
+    while (!child.ended()) {
         peak = std::max(peak, high_water_mark(child.pid()));
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

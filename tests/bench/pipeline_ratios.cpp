@@ -13,8 +13,8 @@
 #include "core/threads.hpp"
 #include "data/loader.hpp"
 #include "experiment/known_names.hpp"
-#include "experiment/run_experiment.hpp"
 #include "experiment/probe.hpp"
+#include "experiment/run_experiment.hpp"
 #include "torch_bridge/runtime.hpp"
 
 namespace comq::bench {
@@ -87,7 +87,7 @@ double decoding_seconds(const ExperimentConfig& config, int64_t images) {
     return best_seconds(2, [&] {
         BadImages bad(0);
         for_each_batch(
-            *source, indices, find_model(config.model.name).preprocessing, 8, bad,
+            {source.get(), indices, find_model(config.model.name).preprocessing, 8}, bad,
             [](ImageBatch&&) {}, Consume::parallel);
     });
 }
@@ -102,7 +102,8 @@ struct AgainstFloor {
     double ratio() const { return time.total() / floor; }
 };
 
-AgainstFloor measure_once(int64_t images, int threads, const Operations& cost, const fs::path& folder) {
+AgainstFloor measure_once(int64_t images, int threads, const Operations& cost,
+                          const fs::path& folder) {
     const auto product_rate = [&] { return layer_product_rate(192, 768, threads); };
     const auto elements = [&] { return element_rate(micro_batch_rows * 768, threads); };
     AgainstFloor measured{};

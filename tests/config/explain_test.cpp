@@ -14,14 +14,16 @@ namespace {
 std::vector<KeyInfo> keys() {
     return {{.key = "name", .meaning = "What it is called.", .required = true, .type = "a text"},
             {.key = "page.margin",
-             .key_class = KeyClass::resource,
              .meaning = "White on each side of a Table.",
              .unit = "mm",
+             .affects = Effect::resource,
              .type = "integer, 0 to 9",
              .default_text = "2"},
             {.key = "page.scale",
              .meaning = "Factor on everything that is printed, be it a table, a figure, a page "
                         "number or a note at its foot.",
+             .affects = Effect::statistics | Effect::solution,
+             .read_by = {"comq", "gptq"},
              .type = "number, 0.1 to 10",
              .default_text = "1.5"},
             {.key = "table.margin",
@@ -64,7 +66,8 @@ TEST_CASE("one key is explained in full, several that contain a word are listed"
           "page.scale\n"
           "  type      number, 0.1 to 10\n"
           "  default   1.5\n"
-          "  class     result (changes numbers; part of the run's identity)\n"
+          "  affects   statistics, solution (part of a run's identity)\n"
+          "  read by   comq, gptq\n"
           "  meaning   Factor on everything that is printed, be it a table, a figure, a\n"
           "            page number or a note at its foot.\n");
     CHECK(explain_keys(keys(), "scale") == explain_keys(keys(), "page.scale"));
@@ -94,7 +97,11 @@ TEST_CASE("keys are explained as JSON") {
     CHECK(json[0]["unit"].is_null());
     CHECK(json[1]["default"] == 2);
     CHECK(json[1]["unit"] == "mm");
-    CHECK(json[1]["class"] == "resource");
+    CHECK(json[1]["affects"] == nlohmann::json{"resource"});
+    CHECK_FALSE(json[1].contains("read_by"));
+    CHECK(json[2]["affects"] == nlohmann::json{"statistics", "solution"});
+    CHECK(json[2]["read_by"] == nlohmann::json{"comq", "gptq"});
+    CHECK_FALSE(json[3].contains("affects"));
     CHECK(json[2]["default"] == 1.5);
     CHECK(json[3]["default"] == "none");
 }

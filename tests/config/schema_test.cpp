@@ -23,20 +23,22 @@ struct Table {
 
 Schema<Table> table_schema() {
     Schema<Column> column;
-    column.add({.key = "title", .meaning = "Head of the column.", .required = true},
-               field(&Column::title), text());
-    column.add({.key = "width", .meaning = "Width.", .unit = "characters"}, field(&Column::width),
+    column.add({.key = "title", .meaning = "Head of the column.", .required = true}, &Column::title,
+               text());
+    column.add({.key = "width", .meaning = "Width.", .unit = "characters"}, &Column::width,
                integer<int>(1, 80));
     Schema<Table> table;
-    table.add({.key = "name", .meaning = "Name of the table.", .required = true},
-              field(&Table::name), text());
-    table.add({.key = "page.margin", .key_class = KeyClass::resource, .meaning = "Margin."},
-              field(&Table::page, &Page::margin), integer<int>(0));
-    table.add({.key = "page.scale",
-               .meaning = "Factor on everything that is printed, be it a table, a figure, a page "
-                          "number or a note at its foot."},
-              field(&Table::page, &Page::scale), number(0.1, 10.0));
-    table.add({.key = "columns", .meaning = "The columns."}, field(&Table::columns),
+    table.add({.key = "name", .meaning = "Name of the table.", .required = true}, &Table::name,
+              text());
+    table.add(
+        {.key = "page.margin", .meaning = "Margin.", .unit = "mm"},
+        [](auto& object) -> auto& { return object.page.margin; }, integer<int>(0));
+    table.add(
+        {.key = "page.scale",
+         .meaning = "Factor on everything that is printed, be it a table, a figure, a page "
+                    "number or a note at its foot."},
+        [](auto& object) -> auto& { return object.page.scale; }, number(0.1, 10.0));
+    table.add({.key = "columns", .meaning = "The columns."}, &Table::columns,
               list_of(column, "list of {title, width}"));
     return table;
 }
@@ -115,7 +117,7 @@ TEST_CASE("a printed document reads back the same") {
           "columns: [{title: \"*x, y\", width: 3}, {title: z}]\n");
     CHECK(schema.print(read(text).table, everything) == text);
     CHECK(schema.print(
-              first, [](const KeyInfo& info) { return info.key_class == KeyClass::resource; },
+              first, [](const KeyInfo& info) { return info.unit == "mm"; },
               [](const KeyInfo&) { return "why"; }) == "page:\n  margin: 2  # why\n");
 }
 
@@ -136,4 +138,45 @@ TEST_CASE("the nearest key may be one whose section is wrong") {
     CHECK(nearest_key("", {}).empty());
     CHECK(nearest_keys("pgae.margin", schema.keys(), 2) ==
           std::vector<std::string>{"page.margin", "name"});
+}
+
+namespace {
+
+Schema<Page, RunKey> page_schema() {
+    Schema<Page, RunKey> page;
+    page.add({.key = "margin", .affects = Effect::resource, .meaning = "Margin.", .unit = "mm"},
+             &Page::margin, integer<int>(0));
+    page.add({.key = "scale", .affects = Effect::solution | Effect::repair, .meaning = "Scale."},
+             &Page::scale, number(0.1, 10.0));
+    return page;
+}
+
+}  // namespace
+
+TEST_CASE("a section that is declared by itself is part of a document") {
+    Schema<Table, RunKey> schema;
+    schema.add_section("page", &Table::page, page_schema());
+    ConfigProblems problems;
+    const auto root = parse_yaml("page: {margin: 5, scale: x}\n", "t.yaml", problems);
+    Table table;
+    GivenKeys given;
+    schema.read(*root, table, given, problems);
+    CHECK(problems.lines() == std::vector<std::string>{"t.yaml:1: key 'page.scale': expected "
+                                                       "number, 0.1 to 10, not 'x'"});
+    CHECK(table.page.margin == 5);
+    CHECK(schema.print(table, everything) == "page:\n  margin: 5\n  scale: 1\n");
+    REQUIRE(schema.keys().size() == 2);
+    CHECK(schema.keys()[0].key == "page.margin");
+    CHECK(schema.keys()[0].default_text == "2");
+    CHECK(schema.keys()[1].affects.names() == std::vector<std::string>{"solution", "repair"});
+}
+
+TEST_CASE("a key of a run has to say what it affects") {
+    static_assert(!std::is_default_constructible_v<Affects>);
+    static_assert(!std::is_default_constructible_v<RunKey>);
+    CHECK(Affects(Effect::statistics).numbers());
+    CHECK_FALSE(Affects(Effect::resource).numbers());
+    CHECK_FALSE((Effect::location | Effect::statistics).numbers());
+    CHECK((Effect::location | Effect::statistics).has(Effect::statistics));
+    CHECK_FALSE(Affects::none().numbers());
 }

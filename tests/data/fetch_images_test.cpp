@@ -2,9 +2,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "core/child_process.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -29,7 +29,7 @@ class Fetch {
         arguments.insert(arguments.begin(), {"/usr/bin/env", "bash", script.string(), "--sources",
                                              (folder_ / "sources").string()});
         arguments.push_back(images().string());
-        return test::ChildProcess(arguments, folder_ / "log").wait();
+        return ChildProcess(arguments, folder_ / "log").wait();
     }
 
     std::string printed() const { return test::text_of(folder_ / "log"); }

@@ -63,7 +63,7 @@ std::map<int64_t, ImageBatch> collect(const ImageSource& source,
     std::mutex mutex;
     BadImages bad(allowed);
     for_each_batch(
-        source, indices, small, batch_size, bad,
+        {&source, indices, small, batch_size}, bad,
         [&](ImageBatch&& batch) {
             const std::lock_guard lock(mutex);
             batches.emplace(batch.batch, std::move(batch));
@@ -121,7 +121,7 @@ TEST_CASE("serial consumption is in order and one at a time") {
     int64_t expected = 0;
     std::atomic<int> inside{0};
     const bool complete = for_each_batch(
-        source, count_to(64), small, 3, bad,
+        {&source, count_to(64), small, 3}, bad,
         [&](ImageBatch&& batch) {
             CHECK(++inside == 1);
             CHECK(batch.batch == expected++);
@@ -148,8 +148,9 @@ TEST_CASE("parallel consumption overlaps and never holds more batches than promi
         --inside;
     };
     // An arena of its own, because the default one is no wider than the machine.
-    tbb::task_arena(3).execute(
-        [&] { for_each_batch(source, count_to(200), small, 1, bad, consume, Consume::parallel); });
+    tbb::task_arena(3).execute([&] {
+        for_each_batch({&source, count_to(200), small, 1}, bad, consume, Consume::parallel);
+    });
     CHECK(consumed == 200);
     CHECK(most >= 2);
     CHECK(most_ahead <= 4);
@@ -162,7 +163,7 @@ TEST_CASE("unreadable images shrink their batch and are counted once") {
     std::vector<std::vector<int64_t>> seen;
     for (int pass = 0; pass < 2; ++pass) {
         seen.clear();
-        for_each_batch(source, count_to(8), small, 2, bad, [&](ImageBatch&& batch) {
+        for_each_batch({&source, count_to(8), small, 2}, bad, [&](ImageBatch&& batch) {
             CHECK(batch.pixels.size() == batch.indices.size() * 432);
             seen.push_back(batch.indices);
         });
@@ -176,13 +177,13 @@ TEST_CASE("more unreadable images than allowed end the loop with the key to chan
     const GreySource source(8, {1, 4});
     const auto nothing = [](ImageBatch&&) {};
     BadImages none(0);
-    CHECK_THROWS_WITH(for_each_batch(source, count_to(8), small, 2, none, nothing),
+    CHECK_THROWS_WITH(for_each_batch({&source, count_to(8), small, 2}, none, nothing),
                       ContainsSubstring("is broken") && ContainsSubstring("data.max_bad_images"));
     BadImages one(1);
-    CHECK_THROWS_WITH(for_each_batch(source, count_to(8), small, 2, one, nothing),
+    CHECK_THROWS_WITH(for_each_batch({&source, count_to(8), small, 2}, one, nothing),
                       ContainsSubstring("2 images") && ContainsSubstring("allows 1"));
     BadImages again(0);
-    CHECK_THROWS_AS(for_each_batch(source, count_to(8), small, 2, again, nothing), InputError);
+    CHECK_THROWS_AS(for_each_batch({&source, count_to(8), small, 2}, again, nothing), InputError);
 }
 
 TEST_CASE("an exception of the consumer ends the loop and arrives unchanged") {
@@ -194,7 +195,7 @@ TEST_CASE("an exception of the consumer ends the loop and arrives unchanged") {
             ++calls;
             if (batch.batch == 5) throw std::range_error("batch 5");
         };
-        CHECK_THROWS_AS(for_each_batch(source, count_to(1000), small, 1, bad, fail, mode),
+        CHECK_THROWS_AS(for_each_batch({&source, count_to(1000), small, 1}, bad, fail, mode),
                         std::range_error);
         CHECK(calls < 1000);
     }
@@ -213,7 +214,7 @@ TEST_CASE("a stop request ends the loop after whole batches") {
         images += static_cast<int64_t>(batch.indices.size());
         if (batch.batch == 3) stop = true;
     };
-    CHECK_FALSE(for_each_batch(source, count_to(1000), small, 4, bad, consume, options));
+    CHECK_FALSE(for_each_batch({&source, count_to(1000), small, 4}, bad, consume, options));
     CHECK(all_whole);
     CHECK(images == source.loads);
     CHECK(images >= 16);
@@ -221,7 +222,7 @@ TEST_CASE("a stop request ends the loop after whole batches") {
 
     SECTION("a request before the start reads nothing") {
         const int64_t before = source.loads;
-        CHECK_FALSE(for_each_batch(source, count_to(1000), small, 4, bad, consume, options));
+        CHECK_FALSE(for_each_batch({&source, count_to(1000), small, 4}, bad, consume, options));
         CHECK(source.loads == before);
     }
 }

@@ -1,7 +1,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "core/errors.hpp"
 #include "data/dataset_files.hpp"
@@ -171,8 +170,7 @@ TEST_CASE("an index is reused until the archive changes and survives damage") {
     CHECK(cached_tar_index(RandomAccessFile(archive)) == fresh);
 
     const auto replace_in_index = [&](const std::string& from, const std::string& to) {
-        std::ifstream stream(index);
-        std::string text(std::istreambuf_iterator<char>(stream), {});
+        std::string text = test::text_of(index);
         REQUIRE(text.find(from) != std::string::npos);
         write_text(index, text.replace(text.find(from), from.size(), to));
     };

@@ -23,8 +23,8 @@ double top1(const Network& network, const Preprocessing& preprocessing) {
     Progress::set_quiet(true);
     Progress progress("evaluation", "images", source->size());
     BadImages bad(0);
-    const ImagePass pass{
-        {source.get(), indices, preprocessing, 8}, torch::kCPU, bad, interrupt_requested()};
+    const auto& stop = interrupt_requested();
+    const ImagePass pass{{source.get(), indices, preprocessing, 8}, torch::kCPU, bad, stop};
     return accuracy_of(evaluate(network, pass, progress)).top1;
 }
 
@@ -42,7 +42,6 @@ void round_to_nearest(const Network& network, int bits) {
                                    .bits = bits,
                                    .weight = {weight.data_ptr<float>(), weight.size(0), m},
                                    .gram = gram.view(),
-                                   .further_grams = {},
                                    .input_change = {},
                                    .column_norm = {}};
         const Matrix<float> rounded = dequantize(method->solve(problem).weight);

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <memory>
-
-#include "quantization/method.hpp"
+#include "quantization/methods.hpp"
 
 namespace comq {
 
-std::unique_ptr<Method> make_stochastic_rounding(const QuantizationConfig& config,
-                                                 const DescentFunction& descent);
+extern const MethodEntry stochastic_rounding_method;
 
 }  // namespace comq

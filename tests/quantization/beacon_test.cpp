@@ -116,8 +116,8 @@ TEST_CASE("Beacon uses the levels that more bits give it") {
             QuantizationConfig config = beacon(4);
             config.order = order;
             const GroupProblem problem = layer.problem(bits);
-            const LayerError error = measure_error(problem.gram, problem.weight,
-                                                   make_method(config)->solve(problem).weight);
+            const LayerError error = group_error(problem.gram, problem.weight,
+                                                 make_method(config)->solve(problem).weight);
             if (errors.size() >= 2) CHECK(error.relative_error < 0.7 * errors[errors.size() - 2]);
             errors.push_back(error.relative_error);
         }

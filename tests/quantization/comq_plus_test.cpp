@@ -23,7 +23,7 @@ QuantizationConfig plus() {
 }
 
 std::vector<double> channel_errors(const GroupProblem& problem, const QuantizedWeight& weight) {
-    return measure_error(problem.gram, problem.weight, weight).channel_error;
+    return squared_channel_errors(problem.gram, problem.weight, weight);
 }
 
 double least_error_over_scales(const ExplicitLayer& layer, const std::vector<int>& codes,
@@ -50,7 +50,8 @@ TEST_CASE("comq_plus is never worse than the best of its starts") {
         for (const uint64_t seed : {201, 202, 203}) {
             const ExplicitLayer layer = random_layer(seed, 30 * (seed % 5), 48, 12);
             const GroupProblem problem = layer.problem(bits);
-            const Grid unsearched = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+            const Grid unsearched =
+                minmax_grid(Granularity::per_channel, layer.weight.view(), bits, 1.0);
             const LookAhead look_ahead(problem, {});
             const Grid grid = search_grid(look_ahead, unsearched, {Granularity::per_channel});
             const std::vector<double> errors =
@@ -77,13 +78,13 @@ TEST_CASE("comq_plus is never worse than its starts, whatever descent does to th
     const ExplicitLayer layer = random_layer(204, 90, 32, 8);
     const GroupProblem problem = layer.problem(3);
     const DescentFunction ruin = [](const GroupProblem& of, const Grid& grid, const Start&,
-                                    const DescentOptions& options) {
+                                    const DescentOptions&) {
         Matrix<uint8_t> zeros(of.out_features(), of.in_features());
         return DescentResult{on_grid(std::move(zeros), grid), 1,
-                             Matrix<double>(options.sweeps, of.out_features())};
+                             std::vector<double>(static_cast<std::size_t>(of.out_features()))};
     };
     const auto errors = channel_errors(problem, make_method(plus(), ruin)->solve(problem).weight);
-    const Grid unsearched = minmax_grid_per_channel(layer.weight.view(), 3, 1.0);
+    const Grid unsearched = minmax_grid(Granularity::per_channel, layer.weight.view(), 3, 1.0);
     const LookAhead look_ahead(problem, {});
     const Grid grid = search_grid(look_ahead, unsearched, {Granularity::per_channel});
     const auto start = channel_errors(problem, on_grid(look_ahead.run(grid).start.bit_code, grid));
@@ -99,8 +100,8 @@ TEST_CASE("comq_plus with one grid a layer is never worse than rounding") {
         const QuantizedWeight weight = make_method(config)->solve(problem).weight;
         config.method = "rtn";
         const QuantizedWeight rounded = make_method(config)->solve(problem).weight;
-        CHECK(measure_error(problem.gram, problem.weight, weight).error <
-              measure_error(problem.gram, problem.weight, rounded).error);
+        CHECK(group_error(problem.gram, problem.weight, weight).error <
+              group_error(problem.gram, problem.weight, rounded).error);
         for (int64_t j = 1; j < 16; ++j) CHECK(weight.scale(j, 0) == weight.scale(0, 0));
     }
 }
@@ -112,8 +113,8 @@ TEST_CASE("comq_plus leaves less error than the other methods on their own grids
         const auto error_of = [&](const std::string& method) {
             QuantizationConfig config;
             config.method = method;
-            return measure_error(problem.gram, problem.weight,
-                                 make_method(config)->solve(problem).weight)
+            return group_error(problem.gram, problem.weight,
+                               make_method(config)->solve(problem).weight)
                 .error;
         };
         const double ours = error_of("comq_plus");
@@ -132,7 +133,7 @@ TEST_CASE("real zero points pay, the more the fewer levels there are") {
         QuantizationConfig config = plus();
         const auto error_of = [&] {
             const auto weight = make_method(config)->solve(problem).weight;
-            return measure_error(problem.gram, problem.weight, weight).error;
+            return group_error(problem.gram, problem.weight, weight).error;
         };
         const double whole = error_of();
         config.zero_point = ZeroPoint::real;
@@ -198,7 +199,7 @@ TEST_CASE("comq_plus gives the same bits on any number of threads") {
 TEST_CASE("what look-ahead says it leaves is the error of its codes, if undamped") {
     const ExplicitLayer layer = random_layer(208, 200, 45, 9);
     const GroupProblem problem = layer.problem(3);
-    const Grid grid = minmax_grid_per_channel(layer.weight.view(), 3, 0.8);
+    const Grid grid = minmax_grid(Granularity::per_channel, layer.weight.view(), 3, 0.8);
     LookAheadOptions undamped;
     undamped.damping = 0;
     const LookAhead::Result result = LookAhead(problem, undamped).run(grid);

@@ -25,11 +25,11 @@ QuantizationConfig comq_config(Preset preset, Granularity granularity, Order ord
 
 Grid starting_grid(const QuantizationConfig& config, const ExplicitLayer& layer, int bits) {
     if (config.granularity == Granularity::per_channel) {
-        return minmax_grid_per_channel(layer.weight.view(), bits, config.scalar);
+        return minmax_grid(Granularity::per_channel, layer.weight.view(), bits, config.scalar);
     }
     return config.preset == Preset::paper
                ? symmetric_grid_per_layer(layer.weight.view(), bits, config.scalar)
-               : minmax_grid_per_layer(layer.weight.view(), bits, config.scalar);
+               : minmax_grid(Granularity::per_layer, layer.weight.view(), bits, config.scalar);
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ TEST_CASE("comq equals the explicit algorithm on rows") {
         CHECK(solution.weight.scale(j, 0) == Approx(expected.scale[j]).epsilon(1e-6));
     }
     CHECK(different == 0);
-    const LayerError error = measure_error(layer.gram.view(), layer.weight.view(), solution.weight);
+    const LayerError error = group_error(layer.gram.view(), layer.weight.view(), solution.weight);
     double squared = 0;
     for (const double channel : expected.squared_error) squared += channel;
     // The stored weight is scale·(code + zero) in fp32.
@@ -79,7 +79,7 @@ TEST_CASE("comq is below RTN on the same grid when its sweeps have converged") {
         config.method = "rtn";
         const Solution rtn = make_method(config)->solve(layer.problem(bits));
         const auto error = [&](const Solution& solution) {
-            return measure_error(layer.gram.view(), layer.weight.view(), solution.weight)
+            return group_error(layer.gram.view(), layer.weight.view(), solution.weight)
                 .relative_error;
         };
         CAPTURE(bits);
@@ -98,7 +98,7 @@ TEST_CASE("a denser grid and more sweeps do not raise comq's error") {
             make_method(comq_config(Preset::paper, Granularity::per_channel, Order::greedy, 4))
                 ->solve(layer.problem(bits));
         const double error =
-            measure_error(layer.gram.view(), layer.weight.view(), solution.weight).error;
+            group_error(layer.gram.view(), layer.weight.view(), solution.weight).error;
         CAPTURE(bits);
         CHECK(error < previous);
         previous = error;
@@ -112,8 +112,8 @@ TEST_CASE("gpfq is one path in the stored order") {
     config.order = Order::cyclic;
     const Solution solution = make_method(config)->solve(layer.problem(3));
     const ExplicitSolution expected =
-        explicit_comq(layer, minmax_grid_per_channel(layer.weight.view(), 3, 1.0), Order::cyclic, 1,
-                      ScaleUpdate::none, Granularity::per_channel);
+        explicit_comq(layer, minmax_grid(Granularity::per_channel, layer.weight.view(), 3, 1.0),
+                      Order::cyclic, 1, ScaleUpdate::none, Granularity::per_channel);
     CHECK(std::equal(expected.bit_code.data(), expected.bit_code.data() + 37 * 13,
                      solution.weight.bit_code.data()));
 }

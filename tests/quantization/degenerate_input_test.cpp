@@ -76,7 +76,7 @@ TEST_CASE("a layer whose inputs are all dead is rounded to nearest") {
     for (const QuantizationConfig& config : every_config()) {
         const QuantizedWeight weight = make_method(config)->solve(layer.problem(4)).weight;
         check_usable(weight, 4);
-        const LayerError error = measure_error(layer.gram.view(), layer.weight.view(), weight);
+        const LayerError error = group_error(layer.gram.view(), layer.weight.view(), weight);
         CHECK(error.error == 0);
         CHECK(error.relative_error == 0);
     }

@@ -100,6 +100,21 @@ Matrix<double> gram_of(const Matrix<double>& inputs) {
     return gram;
 }
 
+double sum(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+PackedTriangle packed(MatrixView<const double> gram) {
+    PackedTriangle triangle(gram.rows);
+    for (int64_t i = 0; i < gram.rows; ++i) std::copy_n(gram.row(i), i + 1, triangle.row(i));
+    return triangle;
+}
+
+LayerError group_error(MatrixView<const double> gram, MatrixView<const float> weight,
+                       const QuantizedWeight& quantized) {
+    return measure_error({packed(gram)}, weight, quantized);
+}
+
 ExplicitLayer random_layer(uint64_t seed, int64_t rows, int64_t in_features, int64_t out_features) {
     const RandomStream stream(seed, "random layer");
     ExplicitLayer layer{

@@ -5,6 +5,7 @@
 
 #include "core/matrix.hpp"
 #include "quantization/grid.hpp"
+#include "quantization/layer_error.hpp"
 #include "quantization/problem.hpp"
 #include "quantization/quantization_config.hpp"
 
@@ -22,8 +23,17 @@ struct ExplicitLayer {
 /** Correlated rows with columns of unequal norm, and normal weights; the same for the same seed. */
 ExplicitLayer random_layer(uint64_t seed, int64_t rows, int64_t in_features, int64_t out_features);
 
+double sum(const std::vector<double>& values);
+
 /** XᵀX in fp64. */
 Matrix<double> gram_of(const Matrix<double>& inputs);
+
+/** The lower triangle of a Gram. */
+PackedTriangle packed(MatrixView<const double> gram);
+
+/** The error of a layer of one group. */
+LayerError group_error(MatrixView<const double> gram, MatrixView<const float> weight,
+                       const QuantizedWeight& quantized);
 
 /** ‖X(w_j − wq_j)‖² of each channel from the rows themselves. */
 std::vector<double> explicit_squared_error(const ExplicitLayer& layer,

@@ -165,10 +165,10 @@ TEST_CASE("codes that fit the scale they began with are visited again with its m
         options.scale_update = ScaleUpdate::closed_form;
         options.granularity = granularity;
         options.undo_worse_sweeps = true;
-        const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+        const Grid grid = minmax_grid(Granularity::per_channel, layer.weight.view(), bits, 1.0);
         const auto result =
             descend(layer.problem(bits), grid, rtn_start(layer.weight.view(), grid), options);
         // Rounding to nearest leaves 0.0243 with the best scale of its codes.
-        CHECK(result.squared_error(19, 0) == Approx(0.0054).epsilon(0.01));
+        CHECK(result.squared_error[0] == Approx(0.0054).epsilon(0.01));
     }
 }

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "quantization/layer_error.hpp"
+#include "quantization/explicit_reference.hpp"
 #include "quantization/method.hpp"
 #include "storage/safetensors.hpp"
 #include "support/assets.hpp"
@@ -107,7 +107,7 @@ int check_golden_layer(const fs::path& file) {
         CHECK(agreement.codes >= 0.997);
         CHECK(agreement.channels >= 0.99);
         const std::string error_name = name.substr(0, name.size() - 5) + "error";
-        CHECK(measure_error(problem.gram, problem.weight, weight).error ==
+        CHECK(test::group_error(problem.gram, problem.weight, weight).error ==
               Approx(layer.tensors.at(error_name).as<float>()[0]).epsilon(1e-3));
 
         const std::string prefix = "w" + std::to_string(config->bits);

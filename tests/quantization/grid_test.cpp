@@ -33,7 +33,7 @@ TEST_CASE("rounding goes half to even") {
 TEST_CASE("the min-max grid per channel") {
     // δ = (0.75 + 0.75)/3 = 0.5, z = round(−1.5) = −2: levels −1, −0.5, 0, 0.5.
     const Matrix<float> weight = matrix(2, {-0.75F, 0.75F, 0.0F, 0.1F, 1.0F, 4.0F, 2.5F, 1.1F});
-    const Grid grid = minmax_grid_per_channel(weight.view(), 2, 1.0);
+    const Grid grid = minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0);
     CHECK(grid.scale == std::vector<float>{0.5F, 1.0F});
     CHECK(grid.zero_point == std::vector<float>{-2.0F, 1.0F});
     const Start start = rtn_start(weight.view(), grid);
@@ -44,14 +44,14 @@ TEST_CASE("the min-max grid per channel") {
 
 TEST_CASE("the scalar shrinks the steps but not the zero point") {
     const Matrix<float> weight = matrix(1, {-0.75F, 0.75F, 0.0F, 0.1F});
-    const Grid grid = minmax_grid_per_channel(weight.view(), 2, 0.5);
+    const Grid grid = minmax_grid(Granularity::per_channel, weight.view(), 2, 0.5);
     CHECK(grid.scale.front() == 0.25F);
     CHECK(grid.zero_point.front() == -2.0F);
 }
 
 TEST_CASE("one min-max grid for a layer") {
     const Matrix<float> weight = matrix(2, {-1.0F, 0.5F, 0.0F, 0.1F, 2.0F, 0.0F, 2.0F, 1.1F});
-    const Grid grid = minmax_grid_per_layer(weight.view(), 2, 1.0);
+    const Grid grid = minmax_grid(Granularity::per_layer, weight.view(), 2, 1.0);
     CHECK(grid.scale == std::vector<float>{1.0F, 1.0F});
     CHECK(grid.zero_point == std::vector<float>{-1.0F, -1.0F});
 }
@@ -67,32 +67,35 @@ TEST_CASE("the symmetric grid of a layer takes the mean of the channels' largest
 
 TEST_CASE("symmetric levels have one zero point for all") {
     const Matrix<float> weight = matrix(2, {-0.75F, 0.5F, 0.0F, 0.1F, 1.0F, 6.0F, 2.5F, 1.1F});
-    const Grid grid = minmax_grid_per_channel(weight.view(), 2, 1.0, {true, 1.0});
+    const Grid grid = minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0, {true, 1.0});
     CHECK(grid.scale == std::vector<float>{0.5F, 4.0F});
     CHECK(grid.zero_point == std::vector<float>{-2.0F, -2.0F});
-    const Grid between = minmax_grid_per_channel(weight.view(), 2, 1.0, {true, 0.5});
+    const Grid between = minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0, {true, 0.5});
     CHECK(between.scale == grid.scale);
     CHECK(between.zero_point == std::vector<float>{-1.5F, -1.5F});
-    CHECK(minmax_grid_per_channel(Matrix<float>(1, 3).view(), 2, 1.0, {true, 1.0}).scale ==
-          std::vector<float>{1.0F});
+    CHECK(minmax_grid(Granularity::per_channel, Matrix<float>(1, 3).view(), 2, 1.0, {true, 1.0})
+              .scale == std::vector<float>{1.0F});
 }
 
 TEST_CASE("zero points between whole numbers") {
     const Matrix<float> weight = matrix(1, {-0.8F, 0.7F});
     // min/δ = −1.6.
-    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0).zero_point.front() == -2.0F);
-    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {false, 0.5}).zero_point.front() == -1.5F);
-    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {false, 0.0}).zero_point.front() ==
-          Approx(-1.6F));
-    CHECK(minmax_grid_per_channel(weight.view(), 2, 1.0, {true, 0.0}).zero_point.front() == -1.5F);
+    CHECK(minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0).zero_point.front() == -2.0F);
+    CHECK(minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0, {false, 0.5})
+              .zero_point.front() == -1.5F);
+    CHECK(minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0, {false, 0.0})
+              .zero_point.front() == Approx(-1.6F));
+    CHECK(minmax_grid(Granularity::per_channel, weight.view(), 2, 1.0, {true, 0.0})
+              .zero_point.front() == -1.5F);
 }
 
 TEST_CASE("constant channels keep a scale to divide by") {
     const Matrix<float> weight = matrix(3, {0.3F, 0.3F, -0.3F, -0.3F, 0.0F, 0.0F});
-    const Grid grid = minmax_grid_per_channel(weight.view(), 4, 0.7);
+    const Grid grid = minmax_grid(Granularity::per_channel, weight.view(), 4, 0.7);
     CHECK(grid.scale == std::vector<float>{0.3F, 0.3F, 1.0F});
     CHECK(grid.zero_point == std::vector<float>{1.0F, -1.0F, 0.0F});
-    CHECK(minmax_grid_per_channel(matrix(1, {0.0F, 1e-45F}).view(), 4, 1.0).scale.front() > 0);
+    CHECK(minmax_grid(Granularity::per_channel, matrix(1, {0.0F, 1e-45F}).view(), 4, 1.0)
+              .scale.front() > 0);
 }
 
 TEST_CASE("the nearest level, for whole and fractional zero points") {

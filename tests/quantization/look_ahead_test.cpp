@@ -76,7 +76,7 @@ Matrix<uint8_t> textbook_gptq(const ExplicitLayer& layer, const Grid& grid,
 }
 
 double layer_error(const ExplicitLayer& layer, const Matrix<uint8_t>& codes, const Grid& grid) {
-    return measure_error(layer.gram.view(), layer.weight.view(), on_grid(codes, grid)).error;
+    return group_error(layer.gram.view(), layer.weight.view(), on_grid(codes, grid)).error;
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ TEST_CASE("look-ahead gives the codes of GPTQ's algorithm") {
     for (const Order order : {Order::cyclic, Order::greedy}) {
         for (const int bits : {2, 3, 4, 8}) {
             const GroupProblem problem = layer.problem(bits);
-            const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+            const Grid grid = minmax_grid(Granularity::per_channel, layer.weight.view(), bits, 1.0);
             std::vector<int32_t> visits(50);
             std::iota(visits.begin(), visits.end(), 0);
             if (order == Order::greedy) {
@@ -142,7 +142,7 @@ TEST_CASE("look-ahead beats rounding on correlated inputs") {
     const ExplicitLayer layer = random_layer(93, 300, 80, 32);
     for (const int bits : {3, 4}) {
         const GroupProblem problem = layer.problem(bits);
-        const Grid grid = minmax_grid_per_channel(layer.weight.view(), bits, 1.0);
+        const Grid grid = minmax_grid(Granularity::per_channel, layer.weight.view(), bits, 1.0);
         const double ours = layer_error(layer, look_ahead_start(problem, grid, {}).bit_code, grid);
         CHECK(ours < layer_error(layer, rtn_start(problem.weight, grid).bit_code, grid));
     }
@@ -151,7 +151,7 @@ TEST_CASE("look-ahead beats rounding on correlated inputs") {
 TEST_CASE("look-ahead damps a Gram without full rank") {
     const ExplicitLayer layer = random_layer(94, 10, 40, 5);
     const GroupProblem problem = layer.problem(4);
-    const Grid grid = minmax_grid_per_channel(layer.weight.view(), 4, 1.0);
+    const Grid grid = minmax_grid(Granularity::per_channel, layer.weight.view(), 4, 1.0);
     const Start start = look_ahead_start(problem, grid, {Order::greedy, 0.0});
     CHECK(layer_error(layer, start.bit_code, grid) <
           layer_error(layer, rtn_start(problem.weight, grid).bit_code, grid));

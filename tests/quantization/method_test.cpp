@@ -16,7 +16,6 @@ TEST_CASE("every registered method solves a layer with codes within its bits") {
         QuantizationConfig config;
         config.method = name;
         const auto method = make_method(config);
-        CHECK_FALSE(method->required_statistics().empty());
         CHECK_FALSE(method_summary(name).empty());
         for (int bits = 2; bits <= 8; ++bits) {
             const QuantizedWeight weight = method->solve(layer.problem(bits)).weight;
@@ -36,39 +35,6 @@ TEST_CASE("an unknown method names the nearest one") {
     CHECK_THROWS_WITH(make_method(config), ContainsSubstring("unknown method 'comk'") &&
                                                ContainsSubstring("did you mean 'comq'"));
     CHECK_THROWS_AS(make_method(config), UsageError);
-}
-
-namespace {
-
-/** Rounds to nearest, and keeps what it was given. */
-class ReadsHeldOut final : public Method {
-  public:
-    std::vector<std::string> required_statistics() const override {
-        return {statistic::gram, statistic::heldout_gram};
-    }
-    Solution solve(const GroupProblem& problem) const override {
-        check_problem(problem);
-        CHECK(problem.further_grams.at(statistic::heldout_gram)(1, 0) == 0.25);
-        const Grid grid = minmax_grid_per_channel(problem.weight, problem.bits, 1.0);
-        return {on_grid(rtn_start(problem.weight, grid).bit_code, grid), 0};
-    }
-};
-
-}  // namespace
-
-TEST_CASE("a method gets the statistics it asks for, or the run is told which is missing") {
-    const ExplicitLayer layer = random_layer(52, 30, 4, 3);
-    LayerStatistics statistics{4, 1, {}, {}};
-    PackedTriangle gram(4);
-    for (int64_t i = 0; i < 4; ++i) std::copy_n(layer.gram.row(i), i + 1, gram.row(i));
-    statistics.grams[statistic::gram].push_back(gram);
-    CHECK_THROWS_AS(solve_layer(ReadsHeldOut(), "fc", layer.weight.view(), statistics, 3),
-                    UsageError);
-    CHECK_THROWS_WITH(solve_layer(ReadsHeldOut(), "fc", layer.weight.view(), statistics, 3),
-                      ContainsSubstring("layer fc") && ContainsSubstring("'heldout_gram'"));
-    gram.row(1)[0] = 0.25;
-    statistics.grams[statistic::heldout_gram].push_back(gram);
-    CHECK_NOTHROW(solve_layer(ReadsHeldOut(), "fc", layer.weight.view(), statistics, 3));
 }
 
 TEST_CASE("groups of a convolution are solved on their own and stacked") {

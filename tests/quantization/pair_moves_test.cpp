@@ -27,7 +27,8 @@ TEST_CASE("settled pairs have no better neighbouring levels, by trying all") {
     for (uint64_t seed = 0; seed < 12; ++seed) {
         const ExplicitLayer layer = random_layer(400 + seed, 40, 10, 1);
         const GroupProblem problem = layer.problem(2);
-        const Grid grid = minmax_grid_per_group(layer.weight.view(), 2, 0.7, groups);
+        const Grid grid =
+            minmax_grid(Granularity::per_group, layer.weight.view(), 2, 0.7, {}, groups);
         const Matrix<uint8_t> codes = settled_codes(problem, grid);
         const auto error_of = [&](const Matrix<uint8_t>& tried) {
             return explicit_squared_error(layer, dequantize(on_grid(tried, grid))).front();

@@ -174,7 +174,7 @@ TEST_CASE("GPFQ on quantized inputs follows the sums of the inputs visited so fa
     const double strength = GENERATE(0.5, 1.0);
     const auto found = solve_propagated(*make_method(config), "layer", both.weight.view(),
                                         both.statistics, 3, strength, {});
-    const Grid grid = minmax_grid_per_channel(both.weight.view(), 3, 1.0);
+    const Grid grid = minmax_grid(Granularity::per_channel, both.weight.view(), 3, 1.0);
     for (int64_t j = 0; j < both.weight.rows(); ++j) {
         const ChannelLevels levels = grid.levels(j);
         std::vector<double> u(static_cast<std::size_t>(rows), 0.0);

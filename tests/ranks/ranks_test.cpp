@@ -3,11 +3,11 @@
 #include <string>
 #include <utility>
 
+#include "core/child_process.hpp"
 #include "core/communicator.hpp"
 #include "ranks/start_ranks.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 #include "support/mpirun.hpp"
 
 using namespace comq;
@@ -21,7 +21,7 @@ struct Outcome {
 
 Outcome under_mpirun(int count, const std::string& argument) {
     const auto log = test::temporary_folder() / "log";
-    test::ChildProcess child(test::as_ranks(count, {COMQ_RANKS_CHECK, argument}), log);
+    ChildProcess child(test::as_ranks(count, {COMQ_RANKS_CHECK, argument}), log);
     const int exit_code = child.wait();
     return {exit_code, test::text_of(log)};
 }

@@ -43,8 +43,7 @@ TEST_CASE("any changed or missing byte of a journal part is noticed") {
     const fs::path whole = folder / "whole.safetensors";
     const RunRecord run = test::sample_run();
     write_journal_part(whole, to_part(run.layers[0]));
-    std::ifstream stream(whole, std::ios::binary);
-    const std::string bytes(std::istreambuf_iterator<char>(stream), {});
+    const std::string bytes = test::text_of(whole);
     const fs::path damaged = folder / "damaged.safetensors";
     const auto check_damaged = [&](const std::string& content) {
         std::ofstream(damaged, std::ios::binary) << content;

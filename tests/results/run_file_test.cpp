@@ -8,6 +8,7 @@
 #include "storage/hdf5.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
+#include "support/edit_hdf5.hpp"
 #include "support/file_size_limit.hpp"
 
 using namespace comq;
@@ -33,9 +34,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 template <typename Change>
 void check_refused(Change change, const std::string& object, const std::string& words) {
     const fs::path file = written_sample();
-    Hdf5File hdf5 = Hdf5File::open_for_writing(file);
-    change(hdf5.root());
-    hdf5.close();
+    test::edit_hdf5(file, change);
     CHECK_THROWS_WITH(
         read_run_file(file, ReadScope::everything),
         ContainsSubstring(file.string() + ": " + object + ":") && ContainsSubstring(words));
@@ -104,8 +103,7 @@ TEST_CASE("the layout of a run file is the documented one") {
 }
 
 TEST_CASE("results/README.md documents every object and attribute of a run file") {
-    std::ifstream stream(test::source_dir() / "results" / "README.md");
-    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    const std::string text = test::text_of(test::source_dir() / "results" / "README.md");
     REQUIRE(!text.empty());
     const Hdf5File hdf5 = Hdf5File::open_for_reading(written_sample());
     const Hdf5Group root = hdf5.root();
@@ -140,7 +138,7 @@ TEST_CASE("files that are no run files are refused by name") {
                           ContainsSubstring("text.h5: can't be opened: not an HDF5 file"));
     }
     SECTION("HDF5 of somebody else") {
-        Hdf5File::create(folder / "other.h5").close();
+        test::write_hdf5(folder / "other.h5", [](Hdf5Group) {});
         CHECK_THROWS_WITH(
             read_run_file(folder / "other.h5", ReadScope::summary),
             ContainsSubstring("other.h5: /: has no attribute 'schema_version', so this is no"));
@@ -206,43 +204,42 @@ TEST_CASE("missing and unequal columns are named") {
             "dimensions with 6 rows");
     }
     SECTION("missing groups and columns") {
-        Hdf5File hdf5 = Hdf5File::create(file);
-        Hdf5Group root = hdf5.root();
-        for (const char* name : {"config", "identity"}) {
-            root.write_attribute(name, std::string("seed: 0"));
-        }
-        root.write_attribute("schema_version", std::string("1.0"));
-        root.write_attribute("status", std::string("complete"));
-        root.write_attribute("uses_labels", 0);
-        hdf5.flush();
+        test::write_hdf5(file, [](Hdf5Group root) {
+            for (const char* name : {"config", "identity"}) {
+                root.write_attribute(name, std::string("seed: 0"));
+            }
+            root.write_attribute("schema_version", std::string("1.0"));
+            root.write_attribute("status", std::string("complete"));
+            root.write_attribute("uses_labels", 0);
+        });
         words_of_reading("/: has no attribute 'uses_gradients'");
-        root.write_attribute("uses_gradients", 0);
-        hdf5.flush();
+        test::edit_hdf5(file, [](Hdf5Group root) { root.write_attribute("uses_gradients", 0); });
         words_of_reading("/: has no group 'provenance'");
-        root.create_group("provenance");
-        root.create_group("evaluation");
-        Hdf5Group size = root.create_group("model_size");
-        for (const char* name : {"float_bytes", "quantized_bytes", "average_bits_with_scales"}) {
-            size.write_attribute(name, 1);
-        }
-        Hdf5Group layers = root.create_group("layers");
-        layers.write_column("name", std::vector<std::string>{"a", "b"});
-        hdf5.flush();
+        test::edit_hdf5(file, [](Hdf5Group root) {
+            root.create_group("provenance");
+            root.create_group("evaluation");
+            Hdf5Group size = root.create_group("model_size");
+            for (const char* name :
+                 {"float_bytes", "quantized_bytes", "average_bits_with_scales"}) {
+                size.write_attribute(name, 1);
+            }
+            root.create_group("layers").write_column("name", std::vector<std::string>{"a", "b"});
+        });
         words_of_reading("/layers: has no column 'kind'");
-        layers.write_column("kind", std::vector<std::string>{"linear"});
-        hdf5.flush();
+        test::edit_hdf5(file, [](Hdf5Group root) {
+            root.open_group("layers").write_column("kind", std::vector<std::string>{"linear"});
+        });
         words_of_reading("/layers/kind: has 1 rows, but 'name' has 2");
     }
 }
 
 TEST_CASE("later minor versions are read, whatever they add") {
     const fs::path file = written_sample();
-    Hdf5File hdf5 = Hdf5File::open_for_writing(file);
-    Hdf5Group root = hdf5.root();
-    root.write_attribute("schema_version", std::string("1.7"));
-    root.open_group("layers").write_column("entropy", std::vector<double>{1, 2});
-    root.create_group("outliers");
-    hdf5.close();
+    test::edit_hdf5(file, [](Hdf5Group root) {
+        root.write_attribute("schema_version", std::string("1.7"));
+        root.open_group("layers").write_column("entropy", std::vector<double>{1, 2});
+        root.create_group("outliers");
+    });
     test::check_equal(read_run_file(file, ReadScope::everything), test::sample_run());
 }
 

@@ -1,7 +1,6 @@
 #include "storage/atomic_file.hpp"
 
 #include <fstream>
-#include <iterator>
 #include <string>
 
 #include "core/errors.hpp"
@@ -13,11 +12,6 @@ using namespace comq;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string content_of(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 void write(const fs::path& file, const std::string& text) {
     write_file_atomically(file, std::as_bytes(std::span(text)));
@@ -33,9 +27,9 @@ TEST_CASE("an atomic write replaces the file and leaves nothing else") {
     const fs::path folder = test::temporary_folder();
     write(folder / "layer.bin", "old");
     write(folder / "layer.bin", "");
-    CHECK(content_of(folder / "layer.bin").empty());
+    CHECK(test::text_of(folder / "layer.bin").empty());
     write(folder / "layer.bin", std::string(100'000, 'n'));
-    CHECK(content_of(folder / "layer.bin") == std::string(100'000, 'n'));
+    CHECK(test::text_of(folder / "layer.bin") == std::string(100'000, 'n'));
     CHECK(files_in(folder) == 1);
 }
 
@@ -49,7 +43,7 @@ TEST_CASE("a file that is not committed changes nothing") {
         CHECK(file.temporary().parent_path() == folder);
         CHECK(fs::exists(file.temporary()));
     }
-    CHECK(content_of(folder / "layer.bin") == "old");
+    CHECK(test::text_of(folder / "layer.bin") == "old");
     CHECK(files_in(folder) == 1);
 }
 
@@ -67,7 +61,7 @@ TEST_CASE("a failed write keeps the old content, removes the temporary and says 
     }
     CHECK_THAT(message, ContainsSubstring((folder / "layer.bin").string()));
     CHECK_THAT(message, ContainsSubstring("File too large (raise the limit"));
-    CHECK(content_of(folder / "layer.bin") == "old");
+    CHECK(test::text_of(folder / "layer.bin") == "old");
     CHECK(files_in(folder) == 1);
 }
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,11 @@ fs::path temporary_folder() {
     REQUIRE(mkdtemp(pattern.data()) != nullptr);
     folders.paths.emplace_back(pattern);
     return pattern;
+}
+
+std::string text_of(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 void skip(const std::string& group, const std::string& what) {

@@ -14,6 +14,8 @@ std::optional<std::filesystem::path> golden();
 std::filesystem::path source_dir();
 /** A new empty folder, removed when the process ends. */
 std::filesystem::path temporary_folder();
+/** The bytes of a file; empty where there is none. */
+std::string text_of(const std::filesystem::path& file);
 
 /**
  * Says loudly that the running test is skipped because `what` is missing; ctest shows it as

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/run_shell.hpp"
+#include "core/shell.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 

@@ -1,6 +1,7 @@
 #include <csignal>
 
-#include "support/child_process.hpp"
+#include "core/child_process.hpp"
+#include "support/assets.hpp"
 #include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
 
@@ -93,9 +94,9 @@ TEST_CASE("a damaged result counts as a failure and is left out of the table") {
 
 TEST_CASE("a signal stops a local sweep cleanly, and the same command continues it") {
     const test::DemoSweep sweep("grid: {quantization.bits: [3, 4]}\n");
-    test::ChildProcess launcher({std::string(COMQ_PROGRAMS) + "/run_sweep", sweep.file().string(),
-                                 "calibration.images=256"},
-                                sweep.out().parent_path() / "sweep.log");
+    ChildProcess launcher({std::string(COMQ_PROGRAMS) + "/run_sweep", sweep.file().string(),
+                           "calibration.images=256"},
+                          sweep.out().parent_path() / "sweep.log");
     REQUIRE(test::wait_until(
         [&] { return fs::exists(sweep.out()) && sweep.logged("info: full-precision") > 0; }, 60));
     launcher.signal(SIGINT);
@@ -110,7 +111,7 @@ TEST_CASE("a point that a signal of its own ended makes the sweep an interrupted
     const std::string images = "calibration.images=256";
     const auto point = open_sweep(sweep.file(), {images}).points.front();
     const auto log = sweep.out().parent_path() / "sweep.log";
-    test::ChildProcess launcher(
+    ChildProcess launcher(
         {std::string(COMQ_PROGRAMS) + "/run_sweep", sweep.file().string(), images}, log);
     REQUIRE(test::wait_until(
         [&] {

@@ -11,8 +11,7 @@
 #include <string>
 #include <thread>
 
-#include "core/run_shell.hpp"
-#include "core/shell_words.hpp"
+#include "core/shell.hpp"
 #include "storage/file_lock.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"

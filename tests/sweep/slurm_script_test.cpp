@@ -1,11 +1,11 @@
 #include "sweep/slurm_script.hpp"
+#include "support/assets.hpp"
 
 #include <fmt/format.h>
 
 #include <fstream>
 
-#include "core/run_shell.hpp"
-#include "support/child_process.hpp"
+#include "core/shell.hpp"
 #include "sweep/launch_slurm.hpp"
 #include "sweep/point_status.hpp"
 #include "sweep/sweep_files.hpp"

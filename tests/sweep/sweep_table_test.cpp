@@ -4,6 +4,7 @@
 #include "results/run_file.hpp"
 #include "results/sample_run.hpp"
 #include "storage/hdf5.hpp"
+#include "support/edit_hdf5.hpp"
 #include "sweep/programs.hpp"
 #include "sweep/sweep_table_file.hpp"
 #include "sweep/sweep_table_text.hpp"
@@ -64,7 +65,8 @@ TEST_CASE("what is no sweep's table is not taken for one") {
     std::ofstream(folder / "text.hdf5") << "no HDF5";
     CHECK_FALSE(is_sweep_table(folder / "text.hdf5"));
     const auto later = written(sample_table());
-    Hdf5File::open_for_writing(later).root().write_attribute("schema_version", std::string("2.0"));
+    test::edit_hdf5(
+        later, [](Hdf5Group root) { root.write_attribute("schema_version", std::string("2.0")); });
     CHECK_THROWS_AS(read_sweep_table(later), InputError);
 }
 

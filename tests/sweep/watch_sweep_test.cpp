@@ -1,11 +1,12 @@
 #include "sweep/watch_sweep.hpp"
+#include "core/child_process.hpp"
+#include "support/assets.hpp"
 
 #include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "results/run_file.hpp"
 #include "results/sample_run.hpp"
-#include "support/child_process.hpp"
 #include "sweep/programs.hpp"
 #include "sweep/sweep_files.hpp"
 
@@ -36,7 +37,7 @@ TEST_CASE("a sweep is watched until nothing of it is left to run, or somebody st
 TEST_CASE("sweep_status --watch prints counts as they change, then the table, and ends with 0") {
     const test::DemoSweep sweep("grid: {quantization.bits: [3, 4], quantization.method: [rtn]}\n");
     const auto log = sweep.out().parent_path() / "watch.log";
-    test::ChildProcess watch(
+    ChildProcess watch(
         {std::string(COMQ_PROGRAMS) + "/sweep_status", sweep.file().string(), "--watch", "0.1"},
         log);
     const auto run = sweep.run("--json 2>/dev/null | cat");
@@ -66,7 +67,7 @@ TEST_CASE("sweep_status --watch prints counts as they change, then the table, an
 TEST_CASE("Ctrl-C ends the watching, not with an error") {
     const test::DemoSweep sweep("grid: {quantization.bits: [3, 4]}\n");
     const auto log = sweep.out().parent_path() / "watch.log";
-    test::ChildProcess watch(
+    ChildProcess watch(
         {std::string(COMQ_PROGRAMS) + "/sweep_status", sweep.file().string(), "--watch"}, log);
     REQUIRE(test::wait_until(
         [&] { return test::text_of(log).find("2 waiting") != std::string::npos; }, 60));

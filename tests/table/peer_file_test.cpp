@@ -2,10 +2,10 @@
 
 #include <string>
 
+#include "core/child_process.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 #include "support/python.hpp"
 #include "table/made_runs.hpp"
 #include "table/result_files.hpp"
@@ -79,8 +79,34 @@ TEST_CASE("a peer's result file is a run like any other") {
 
     CHECK(read_result(file).values.at("quantization.method") == "brevitas_gptq");
     const auto output = folder / "output";
-    CHECK(test::ChildProcess({COMQ_PROGRAMS "/inspect_results", file.string()}, output).wait() ==
-          0);
+    CHECK(ChildProcess({COMQ_PROGRAMS "/inspect_results", file.string()}, output).wait() == 0);
     CHECK_THAT(test::text_of(output),
                ContainsSubstring("method=brevitas_gptq") && ContainsSubstring("0.10000"));
+}
+
+TEST_CASE("peers refuse keys that they do not know, unless these have their default") {
+    const auto python = test::python_with("h5py, numpy, yaml");
+    if (!python) {
+        test::skip("python", "Python with h5py, NumPy and PyYAML");
+        return;
+    }
+    const auto source = test::source_dir();
+    const auto output = test::temporary_folder() / "output";
+    const auto script = source / "tests" / "table" / "check_peer_config.py";
+    REQUIRE(test::ChildProcess(
+                {*python, script.string(), source.string(), COMQ_PROGRAMS "/run_experiment",
+                 "seed=3", "calibration.images=7", "quantization.sweeps=8",
+                 "quantization.order=shared", "quantization.order=greedy_dynamic",
+                 "quantization.scalar=0.9", "repair.bias_correction=true", "quantization.added=2"},
+                output)
+                .wait() == 0);
+    CHECK(test::text_of(output) ==
+          "seed=3: as it is\n"
+          "calibration.images=7: as it is\n"
+          "quantization.sweeps=8: as it is\n"
+          "quantization.order=shared: as it is\n"
+          "quantization.order=greedy_dynamic: the peers need greedy or shared or cyclic\n"
+          "quantization.scalar=0.9: the peers need 1\n"
+          "repair.bias_correction=True: the peers need false\n"
+          "quantization.added=2: the peers need 1\n");
 }

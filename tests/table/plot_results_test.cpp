@@ -2,10 +2,10 @@
 
 #include <cstdlib>
 
+#include "core/child_process.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 #include "table/made_runs.hpp"
 
 using namespace comq;
@@ -40,7 +40,7 @@ class Plots {
         const auto script = test::source_dir() / "scripts" / "plot_results.py";
         arguments.insert(arguments.begin(), {"/usr/bin/env", python_, script.string()});
         arguments.insert(arguments.end(), {"-o", output});
-        const int exit_code = test::ChildProcess(arguments, folder_ / "log").wait();
+        const int exit_code = ChildProcess(arguments, folder_ / "log").wait();
         INFO(printed());
         CHECK((exit_code == 0) == fs::exists(output + ".pdf"));
         CHECK((exit_code == 0) == fs::exists(output + ".png"));

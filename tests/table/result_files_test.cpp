@@ -6,6 +6,7 @@
 #include "results/run_file.hpp"
 #include "storage/hdf5.hpp"
 #include "support/assets.hpp"
+#include "support/edit_hdf5.hpp"
 #include "support/catch.hpp"
 #include "table/made_runs.hpp"
 #include "table/result_files.hpp"
@@ -27,9 +28,9 @@ TEST_CASE("result files are found by their content, below any folder and under a
     write(folder / "a.h5");
     write(folder / "deep" / "er" / "no extension");
     std::ofstream(folder / "notes.txt") << "nothing";
-    auto table = Hdf5File::create(folder / "table of a sweep.h5");
-    table.root().write_attribute("schema_version", std::string("1.0"));
-    table.close();
+    test::write_hdf5(folder / "table of a sweep.h5", [](Hdf5Group root) {
+        root.write_attribute("schema_version", std::string("1.0"));
+    });
     write(folder / "running.h5.parts" / "b.h5");
     const auto found = find_results({folder, folder / "missing"}, Unreadable::refuse);
     REQUIRE(found.files.size() == 2);
@@ -116,9 +117,9 @@ TEST_CASE("a damaged result file ends in one line that names it, or is passed ov
     }
     SECTION("of a later schema") {
         const auto file = write(folder / "later.h5");
-        auto hdf5 = Hdf5File::open_for_writing(file);
-        hdf5.root().write_attribute("schema_version", std::string("2.0"));
-        hdf5.close();
+        test::edit_hdf5(file, [](Hdf5Group root) {
+            root.write_attribute("schema_version", std::string("2.0"));
+        });
         expected = "2.0";
     }
     SECTION("with a key that this version does not know") {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 #include "table/made_runs.hpp"
 
 using namespace comq;
@@ -26,7 +26,7 @@ Outcome make_tables(const fs::path& folder, std::vector<std::string> arguments) 
     arguments.insert(arguments.begin(), {"/usr/bin/env", "-C", folder.string(),
                                          fmt::format("{}/make_tables", COMQ_PROGRAMS)});
     const auto output = test::temporary_folder() / "output";
-    const int exit_code = test::ChildProcess(arguments, output).wait();
+    const int exit_code = ChildProcess(arguments, output).wait();
     return {exit_code, test::text_of(output)};
 }
 
@@ -62,9 +62,8 @@ TEST_CASE("a result turns up in its table, and -o writes a file") {
         make_tables(folder, {"experiments/table_demo.yaml", "--format", "csv", "-o", "t.csv"});
     INFO(outcome.output);
     CHECK(outcome.exit_code == 0);
-    std::ifstream stream(folder / "t.csv");
-    const std::string text(std::istreambuf_iterator<char>(stream), {});
-    CHECK_THAT(text, ContainsSubstring("4 bits,comq_paper,COMQ (paper),demo_vit,top1,,,,90,3,1,"));
+    CHECK_THAT(test::text_of(folder / "t.csv"),
+               ContainsSubstring("4 bits,comq_paper,COMQ (paper),demo_vit,top1,,,,90,3,1,"));
 }
 
 TEST_CASE("a row of a peer's method takes its files and lists its script") {

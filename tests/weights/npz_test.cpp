@@ -26,7 +26,6 @@ TEST_CASE("NumPy's arrays of every type and order are read, compressed or not") 
     for (const char* name : {"arrays.npz", "arrays_compressed.npz"}) {
         INFO(name);
         const Checkpoint file = open_checkpoint(checkpoint(name));
-        CHECK(file.format == "npz");
         const TensorMap& tensors = file.tensors;
         CHECK(tensors.size() == 12);
         const std::vector<float> base = ramp(24);

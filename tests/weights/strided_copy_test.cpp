@@ -67,7 +67,7 @@ TEST_CASE("gathering copies elements of every width, repeats and scalars") {
     CHECK(repeated.as<int16_t>()[1] == 12 + 13 * 256);
     const HostTensor scalar = gather(DType::i64, {}, {}, first);
     CHECK(scalar.numel() == 1);
-    CHECK(scalar.as<uint8_t>()[7] == 17);
+    CHECK(scalar.bytes()[7] == std::byte{17});
     CHECK(gather(DType::f32, std::vector<int64_t>{0, 5}, std::vector<int64_t>{5, 1}, nullptr)
               .numel() == 0);
 }

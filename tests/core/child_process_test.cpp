@@ -1,11 +1,10 @@
-#include "sweep/child_process.hpp"
+#include "core/child_process.hpp"
 
+#include <csignal>
 #include <cstdlib>
-#include <thread>
 
 #include "support/assets.hpp"
 #include "support/catch.hpp"
-#include "support/child_process.hpp"
 
 using namespace comq;
 
@@ -21,12 +20,24 @@ TEST_CASE("a point's process learns nothing of ranks that its launcher is one of
     const auto log = test::temporary_folder() / "log";
     ::setenv("PMIX_RANK", "1", 1);
     ::setenv("SLURM_STEP_ID", "0", 1);
-    {
-        ChildProcess child({"env"}, log);
-        while (!child.ended()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    CHECK(ChildProcess({"env"}, log).wait() == 0);
     ::unsetenv("PMIX_RANK");
     ::unsetenv("SLURM_STEP_ID");
     CHECK_THAT(test::text_of(log), ContainsSubstring("PATH=") && !ContainsSubstring("PMIX_RANK") &&
                                        !ContainsSubstring("SLURM_STEP_ID"));
+}
+
+TEST_CASE("a child's end and what it prints are told") {
+    const auto log = test::temporary_folder() / "log";
+    CHECK(ChildProcess({"sh", "-c", "echo out; echo err >&2; exit 3"}, log).wait() == 3);
+    CHECK(test::text_of(log) == "out\nerr\n");
+    CHECK(ChildProcess({"echo", "more"}, log, ChildProcess::Log::appended).wait() == 0);
+    CHECK(test::text_of(log) == "out\nerr\nmore\n");
+    CHECK(ChildProcess({"no_such_program_here"}, log).wait() == 127);
+    CHECK(test::text_of(log) == "error: the program can't be started\n");
+    ChildProcess sleeper({"sleep", "60"}, log);
+    CHECK_FALSE(sleeper.ended().has_value());
+    sleeper.signal(SIGTERM);
+    CHECK(sleeper.wait() == 128 + SIGTERM);
+    CHECK_THROWS_WITH(ChildProcess({"true"}, log / "below"), ContainsSubstring("can't be written"));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace comq {
 
@@ -11,5 +12,8 @@ struct ShellResult {
 
 /** Runs `command` in a shell and waits for it. Standard error goes where the command sends it. */
 ShellResult run_shell(const std::string& command);
+
+/** `word` as a POSIX shell reads it back: in quotes where it needs them. */
+std::string shell_quoted(std::string_view word);
 
 }  // namespace comq

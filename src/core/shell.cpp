@@ -1,4 +1,4 @@
-#include "core/run_shell.hpp"
+#include "core/shell.hpp"
 
 #include <stdio.h>
 #include <sys/wait.h>
@@ -18,6 +18,23 @@ ShellResult run_shell(const std::string& command) {
     const int status = pclose(pipe);
     if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
     return result;
+}
+
+std::string shell_quoted(std::string_view word) {
+    constexpr std::string_view harmless =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    if (!word.empty() && word.find_first_not_of(harmless) == std::string_view::npos) {
+        return std::string(word);
+    }
+    std::string quoted = "'";
+    for (const char c : word) {
+        if (c == '\'') {
+            quoted += "'\\''";
+        } else {
+            quoted += c;
+        }
+    }
+    return quoted + "'";
 }
 
 }  // namespace comq

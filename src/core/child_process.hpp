@@ -23,20 +23,29 @@ bool announces_ranks(std::string_view variable);
  */
 class ChildProcess {
   public:
-    /** Appends both streams to `log`. Throws Failure when it can't be started. */
-    ChildProcess(const std::vector<std::string>& command, const std::filesystem::path& log);
+    enum class Log { replaced, appended };
+
+    /**
+     * Writes both streams to `log`. Throws Failure when that can't be written; a program that can't
+     * be started says so there and exits with 127.
+     */
+    ChildProcess(const std::vector<std::string>& command, const std::filesystem::path& log,
+                 Log mode = Log::replaced);
     /** Stops a child that is still running with SIGTERM and waits for it. */
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
 
-    /** Asks it to finish the layer it is at and to exit. */
-    void stop();
+    pid_t pid() const { return pid_; }
+    /** Sends a signal, unless the child has ended: SIGTERM asks a run to finish its layer. */
+    void signal(int number);
     /** The exit code once it has ended; 128 + n: ended by signal n. Does not wait. */
     std::optional<int> ended();
+    /** Waits for the end; the exit code as above. */
+    int wait();
 
   private:
-    std::optional<int> wait(int options);
+    std::optional<int> reap(int options);
 
     pid_t pid_ = -1;
     std::optional<int> exit_code_;

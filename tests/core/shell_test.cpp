@@ -1,4 +1,4 @@
-#include "core/run_shell.hpp"
+#include "core/shell.hpp"
 
 #include "support/catch.hpp"
 

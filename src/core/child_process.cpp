@@ -1,4 +1,4 @@
-#include "sweep/child_process.hpp"
+#include "core/child_process.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -9,7 +9,7 @@
 #include <csignal>
 
 #include "core/errors.hpp"
-#include "storage/file_descriptor.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace comq {
 
@@ -42,8 +42,9 @@ bool announces_ranks(std::string_view variable) {
 }
 
 ChildProcess::ChildProcess(const std::vector<std::string>& command,
-                           const std::filesystem::path& log) {
-    const FileDescriptor out(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+                           const std::filesystem::path& log, Log mode) {
+    const int begin = mode == Log::appended ? O_APPEND : O_TRUNC;
+    const FileDescriptor out(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | begin, 0666));
     if (!out) throw Failure("{}: can't be written: {}", log.string(), system_message());
     std::vector<char*> arguments;
     for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -61,17 +62,19 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
 
 ChildProcess::~ChildProcess() {
     if (ended()) return;
-    stop();
-    wait(0);
+    signal(SIGTERM);
+    wait();
 }
 
-void ChildProcess::stop() {
-    if (!exit_code_) ::kill(pid_, SIGTERM);
+void ChildProcess::signal(int number) {
+    if (!ended()) ::kill(pid_, number);
 }
 
-std::optional<int> ChildProcess::ended() { return exit_code_ ? exit_code_ : wait(WNOHANG); }
+std::optional<int> ChildProcess::ended() { return exit_code_ ? exit_code_ : reap(WNOHANG); }
 
-std::optional<int> ChildProcess::wait(int options) {
+int ChildProcess::wait() { return exit_code_ ? *exit_code_ : reap(0).value_or(-1); }
+
+std::optional<int> ChildProcess::reap(int options) {
     int status = 0;
     pid_t reaped = 0;
     do {

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "experiment_config/load_config.hpp"
+
+namespace comq {
+
+/** Whether a run reads the key: of those of `quantization` each method reads its own. */
+bool is_read(const std::string& key, const ExperimentConfig& config);
+
+/** Of each given key, how late the document came that set it. */
+using GivenLevels = std::map<std::string, std::size_t>;
+
+/**
+ * Adds a problem for each key that the method does not read and that was set where the method was
+ * chosen or later. What stands in an earlier document may be meant for another method; it is left
+ * out of the resolved config and of the identity.
+ */
+void check_reads(const LoadedConfig& loaded, const GivenLevels& levels, ConfigProblems& problems);
+
+}  // namespace comq
