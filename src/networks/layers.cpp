@@ -54,8 +54,8 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOp
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {
     return tapped_output(torch::conv2d(same_padded(tapped_input(input), options_), weight_, bias_,
-                                       options_.stride, symmetric_padding(options_), options_.dilation,
-                                       options_.groups));
+                                       options_.stride, symmetric_padding(options_),
+                                       options_.dilation, options_.groups));
 }
 
 torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {

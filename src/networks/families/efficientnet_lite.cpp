@@ -102,7 +102,7 @@ class EfficientNetLite : public Network {
                          int64_t out_channels, const Conv2dOptions& options) {
         auto conv = register_module(name, Conv2d(in_channels, out_channels, options));
         auto norm = register_module(norm_name, BatchNorm2d(out_channels, batch_norm_eps));
-        add_block(name, {conv}, Scope::quantized, [conv, norm](torch::Tensor x) {
+        add_block(name, {conv, norm}, Scope::quantized, [conv, norm](torch::Tensor x) {
             return activate(norm->forward(conv->forward(x)), Activation::relu6);
         });
     }

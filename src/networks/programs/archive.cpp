@@ -186,6 +186,4 @@ std::optional<std::string> ProgramArchive::extra_file(const std::string& name) {
     return text_of("extra/" + name);
 }
 
-bool is_program_name(const std::filesystem::path& file) { return file.extension() == ".pt2"; }
-
 }  // namespace comq

@@ -67,7 +67,4 @@ class ProgramArchive {
     std::map<std::string, FileBytes> read_;  ///< storages by path
 };
 
-/** Whether the file's name says that torch.export.save wrote it. */
-bool is_program_name(const std::filesystem::path& file);
-
 }  // namespace comq

@@ -142,8 +142,9 @@ class GraphReader {
         const auto aten = aten_target(target);
         if (!aten) throw InputError("operators outside PyTorch's own (ATen) are not run");
         if (!allowed_operator(aten->operation)) throw InputError("that operator is not run");
-        node.op =
+        const auto found =
             c10::Dispatcher::singleton().findSchema({"aten::" + aten->operation, aten->overload});
+        if (found) node.op = *found;
         if (!node.op) throw InputError("this LibTorch has no such operator");
     }
 

@@ -17,14 +17,15 @@ std::optional<c10::OperatorHandle> out_of_place(const c10::OperatorHandle& op) {
     std::string name = op.schema().name();
     if (!name.ends_with('_') || name.ends_with("__")) return std::nullopt;
     name.pop_back();
-    auto found = c10::Dispatcher::singleton().findSchema({name, op.schema().overload_name()});
+    const auto found = c10::Dispatcher::singleton().findSchema({name, op.schema().overload_name()});
     if (!found) return std::nullopt;
     const auto& ours = op.schema().arguments();
     const auto& theirs = found->schema().arguments();
     const bool same = std::ranges::equal(ours, theirs, [](const auto& a, const auto& b) {
         return a.name() == b.name() && *a.type() == *b.type();
     });
-    return same ? found : std::nullopt;
+    if (!same) return std::nullopt;
+    return *found;
 }
 
 bool writes(const c10::Argument& argument) {

@@ -148,20 +148,23 @@ void ProgramNetwork::add_blocks() {
     }
     stretches_ = cut_into_stretches(graph, wishes);
     for (auto& what : layers_.unquantizable) add_unquantizable(std::move(what));
+    std::map<std::string, int> blocks_of;  // by what their layers have in common
     auto entry = layers_.entries.begin();
     for (std::size_t i = 0; i < stretches_.size(); ++i) {
         const Stretch& stretch = stretches_[i];
         std::vector<std::string> names;
         for (; entry != layers_.entries.end() && entry->nodes.front() < stretch.end; ++entry) {
             Observable& observable = entry->call->observable();
-            names.push_back(observable.name());
+            if (observable.layer() != nullptr) names.push_back(observable.name());
             add_observable(observable, entry->kept ? Scope::kept : Scope::quantized,
                            entry->convolution);
         }
-        const std::string name = common_path(names);
-        add_block(
-            {name.empty() ? fmt::format("part {}", i + 1) : name,
-             [this, &stretch](const torch::Tensor& input) { return run_stretch(stretch, input); }});
+        std::string name = common_path(names);
+        if (name.empty()) name = fmt::format("part {}", i + 1);
+        if (const int number = ++blocks_of[name]; number > 1) name += fmt::format(" {}", number);
+        add_block({std::move(name), [this, &stretch](const torch::Tensor& input) {
+                       return run_stretch(stretch, input);
+                   }});
     }
     if (layers().empty()) {
         throw InputError("{}: the program has no layer that can be quantized", graph.file);
