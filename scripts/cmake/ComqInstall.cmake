@@ -5,7 +5,7 @@ install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATAD
   PATTERN CMakeLists.txt EXCLUDE
   PATTERN __pycache__ EXCLUDE)
 # Scripts that need no checkout, with the modules beside them.
-set(COMQ_INSTALLED_SCRIPTS compare_peers.py fetch_weights.sh plot_results.py)
+set(COMQ_INSTALLED_SCRIPTS compare_peers.py export_network.py fetch_weights.sh plot_results.py)
 list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_files)
 install(PROGRAMS ${script_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
 install(DIRECTORY scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts

@@ -15,6 +15,7 @@
 #include "core/progress.hpp"
 #include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
+#include "experiment/list_layers.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/run_plan.hpp"
 #include "experiment_config/config_json.hpp"
@@ -52,6 +53,7 @@ struct Arguments {
     bool resume = false;
     bool restart = false;
     bool list_models = false;
+    bool list_layers = false;
 };
 
 LoadedConfig load(const Arguments& arguments) {
@@ -91,6 +93,11 @@ bool answer(const Arguments& arguments, Program& program) {
 bool answer(const Arguments& arguments, const LoadedConfig& loaded, Program& program) {
     if (arguments.print_config) {
         program.print(program.json() ? json_text(annotated_json(loaded)) : annotated_text(loaded));
+        return true;
+    }
+    if (arguments.list_layers) {
+        if (program.json()) throw UsageError("--list-layers prints a table; take out --json");
+        program.print(list_layers(loaded.config));
         return true;
     }
     if (!arguments.dry_run) return false;
@@ -182,6 +189,8 @@ int main(int argc, char** argv) {
     app.add_option("--format", arguments.format, "of --explain: text, md or json")
         ->check(CLI::IsMember({"text", "md", "json"}));
     app.add_flag("--list-models", arguments.list_models, "print the networks comq knows");
+    app.add_flag("--list-layers", arguments.list_layers,
+                 "print the layers of the config's network, and which are quantized");
     program.offer_keys([] { return experiment_schema(known_names()).keys(); });
     program.offer_shipped_files("configs");
     program.offer_json();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "calibration/bfloat16_scope.hpp"
@@ -18,27 +17,29 @@ namespace {
 
 using GramCollectors = std::map<const QuantizableLayer*, GramCollector>;
 
-/** Hands the inputs of one batch of images to collectors; done once each layer had its own. */
+/** Hands the inputs of one batch of images to collectors; done once each layer had all of its. */
 class GramTap : public Tap {
   public:
     GramTap(GramCollectors& collectors, std::vector<std::string> images)
-        : collectors_(collectors), images_(std::move(images)) {}
+        : collectors_(collectors), images_(std::move(images)) {
+        for (const auto& [layer, collector] : collectors) missing_ += layer->calls();
+    }
 
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
         const auto found = collectors_.find(observed.layer());
         if (found != collectors_.end()) {
             found->second.add(input.to(torch::kFloat), images_);
-            seen_.insert(found->first);
+            --missing_;
         }
         return input;
     }
     /** Nothing asks for the product of the last layer. */
-    bool done() const override { return seen_.size() == collectors_.size(); }
+    bool done() const override { return missing_ == 0; }
 
   private:
     GramCollectors& collectors_;
     std::vector<std::string> images_;
-    std::set<const QuantizableLayer*> seen_;
+    int missing_ = 0;
 };
 
 /** Over this rank's share of the batches. */

@@ -109,6 +109,8 @@ ValueType<std::string> or_null(const ValueType<std::string>& type) {
     ValueType<std::string> result;
     result.description = "null or " + type.description;
     result.form = type.form;
+    result.choices = type.choices;
+    if (!result.choices.empty()) result.choices.emplace_back("null");
     result.read = [type](const YamlNode& node, const std::string& key, std::string& value,
                          ConfigProblems& problems) {
         if (node.kind == YamlNode::Kind::null) {

@@ -105,9 +105,7 @@ double Probe::solve_seconds() const {
     return squares * sweeps / assumed_descent_rate / threads;
 }
 
-double Probe::solver_matrices() const {
-    return make_method(config.quantization)->peak_matrices();
-}
+double Probe::solver_matrices() const { return make_method(config.quantization)->peak_matrices(); }
 
 int64_t Probe::parameter_bytes() const {
     int64_t bytes = 0;
@@ -133,12 +131,12 @@ Probe probe_run(const ExperimentConfig& config) {
     probe.config = config;
     probe.threads = resolved_threads(config.resources);
     set_torch_threads(probe.threads);
-    const auto& description = find_model(config.model.name);
-    probe.network = description.make();
+    const auto description = describe_model(config.model);
+    probe.network = description->make();
     if (config.quantizes_weights()) {
         probe.plan = plan_layers(*probe.network, config.quantization);
     }
-    const int64_t side = description.preprocessing.crop;
+    const int64_t side = description->preprocessing.crop;
     const auto image = torch::zeros({1, 3, side, side});
     walk_through(probe, image);
     const auto batch = image.expand({config.calibration.batch_size, -1, -1, -1}).contiguous();

@@ -43,7 +43,10 @@ void install_parameters(Network& network, const RunRecord& run, const std::strin
 LoadedModel restore_network(const RunRecord& run, const std::string& file,
                             const std::filesystem::path& weights) {
     ModelConfig config = load_config_text(run.config, file).config.model;
-    if (!weights.empty()) config.weights = weights;
+    if (!weights.empty()) {
+        const bool own = !config.program.empty() && config.weights.empty();
+        (own ? config.program : config.weights) = weights;
+    }
     config.sha256.clear();
     LoadedModel model = load_model(config, torch::kCPU);
     if (model.checkpoint_sha256 != run.provenance.checkpoint_sha256) {

@@ -23,7 +23,11 @@ RunContext::RunContext(const ExperimentConfig& experiment)
                                       : LayerPlan{}),
       cache(config.resources.cache, config.resources.cache_limit_bytes),
       bad_calibration(config.data.max_bad_images),
-      bad_evaluation(config.data.max_bad_images) {}
+      bad_evaluation(config.data.max_bad_images) {
+    for (const auto& what : model.network->unquantizable()) {
+        spdlog::info("{} stays in full precision: {}", what.name, what.reason);
+    }
+}
 
 ImagePass RunContext::calibration_pass(BadImages& bad) const {
     ImagePass pass{{images.calibration_source.get(), images.calibration.fitted,

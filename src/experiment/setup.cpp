@@ -20,6 +20,7 @@ namespace {
 std::filesystem::path checkpoint_of(const ModelConfig& config,
                                     const ModelDescription& description) {
     if (!config.weights.empty()) return config.weights;
+    if (description.own_weights) return config.program;
     if (description.data_set == "demo") {
         return data_folder() / "datasets" / "demo" / (description.name + ".safetensors");
     }
@@ -79,9 +80,10 @@ std::string origin_of(const std::string& what, Effect effect, Effect images,
 
 LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     LoadedModel model;
-    model.description = &find_model(config.name);
+    model.description = describe_model(config);
     model.checkpoint = checkpoint_of(config, *model.description);
     model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
+    if (!config.program.empty()) model.program_sha256 = checkpoint_sha256(config.program);
     if (!config.sha256.empty() && config.sha256 != model.checkpoint_sha256) {
         throw InputError(
             "{}: its SHA-256 is {}, but model.sha256 says {}; fetch the file again or "
@@ -89,9 +91,11 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
             model.checkpoint.string(), model.checkpoint_sha256, config.sha256);
     }
     model.network = model.description->make();
+    const bool own = config.weights.empty() && model.description->own_weights;
     load_parameters(*model.network,
-                    canonical_tensors(read_checkpoint(model.checkpoint), model.description->family,
-                                      model.checkpoint.string()),
+                    own ? model.description->own_weights()
+                        : canonical_tensors(read_checkpoint(model.checkpoint),
+                                            model.description->family, model.checkpoint.string()),
                     model.checkpoint.string());
     model.network->to(device);
     return model;

@@ -10,22 +10,24 @@
 #include "data/selection.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment_config/load_config.hpp"
-#include "networks/registry.hpp"
+#include "networks/describe_model.hpp"
 #include "results/run_journal.hpp"
 
 namespace comq {
 
 /** A network with the weights of its checkpoint. */
 struct LoadedModel {
-    const ModelDescription* description;
+    std::shared_ptr<const ModelDescription> description;
     std::shared_ptr<Network> network;
     std::filesystem::path checkpoint;
     std::string checkpoint_sha256;
+    std::string program_sha256;  ///< of model.program; empty: none
 };
 
 /**
- * Reads the checkpoint of `model.weights`, or the weights that come with comq for a network of the
- * demo set. Throws InputError when the digest is not `model.sha256` or the tensors do not fit.
+ * Reads the checkpoint of `model.weights`, or else the weights in `model.program` or those that
+ * come with comq for a network of the demo set. Throws InputError when the digest is not
+ * `model.sha256` or the tensors do not fit.
  */
 LoadedModel load_model(const ModelConfig& config, torch::Device device);
 

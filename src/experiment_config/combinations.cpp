@@ -11,6 +11,7 @@ class CombinationCheck {
         : loaded_(loaded), config_(loaded.config), whole_(whole), problems_(problems) {}
 
     void run() {
+        check_network_given();
         check_paths_given();
         check_weighted_rows();
         check_quantized_inputs();
@@ -22,6 +23,19 @@ class CombinationCheck {
     void add(const std::string& key, const std::string& problem) {
         const auto given = loaded_.given.find(key);
         problems_.add(given == loaded_.given.end() ? whole_ : given->second, key, problem);
+    }
+
+    void check_network_given() {
+        const auto& model = config_.model;
+        if (model.name.empty() && model.program.empty()) {
+            add("model.name",
+                "is required: the name of a model, unless model.program names a .pt2 file of "
+                "torch.export.save");
+        }
+        if (!model.name.empty() && !model.program.empty()) {
+            add("model.program",
+                "model.name names another network; take out one of them (model.name=null)");
+        }
     }
 
     void check_paths_given() {

@@ -70,7 +70,8 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
     for (fs::path* path : {&data.calibration, &data.evaluation, &data.synsets, &data.labels}) {
         if (!path->empty()) *path = normal_absolute(data.root / *path);
     }
-    for (fs::path* path : {&config.model.weights, &config.resources.cache, &config.output.file}) {
+    for (fs::path* path : {&config.model.program, &config.model.weights, &config.resources.cache,
+                           &config.output.file}) {
         *path = normal_absolute(*path);
     }
 }
@@ -78,6 +79,9 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
 void check_paths(const LoadedConfig& loaded) {
     const ExperimentConfig& config = loaded.config;
     PathCheck check(loaded);
+    check.need("model.program", config.model.program,
+               "scripts/export_network.py writes one, of timm's or torchvision's networks or your "
+               "own");
     check.need(
         "model.weights", config.model.weights,
         fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "

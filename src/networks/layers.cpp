@@ -6,6 +6,23 @@
 
 namespace comq {
 
+namespace {
+
+torch::Tensor same_padded(const torch::Tensor& input, const Conv2dOptions& options) {
+    if (!options.same_padding) return input;
+    const Padding height = padding_of(options, input.size(2));
+    const Padding width = padding_of(options, input.size(3));
+    if (height.after == 0 && width.after == 0) return input;
+    return torch::constant_pad_nd(input, {width.before, width.after, height.before, height.after},
+                                  0);
+}
+
+int64_t symmetric_padding(const Conv2dOptions& options) {
+    return options.same_padding ? 0 : options.padding;
+}
+
+}  // namespace
+
 Padding padding_of(const Conv2dOptions& options, int64_t size) {
     if (!options.same_padding) return {options.padding, options.padding};
     // So many that the output has ceil(size / stride) pixels.
@@ -25,7 +42,7 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
 }
 
 torch::Tensor LinearImpl::rows(const torch::Tensor& input) const {
-    return input.reshape({1, -1, in_features()}).contiguous();
+    return linear_rows(input, in_features());
 }
 
 Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOptions& options)
@@ -35,37 +52,37 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOp
     if (options.bias) bias_ = register_parameter("bias", torch::zeros({out_channels}));
 }
 
-torch::Tensor Conv2dImpl::same_padded(const torch::Tensor& input) const {
-    if (!options_.same_padding) return input;
-    const Padding height = padding_of(options_, input.size(2));
-    const Padding width = padding_of(options_, input.size(3));
-    if (height.after == 0 && width.after == 0) return input;
-    return torch::constant_pad_nd(input, {width.before, width.after, height.before, height.after},
-                                  0);
-}
-
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {
-    return tapped_output(torch::conv2d(same_padded(tapped_input(input)), weight_, bias_,
-                                       options_.stride, symmetric_padding(), options_.dilation,
-                                       options_.groups));
+    return tapped_output(torch::conv2d(same_padded(tapped_input(input), options_), weight_, bias_,
+                                       options_.stride, symmetric_padding(options_),
+                                       options_.dilation, options_.groups));
 }
 
 torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {
+    return convolution_rows(input, options_, in_features());
+}
+
+torch::Tensor linear_rows(const torch::Tensor& input, int64_t in_features) {
+    return input.reshape({1, -1, in_features}).contiguous();
+}
+
+torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& options,
+                               int64_t in_features) {
     using torch::indexing::Slice;
-    const torch::Tensor padded = same_padded(input);
+    const torch::Tensor padded = same_padded(input, options);
     torch::Tensor patches;  // [B, C·kh·kw, output pixels]
-    if (options_.kernel == 1 && symmetric_padding() == 0) {
-        const Slice every_stride(0, torch::indexing::None, options_.stride);
+    if (options.kernel == 1 && symmetric_padding(options) == 0) {
+        const Slice every_stride(0, torch::indexing::None, options.stride);
         patches = padded.index({Slice(), Slice(), every_stride, every_stride}).flatten(2);
     } else {
         const auto both = [](int64_t value) { return std::vector<int64_t>{value, value}; };
-        patches = torch::im2col(padded, both(options_.kernel), both(options_.dilation),
-                                both(symmetric_padding()), both(options_.stride));
+        patches = torch::im2col(padded, both(options.kernel), both(options.dilation),
+                                both(symmetric_padding(options)), both(options.stride));
     }
-    const int64_t batch = patches.size(0), pixels = patches.size(2), m = in_features();
-    return patches.view({batch, groups(), m, pixels})
+    const int64_t batch = patches.size(0), pixels = patches.size(2);
+    return patches.view({batch, options.groups, in_features, pixels})
         .permute({1, 0, 3, 2})
-        .reshape({groups(), batch * pixels, m})
+        .reshape({options.groups, batch * pixels, in_features})
         .contiguous();
 }
 

@@ -42,6 +42,13 @@ class QuantizableLayer : public Observable {
     virtual torch::Tensor rows(const torch::Tensor& input) const = 0;
 };
 
+/** QuantizableLayer::rows of a Linear layer of `in_features` inputs. */
+torch::Tensor linear_rows(const torch::Tensor& input, int64_t in_features);
+
+/** QuantizableLayer::rows of a convolution; `in_features` is its m. */
+torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& options,
+                               int64_t in_features);
+
 /**
  * y = x·Wᵀ + b over `[..., in]`; parameters `weight`, `bias` as in torch.nn.Linear. They start at
  * zero, as a convolution's do: a checkpoint or a training program sets them.
@@ -68,9 +75,6 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor rows(const torch::Tensor& input) const override;
 
   private:
-    torch::Tensor same_padded(const torch::Tensor& input) const;
-    int64_t symmetric_padding() const { return options_.same_padding ? 0 : options_.padding; }
-
     Conv2dOptions options_;
 };
 TORCH_MODULE(Conv2d);

@@ -2,7 +2,25 @@
 
 #include <map>
 
+#include "core/check.hpp"
+
 namespace comq {
+
+namespace {
+
+/** The convolution of as many channels that was added last, unless a BatchNorm has taken it. */
+Observable* convolution_before(const Observable& norm,
+                               const std::vector<Network::ObservableEntry>& entries) {
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+        Observable* observable = entry->observable;
+        if (observable->kind() == ObservableKind::batch_norm) return nullptr;
+        if (observable->kind() != ObservableKind::convolution) continue;
+        return observable->weight().size(0) == norm.weight().size(0) ? observable : nullptr;
+    }
+    return nullptr;
+}
+
+}  // namespace
 
 torch::Tensor Network::run(torch::Tensor input, std::size_t from, std::size_t to, Tap* tap) const {
     const bool whole = run_with_tap(tap, [&] {
@@ -40,13 +58,20 @@ void Network::add_block(std::string name,
             auto* observable = dynamic_cast<Observable*>(module.get());
             if (observable == nullptr) continue;
             observable->set_name(paths.at(module.get()));
-            observables_.push_back({observable, blocks_.size()});
-            if (auto* layer = dynamic_cast<QuantizableLayer*>(observable)) {
-                layers_.push_back({layer, blocks_.size(), scope == Scope::quantized});
-            }
+            const bool norm = observable->kind() == ObservableKind::batch_norm;
+            add_observable(*observable, scope,
+                           norm ? convolution_before(*observable, observables_) : nullptr);
         }
     }
-    blocks_.push_back({std::move(name), std::move(forward)});
+    add_block({std::move(name), std::move(forward)});
+}
+
+void Network::add_observable(Observable& observable, Scope scope, Observable* convolution) {
+    COMQ_CHECK(!observable.name().empty());
+    observables_.push_back({&observable, blocks_.size(), convolution});
+    if (auto* layer = dynamic_cast<QuantizableLayer*>(&observable)) {
+        layers_.push_back({layer, blocks_.size(), scope == Scope::quantized});
+    }
 }
 
 }  // namespace comq

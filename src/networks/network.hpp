@@ -46,11 +46,10 @@ class Network : public torch::nn::Module {
     struct ObservableEntry {
         Observable* observable;
         std::size_t block;  ///< index in blocks() of the block that runs it
+        /** Of a BatchNorm: the convolution whose output goes through it and nowhere else. */
+        Observable* convolution = nullptr;
     };
-    /**
-     * Every layer and norm, named by its path, block after block in order of registration: a norm
-     * follows the convolution whose output it takes.
-     */
+    /** Every layer and norm, named by its path, block after block. */
     const std::vector<ObservableEntry>& observables() const { return observables_; }
 
     struct LayerEntry {
@@ -60,6 +59,13 @@ class Network : public torch::nn::Module {
     };
     /** The layers among the observables. */
     const std::vector<LayerEntry>& layers() const { return layers_; }
+
+    /** What multiplies weights but can't be quantized, and why. */
+    struct Unquantizable {
+        std::string name;
+        std::string reason;
+    };
+    const std::vector<Unquantizable>& unquantizable() const { return unquantizable_; }
 
     /** Parameters and buffers by the names and in the order of PyTorch's state_dict. */
     std::vector<std::pair<std::string, torch::Tensor>> state_dict() const;
@@ -71,9 +77,16 @@ class Network : public torch::nn::Module {
   protected:
     enum class Scope { quantized, kept };
 
+    /** Appends a cut point. */
+    void add_block(Block block) { blocks_.push_back(std::move(block)); }
+    /** Adds a named layer or norm to the block that comes next. */
+    void add_observable(Observable& observable, Scope scope, Observable* convolution);
+    void add_unquantizable(Unquantizable what) { unquantizable_.push_back(std::move(what)); }
+
     /**
      * Appends a cut point. `modules` are the (already registered) modules that `forward` runs:
-     * their layers and norms are indexed, and layers quantized by default when `scope` says so.
+     * their layers and norms are indexed, and layers quantized by default when `scope` says so. A
+     * BatchNorm takes the output of the convolution that is registered before it.
      */
     void add_block(std::string name, const std::vector<std::shared_ptr<torch::nn::Module>>& modules,
                    Scope scope, std::function<torch::Tensor(torch::Tensor)> forward);
@@ -90,6 +103,7 @@ class Network : public torch::nn::Module {
     std::vector<Block> blocks_;
     std::vector<ObservableEntry> observables_;
     std::vector<LayerEntry> layers_;
+    std::vector<Unquantizable> unquantizable_;
 };
 
 }  // namespace comq

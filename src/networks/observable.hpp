@@ -42,6 +42,9 @@ class Observable {
     torch::Tensor& bias() { return bias_; }
     const torch::Tensor& bias() const { return bias_; }
 
+    /** How often one batch of images passes through it. */
+    virtual int calls() const { return 1; }
+
     /** Itself as a layer; null for a norm. */
     virtual const QuantizableLayer* layer() const { return nullptr; }
     /** Those of a BatchNorm; null for the others. */

@@ -4,17 +4,8 @@ namespace comq {
 
 std::vector<ConvNormPair> conv_norm_pairs(const Network& network) {
     std::vector<ConvNormPair> pairs;
-    Observable* last = nullptr;
     for (const auto& entry : network.observables()) {
-        Observable* observable = entry.observable;
-        if (observable->kind() == ObservableKind::convolution) {
-            last = observable;
-        } else if (observable->kind() == ObservableKind::batch_norm) {
-            if (last != nullptr && last->weight().size(0) == observable->weight().size(0)) {
-                pairs.push_back({last, observable});
-            }
-            last = nullptr;
-        }
+        if (entry.convolution != nullptr) pairs.push_back({entry.convolution, entry.observable});
     }
     return pairs;
 }

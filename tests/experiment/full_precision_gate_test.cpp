@@ -17,7 +17,8 @@ struct Known {
     std::filesystem::path descriptor = test::temporary_folder() / "full_precision.yaml";
 
     Known() {
-        model.description = &find_model("deit_tiny_patch16_224");
+        model.description =
+            std::make_shared<const ModelDescription>(find_model("deit_tiny_patch16_224"));
         model.checkpoint_sha256 = "aa";
         keys.evaluation_images = "bb";
         keys.evaluation_count = 500;

@@ -82,14 +82,32 @@ TEST_CASE("all that is wrong is said at once, a line each") {
           "'quantization.bits')");
 }
 
+TEST_CASE("preprocessing is given a field at a time") {
+    const auto config = load("model: {name: x, preprocessing: {resize: 0, interpolation: bicubic, "
+                             "mean: [0.5, 0.25, 0.125]}}\ndata: {layout: demo}\n")
+                            .config.model.preprocessing;
+    CHECK(config.resize == 0);
+    CHECK_FALSE(config.crop);
+    CHECK(config.interpolation == Interpolation::bicubic);
+    CHECK(config.mean == std::array<float, 3>{0.5F, 0.25F, 0.125F});
+    CHECK(error_of("model: {name: x, preprocessing: {std: [1, a, 2]}}\ndata: {layout: demo}\n") ==
+          "test.yaml:1: key 'model.preprocessing.std': expected a list of 3 numbers, for red, green "
+          "and blue, not a list");
+}
+
 TEST_CASE("missing keys are named") {
     CHECK(error_of("data: {layout: demo}\n") ==
-          "test.yaml:1: key 'model.name': is required: the name of a model");
+          "test.yaml:1: key 'model.name': is required: the name of a model, unless model.program "
+          "names a .pt2 file of torch.export.save");
+    CHECK(error_of("model: {name: x, program: net.pt2}\ndata: {layout: demo}\n") ==
+          "test.yaml:1: key 'model.program': model.name names another network; take out one of "
+          "them (model.name=null)");
     CHECK(error_of("model: {name: x}\n") ==
           "test.yaml:1: key 'data.evaluation': is required unless data.layout is demo\n"
           "test.yaml:1: key 'data.calibration': is required unless data.layout is demo");
     CHECK(error_of("model: {name: x}\ndata: {calibration: a}\n", {"data.evaluation=null"})
               .find("command line: data.evaluation=null: key 'data.evaluation'") == 0);
+    CHECK_NOTHROW(load("model: {program: net.pt2}\ndata: {layout: demo}\n"));
     // Evaluation alone needs no calibration images.
     CHECK_NOTHROW(load("model: {name: x}\ndata: {evaluation: a}\n", {"quantization.method=none"}));
 }

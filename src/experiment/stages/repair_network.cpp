@@ -41,7 +41,13 @@ void prepare_network(RunContext& context) {
 /** The name of a scale in the journal; its codes are those of the layer's own part. */
 std::string scale_name(const LayerRecord& layer) { return layer.name + "/scale"; }
 
-std::string weight_name(const LayerRecord& layer) { return layer.name + ".weight"; }
+/** The layer whose weight is the tensor of that name. */
+auto layer_of(const std::vector<LayerRecord>& layers, const std::string& tensor) {
+    return std::ranges::find_if(layers, [&](const LayerRecord& layer) {
+        // A parameter that isn't called "weight" gives its layer its whole name.
+        return tensor == layer.name + ".weight" || tensor == layer.name;
+    });
+}
 
 void apply_repairs(RunContext& context) {
     const auto& config = context.config;
@@ -109,7 +115,7 @@ void repair_or_install(RunContext& context) {
     TensorMap repaired;
     for (const auto& [name, tensor] : context.model.network->state_dict()) {
         if (torch::equal(before.at(name), tensor)) continue;
-        const auto layer = std::ranges::find(layers, name, weight_name);
+        const auto layer = layer_of(layers, name);
         if (layer == layers.end()) {
             repaired[name] = to_host(tensor);
         } else {
@@ -129,7 +135,7 @@ TensorMap changed_parameters(const RunContext& context) {
     for (std::size_t i = 0; i < repaired.size(); ++i) {
         const auto& [name, tensor] = repaired[i];
         if (torch::equal(original[i].second, tensor.to(torch::kCPU))) continue;
-        const bool has_codes = std::ranges::find(layers, name, weight_name) != layers.end();
+        const bool has_codes = layer_of(layers, name) != layers.end();
         if (!has_codes) changed[name] = to_host(tensor);
     }
     return changed;

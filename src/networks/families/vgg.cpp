@@ -36,13 +36,13 @@ class Vgg16 : public Network {
         const int number = next_feature_;
         Conv2d conv(in_channels, out_channels, Conv2dOptions{.kernel = 3, .padding = 1});
         features_->register_module(fmt::format("{}", number), conv);
+        std::vector<std::shared_ptr<torch::nn::Module>> modules{conv.ptr()};
         BatchNorm2d norm{nullptr};
         if (with_norm) {
             norm = BatchNorm2d(out_channels);
             features_->register_module(fmt::format("{}", number + 1), norm);
+            modules.push_back(norm.ptr());
         }
-        std::vector<std::shared_ptr<torch::nn::Module>> modules{conv.ptr()};
-        if (with_norm) modules.push_back(norm.ptr());
         add_block(fmt::format("features.{}", number), modules, Scope::quantized,
                   [conv, norm, pooled](torch::Tensor x) mutable {
                       x = conv->forward(x);

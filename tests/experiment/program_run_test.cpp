@@ -1,0 +1,119 @@
+#include <algorithm>
+
+#include "../networks/exported_programs.hpp"
+#include "core/errors.hpp"
+#include "experiment/list_layers.hpp"
+#include "experiment/restore_network.hpp"
+#include "experiment/runs.hpp"
+#include "results/run_file.hpp"
+#include "support/catch.hpp"
+
+using namespace comq;
+using namespace comq::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/** The overrides that put a program with the weights of a demo network in that network's place. */
+Words as_program(const fs::path& programs, const std::string& name) {
+    std::string file = name;
+    std::erase(file, '_');
+    return {
+        "model.name=null", "model.program=" + (programs / (file + ".pt2")).string(),
+        "model.weights=" + (source_dir() / "datasets" / "demo" / (name + ".safetensors")).string()};
+}
+
+Words joined(Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+void check_equal(const RunRecord& family, const RunRecord& program) {
+    CHECK(family.full_precision->prediction == program.full_precision->prediction);
+    CHECK(family.quantized->prediction == program.quantized->prediction);
+    REQUIRE(family.layers.size() == program.layers.size());
+    for (const LayerRecord& layer : family.layers) {
+        INFO(layer.name);
+        const auto same = std::ranges::find(program.layers, layer.name, &LayerRecord::name);
+        REQUIRE(same != program.layers.end());
+        CHECK(std::ranges::equal(layer.bit_code.bytes(), same->bit_code.bytes()));
+        CHECK(std::ranges::equal(layer.scale.bytes(), same->scale.bytes()));
+        CHECK(std::ranges::equal(layer.zero_point.bytes(), same->zero_point.bytes()));
+        CHECK(layer.relative_error == same->relative_error);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a network gives the same codes as a program and as a family") {
+    COMQ_NEED_PROGRAMS(programs);
+    const fs::path family = temporary_folder(), program = temporary_folder();
+    const Words common{"evaluation.images=100", "calibration.images=24", "calibration.holdout=8",
+                       "quantization.bits=3"};
+    const auto compare = [&](const std::string& network, const Words& more) {
+        INFO(network);
+        const std::string config = network + "_4bit";
+        const Words overrides = joined(common, more);
+        check_equal(run_shipped(config, family, overrides),
+                    run_shipped(config, program, joined(overrides, as_program(programs, network))));
+        fs::remove(family / (config + ".h5"));
+        fs::remove(program / (config + ".h5"));
+    };
+    compare("demo_cnn", {});
+    compare("demo_cnn", {"repair.fold_batch_norm=true", "repair.bias_correction=true"});
+    compare("demo_vit", {"quantization.granularity=per_group", "quantization.group_size=32"});
+    compare("demo_vit", {"calibration.weighting=fisher", "repair.norm_refit=true"});
+}
+
+TEST_CASE("a program runs from its archive alone, resumes by content and is restored") {
+    COMQ_NEED_PROGRAMS(programs);
+    const fs::path folder = temporary_folder();
+    const fs::path file = folder / "mine.pt2";
+    fs::copy_file(programs / "demovit.pt2", file);
+    const Words overrides{"model.name=null",
+                          "model.program=" + file.string(),
+                          "evaluation.images=50",
+                          "calibration.images=8",
+                          "quantization.method=rtn",
+                          "evaluation.allow_chance=true",
+                          "calibration.inputs=full_precision"};
+    const RunRecord run = run_shipped("demo_vit_4bit", folder, overrides);
+    CHECK(run.layers.size() == 20);
+
+    const fs::path moved = folder / "moved.pt2";
+    fs::rename(file, moved);
+    const auto record = read_run_file(folder / "demo_vit_4bit.h5", ReadScope::everything);
+    const LoadedModel restored = restore_network(record, "demo_vit_4bit.h5", moved);
+    CHECK(restored.description->name == "moved");
+    CHECK(restored.network->layers().size() == 22);
+    CHECK_THROWS_AS(restore_network(record, "demo_vit_4bit.h5", programs / "democnn.pt2"),
+                    InputError);
+
+    // The same content from elsewhere is the same run.
+    const auto digest = [&](const fs::path& program) {
+        const auto loaded = shipped_config(
+            "demo_vit_4bit", folder, {"model.name=null", "model.program=" + program.string()});
+        return run_keys(loaded.config, load_model(loaded.config.model, torch::kCPU),
+                        open_images(loaded.config))
+            .identity.digest;
+    };
+    CHECK(digest(moved) == digest(programs / "demovit.pt2"));
+    CHECK(digest(moved) != digest(programs / "transformer.pt2"));
+}
+
+TEST_CASE("the layers of any network are listed with what becomes of them") {
+    COMQ_NEED_PROGRAMS(programs);
+    const auto listed = [&](const Words& overrides) {
+        return list_layers(shipped_config("demo_vit_4bit", temporary_folder(), overrides).config);
+    };
+    const std::string shared =
+        listed({"model.name=null", "model.program=" + (programs / "shared.pt2").string()});
+    CHECK_THAT(shared, ContainsSubstring("twice") && ContainsSubstring("4 bits") &&
+                           ContainsSubstring("kept by default") &&
+                           ContainsSubstring("can't be quantized: its weight is used") &&
+                           ContainsSubstring("3 of 4 layers of shared are quantized"));
+    CHECK_THAT(listed({}), ContainsSubstring("blocks.0.attn.qkv  linear") &&
+                               ContainsSubstring("20 of 22 layers of demo_vit are quantized"));
+}
