@@ -23,6 +23,8 @@ TEST_CASE("every shipped config can be planned without its weights and images") 
             INFO(entry.path());
             auto loaded =
                 load_config(entry.path(), {"calibration.batch_size=1"}, {known_names(), {configs}});
+            // The network itself is a file of the user's.
+            if (!loaded.config.model.program.empty()) continue;
             if (!planned.insert(loaded.config.model.name).second) {
                 const auto network = find_model(loaded.config.model.name).make();
                 CHECK_FALSE(plan_layers(*network, loaded.config.quantization).layers.empty());

@@ -89,6 +89,9 @@ def main():
             failed += 1
             print(f"| {name} | {found['error']} | | | | |", flush=True)
             continue
+        # JSON has no NaN.
+        if found["difference"] is None:
+            found["difference"] = float("nan")
         failed += found["difference"] != 0
         difference = "0" if found["difference"] == 0 else f"{found['difference']:.0e}"
         print(f"| {name} | {difference} | {found['blocks']} | {found['layers']} | "

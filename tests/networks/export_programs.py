@@ -181,7 +181,7 @@ class Windows(nn.Module):
         x = self.patch(x).permute(0, 2, 3, 1)
         b, h, w, c = x.shape
         y = torch.roll(x, (-2, -2), (1, 2)).view(b, h // 4, 4, w // 4, 4, c)
-        y = y.permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, c)
+        y = y.permute(0, 1, 3, 2, 4, 5).reshape(b * (h // 4) * (w // 4), 16, c)
         q, k, v = self.qkv(y).view(-1, 16, 3, 2, c // 2).permute(2, 0, 3, 1, 4).unbind(0)
         a = (q * 6 ** -0.5) @ k.transpose(-2, -1)
         a = a + self.table[self.index.view(-1)].view(16, 16, -1).permute(2, 0, 1)

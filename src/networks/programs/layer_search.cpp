@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -301,29 +302,44 @@ class LayerSearch {
         }
     }
 
-    /** Nodes that multiply parameters, met on the ways back from `value`, no further. */
-    void nearest_layers(ValueId value, std::set<std::size_t>& layers,
-                        std::set<ValueId>& seen) const {
-        std::vector<ValueId> open{value};
-        while (!open.empty()) {
-            const ValueId next = open.back();
-            open.pop_back();
-            const std::size_t maker = maker_[index(next)];
-            if (!seen.insert(next).second || maker == graph_.nodes.size()) continue;
-            const Node& node = graph_.nodes[maker];
-            if (!of_images_[index(next)]) continue;
-            if (multiplies(node) && multiplies_parameters(node)) {
-                layers.insert(maker);
-            } else {
-                node.each_input([&](ValueId input) { open.push_back(input); });
+    /**
+     * The nodes that multiply parameters on the ways back from `values`: all of them, or the
+     * nearest, where ways end.
+     */
+    std::set<std::size_t> layers_before(std::vector<ValueId> values, bool nearest) const {
+        std::set<std::size_t> layers;
+        std::set<ValueId> seen;
+        while (!values.empty()) {
+            const ValueId value = values.back();
+            values.pop_back();
+            const std::size_t maker = maker_[index(value)];
+            if (!of_images_[index(value)] || maker == graph_.nodes.size() ||
+                !seen.insert(value).second) {
+                continue;
             }
+            const Node& node = graph_.nodes[maker];
+            const bool layer = multiplies(node) && multiplies_parameters(node);
+            if (layer) layers.insert(maker);
+            if (layer && nearest) continue;
+            node.each_input([&](ValueId input) { values.push_back(input); });
         }
+        return layers;
+    }
+
+    /** Those nearest to the logits; of two along a shortcut, the later. */
+    std::set<std::size_t> last_layers() const {
+        const auto nearest = layers_before({graph_.logits}, true);
+        std::vector<ValueId> inputs;
+        for (const std::size_t layer : nearest) inputs.push_back(graph_.nodes[layer].input(0));
+        std::erase_if(inputs, [](ValueId value) { return value < 0; });
+        const auto earlier = layers_before(std::move(inputs), false);
+        std::set<std::size_t> last;
+        std::ranges::set_difference(nearest, earlier, std::inserter(last, last.end()));
+        return last;
     }
 
     void choose_kept() {
-        std::set<std::size_t> last;
-        std::set<ValueId> seen;
-        nearest_layers(graph_.logits, last, seen);
+        const auto last = last_layers();
         const bool attention = std::ranges::any_of(graph_.nodes, [](const Node& node) {
             return node.target.starts_with("aten.softmax") ||
                    node.target.starts_with("aten._softmax") ||
@@ -335,11 +351,9 @@ class LayerSearch {
             const auto* layer = entry.call->observable().layer();
             if (layer == nullptr || layer->convolution() == nullptr || !attention) continue;
             const Conv2dOptions& options = *layer->convolution();
-            std::set<std::size_t> before;
-            std::set<ValueId> passed;
-            nearest_layers(graph_.nodes[entry.nodes.front()].input(0), before, passed);
             const bool patches = options.kernel > 1 && options.kernel == options.stride;
-            if (patches && before.empty()) entry.kept = true;
+            const ValueId input = graph_.nodes[entry.nodes.front()].input(0);
+            if (patches && layers_before({input}, true).empty()) entry.kept = true;
         }
     }
 

@@ -20,9 +20,12 @@ int64_t size_at(const SizeArguments& arguments, std::size_t index) {
     return value.toInt();
 }
 
-int64_t checked(bool overflow, int64_t value) {
-    if (overflow) throw InputError("a size beyond 64 bits");
-    return value;
+/** The result of an operation that says whether it went beyond 64 bits. */
+template <typename Operation>
+c10::IValue checked(Operation operation) {
+    int64_t result = 0;
+    if (operation(&result)) throw InputError("a size beyond 64 bits");
+    return result;
 }
 
 /** Python's quotient and remainder: towards minus infinity. */
@@ -58,26 +61,28 @@ const std::map<std::string, SizeFunction>& size_functions() {
     using Result = c10::IValue;
     static const std::map<std::string, SizeFunction> functions{
         {"_operator.add",
-         [](Arguments a) -> Result {
-             int64_t sum = 0;
-             return checked(__builtin_add_overflow(size_at(a, 0), size_at(a, 1), &sum), sum);
+         [](Arguments a) {
+             return checked([&](int64_t* result) {
+                 return __builtin_add_overflow(size_at(a, 0), size_at(a, 1), result);
+             });
          }},
         {"_operator.sub",
-         [](Arguments a) -> Result {
-             int64_t difference = 0;
-             return checked(__builtin_sub_overflow(size_at(a, 0), size_at(a, 1), &difference),
-                            difference);
+         [](Arguments a) {
+             return checked([&](int64_t* result) {
+                 return __builtin_sub_overflow(size_at(a, 0), size_at(a, 1), result);
+             });
          }},
         {"_operator.mul",
-         [](Arguments a) -> Result {
-             int64_t product = 0;
-             return checked(__builtin_mul_overflow(size_at(a, 0), size_at(a, 1), &product),
-                            product);
+         [](Arguments a) {
+             return checked([&](int64_t* result) {
+                 return __builtin_mul_overflow(size_at(a, 0), size_at(a, 1), result);
+             });
          }},
         {"_operator.neg",
-         [](Arguments a) -> Result {
-             int64_t negative = 0;
-             return checked(__builtin_sub_overflow(int64_t{0}, size_at(a, 0), &negative), negative);
+         [](Arguments a) {
+             return checked([&](int64_t* result) {
+                 return __builtin_sub_overflow(int64_t{0}, size_at(a, 0), result);
+             });
          }},
         {"_operator.floordiv", [](Arguments a) -> Result { return divide(a).quotient; }},
         {"_operator.mod", [](Arguments a) -> Result { return divide(a).remainder; }},
