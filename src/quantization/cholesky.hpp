@@ -10,7 +10,7 @@ namespace comq {
  * blocked, parallel; the same bits on any number of threads.
  *
  * Eigen's LLT, which knows one instruction set and one thread, takes 0.9, 1.8 and 2.5 times as long
- * for m = 192, 768 and 3072 (two threads, AVX-512; measured in one run), and gives other bits.
+ * for m = 192, 768 and 3072 (two threads, AVX-512; measured in one run).
  */
 bool factor_cholesky(Matrix<double>& a);
 
