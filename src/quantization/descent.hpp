@@ -31,7 +31,7 @@ struct DescentOptions {
 
 struct DescentResult {
     QuantizedWeight weight;
-    int sweeps = 0;  ///< most sweeps that any channel took
+    int sweeps = 0;                     ///< most sweeps that any channel took
     std::vector<double> squared_error;  ///< eᵀHe of each channel, [n]
 };
 

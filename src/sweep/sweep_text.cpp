@@ -8,8 +8,8 @@
 #include <numeric>
 #include <utility>
 
-#include "core/text_table.hpp"
 #include "core/text.hpp"
+#include "core/text_table.hpp"
 #include "core/units.hpp"
 #include "points/point_label.hpp"
 #include "report/figures_text.hpp"

@@ -27,7 +27,7 @@ struct TableCell {
     std::optional<TableValue> published;
     std::string source;  ///< of the published number, an id
     std::optional<TableValue> ours;
-    const Figure* measure = nullptr;
+    const Figure* measure = find_figure("top1");
     bool comparable = false;  ///< published and ours, with each other
     std::vector<std::filesystem::path> files;
     std::vector<MissingRun> missing;

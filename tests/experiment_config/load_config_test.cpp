@@ -83,16 +83,18 @@ TEST_CASE("all that is wrong is said at once, a line each") {
 }
 
 TEST_CASE("preprocessing is given a field at a time") {
-    const auto config = load("model: {name: x, preprocessing: {resize: 0, interpolation: bicubic, "
-                             "mean: [0.5, 0.25, 0.125]}}\ndata: {layout: demo}\n")
+    const auto config = load(
+                            "model: {name: x, preprocessing: {resize: 0, interpolation: bicubic, "
+                            "mean: [0.5, 0.25, 0.125]}}\ndata: {layout: demo}\n")
                             .config.model.preprocessing;
     CHECK(config.resize == 0);
     CHECK_FALSE(config.crop);
     CHECK(config.interpolation == Interpolation::bicubic);
     CHECK(config.mean == std::array<float, 3>{0.5F, 0.25F, 0.125F});
-    CHECK(error_of("model: {name: x, preprocessing: {std: [1, a, 2]}}\ndata: {layout: demo}\n") ==
-          "test.yaml:1: key 'model.preprocessing.std': expected a list of 3 numbers, for red, green "
-          "and blue, not a list");
+    CHECK(
+        error_of("model: {name: x, preprocessing: {std: [1, a, 2]}}\ndata: {layout: demo}\n") ==
+        "test.yaml:1: key 'model.preprocessing.std': expected a list of 3 numbers, for red, green "
+        "and blue, not a list");
 }
 
 TEST_CASE("missing keys are named") {

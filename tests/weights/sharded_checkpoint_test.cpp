@@ -65,8 +65,7 @@ TEST_CASE("a shard with a tensor that the index doesn't name is refused") {
 }
 
 TEST_CASE("the digest of a sharded checkpoint follows its shards") {
-    const std::string text =
-        R"({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}})";
+    const std::string text = R"({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}})";
     const fs::path one = sharded(text), other = sharded(text);
     CHECK(checkpoint_sha256(one) == checkpoint_sha256(other));
     write_safetensors(other.parent_path() / "b.safetensors", {{"y", tensor_of(3.f)}});
