@@ -65,9 +65,7 @@ std::vector<std::string> keys_off_default(const std::string& text, const std::st
         named != values.end() ? named->second : standard.at("quantization.preset");
     for (const auto& preset : presets()) {
         if (preset.name != name) continue;
-        for (const auto& [key, value] : config_values(preset.yaml, "preset " + preset.name)) {
-            standard[key] = value;
-        }
+        for (const auto& [key, value] : preset.values) standard[key] = value;
     }
     std::erase_if(standard, [&](const auto& item) { return !values.contains(item.first); });
     return names_of(differing_values(values, standard));

@@ -28,9 +28,8 @@ bool is_device(const std::string& name) {
 std::string preset_note(const std::string& key) {
     std::string note;
     for (const auto& preset : presets()) {
-        const auto values = config_values(preset.yaml, "preset " + preset.name);
-        const auto found = values.find(key);
-        if (found == values.end()) continue;
+        const auto found = preset.values.find(key);
+        if (found == preset.values.end()) continue;
         note += fmt::format("{}{} with preset {}", note.empty() ? " Set to " : ", ", found->second,
                             preset.name);
     }
@@ -90,15 +89,26 @@ Schema<OutputConfig, RunKey> output_keys() {
 }  // namespace
 
 const std::vector<PresetValues>& presets() {
-    static const std::vector<PresetValues> values = {
-        {Preset::authors_code, "authors_code",
-         "calibration: {inputs: full_precision}\n"
-         "quantization: {order: greedy, sweeps: 1, scale_update: none}\n"},
-        {Preset::paper, "paper",
-         "calibration: {inputs: full_precision}\n"
-         "quantization: {order: greedy, sweeps: 4, scale_update: closed_form}\n"},
-    };
-    return values;
+    // Every schema that is made asks for each key's values.
+    static const std::vector<PresetValues> all = [] {
+        std::vector<PresetValues> values = {
+            {Preset::authors_code,
+             "authors_code",
+             "calibration: {inputs: full_precision}\n"
+             "quantization: {order: greedy, sweeps: 1, scale_update: none}\n",
+             {}},
+            {Preset::paper,
+             "paper",
+             "calibration: {inputs: full_precision}\n"
+             "quantization: {order: greedy, sweeps: 4, scale_update: closed_form}\n",
+             {}},
+        };
+        for (auto& preset : values) {
+            preset.values = config_values(preset.yaml, "preset " + preset.name);
+        }
+        return values;
+    }();
+    return all;
 }
 
 ExperimentSchema experiment_schema(const KnownNames& known) {

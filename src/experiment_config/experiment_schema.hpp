@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/config_values.hpp"
 #include "config/schema.hpp"
 #include "experiment_config/experiment_config.hpp"
 
@@ -32,6 +33,7 @@ struct PresetValues {
     Preset preset;
     std::string name;
     std::string yaml;
+    ConfigValues values;  ///< of `yaml`
 };
 const std::vector<PresetValues>& presets();
 
