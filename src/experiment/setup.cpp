@@ -47,6 +47,9 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
          evaluation_images},
         {"LibTorch and instruction set",
          torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number}};
+    if (!model.program_sha256.empty()) {
+        content.push_back({"program", model.program_sha256, full_precision | statistics});
+    }
     if (images.calibration_source) {
         content.push_back({"calibration images",
                            source_identity(*images.calibration_source, images.calibration.fitted),
@@ -83,7 +86,9 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     model.description = describe_model(config);
     model.checkpoint = checkpoint_of(config, *model.description);
     model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
-    if (!config.program.empty()) model.program_sha256 = checkpoint_sha256(config.program);
+    if (!config.program.empty() && !config.weights.empty()) {
+        model.program_sha256 = checkpoint_sha256(config.program);
+    }
     if (!config.sha256.empty() && config.sha256 != model.checkpoint_sha256) {
         throw InputError(
             "{}: its SHA-256 is {}, but model.sha256 says {}; fetch the file again or "

@@ -21,7 +21,7 @@ struct LoadedModel {
     std::shared_ptr<Network> network;
     std::filesystem::path checkpoint;
     std::string checkpoint_sha256;
-    std::string program_sha256;  ///< of model.program; empty: none
+    std::string program_sha256;  ///< of a program with other weights; else it is the checkpoint
 };
 
 /**

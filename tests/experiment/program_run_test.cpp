@@ -7,6 +7,7 @@
 #include "experiment/runs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
+#include "weights/checkpoint.hpp"
 
 using namespace comq;
 using namespace comq::test;
@@ -92,15 +93,21 @@ TEST_CASE("a program runs from its archive alone, resumes by content and is rest
                     InputError);
 
     // The same content from elsewhere is the same run.
-    const auto digest = [&](const fs::path& program) {
-        const auto loaded = shipped_config(
-            "demo_vit_4bit", folder, {"model.name=null", "model.program=" + program.string()});
+    const auto identity = [&](const Words& model) {
+        const auto loaded = shipped_config("demo_vit_4bit", folder, model);
         return run_keys(loaded.config, load_model(loaded.config.model, torch::kCPU),
                         open_images(loaded.config))
-            .identity.digest;
+            .identity;
+    };
+    const auto digest = [&](const fs::path& program) {
+        return identity({"model.name=null", "model.program=" + program.string()}).digest;
     };
     CHECK(digest(moved) == digest(programs / "demovit.pt2"));
     CHECK(digest(moved) != digest(programs / "transformer.pt2"));
+    // With other weights the graph counts beside them.
+    const auto content = identity(as_program(programs, "demo_vit")).content;
+    CHECK(content.at("program") == checkpoint_sha256(programs / "demovit.pt2"));
+    CHECK(content.at("checkpoint") != content.at("program"));
 }
 
 TEST_CASE("the layers of any network are listed with what becomes of them") {
