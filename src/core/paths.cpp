@@ -32,6 +32,14 @@ void require_kind(const fs::path& path, bool folder, const std::string& named_by
 
 fs::path source_folder() { return COMQ_SOURCE_DIR; }
 
+void create_folder(const fs::path& folder, const std::string& remedy) {
+    std::error_code error;
+    if (!folder.empty()) fs::create_directories(folder, error);
+    if (!error) return;
+    throw Failure("{}: cannot be created: {}{}", folder.string(), error.message(),
+                  remedy.empty() ? "" : " (" + remedy + ")");
+}
+
 fs::path data_folder() {
     if (const char* chosen = std::getenv("COMQ_DATA"); chosen != nullptr && *chosen != '\0') {
         if (!holds_data(chosen)) {

@@ -11,6 +11,12 @@ namespace comq {
  */
 std::filesystem::path data_folder();
 
+/**
+ * Creates a folder and those above it; none for an empty path, the working directory. Throws
+ * Failure naming the folder and, where it is given, the remedy.
+ */
+void create_folder(const std::filesystem::path& folder, const std::string& remedy = "");
+
 /** `path` from the working directory on when it lies below it, else as it is: to be read, typed. */
 std::filesystem::path short_path(const std::filesystem::path& path);
 

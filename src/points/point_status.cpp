@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/paths.hpp"
 #include "experiment_config/config_text.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
@@ -45,15 +46,6 @@ std::vector<std::string> tail_lines(const fs::path& log) {
         if (!squeezed.empty()) lines.push_back(std::move(squeezed));
     }
     return lines;
-}
-
-void create_folder(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) {
-        throw Failure("{}: cannot be created: {} (set 'folder' to one you may write to)",
-                      folder.string(), error.message());
-    }
 }
 
 /** Whether an interrupted run left finished work. */
@@ -248,8 +240,9 @@ std::string last_line(const fs::path& log) {
 }
 
 void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen) {
-    create_folder(set.folder / "points");
-    create_folder(point_files::logs(set));
+    constexpr const char* remedy = "set 'folder' to one you may write to";
+    create_folder(set.folder / "points", remedy);
+    create_folder(point_files::logs(set), remedy);
     for (const auto i : chosen) {
         const Point& point = set.points[i];
         std::error_code none;

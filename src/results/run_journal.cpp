@@ -14,6 +14,7 @@
 
 #include "core/check.hpp"
 #include "core/errors.hpp"
+#include "core/paths.hpp"
 #include "storage/atomic_file.hpp"
 
 namespace comq {
@@ -65,12 +66,6 @@ void remove_temporaries(const fs::path& folder, const std::string& of_file = {})
         const std::string name = entry.path().filename().string();
         if (name.starts_with('.' + of_file) && name.ends_with(".tmp")) fs::remove(entry.path());
     }
-}
-
-void create_folder(const fs::path& folder) {
-    std::error_code error;
-    if (!folder.empty()) fs::create_directories(folder, error);
-    if (error) throw Failure("{}: cannot be created: {}", folder.string(), error.message());
 }
 
 std::string text_of(const fs::path& file) {

@@ -77,3 +77,16 @@ TEST_CASE("a path that is named and not there is a usage error") {
     CHECK_THROWS_WITH(require_folder(folder / "file"),
                       (folder / "file").string() + ": is a file, not a folder");
 }
+
+TEST_CASE("a folder is created with those above it, or says why not") {
+    const fs::path folder = test::temporary_folder();
+    create_folder(folder / "a" / "b");
+    CHECK(fs::is_directory(folder / "a" / "b"));
+    CHECK_NOTHROW(create_folder(folder / "a"));
+    CHECK_NOTHROW(create_folder(""));
+    std::ofstream(folder / "file") << "x";
+    const std::string below = (folder / "file" / "c").string();
+    CHECK_THROWS_WITH(create_folder(below), below + ": cannot be created: Not a directory");
+    CHECK_THROWS_WITH(create_folder(below, "choose another"),
+                      below + ": cannot be created: Not a directory (choose another)");
+}
