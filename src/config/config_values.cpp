@@ -11,18 +11,24 @@ namespace comq {
 
 namespace {
 
-void collect(const YamlNode& map, const std::string& prefix, ConfigValues& values) {
-    for (const auto& [key, position, value] : map.entries) {
-        if (value.kind == YamlNode::Kind::map) {
-            collect(value, prefix + key + ".", values);
+void add_leaves(const YamlNode& map, const std::string& prefix,
+                std::vector<YamlNode::Entry>& leaves) {
+    for (const auto& entry : map.entries) {
+        if (entry.value.kind == YamlNode::Kind::map) {
+            add_leaves(entry.value, prefix + entry.key + ".", leaves);
         } else {
-            const bool plain = value.kind == YamlNode::Kind::scalar;
-            values[prefix + key] = plain ? value.scalar : flow_text(value);
+            leaves.push_back({prefix + entry.key, entry.position, entry.value});
         }
     }
 }
 
 }  // namespace
+
+std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map) {
+    std::vector<YamlNode::Entry> leaves;
+    add_leaves(map, "", leaves);
+    return leaves;
+}
 
 std::string flow_text(const YamlNode& node) {
     std::vector<std::string> parts;
@@ -53,7 +59,10 @@ ConfigValues config_values(const std::string& text, const std::string& origin) {
         throw InputError("{}: the stored config is no map of keys", origin);
     }
     ConfigValues values;
-    collect(*root, "", values);
+    for (const auto& [key, position, value] : dotted_keys(*root)) {
+        const bool plain = value.kind == YamlNode::Kind::scalar;
+        values[key] = plain ? value.scalar : flow_text(value);
+    }
     return values;
 }
 

@@ -14,6 +14,9 @@ namespace comq {
  */
 using ConfigValues = std::map<std::string, std::string>;
 
+/** What a map of nested or dotted keys sets; values are never maps. */
+std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map);
+
 /** Reads a stored config. Throws InputError when `text` is no map; `origin` names its file. */
 ConfigValues config_values(const std::string& text, const std::string& origin);
 

@@ -5,22 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "config/config_values.hpp"
 #include "config/override.hpp"
 
 namespace comq {
 
 namespace {
-
-void add_leaves(const YamlNode& map, const std::string& prefix, std::vector<Setting>& leaves) {
-    for (const auto& entry : map.entries) {
-        if (entry.value.kind == YamlNode::Kind::map) {
-            add_leaves(entry.value, prefix + entry.key + ".", leaves);
-        } else {
-            leaves.push_back({prefix + entry.key, entry.position, entry.value});
-        }
-    }
-}
 
 /** A scalar in quotes only where YAML would misread it. */
 std::string value_text(const YamlNode& value) {
@@ -46,12 +35,6 @@ YamlNode document_of(const Setting& setting) {
 
 std::string override_of(const Setting& setting) {
     return setting.key + "=" + value_text(setting.value);
-}
-
-std::vector<Setting> dotted_keys(const YamlNode& map) {
-    std::vector<Setting> leaves;
-    add_leaves(map, "", leaves);
-    return leaves;
 }
 
 void lay_over(YamlNode& map, const YamlNode& more) {

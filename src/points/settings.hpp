@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "config/config_values.hpp"
 #include "config/value_types.hpp"
 #include "config/yaml_document.hpp"
 
@@ -10,9 +11,6 @@ namespace comq {
 
 /** A dotted key of an experiment with what a sweep or a table says about it. */
 using Setting = YamlNode::Entry;
-
-/** What a map of nested or dotted keys sets; values are never maps. */
-std::vector<Setting> dotted_keys(const YamlNode& map);
 
 /** A scalar that is written nowhere. */
 Setting setting_of(const std::string& key, const std::string& value);
