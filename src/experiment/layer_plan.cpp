@@ -45,6 +45,10 @@ void check_every_rule_decides(const Network& network, const std::vector<LayerRul
 
 }  // namespace
 
+const char* kind_of(const QuantizableLayer& layer) {
+    return layer.kind() == ObservableKind::linear ? "linear" : "convolution";
+}
+
 bool glob_matches(const std::string& glob, const std::string& name) {
     return fnmatch(glob.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
 }

@@ -27,11 +27,14 @@ struct LayerPlan {
 /**
  * The network's default scope, changed by the rules of `quantization.layers`: the first rule whose
  * glob matches a layer's name decides whether it is quantized and at how many bits; the others have
- * `quantization.bits`, which choose_bits (bit_stage.hpp) replaces under an average.
+ * `quantization.bits`, which the stage choose_bits replaces under an average.
  * Throws UsageError naming a rule that decides for no layer: it matches none, or earlier rules
  * match all that it matches.
  */
 LayerPlan plan_layers(const Network& network, const QuantizationConfig& config);
+
+/** "linear" or "convolution", as results and lists name it. */
+const char* kind_of(const QuantizableLayer& layer);
 
 /** True when `glob` (with `*` and `?`; both also match dots) matches the whole of `name`. */
 bool glob_matches(const std::string& glob, const std::string& name);

@@ -34,11 +34,10 @@ std::string list_layers(const ExperimentConfig& config) {
                                     "shape", "block", block_width, "quantized");
     for (const auto& entry : network->layers()) {
         const QuantizableLayer& layer = *entry.layer;
-        const bool linear = layer.kind() == ObservableKind::linear;
-        table += fmt::format(
-            "{:<{}}  {:<11} {:<18} {:<{}}  {}\n", layer.name(), width,
-            linear ? "linear" : "convolution", format_shape(layer.weight().sizes().vec()),
-            network->blocks()[entry.block].name, block_width, fate_of(entry, plan));
+        table +=
+            fmt::format("{:<{}}  {:<11} {:<18} {:<{}}  {}\n", layer.name(), width, kind_of(layer),
+                        format_shape(layer.weight().sizes().vec()),
+                        network->blocks()[entry.block].name, block_width, fate_of(entry, plan));
     }
     for (const auto& what : network->unquantizable()) {
         table += fmt::format("{:<{}}  can't be quantized: {}\n", what.name, width, what.reason);

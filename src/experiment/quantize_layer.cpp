@@ -94,7 +94,7 @@ LayerRecord quantize_layer(const PlannedLayer& planned, const LayerStatistics& s
 
     LayerRecord record;
     record.name = layer.name();
-    record.kind = layer.kind() == ObservableKind::linear ? "linear" : "convolution";
+    record.kind = kind_of(layer);
     record.in_features = layer.in_features();
     record.out_features = layer.out_features();
     record.groups = layer.groups();

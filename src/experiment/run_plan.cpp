@@ -19,10 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const char* kind_of(const QuantizableLayer& layer) {
-    return layer.kind() == ObservableKind::linear ? "linear" : "convolution";
-}
-
 /** Its bits are chosen by measured errors. */
 bool chosen_later(const PlannedLayer& planned, const ExperimentConfig& config) {
     return config.quantization.average_bits && !planned.bits_given;
