@@ -62,6 +62,7 @@ void quantize_layers(RunContext& context) {
 
 /** While a group of layers is summed, and some of them are solved from what has been summed. */
 double peak_of_group(const std::vector<Network::LayerEntry>& group, const Probe& probe) {
+    const double matrices = probe.solver_matrices();
     double summing = 0.0, summed = 0.0;
     std::vector<double> solving;
     for (const auto& entry : group) {
@@ -71,7 +72,7 @@ double peak_of_group(const std::vector<Network::LayerEntry>& group, const Probe&
         summed += finished;
         const auto groups = entry.layer->groups();
         const auto at_once = static_cast<double>(std::min<int64_t>(groups, probe.threads));
-        solving.push_back(gram / static_cast<double>(groups) * at_once * probe.solver_matrices());
+        solving.push_back(gram / static_cast<double>(groups) * at_once * matrices);
     }
     std::ranges::sort(solving, std::greater());
     solving.resize(
