@@ -133,6 +133,7 @@ Probe probe_run(const ExperimentConfig& config) {
     set_torch_threads(probe.threads);
     const auto description = describe_model(config.model);
     probe.network = description->make();
+    probe.classes = description->classes;
     if (config.quantizes_weights()) {
         probe.plan = plan_layers(*probe.network, config.quantization);
     }

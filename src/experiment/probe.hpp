@@ -20,6 +20,7 @@ struct Probe {
     std::shared_ptr<Network> network;  ///< owns the layers that `plan` names
     LayerPlan plan;                    ///< empty where the weights stay
     std::vector<int64_t> rows;         ///< that one image gives each layer of the plan, per group
+    int64_t classes = 0;
     int64_t evaluation_images = 0;     ///< 0 when the data are not there yet
     double forward_seconds = 0.0;      ///< of one image
     double product_rate = 0.0;         ///< fp32 multiply-adds a second of a matrix product

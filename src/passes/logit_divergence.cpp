@@ -2,15 +2,9 @@
 
 #include <mutex>
 
+#include "passes/kl_divergence.hpp"
+
 namespace comq {
-
-namespace {
-
-torch::Tensor log_probabilities(const torch::Tensor& logits) {
-    return torch::log_softmax(logits.to(torch::kCPU, torch::kDouble), 1);
-}
-
-}  // namespace
 
 LogitDivergence::LogitDivergence(const SideBySide& walk) : walk_(walk) {
     std::mutex mutex;
@@ -27,9 +21,8 @@ double LogitDivergence::measure() const {
     for (const auto& [batch, expected] : expected_) sums[batch] = 0.0;
     walk_.for_each(walk_.held_out(), [&](int64_t batch) {
         const torch::InferenceMode inference;
-        const auto& expected = expected_.at(batch);
         const auto seen = log_probabilities(walk_.quantized_logits(batch));
-        sums.at(batch) = (expected.exp() * (expected - seen)).sum().item<double>();
+        sums.at(batch) = kl_divergence(expected_.at(batch), seen).sum().item<double>();
     });
     double total = 0.0;
     int64_t images = 0;

@@ -31,6 +31,18 @@ Json paired_test_json(const AccuracyComparison& accuracy) {
     return json;
 }
 
+Json divergence_json(const AccuracyComparison& accuracy) {
+    if (!accuracy.divergence) return nullptr;
+    const auto& [first, second, difference, p_value] = *accuracy.divergence;
+    return {{"first_kl", with_digits(first.value, 5)},
+            {"first_standard_error", with_digits(first.standard_error, 3)},
+            {"second_kl", with_digits(second.value, 5)},
+            {"second_standard_error", with_digits(second.standard_error, 3)},
+            {"difference", with_digits(difference.value, 5)},
+            {"standard_error", with_digits(difference.standard_error, 3)},
+            {"p_value", with_digits(p_value, 3)}};
+}
+
 Json accuracy_json(const AccuracyComparison& accuracy) {
     Json json;
     json["network"] = accuracy.network;
@@ -39,6 +51,7 @@ Json accuracy_json(const AccuracyComparison& accuracy) {
     json["second_top1"] = with_decimals(accuracy.second.value, 2);
     json["second_standard_error"] = with_decimals(accuracy.second.standard_error, 2);
     json["paired_test"] = paired_test_json(accuracy);
+    json["paired_divergence"] = divergence_json(accuracy);
     return json;
 }
 

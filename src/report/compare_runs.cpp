@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
 #include <map>
 
 #include "report/figures_text.hpp"
@@ -61,6 +64,16 @@ std::vector<LayerComparison> compare_all_layers(const RunRecord& first, const Ru
     return result;
 }
 
+DivergenceComparison compare_divergences(const std::vector<double>& first,
+                                         const std::vector<double>& second) {
+    std::vector<double> differences;
+    std::ranges::transform(second, first, std::back_inserter(differences), std::minus<>());
+    DivergenceComparison comparison{mean_of(first), mean_of(second), mean_of(differences)};
+    const auto& [mean, error] = comparison.difference;
+    if (mean != 0.0) comparison.p_value = std::erfc(std::abs(mean) / error / std::sqrt(2.0));
+    return comparison;
+}
+
 /** Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. */
 void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
                  AccuracyComparison& comparison) {
@@ -69,6 +82,7 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
     if (first.image.empty() || first.image.size() != second.image.size()) return;
     std::vector<uint8_t> first_right;
     std::vector<uint8_t> second_right;
+    std::vector<double> second_divergence;
     int64_t differing = 0;
     for (std::size_t i = 0; i < first.image.size(); ++i) {
         const auto found = position_of.find(first.image[i]);
@@ -78,9 +92,13 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
         first_right.push_back(first.prediction[i] == first.label[i]);
         second_right.push_back(second.prediction[j] == second.label[j]);
         differing += first.prediction[i] != second.prediction[j];
+        if (!second.kl.empty()) second_divergence.push_back(second.kl[j]);
     }
     comparison.differing_predictions = differing;
     comparison.paired = mcnemar_test(first_right, second_right);
+    if (!first.kl.empty() && !second.kl.empty()) {
+        comparison.divergence = compare_divergences(first.kl, second_divergence);
+    }
 }
 
 std::vector<AccuracyComparison> compare_accuracies(const RunRecord& first,
@@ -135,13 +153,20 @@ std::string describe_accuracy(const AccuracyComparison& accuracy) {
                     format_accuracy(accuracy.second));
     if (!accuracy.paired) return text + "; not the same images, so no paired test\n";
     const McNemarTest& test = *accuracy.paired;
+    text += fmt::format(
+        "\n  {} images, {} predicted differently; only the first is right on {}, only "
+        "the second on {}\n  second − first: {:+.2f} ± {:.2f}, McNemar's exact p = "
+        "{:.3g}\n",
+        test.images, accuracy.differing_predictions, test.only_first_right, test.only_second_right,
+        test.difference, test.standard_error, test.p_value);
+    if (!accuracy.divergence) return text;
+    const auto& [first, second, difference, p_value] = *accuracy.divergence;
     return text +
            fmt::format(
-               "\n  {} images, {} predicted differently; only the first is right on {}, only "
-               "the second on {}\n  second − first: {:+.2f} ± {:.2f}, McNemar's exact p = "
-               "{:.3g}\n",
-               test.images, accuracy.differing_predictions, test.only_first_right,
-               test.only_second_right, test.difference, test.standard_error, test.p_value);
+               "  KL from full precision (nats): {:.4f} ± {:.4f} | {:.4f} ± {:.4f}; second − "
+               "first, by image: {:+.4f} ± {:.4f}, p = {:.3g}\n",
+               first.value, first.standard_error, second.value, second.standard_error,
+               difference.value, difference.standard_error, p_value);
 }
 
 std::string error_text(const std::optional<LayerComparison::Side>& side) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "accuracy/estimate.hpp"
 #include "config/config_values.hpp"
 #include "report/mcnemar.hpp"
 #include "results/figures.hpp"
@@ -26,6 +27,14 @@ struct LayerComparison {
     bool same_weights = false;
 };
 
+/** How far each of two runs is from the full-precision predictions, on the same images. */
+struct DivergenceComparison {
+    Estimate first;  ///< mean KL, nats
+    Estimate second;
+    Estimate difference;  ///< mean over images of second − first
+    double p_value = 1;   ///< two-sided, of a difference of zero: the mean is taken as normal
+};
+
 /** Two evaluations of one network (full precision or quantized). */
 struct AccuracyComparison {
     std::string network;
@@ -33,6 +42,7 @@ struct AccuracyComparison {
     Measurement second;
     int64_t differing_predictions = 0;    ///< of the same images
     std::optional<McNemarTest> paired{};  ///< none when the images or their labels differ
+    std::optional<DivergenceComparison> divergence{};  ///< none, too, where one has no divergences
 };
 
 /** A figure that two runs measured differently, or only one of them. */

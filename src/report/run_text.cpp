@@ -116,8 +116,12 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
     std::string text = fmt::format("layers ({}, sorted by {})\n", run.layers.size(), sort);
     if (shown == 0) return text;
     const auto chosen = std::span(order).first(shown);
-    const bool held_out = std::ranges::any_of(
-        chosen, [&](std::size_t i) { return !std::isnan(run.layers[i].heldout_relative_error); });
+    const auto measured = [&](double LayerRecord::*column) {
+        return std::ranges::any_of(
+            chosen, [&](std::size_t i) { return !std::isnan(run.layers[i].*column); });
+    };
+    const bool held_out = measured(&LayerRecord::heldout_relative_error);
+    const bool cumulative = measured(&LayerRecord::cumulative_error);
     std::vector<TextTable::Column> columns{
         {.heading = "name", .width = 5},
         {.heading = "out x in", .to_the_right = true, .width = 12},
@@ -126,6 +130,7 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
         {.heading = "relative", .to_the_right = true},
         {.heading = "RTN's", .to_the_right = true, .width = 8}};
     if (held_out) columns.push_back({.heading = "held-out", .to_the_right = true});
+    if (cumulative) columns.push_back({.heading = "cumulative", .to_the_right = true});
     columns.push_back({.heading = "SQNR dB", .to_the_right = true});
     TextTable table(std::move(columns), 1, 2);
     for (const std::size_t i : chosen) {
@@ -138,6 +143,7 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
             format_number(layer.relative_error, 5),
             format_number(layer.rtn_relative_error, 5)};
         if (held_out) cells.push_back(format_number(layer.heldout_relative_error, 5));
+        if (cumulative) cells.push_back(format_number(layer.cumulative_error, 5));
         cells.push_back(format_number(layer.sqnr_db, 2));
         table.add(std::move(cells));
     }

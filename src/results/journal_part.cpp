@@ -53,14 +53,19 @@ const HostTensor& tensor_of(const JournalPart& part, const char* name, DType dty
     return found->second;
 }
 
-HostTensor column(const std::vector<int64_t>& values) {
-    return HostTensor::copy_of<int64_t>(DType::i64, {static_cast<int64_t>(values.size())}, values);
+/** The columns of predictions by the names of their tensors. */
+template <typename Predicted, typename Visit>
+void visit_columns(Predicted& predictions, const Visit& visit) {
+    visit("image", predictions.image);
+    visit("label", predictions.label);
+    visit("prediction", predictions.prediction);
+    visit("rank", predictions.rank);
+    visit("margin", predictions.margin);
+    visit("divergence", predictions.divergence);
 }
 
-std::vector<int64_t> column_of(const JournalPart& part, const char* name, const fs::path& file) {
-    const auto values = tensor_of(part, name, DType::i64, 1, file).as<int64_t>();
-    return {values.begin(), values.end()};
-}
+template <typename T>
+constexpr DType column_type = std::is_same_v<T, double> ? DType::f64 : DType::i64;
 
 }  // namespace
 
@@ -126,10 +131,17 @@ LayerRecord layer_from(const JournalPart& part, const fs::path& file) {
 
 JournalPart to_part(const FinishedPredictions& finished) {
     JournalPart part{json{{"network", finished.network}}.dump(), {}};
-    part.tensors["image"] = column(finished.predictions.image);
-    part.tensors["label"] = column(finished.predictions.label);
-    part.tensors["prediction"] = column(finished.predictions.prediction);
-    part.tensors["rank"] = column(finished.predictions.rank);
+    const auto images = static_cast<int64_t>(finished.predictions.size());
+    visit_columns(finished.predictions,
+                  [&]<typename T>(const char* name, const std::vector<T>& values) {
+                      part.tensors[name] = HostTensor::copy_of<T>(column_type<T>, {images}, values);
+                  });
+    const auto& probabilities = finished.predictions.log_probability;
+    if (!probabilities.empty()) {
+        const int64_t classes = static_cast<int64_t>(probabilities.size()) / images;
+        part.tensors["log_probability"] =
+            HostTensor::copy_of<uint16_t>(DType::f16, {images, classes}, probabilities);
+    }
     return part;
 }
 
@@ -141,15 +153,19 @@ FinishedPredictions predictions_from(const JournalPart& part, const fs::path& fi
     FinishedPredictions finished;
     finished.network = record["network"];
     Predictions& predictions = finished.predictions;
-    predictions.image = column_of(part, "image", file);
-    predictions.label = column_of(part, "label", file);
-    predictions.prediction = column_of(part, "prediction", file);
-    predictions.rank = column_of(part, "rank", file);
-    if (predictions.label.size() != predictions.size() ||
-        predictions.prediction.size() != predictions.size() ||
-        predictions.rank.size() != predictions.size()) {
-        throw InputError("{}: its columns differ in length", file.string());
+    bool even = true;
+    visit_columns(predictions, [&]<typename T>(const char* name, std::vector<T>& values) {
+        const auto stored = tensor_of(part, name, column_type<T>, 1, file).template as<T>();
+        values.assign(stored.begin(), stored.end());
+        even = even && values.size() == predictions.size();
+    });
+    if (part.tensors.contains("log_probability")) {
+        const HostTensor& stored = tensor_of(part, "log_probability", DType::f16, 2, file);
+        const auto bits = stored.as<uint16_t>();
+        predictions.log_probability.assign(bits.begin(), bits.end());
+        even = even && stored.shape[0] == static_cast<int64_t>(predictions.size());
     }
+    if (!even) throw InputError("{}: its columns differ in length", file.string());
     return finished;
 }
 

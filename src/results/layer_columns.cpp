@@ -27,6 +27,8 @@ const std::vector<LayerColumn>& layer_columns() {
         {"seconds", &Layer::seconds, "s", "time of solving, without calibration"},
         {"propagation", &Layer::propagation, "1",
          "strength a of error propagation; NaN where inputs are those of the float network", 1},
+        {"cumulative_error", &Layer::cumulative_error, "1",
+         "||Y-Yq||_F / ||XW||_F of its outputs, Yq in the quantized network", 5},
     };
     return columns;
 }

@@ -155,6 +155,10 @@ EvaluationRecord read_evaluation(const Reader& reader, const Hdf5Group& group) {
     const std::size_t rows = evaluation.image.size();
     reader.column(group, "label", evaluation.label, "image", rows);
     reader.column(group, "prediction", evaluation.prediction, "image", rows);
+    if (group.contains("margin")) {  // since 1.5
+        reader.column(group, "margin", evaluation.margin, "image", rows);
+    }
+    if (group.contains("kl")) reader.column(group, "kl", evaluation.kl, "image", rows);
     std::vector<int64_t> in_top5;
     reader.column(group, "in_top5", in_top5, "image", rows);
     evaluation.in_top5.assign(in_top5.begin(), in_top5.end());

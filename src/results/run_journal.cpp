@@ -112,6 +112,7 @@ std::vector<std::string> differences(const RunIdentity& here, const RunIdentity&
 
 /** Image index ascending, each once. */
 Predictions sorted(const Predictions& all) {
+    if (std::ranges::is_sorted(all.image, std::less_equal<>())) return all;
     std::vector<std::size_t> order(all.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
@@ -119,10 +120,7 @@ Predictions sorted(const Predictions& all) {
     Predictions result;
     for (const std::size_t i : order) {
         if (!result.image.empty() && result.image.back() == all.image[i]) continue;
-        result.image.push_back(all.image[i]);
-        result.label.push_back(all.label[i]);
-        result.prediction.push_back(all.prediction[i]);
-        result.rank.push_back(all.rank[i]);
+        append_image(result, all, i);
     }
     return result;
 }
@@ -217,8 +215,14 @@ void RunJournal::take_part(const fs::path& file) {
         layers_[layer_from(part, file).name] = file;
     } else {
         const FinishedPredictions finished = predictions_from(part, file);
-        append(predictions_[finished.network], finished.predictions);
+        add_block(finished, file);
     }
+}
+
+void RunJournal::add_block(const FinishedPredictions& finished, const fs::path& file) {
+    Blocks& blocks = predictions_[finished.network];
+    blocks.files.push_back(file);
+    blocks.images += finished.predictions.size();
 }
 
 void RunJournal::write_part(const fs::path& file, const JournalPart& part) const {
@@ -226,7 +230,7 @@ void RunJournal::write_part(const fs::path& file, const JournalPart& part) const
         write_journal_part(file, part);
     } catch (const Error& error) {
         std::size_t count = 0;
-        for (const auto& [network, predictions] : predictions_) count += predictions.size();
+        for (const auto& [network, blocks] : predictions_) count += blocks.images;
         throw Failure(
             "{}; the {} finished layers and {} predictions in {} are kept, --resume continues "
             "there",
@@ -277,7 +281,12 @@ void RunJournal::store_tensors(TensorSet set, const TensorMap& tensors) {
 Predictions RunJournal::predictions(const std::string& network) const {
     const std::scoped_lock guard(mutex_);
     const auto found = predictions_.find(network);
-    return found == predictions_.end() ? Predictions() : sorted(found->second);
+    if (found == predictions_.end()) return {};
+    Predictions all;
+    for (const fs::path& file : found->second.files) {
+        append(all, predictions_from(read_journal_part(file), file).predictions);
+    }
+    return sorted(all);
 }
 
 void RunJournal::store_predictions(const FinishedPredictions& finished) {
@@ -288,7 +297,7 @@ void RunJournal::store_predictions(const FinishedPredictions& finished) {
                                                 finished.network, first, part_suffix);
     const std::scoped_lock guard(mutex_);
     write_part(file, to_part(finished));
-    append(predictions_[finished.network], block);
+    add_block(finished, file);
 }
 
 void RunJournal::remove() {

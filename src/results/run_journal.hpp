@@ -95,17 +95,24 @@ class RunJournal {
     void remove();
 
   private:
+    /** Predictions of one network stay on disk: their probabilities are large. */
+    struct Blocks {
+        std::vector<std::filesystem::path> files;
+        std::size_t images = 0;
+    };
+
     explicit RunJournal(const std::filesystem::path& result_file);
     void open(const RunIdentity& identity, Leftover leftover, const DifferingKeys& differing_keys);
     void read_parts();
     void take_part(const std::filesystem::path& file);
+    void add_block(const FinishedPredictions& finished, const std::filesystem::path& file);
     void write_part(const std::filesystem::path& file, const JournalPart& part) const;
 
     std::filesystem::path folder_;
     std::unique_ptr<FileLock> lock_;
     mutable std::mutex mutex_;
     std::map<std::string, std::filesystem::path> layers_;
-    std::map<std::string, Predictions> predictions_;
+    std::map<std::string, Blocks> predictions_;
     std::map<TensorSet, TensorMap> tensors_;
 };
 

@@ -34,9 +34,10 @@ struct LayerRecord {
     double rtn_relative_error = not_measured;      ///< relative_error of round-to-nearest
     double heldout_relative_error = not_measured;  ///< relative_error on rows that fitted nothing
     double weight_error = not_measured;            ///< ‖W − Wq‖_F / ‖W‖_F
-    int64_t sweeps = 0;                            ///< sweeps over the codes that were done
-    double seconds = 0;                            ///< of solving, without calibration
-    double propagation = not_measured;             ///< strength of error propagation; NaN: none
+    double cumulative_error = not_measured;  ///< ‖Y − Ỹ‖_F / ‖XW‖_F, Ỹ in the quantized network
+    int64_t sweeps = 0;                      ///< sweeps over the codes that were done
+    double seconds = 0;                      ///< of solving, without calibration
+    double propagation = not_measured;  ///< strength of error propagation; NaN: none
 
     HostTensor bit_code;    ///< [out, m] u8
     HostTensor scale;       ///< [out, scale groups] f32
@@ -65,6 +66,8 @@ struct EvaluationRecord {
     std::vector<int64_t> label;       ///< class; −1: none
     std::vector<int64_t> prediction;  ///< class with the highest logit
     std::vector<uint8_t> in_top5;     ///< 1: the label is among the five highest logits
+    std::vector<double> margin;       ///< highest logit minus the second highest; since 1.5
+    std::vector<double> kl;  ///< KL(full precision ‖ quantized), nats; empty: not measured
 };
 
 struct ModelSize {

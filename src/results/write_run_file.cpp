@@ -47,10 +47,18 @@ void write_evaluation(Hdf5Group group, const EvaluationRecord& evaluation) {
     group.write_attribute("top1_standard_error", evaluation.top1_standard_error);
     group.write_attribute("images", evaluation.images);
     group.write_attribute("units", std::string("percent"));
-    const Hdf5Dataset scale = write_columns(
-        group, {{"image", "", "path of the image below the evaluation folder", evaluation.image},
-                {"label", "1", "class of the image, -1: none", evaluation.label},
-                {"prediction", "1", "class with the highest logit", evaluation.prediction}});
+    Columns columns{
+        {"image", "", "path of the image below the evaluation folder", evaluation.image},
+        {"label", "1", "class of the image, -1: none", evaluation.label},
+        {"prediction", "1", "class with the highest logit", evaluation.prediction}};
+    if (!evaluation.margin.empty()) {
+        columns.push_back(
+            {"margin", "1", "highest logit minus the second highest", evaluation.margin});
+    }
+    if (!evaluation.kl.empty()) {
+        columns.push_back({"kl", "nat", "KL(full precision || quantized)", evaluation.kl});
+    }
+    const Hdf5Dataset scale = write_columns(group, columns);
     const auto count = static_cast<int64_t>(evaluation.in_top5.size());
     Hdf5Dataset in_top5 = group.write_tensor(
         "in_top5", HostTensor::copy_of<uint8_t>(DType::u8, {count}, evaluation.in_top5));

@@ -14,7 +14,8 @@ TEST_CASE("the closing summary has accuracies, agreement, size, worst layers and
     for (const char* expected :
          {"full precision     80.00 ± 17.89     80.00        5",
           "quantized          40.00 ± 21.91     80.00        5",
-          "same class as full precision: 60.00% of the images",
+          "same class as full precision: 60.00 ± 21.91% of the images",
+          "KL(full precision ‖ quantized), nats:\n    mean 0.3000 ± 0.1152, median 0.2500 ± ",
           "size    160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales",
           "inputs of 2 layers rounded to 8 bits",
           "features.3.expand3x3  2 bits  0.2500  (RTN 0.5000)",

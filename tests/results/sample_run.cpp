@@ -67,6 +67,7 @@ LayerRecord convolution_layer() {
     layer.sqnr_db = 12.04;
     layer.rtn_relative_error = 0.5;
     layer.weight_error = 0.33;
+    layer.cumulative_error = 0.75;
     layer.sweeps = 1;
     layer.seconds = 0.015625;
     layer.bit_code = codes(2, 9, 4);
@@ -82,6 +83,7 @@ EvaluationRecord evaluation(std::vector<int64_t> predictions) {
     record.label = {0, 0, 1, 1, 2};
     record.prediction = std::move(predictions);
     record.in_top5 = {1, 1, 1, 0, 1};
+    record.margin = {4, 0.5, 2.25, 0, 8};
     record.images = 5;
     int64_t right = 0;
     for (std::size_t i = 0; i < record.label.size(); ++i) {
@@ -133,6 +135,7 @@ RunRecord sample_run() {
     run.model_size = {1000, 160, 4.5};
     run.full_precision = evaluation({0, 0, 1, 1, 5});
     run.quantized = evaluation({0, 3, 1, 4, 5});
+    run.quantized->kl = {0.25, 0.5, 0, 0.125, 0.625};
     run.agreement = 60;
     run.layers = {attention_layer(), convolution_layer()};
     run.activations = {{"blocks.0.attn.qkv", 8, reals({4}, -1.5F), reals({4}, 0.5F)},
@@ -182,6 +185,8 @@ void check_equal(const std::optional<EvaluationRecord>& a,
     CHECK(a->label == b->label);
     CHECK(a->prediction == b->prediction);
     CHECK(a->in_top5 == b->in_top5);
+    CHECK(a->margin == b->margin);
+    CHECK(a->kl == b->kl);
 }
 
 std::vector<std::string> fields_of(const Provenance& provenance) {

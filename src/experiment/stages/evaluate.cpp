@@ -29,6 +29,7 @@ EvaluationRecord evaluation_record(const Predictions& predictions, const ImageSo
         record.image.push_back(source.info(predictions.image[i]).id);
         record.in_top5.push_back(predictions.rank[i] < 5);
     }
+    record.margin = predictions.margin;
     return record;
 }
 
@@ -71,7 +72,6 @@ void evaluate_full_precision(RunContext& context) {
                                       *context.journal, context.cache, context.keys.full_precision);
     });
     check_bad_images(context, context.bad_evaluation);
-    // From the cache they come at the root only.
     if (!context.ranks.root()) return;
     pass_gate(context, context.full_precision);
     context.record.full_precision =
@@ -82,10 +82,12 @@ void evaluate_quantized(RunContext& context) {
     const auto predictions = context.times.timed("evaluate quantized", [&] {
         return predict(*context.model.network, quantized_network, context.evaluation_pass(),
                        *context.journal,
-                       context.input_rounding ? &*context.input_rounding : nullptr);
+                       {.tap = context.input_rounding ? &*context.input_rounding : nullptr,
+                        .full_precision = &context.full_precision});
     });
     if (!context.ranks.root()) return;
     context.record.quantized = evaluation_record(predictions, *context.images.evaluation_source);
+    context.record.quantized->kl = predictions.divergence;
     if (predictions.image != context.full_precision.image) {
         throw InputError(
             "the images that can be read changed while the run went on; start it again with "
@@ -102,12 +104,21 @@ Cost cost_of_evaluation(const Probe& probe) {
     return cost;
 }
 
+/** Its log-probabilities stay, in half precision: the quantized network is compared with them. */
+Cost cost_of_full_precision(const Probe& probe) {
+    Cost cost = cost_of_evaluation(probe);
+    cost.disk_bytes =
+        probe.evaluation_images * probe.classes * static_cast<int64_t>(size_of(DType::f16));
+    cost.memory_bytes = cost.disk_bytes;
+    return cost;
+}
+
 }  // namespace
 
 const Stage evaluate_full_precision_stage{
     .name = "evaluate full precision",
     .takes_part = [](const ExperimentConfig&) { return true; },
-    .cost = cost_of_evaluation,
+    .cost = cost_of_full_precision,
     .run = evaluate_full_precision};
 
 const Stage evaluate_quantized_stage{

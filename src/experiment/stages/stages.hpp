@@ -7,14 +7,15 @@
 namespace comq {
 
 // Every stage, one line each, in the order of a run: the variable at the end of its file.
-#define COMQ_STAGES(STAGE)               \
-    STAGE(evaluate_full_precision_stage) \
-    STAGE(prepare_network_stage)         \
-    STAGE(find_input_ranges_stage)       \
-    STAGE(choose_bits_stage)             \
-    STAGE(quantize_layers_stage)         \
-    STAGE(quantize_on_own_inputs_stage)  \
-    STAGE(repair_network_stage)          \
+#define COMQ_STAGES(STAGE)                 \
+    STAGE(evaluate_full_precision_stage)   \
+    STAGE(prepare_network_stage)           \
+    STAGE(find_input_ranges_stage)         \
+    STAGE(choose_bits_stage)               \
+    STAGE(quantize_layers_stage)           \
+    STAGE(quantize_on_own_inputs_stage)    \
+    STAGE(repair_network_stage)            \
+    STAGE(measure_cumulative_errors_stage) \
     STAGE(evaluate_quantized_stage)
 
 #define COMQ_DECLARE_STAGE(stage) extern const Stage stage;
