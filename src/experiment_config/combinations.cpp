@@ -16,6 +16,7 @@ class CombinationCheck {
         check_weighted_rows();
         check_quantized_inputs();
         check_average_bits();
+        check_sensitivity();
         check_repairs();
     }
 
@@ -71,11 +72,26 @@ class CombinationCheck {
     }
 
     void check_average_bits() {
-        if (!config_.quantization.average_bits || !config_.quantizes_weights()) return;
+        if (!config_.bits_are_chosen_by(BitsCriterion::layer_error)) return;
         if (config_.calibration.inputs == CalibrationInputs::quantized) {
             add("quantization.average_bits",
                 "errors are measured on full-precision inputs, so it does not go with "
-                "calibration.inputs=quantized; take out one of them");
+                "calibration.inputs=quantized; take out one of them, or choose by "
+                "quantization.bits_criterion=predictions");
+        }
+    }
+
+    void check_sensitivity() {
+        if (config_.sensitivity_bits().empty()) return;
+        const bool chosen = config_.bits_are_chosen_by(BitsCriterion::predictions);
+        if (config_.calibration.holdout == 0) {
+            add(chosen ? "quantization.bits_criterion" : "sensitivity.bits",
+                "divergences are measured on held-out images; set calibration.holdout");
+        }
+        if (chosen && config_.sensitivity.unit == SensitivityUnit::block) {
+            add("sensitivity.unit",
+                "widths are chosen by layer, so quantization.bits_criterion=predictions needs "
+                "sensitivity.unit=layer");
         }
     }
 

@@ -55,7 +55,7 @@ SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
       stop_(fitted.stop),
       fitted_(read(fitted, 0)),
       held_out_(read(fitted.over(held_out), fitted.count())) {
-    if (fitted_.empty()) {
+    if (fitted_.empty() && fitted.count() > 0) {
         throw InputError("data.calibration: none of the {} images can be read", fitted.count());
     }
     if (held_out_.empty() && !held_out.empty()) {

@@ -13,7 +13,8 @@ namespace comq {
 namespace {
 
 /** What decides which layers are quantized, with how many bits and by what: read by every run. */
-constexpr std::string_view keys_of_the_plan[] = {"method", "bits", "average_bits", "layers"};
+constexpr std::string_view keys_of_the_plan[] = {"method", "bits", "average_bits", "bits_criterion",
+                                                 "layers"};
 
 const std::vector<const MethodEntry*>& methods() {
 #define COMQ_LIST_METHOD(method) &method,

@@ -22,11 +22,16 @@ struct LayerRule {
     std::optional<int> bits;
 };
 
+/** What the widths of layers are to keep small: their own errors, or the divergence of predictions.
+ */
+enum class BitsCriterion { layer_error, predictions };
+
 struct QuantizationConfig {
     std::string method = "comq";  ///< a name of the method registry, or "none"
     Preset preset = Preset::paper;
     int bits = 4;
     std::optional<double> average_bits;  ///< none: every layer has `bits`
+    BitsCriterion bits_criterion = BitsCriterion::layer_error;
     Granularity granularity = Granularity::per_channel;
     int64_t group_size = 64;  ///< most inputs that share a scale when granularity is per_group
     bool symmetric = false;

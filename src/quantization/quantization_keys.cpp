@@ -54,12 +54,20 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
     keys.add({.key = "average_bits",
               .affects = solution,
               .meaning = "Bits that codes may take on average over all quantized weights, scales "
-                         "apart: each layer gets a width of its own, 2 to 8, so that the sum of "
-                         "squared relative layer errors is least, and quantization.bits is not "
-                         "read. Rules of quantization.layers keep theirs. null: every layer has "
-                         "quantization.bits.",
+                         "apart: each layer gets a width of its own, 2 to 8, so that what "
+                         "quantization.bits_criterion says is least, and quantization.bits is "
+                         "not read. Rules of quantization.layers keep theirs. null: every layer "
+                         "has quantization.bits.",
               .unit = "bit"},
              &QuantizationConfig::average_bits, optional(number(2.0, 8.0)));
+    keys.add({.key = "bits_criterion",
+              .affects = solution,
+              .meaning = "What average_bits keeps small: the sum of squared relative layer errors "
+                         "(layer_error), or of the divergences of predictions on held-out images "
+                         "that each layer alone causes (predictions; section sensitivity)."},
+             &QuantizationConfig::bits_criterion,
+             choice<BitsCriterion>({{"layer_error", BitsCriterion::layer_error},
+                                    {"predictions", BitsCriterion::predictions}}));
     keys.add({.key = "granularity",
               .affects = solution,
               .meaning = "What shares one scale: an output channel, a whole layer (of a grouped "

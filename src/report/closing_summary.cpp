@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <vector>
 
 #include "core/shell.hpp"
 #include "core/text.hpp"
@@ -39,6 +41,27 @@ std::string worst_layers(const RunRecord& run) {
     return text;
 }
 
+/** Those whose quantization alone moves the predictions most; empty where that is not known. */
+std::string most_sensitive(const RunRecord& run) {
+    std::vector<SensitivityRecord> records = run.sensitivities;
+    if (records.empty()) return "";
+    const auto least = std::ranges::min_element(records, {}, &SensitivityRecord::bits)->bits;
+    std::erase_if(records, [&](const SensitivityRecord& record) { return record.bits != least; });
+    std::ranges::stable_sort(records, std::greater<>(), &SensitivityRecord::kl);
+    records.resize(std::min(worst_layers_shown, records.size()));
+    std::size_t width = 0;
+    for (const auto& record : records) width = std::max(width, display_width(record.unit));
+    width = std::min<std::size_t>(width, screen_columns - 40);
+    std::string text =
+        fmt::format("  most sensitive: KL of the predictions with that alone at {} bits\n", least);
+    for (const auto& record : records) {
+        text +=
+            fmt::format("    {}  {} ± {}\n", padded(cut(record.unit, width), width),
+                        format_number(record.kl, 4), format_number(record.kl_standard_error, 4));
+    }
+    return text;
+}
+
 std::string labelled(const std::string& label, const std::string& value) {
     constexpr std::size_t indent = 10;
     return padded("  " + label, indent) + wrapped(value, indent, screen_columns) + "\n";
@@ -52,7 +75,7 @@ std::string closing_summary(const RunRecord& run, const std::string& file) {
         text += fmt::format("  inputs of {} layers rounded to {} bits\n", run.activations.size(),
                             run.activations.front().bits);
     }
-    text += worst_layers(run);
+    text += worst_layers(run) + most_sensitive(run);
     if (!run.stages.empty()) text += labelled("time", time_text(run));
     // Never broken or cut: they are copied.
     return text +

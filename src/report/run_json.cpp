@@ -97,6 +97,14 @@ Json run_json(const RunRecord& run, const std::string& origin, std::string_view 
         json["stages"].push_back(
             {{"name", stage.name}, {"seconds", with_digits(stage.seconds, error_digits)}});
     }
+    json["sensitivities"] = Json::array();
+    for (const SensitivityRecord& record : run.sensitivities) {
+        json["sensitivities"].push_back(
+            {{"unit", record.unit},
+             {"bits", record.bits},
+             {"kl", with_digits(record.kl, error_digits)},
+             {"kl_standard_error", with_digits(record.kl_standard_error, error_digits)}});
+    }
     json["rounded_inputs"] = Json::array();
     for (const ActivationRecord& record : run.activations) {
         json["rounded_inputs"].push_back({{"layer", record.layer}, {"bits", record.bits}});

@@ -222,6 +222,21 @@ std::vector<ActivationRecord> read_activations(const Reader& reader, const Hdf5G
     return records;
 }
 
+std::vector<SensitivityRecord> read_sensitivities(const Reader& reader, const Hdf5Group& group) {
+    std::vector<std::string> units;
+    std::vector<int64_t> bits;
+    std::vector<double> divergences, errors;
+    reader.column(group, "unit", units);
+    reader.column(group, "bits", bits, "unit", units.size());
+    reader.column(group, "kl", divergences, "unit", units.size());
+    reader.column(group, "kl_standard_error", errors, "unit", units.size());
+    std::vector<SensitivityRecord> records;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        records.push_back({units[i], bits[i], divergences[i], errors[i]});
+    }
+    return records;
+}
+
 void read_stages(const Reader& reader, const Hdf5Group& group, std::vector<StageRecord>& stages) {
     std::vector<std::string> names;
     std::vector<double> seconds;
@@ -257,6 +272,9 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
         reader.column(reader.group(root, "heldout"), "image", run.heldout_images);
     }
     read_stages(reader, reader.group(root, "stages"), run.stages);
+    if (root.contains("sensitivity")) {  // since 1.5
+        run.sensitivities = read_sensitivities(reader, root.open_group("sensitivity"));
+    }
     if (root.contains("activations")) {
         run.activations = read_activations(reader, root.open_group("activations"));
     }

@@ -32,14 +32,16 @@ constexpr std::string_view part_suffix = ".safetensors";
 
 /** "parameters.safetensors", the name of its part. */
 std::string file_name(TensorSet set) {
-    const char* name = set == TensorSet::parameters     ? "parameters"
-                       : set == TensorSet::input_ranges ? "input_ranges"
-                                                        : "bit_errors";
+    const char* name = set == TensorSet::parameters      ? "parameters"
+                       : set == TensorSet::input_ranges  ? "input_ranges"
+                       : set == TensorSet::sensitivities ? "sensitivities"
+                                                         : "bit_errors";
     return std::string(name).append(part_suffix);
 }
 
 std::optional<TensorSet> set_named(const std::string& file) {
-    for (const auto set : {TensorSet::parameters, TensorSet::input_ranges, TensorSet::bit_errors}) {
+    for (const auto set : {TensorSet::parameters, TensorSet::input_ranges, TensorSet::sensitivities,
+                           TensorSet::bit_errors}) {
         if (file == file_name(set)) return set;
     }
     return std::nullopt;

@@ -40,9 +40,10 @@ enum class Leftover {
 
 /** Sets of tensors that a journal keeps, each in a part of its own. */
 enum class TensorSet {
-    parameters,    ///< of the network, but for codes: those that repairs changed, by name
-    input_ranges,  ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
-    bit_errors,    ///< squared relative errors at 2, 4 and 8 bits, by layer
+    parameters,     ///< of the network, but for codes: those that repairs changed, by name
+    input_ranges,   ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
+    sensitivities,  ///< KL and its error by width, as "UNIT", f64 [widths, 2]
+    bit_errors,     ///< squared relative errors at 2, 4 and 8 bits, by layer
 };
 
 /**

@@ -76,6 +76,17 @@ struct ModelSize {
     double average_bits_with_scales = 0;  ///< bits of a quantized weight, its share of scales in
 };
 
+/**
+ * How far the predictions on the held-out images move when one layer, or all of one block, is
+ * quantized and the rest of the network stays as it is.
+ */
+struct SensitivityRecord {
+    std::string unit;  ///< name of the layer or block
+    int64_t bits = 0;
+    double kl = not_measured;  ///< mean over images of KL(full precision ‖ quantized), nats
+    double kl_standard_error = not_measured;
+};
+
 /** Wall-clock time of one stage ("calibrate", "solve", …). */
 struct StageRecord {
     std::string name;
@@ -92,9 +103,10 @@ struct RunRecord {
     ModelSize model_size;
     std::optional<EvaluationRecord> full_precision;
     std::optional<EvaluationRecord> quantized;
-    std::optional<double> agreement;            ///< percent of images on which both networks agree
-    std::vector<LayerRecord> layers;            ///< in the order of the network
-    std::vector<ActivationRecord> activations;  ///< layers whose inputs were rounded
+    std::optional<double> agreement;  ///< percent of images on which both networks agree
+    std::vector<LayerRecord> layers;  ///< in the order of the network
+    std::vector<SensitivityRecord> sensitivities;  ///< in the order of the network, by width
+    std::vector<ActivationRecord> activations;     ///< layers whose inputs were rounded
     TensorMap parameters;  ///< other tensors that changed (biases, norms), by name
     std::vector<std::string> calibration_images;  ///< ids, in the order they were used
     std::vector<std::string> heldout_images;      ///< ids; fitted nothing, errors were measured on

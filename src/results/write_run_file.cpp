@@ -88,6 +88,23 @@ void write_model_size(Hdf5Group group, const ModelSize& size) {
     group.write_attribute("average_bits_with_scales", size.average_bits_with_scales);
 }
 
+void write_sensitivities(Hdf5Group group, const std::vector<SensitivityRecord>& records) {
+    std::vector<std::string> units;
+    std::vector<int64_t> bits;
+    std::vector<double> divergences, errors;
+    for (const SensitivityRecord& record : records) {
+        units.push_back(record.unit);
+        bits.push_back(record.bits);
+        divergences.push_back(record.kl);
+        errors.push_back(record.kl_standard_error);
+    }
+    write_columns(group, {{"unit", "", "layer, or block, that alone is quantized", units},
+                          {"bits", "bit", "width of its codes", bits},
+                          {"kl", "nat", "mean KL(full precision || quantized) of held-out images",
+                           divergences},
+                          {"kl_standard_error", "nat", "standard error of kl", errors}});
+}
+
 void write_stages(Hdf5Group group, const std::vector<StageRecord>& stages) {
     std::vector<std::string> names;
     std::vector<double> seconds;
@@ -110,6 +127,9 @@ void write_run(Hdf5Group root, const RunRecord& run) {
     write_evaluations(root.create_group("evaluation"), run);
     write_model_size(root.create_group("model_size"), run.model_size);
     write_columns(root.create_group("layers"), columns_of(run.layers));
+    if (!run.sensitivities.empty()) {
+        write_sensitivities(root.create_group("sensitivity"), run.sensitivities);
+    }
     const std::string image = "path of the image below the calibration folder";
     write_columns(root.create_group("calibration"), {{"image", "", image, run.calibration_images}});
     write_columns(root.create_group("heldout"), {{"image", "", image, run.heldout_images}});

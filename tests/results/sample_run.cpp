@@ -138,6 +138,8 @@ RunRecord sample_run() {
     run.quantized->kl = {0.25, 0.5, 0, 0.125, 0.625};
     run.agreement = 60;
     run.layers = {attention_layer(), convolution_layer()};
+    run.sensitivities = {{"blocks.0.attn.qkv", 2, 0.5, 0.0625},
+                         {"blocks.0.attn.qkv", 4, 0.03125, 0.0}};
     run.activations = {{"blocks.0.attn.qkv", 8, reals({4}, -1.5F), reals({4}, 0.5F)},
                        {"features.3.expand3x3", 8, {}, {}}};
     run.parameters["blocks.0.norm1.bias"] = reals({3}, 1.5F);
@@ -213,6 +215,13 @@ void check_equal(const RunRecord& a, const RunRecord& b) {
     CHECK(a.agreement == b.agreement);
     REQUIRE(a.layers.size() == b.layers.size());
     for (std::size_t i = 0; i < a.layers.size(); ++i) check_equal(a.layers[i], b.layers[i]);
+    REQUIRE(a.sensitivities.size() == b.sensitivities.size());
+    for (std::size_t i = 0; i < a.sensitivities.size(); ++i) {
+        CHECK(a.sensitivities[i].unit == b.sensitivities[i].unit);
+        CHECK(a.sensitivities[i].bits == b.sensitivities[i].bits);
+        CHECK(a.sensitivities[i].kl == b.sensitivities[i].kl);
+        CHECK(a.sensitivities[i].kl_standard_error == b.sensitivities[i].kl_standard_error);
+    }
     REQUIRE(a.activations.size() == b.activations.size());
     for (std::size_t i = 0; i < a.activations.size(); ++i) {
         CHECK(a.activations[i].layer == b.activations[i].layer);

@@ -12,6 +12,7 @@
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
+#include "experiment/trial_weight.hpp"
 #include "passes/logit_divergence.hpp"
 #include "passes/pass_cost.hpp"
 #include "passes/side_by_side.hpp"
@@ -34,23 +35,6 @@ std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size
     }
     return layers;
 }
-
-/** A layer has another weight until the end of the scope. */
-class TrialWeight {
-  public:
-    TrialWeight(const QuantizableLayer& layer, const QuantizedWeight& weight)
-        : weight_(layer.weight().detach()), kept_(weight_.clone()) {
-        auto levels = dequantize(weight);
-        weight_.copy_(torch::from_blob(levels.data(), weight_.sizes()));
-    }
-    ~TrialWeight() { weight_.copy_(kept_); }
-    TrialWeight(const TrialWeight&) = delete;
-    TrialWeight& operator=(const TrialWeight&) = delete;
-
-  private:
-    torch::Tensor weight_;
-    torch::Tensor kept_;
-};
 
 bool strength_is_chosen_by_logits(const CalibrationConfig& config) {
     return !config.propagation && config.propagation_criterion == PropagationCriterion::logits;

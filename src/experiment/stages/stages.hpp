@@ -11,6 +11,7 @@ namespace comq {
     STAGE(evaluate_full_precision_stage)   \
     STAGE(prepare_network_stage)           \
     STAGE(find_input_ranges_stage)         \
+    STAGE(measure_sensitivity_stage)       \
     STAGE(choose_bits_stage)               \
     STAGE(quantize_layers_stage)           \
     STAGE(quantize_on_own_inputs_stage)    \
