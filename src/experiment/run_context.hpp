@@ -38,6 +38,7 @@ struct RunContext {
     BadImages bad_evaluation;
     StageTimes times;
     std::unique_ptr<RunJournal> journal;        ///< of this run, once it is open
+    std::optional<uint64_t> rotation_seed;      ///< once the network is rotated
     std::optional<RoundingTap> input_rounding;  ///< once input ranges are found
     Predictions full_precision;                 ///< of the root
     RunRecord record;
@@ -48,7 +49,8 @@ struct RunContext {
     ImagePass calibration_pass() { return calibration_pass(bad_calibration); }
     ImagePass calibration_pass(BadImages& bad) const;
     ImagePass evaluation_pass();
-    /** Another copy of the network as calibration sees it: float weights, folded or not. */
+    /** Another copy of the network as calibration sees it: float weights, folded and rotated or
+     * not. */
     std::shared_ptr<Network> full_precision_network() const;
 
     /**

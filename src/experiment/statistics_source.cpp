@@ -1,5 +1,6 @@
 #include "experiment/statistics_source.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace comq {
 namespace {
 
 /** Cache of statistics; off where ranks have them, or where they would push one another out. */
-StatisticsCache shared_cache(const RunContext& context) {
+StatisticsCache shared_cache(const RunContext& context, StatisticsSource::Sharing sharing) {
     const auto& config = context.config;
     int64_t bytes = 0;
     for (const auto& planned : context.plan.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
@@ -31,13 +32,17 @@ StatisticsCache shared_cache(const RunContext& context) {
                      format_bytes(static_cast<double>(bytes)),
                      "raise resources.cache_limit to share them between runs");
     }
-    return {context.cache, context.keys.statistics, fits && context.ranks.size() == 1};
+    std::string origin = context.keys.statistics;
+    // Which rotation was best depends on more than statistics do.
+    if (context.rotation_seed) origin += fmt::format("rotation: {}\n", *context.rotation_seed);
+    return {context.cache, std::move(origin),
+            fits && context.ranks.size() == 1 && sharing == StatisticsSource::Sharing::cached};
 }
 
 }  // namespace
 
-StatisticsSource::StatisticsSource(RunContext& context)
-    : context_(context), cache_(shared_cache(context)) {}
+StatisticsSource::StatisticsSource(RunContext& context, Sharing sharing)
+    : context_(context), cache_(shared_cache(context, sharing)) {}
 
 void StatisticsSource::for_each(std::vector<PlannedLayer> rest, const Use& use) {
     const std::size_t all = rest.size();

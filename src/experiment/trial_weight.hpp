@@ -1,5 +1,11 @@
 #pragma once
 
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiment/run_context.hpp"
 #include "networks/layers.hpp"
 #include "quantization/quantized_weight.hpp"
 
@@ -8,12 +14,8 @@ namespace comq {
 /** A layer has another weight until the end of the scope. */
 class TrialWeight {
   public:
-    TrialWeight(const QuantizableLayer& layer, const QuantizedWeight& weight)
-        : weight_(layer.weight().detach()), kept_(weight_.clone()) {
-        auto levels = dequantize(weight);
-        weight_.copy_(torch::from_blob(levels.data(), weight_.sizes()));
-    }
-    ~TrialWeight() { weight_.copy_(kept_); }
+    TrialWeight(const QuantizableLayer& layer, const QuantizedWeight& weight);
+    ~TrialWeight();
     TrialWeight(const TrialWeight&) = delete;
     TrialWeight& operator=(const TrialWeight&) = delete;
 
@@ -21,5 +23,17 @@ class TrialWeight {
     torch::Tensor weight_;
     torch::Tensor kept_;
 };
+
+/** By layer: its weight at each of several widths. */
+using WeightsByWidth = std::map<std::string, std::vector<QuantizedWeight>>;
+
+/**
+ * What the method of the run makes of `layers` at each of `widths` (empty: each layer at its own),
+ * from `source`; nothing is installed. The time is that of the stage `title`, as is the progress.
+ * Throws Interrupted on a stop.
+ */
+WeightsByWidth solve_at_widths(RunContext& context, StatisticsSource& source,
+                               const std::vector<PlannedLayer>& layers, std::span<const int> widths,
+                               const std::string& title);
 
 }  // namespace comq

@@ -17,6 +17,7 @@ class CombinationCheck {
         check_quantized_inputs();
         check_average_bits();
         check_sensitivity();
+        check_rotation();
         check_repairs();
     }
 
@@ -92,6 +93,18 @@ class CombinationCheck {
             add("sensitivity.unit",
                 "widths are chosen by layer, so quantization.bits_criterion=predictions needs "
                 "sensitivity.unit=layer");
+        }
+    }
+
+    void check_rotation() {
+        const auto& rotation = config_.rotation;
+        if (rotation.seeds == 1) return;
+        if (!rotation.any()) {
+            add("rotation.seeds",
+                "there is nothing to rotate; set rotation.residual, values or query_key");
+        } else if (config_.calibration.holdout == 0) {
+            add("rotation.seeds",
+                "the best rotation is chosen on held-out images; set calibration.holdout");
         }
     }
 

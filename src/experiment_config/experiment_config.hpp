@@ -13,6 +13,7 @@
 #include "passes/sensitivity_config.hpp"
 #include "quantization/quantization_config.hpp"
 #include "repair/repair_config.hpp"
+#include "rotation/rotation_config.hpp"
 
 namespace comq {
 
@@ -39,6 +40,7 @@ struct ExperimentConfig {
     DataConfig data;
     CalibrationConfig calibration;
     QuantizationConfig quantization;
+    RotationConfig rotation;
     SensitivityConfig sensitivity;
     ActivationConfig activations;
     RepairConfig repair;

@@ -237,6 +237,19 @@ std::vector<SensitivityRecord> read_sensitivities(const Reader& reader, const Hd
     return records;
 }
 
+std::vector<RotationRecord> read_rotations(const Reader& reader, const Hdf5Group& group) {
+    std::vector<int64_t> trials;
+    std::vector<double> divergences, errors;
+    reader.column(group, "trial", trials);
+    reader.column(group, "kl", divergences, "trial", trials.size());
+    reader.column(group, "kl_standard_error", errors, "trial", trials.size());
+    std::vector<RotationRecord> records;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+        records.push_back({trials[i], divergences[i], errors[i]});
+    }
+    return records;
+}
+
 void read_stages(const Reader& reader, const Hdf5Group& group, std::vector<StageRecord>& stages) {
     std::vector<std::string> names;
     std::vector<double> seconds;
@@ -274,6 +287,9 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     read_stages(reader, reader.group(root, "stages"), run.stages);
     if (root.contains("sensitivity")) {  // since 1.5
         run.sensitivities = read_sensitivities(reader, root.open_group("sensitivity"));
+    }
+    if (root.contains("rotations")) {  // since 1.5
+        run.rotations = read_rotations(reader, root.open_group("rotations"));
     }
     if (root.contains("activations")) {
         run.activations = read_activations(reader, root.open_group("activations"));

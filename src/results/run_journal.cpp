@@ -11,6 +11,7 @@
 #include <span>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "core/check.hpp"
 #include "core/errors.hpp"
@@ -30,18 +31,22 @@ constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
 constexpr std::string_view part_suffix = ".safetensors";
 
+constexpr std::pair<TensorSet, const char*> set_files[] = {
+    {TensorSet::parameters, "parameters"},
+    {TensorSet::input_ranges, "input_ranges"},
+    {TensorSet::rotations, "rotations"},
+    {TensorSet::sensitivities, "sensitivities"},
+    {TensorSet::bit_errors, "bit_errors"}};
+
 /** "parameters.safetensors", the name of its part. */
-std::string file_name(TensorSet set) {
-    const char* name = set == TensorSet::parameters      ? "parameters"
-                       : set == TensorSet::input_ranges  ? "input_ranges"
-                       : set == TensorSet::sensitivities ? "sensitivities"
-                                                         : "bit_errors";
-    return std::string(name).append(part_suffix);
+std::string file_name(TensorSet wanted) {
+    const auto found =
+        std::ranges::find(set_files, wanted, [](const auto& entry) { return entry.first; });
+    return std::string(found->second).append(part_suffix);
 }
 
 std::optional<TensorSet> set_named(const std::string& file) {
-    for (const auto set : {TensorSet::parameters, TensorSet::input_ranges, TensorSet::sensitivities,
-                           TensorSet::bit_errors}) {
+    for (const auto& [set, name] : set_files) {
         if (file == file_name(set)) return set;
     }
     return std::nullopt;

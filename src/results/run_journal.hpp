@@ -42,6 +42,7 @@ enum class Leftover {
 enum class TensorSet {
     parameters,     ///< of the network, but for codes: those that repairs changed, by name
     input_ranges,   ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
+    rotations,      ///< "kl": KL and its error by trial, f64 [trials, 2]
     sensitivities,  ///< KL and its error by width, as "UNIT", f64 [widths, 2]
     bit_errors,     ///< squared relative errors at 2, 4 and 8 bits, by layer
 };

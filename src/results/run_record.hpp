@@ -87,6 +87,13 @@ struct SensitivityRecord {
     double kl_standard_error = not_measured;
 };
 
+/** A random rotation of the network that was tried; the one with the least divergence is taken. */
+struct RotationRecord {
+    int64_t trial = 0;
+    double kl = not_measured;  ///< as of SensitivityRecord, with all layers quantized
+    double kl_standard_error = not_measured;
+};
+
 /** Wall-clock time of one stage ("calibrate", "solve", …). */
 struct StageRecord {
     std::string name;
@@ -106,6 +113,7 @@ struct RunRecord {
     std::optional<double> agreement;  ///< percent of images on which both networks agree
     std::vector<LayerRecord> layers;  ///< in the order of the network
     std::vector<SensitivityRecord> sensitivities;  ///< in the order of the network, by width
+    std::vector<RotationRecord> rotations;         ///< empty where none was chosen
     std::vector<ActivationRecord> activations;     ///< layers whose inputs were rounded
     TensorMap parameters;  ///< other tensors that changed (biases, norms), by name
     std::vector<std::string> calibration_images;  ///< ids, in the order they were used

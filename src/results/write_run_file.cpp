@@ -105,6 +105,20 @@ void write_sensitivities(Hdf5Group group, const std::vector<SensitivityRecord>& 
                           {"kl_standard_error", "nat", "standard error of kl", errors}});
 }
 
+void write_rotations(Hdf5Group group, const std::vector<RotationRecord>& records) {
+    std::vector<int64_t> trials;
+    std::vector<double> divergences, errors;
+    for (const RotationRecord& record : records) {
+        trials.push_back(record.trial);
+        divergences.push_back(record.kl);
+        errors.push_back(record.kl_standard_error);
+    }
+    write_columns(group, {{"trial", "1", "number of the random rotation", trials},
+                          {"kl", "nat", "mean KL(full precision || quantized) of held-out images",
+                           divergences},
+                          {"kl_standard_error", "nat", "standard error of kl", errors}});
+}
+
 void write_stages(Hdf5Group group, const std::vector<StageRecord>& stages) {
     std::vector<std::string> names;
     std::vector<double> seconds;
@@ -135,6 +149,7 @@ void write_run(Hdf5Group root, const RunRecord& run) {
     write_columns(root.create_group("heldout"), {{"image", "", image, run.heldout_images}});
     write_stages(root.create_group("stages"), run.stages);
     write_codes(root.create_group("codes"), run.layers);
+    if (!run.rotations.empty()) write_rotations(root.create_group("rotations"), run.rotations);
     if (!run.activations.empty()) {
         write_activations(root.create_group("activations"), run.activations);
     }

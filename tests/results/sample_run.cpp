@@ -140,6 +140,7 @@ RunRecord sample_run() {
     run.layers = {attention_layer(), convolution_layer()};
     run.sensitivities = {{"blocks.0.attn.qkv", 2, 0.5, 0.0625},
                          {"blocks.0.attn.qkv", 4, 0.03125, 0.0}};
+    run.rotations = {{0, 0.5, 0.125}, {1, 0.25, 0.0625}};
     run.activations = {{"blocks.0.attn.qkv", 8, reals({4}, -1.5F), reals({4}, 0.5F)},
                        {"features.3.expand3x3", 8, {}, {}}};
     run.parameters["blocks.0.norm1.bias"] = reals({3}, 1.5F);
@@ -221,6 +222,12 @@ void check_equal(const RunRecord& a, const RunRecord& b) {
         CHECK(a.sensitivities[i].bits == b.sensitivities[i].bits);
         CHECK(a.sensitivities[i].kl == b.sensitivities[i].kl);
         CHECK(a.sensitivities[i].kl_standard_error == b.sensitivities[i].kl_standard_error);
+    }
+    REQUIRE(a.rotations.size() == b.rotations.size());
+    for (std::size_t i = 0; i < a.rotations.size(); ++i) {
+        CHECK(a.rotations[i].trial == b.rotations[i].trial);
+        CHECK(a.rotations[i].kl == b.rotations[i].kl);
+        CHECK(a.rotations[i].kl_standard_error == b.rotations[i].kl_standard_error);
     }
     REQUIRE(a.activations.size() == b.activations.size());
     for (std::size_t i = 0; i < a.activations.size(); ++i) {

@@ -26,6 +26,7 @@ RunRecord sample_before_divergences() {
     run.quantized->kl.clear();
     for (auto& layer : run.layers) layer.cumulative_error = not_measured;
     run.sensitivities.clear();
+    run.rotations.clear();
     return run;
 }
 

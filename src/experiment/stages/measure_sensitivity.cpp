@@ -1,21 +1,16 @@
 #include <algorithm>
-#include <map>
+#include <iterator>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "accuracy/estimate.hpp"
-#include "core/errors.hpp"
 #include "core/progress.hpp"
-#include "device_descent/batched_descent.hpp"
 #include "experiment/stages/stages.hpp"
 #include "experiment/trial_weight.hpp"
 #include "passes/logit_divergence.hpp"
 #include "passes/side_by_side.hpp"
-#include "quantization/layer_solver.hpp"
-#include "torch_bridge/bridge.hpp"
 
 namespace comq {
 
@@ -45,34 +40,12 @@ std::vector<SensitivityGroup> sensitivity_groups(const RunContext& context) {
     return groups;
 }
 
-/** By layer: its weight at each width. */
-using WeightsByWidth = std::map<std::string, std::vector<QuantizedWeight>>;
-
-WeightsByWidth solve_at_widths(RunContext& context, const std::vector<SensitivityGroup>& groups,
-                               const std::vector<int>& widths) {
+std::vector<PlannedLayer> layers_of(const std::vector<SensitivityGroup>& groups) {
     std::vector<PlannedLayer> layers;
     for (const auto& group : groups) {
         layers.insert(layers.end(), group.layers.begin(), group.layers.end());
     }
-    const auto method = make_method(context.config.quantization, descent_on(context.device));
-    WeightsByWidth solved;
-    std::mutex mutex;
-    const auto visit = [&](const PlannedLayer& planned, const LayerStatistics& statistics) {
-        if (context.stop) throw Interrupted("interrupted while measuring sensitivities");
-        const QuantizableLayer& layer = *planned.entry.layer;
-        const auto weight = layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
-        const MatrixView<const float> view{weight.data_ptr<float>(), layer.out_features(),
-                                           layer.in_features()};
-        std::vector<QuantizedWeight> at_widths;
-        for (const int bits : widths) {
-            at_widths.push_back(solve_layer(*method, layer.name(), view, statistics, bits).weight);
-        }
-        const std::scoped_lock lock(mutex);
-        solved[layer.name()] = std::move(at_widths);
-    };
-    context.statistics().for_each(
-        layers, {.stage = "sensitivity", .progress = "sensitivity", .visit = visit, .again = true});
-    return solved;
+    return layers;
 }
 
 /** Mean and standard error of the divergences at each width, [widths, 2] f64. */
@@ -92,9 +65,8 @@ HostTensor measure_group(const SensitivityGroup& group, const WeightsByWidth& so
 }
 
 /** Adds those of `groups` to `measured`, and all that is measured to the journal. */
-void measure_groups(RunContext& context, const std::vector<SensitivityGroup>& groups,
-                    const std::vector<int>& widths, TensorMap& measured) {
-    const auto solved = solve_at_widths(context, groups, widths);
+void measure_solved(RunContext& context, const std::vector<SensitivityGroup>& groups,
+                    const WeightsByWidth& solved, std::size_t widths, TensorMap& measured) {
     const auto original = context.full_precision_network();
     // Calibration counts those that can't be read.
     BadImages bad(context.config.data.max_bad_images);
@@ -106,10 +78,18 @@ void measure_groups(RunContext& context, const std::vector<SensitivityGroup>& gr
     std::size_t block = 0;
     for (const SensitivityGroup& group : groups) {
         for (; block < group.block; ++block) walk.advance();
-        measured[group.name] = measure_group(group, solved, widths.size(), divergence);
+        measured[group.name] = measure_group(group, solved, widths, divergence);
         context.journal->store_tensors(TensorSet::sensitivities, measured);
         progress.advance(1, group.name);
     }
+}
+
+void measure_groups(RunContext& context, const std::vector<SensitivityGroup>& groups,
+                    const std::vector<int>& widths, TensorMap& measured) {
+    const auto solved =
+        solve_at_widths(context, context.statistics(), layers_of(groups), widths, "sensitivity");
+    context.times.timed("sensitivity",
+                        [&] { measure_solved(context, groups, solved, widths.size(), measured); });
 }
 
 /**
@@ -125,10 +105,7 @@ void measure_sensitivity(RunContext& context) {
     std::ranges::copy_if(groups, std::back_inserter(rest), [&](const SensitivityGroup& group) {
         return !measured.contains(group.name);
     });
-    if (!rest.empty()) {
-        context.times.timed("sensitivity",
-                            [&] { measure_groups(context, rest, widths, measured); });
-    }
+    if (!rest.empty()) measure_groups(context, rest, widths, measured);
     for (const SensitivityGroup& group : groups) {
         const auto values = measured.at(group.name).as<double>();
         for (std::size_t i = 0; i < widths.size(); ++i) {

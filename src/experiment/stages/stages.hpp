@@ -10,6 +10,7 @@ namespace comq {
 #define COMQ_STAGES(STAGE)                 \
     STAGE(evaluate_full_precision_stage)   \
     STAGE(prepare_network_stage)           \
+    STAGE(rotate_network_stage)            \
     STAGE(find_input_ranges_stage)         \
     STAGE(measure_sensitivity_stage)       \
     STAGE(choose_bits_stage)               \
