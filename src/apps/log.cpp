@@ -8,7 +8,6 @@
 #include <mutex>
 #include <string>
 
-#include "core/standard_streams.hpp"
 #include "core/terminal.hpp"
 
 namespace comq {

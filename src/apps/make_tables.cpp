@@ -13,7 +13,7 @@
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
-#include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
 #include "results/run_file.hpp"
 #include "sweep/launch_points.hpp"

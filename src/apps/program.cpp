@@ -10,7 +10,7 @@
 
 #include "apps/log.hpp"
 #include "core/errors.hpp"
-#include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
 #include "core/version.hpp"
 #include "storage/atomic_file.hpp"
 

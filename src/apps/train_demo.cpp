@@ -10,7 +10,7 @@
 #include "core/hash.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
-#include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
 #include "core/threads.hpp"
 #include "data/demo_source.hpp"
 #include "demo_training/initialize.hpp"

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace comq {
 
@@ -40,5 +41,38 @@ std::string padded(std::string_view text, std::size_t columns);
  * first, which begins behind as many columns that the caller has filled. A word stays whole.
  */
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns = 80);
+
+/** "12 s", "3 min 05 s", "2 h 10 min". */
+std::string format_duration(double seconds);
+
+/** "1.5 GB" in powers of 1000. */
+std::string format_bytes(double bytes);
+
+/** Rows of cells under headings, each column as wide on a screen as its widest cell. */
+class TextTable {
+  public:
+    struct Column {
+        std::string heading;
+        bool to_the_right = false;  ///< aligned, as numbers are
+        std::size_t width = 0;      ///< at least
+    };
+
+    /** `gap` spaces stand between columns and `indent` before the first. */
+    explicit TextTable(std::vector<Column> columns, std::size_t gap = 1, std::size_t indent = 0);
+
+    /** Cells from the left; those left out are empty. */
+    void add(std::vector<std::string> cells);
+
+    /** The headings and the rows, without spaces at their ends. */
+    std::vector<std::string> lines() const;
+    /** Those lines with their line ends. */
+    std::string text() const;
+
+  private:
+    std::vector<Column> columns_;
+    std::size_t gap_;
+    std::size_t indent_;
+    std::vector<std::vector<std::string>> rows_;
+};
 
 }  // namespace comq

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "calibration/gram_collector.hpp"
-#include "core/units.hpp"
+#include "core/text.hpp"
 #include "experiment/stages/stages.hpp"
 #include "experiment_config/config_json.hpp"
 #include "storage/host_tensor.hpp"

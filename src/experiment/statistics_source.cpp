@@ -9,10 +9,9 @@
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/communicator.hpp"
-#include "core/in_flight.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "core/threads.hpp"
-#include "core/units.hpp"
 #include "experiment/run_context.hpp"
 
 namespace comq {

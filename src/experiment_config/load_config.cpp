@@ -6,7 +6,7 @@
 
 #include "config/composition.hpp"
 #include "config/override.hpp"
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "experiment_config/combinations.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/default_output.hpp"

@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "core/errors.hpp"
-#include "core/units.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "core/text.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_json.hpp"

@@ -4,8 +4,7 @@
 
 #include <cmath>
 
-#include "core/text_table.hpp"
-#include "core/units.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 

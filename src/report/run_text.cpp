@@ -12,8 +12,6 @@
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
-#include "core/text_table.hpp"
-#include "core/units.hpp"
 #include "experiment_config/config_text.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"

@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
-#include "core/shell.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
 

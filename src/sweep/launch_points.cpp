@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "sweep/launch_local.hpp"
 #include "sweep/launch_slurm.hpp"

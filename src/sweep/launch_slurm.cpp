@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "config/value_types.hpp"
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
-#include "core/shell.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/slurm_script.hpp"
 

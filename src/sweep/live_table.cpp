@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/standard_streams.hpp"
 #include "core/terminal.hpp"
 #include "core/text.hpp"
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "points/point_status.hpp"
 
 namespace comq {

@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "core/errors.hpp"
-#include "core/text_table.hpp"
-#include "core/units.hpp"
+#include "core/text.hpp"
 #include "points/point_label.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"

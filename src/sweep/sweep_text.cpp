@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "core/text.hpp"
-#include "core/text_table.hpp"
-#include "core/units.hpp"
 #include "points/point_label.hpp"
 #include "report/figures_text.hpp"
 

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "config/shipped_file.hpp"
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
-#include "core/shell.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
 #include "points/seed_use.hpp"

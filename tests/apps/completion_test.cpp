@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "points/point_status.hpp"
 #include "sweep/launch_slurm.hpp"
 #include "sweep/sweep_files.hpp"
