@@ -132,7 +132,7 @@ std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const 
                                "repair.images");
 }
 
-FisherWeighting fisher_weighting(const ExperimentConfig& config) {
+RowWeighting row_weighting(const ExperimentConfig& config) {
     return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
 }
 

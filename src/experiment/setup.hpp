@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "calibration/row_weights.hpp"
+#include "calibration/row_importance.hpp"
 #include "data/image_source.hpp"
 #include "data/selection.hpp"
 #include "experiment/layer_plan.hpp"
@@ -51,7 +51,7 @@ RunImages open_images(const ExperimentConfig& config);
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
 
 /** What `calibration.weighting: fisher` weights rows by. */
-FisherWeighting fisher_weighting(const ExperimentConfig& config);
+RowWeighting row_weighting(const ExperimentConfig& config);
 
 /** What decides whether two runs have the same numbers, and two networks the same predictions. */
 struct RunKeys {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "calibration/bfloat16_scope.hpp"
 #include "calibration/collect.hpp"
 #include "calibration/gram_collector.hpp"
 #include "core/communicator.hpp"
@@ -127,8 +126,8 @@ std::vector<LayerStatistics> StatisticsSource::collect(
     if (const auto rows = config.calibration.rows_per_image) {
         pass.row_sample.emplace(config.seed, *rows);
     }
-    if (config.calibration.weighting == Weighting::fisher) {
-        pass.weighting = fisher_weighting(config);
+    if (config.calibration.weighting == Weighting::row_importance) {
+        pass.weighting = row_weighting(config);
     }
     if (config.calibration.precision == Precision::bfloat16) {
         pass.bfloat16 = true;

@@ -10,7 +10,7 @@ namespace {
 bool draws_rows(const CalibrationConfig& calibration) {
     return calibration.selection == Selection::random ||
            calibration.transform == CalibrationTransform::train || calibration.rows_per_image ||
-           calibration.weighting == Weighting::fisher;
+           calibration.weighting == Weighting::row_importance;
 }
 
 /** Whether anything but the errors of layers depends on calibration images. */

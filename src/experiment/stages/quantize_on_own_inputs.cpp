@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "calibration/gram_collector.hpp"
-#include "calibration/paired_gram.hpp"
 #include "calibration/row_importance.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
@@ -126,9 +125,9 @@ void quantize_on_own_inputs(RunContext& context) {
         times.timed("calibrate", [&] { divergence.emplace(walk); });
     }
     std::optional<RowImportance> importance;
-    if (config.calibration.weighting == Weighting::fisher) {
+    if (config.calibration.weighting == Weighting::row_importance) {
         times.timed("calibrate", [&] {
-            importance.emplace(*original, plan.entries(), walk, fisher_weighting(config),
+            importance.emplace(*original, plan.entries(), walk, row_weighting(config),
                                journal.folder() / "row_weights");
         });
     }

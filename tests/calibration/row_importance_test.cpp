@@ -1,4 +1,4 @@
-#include "calibration/fisher_gram.hpp"
+#include "calibration/row_importance.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -39,14 +39,13 @@ class SmallNetwork : public Network {
 
 /** The plain and the weighted statistics of one batch. */
 LayerStatistics statistics_of(const Network& network, const Network::LayerEntry& entry,
-                              const FisherWeighting& weighting, const torch::Tensor& pixels,
+                              const RowWeighting& weighting, const torch::Tensor& pixels,
                               const std::vector<int64_t>& images) {
     LayerStatistics statistics;
     GramCollector plain(*entry.layer);
-    FisherCollector weighted(*entry.layer);
+    WeightedGramCollector weighted(*entry.layer);
     visit_row_weights(
-        network, pixels, images, weighting,
-        [&](const QuantizableLayer& layer) { return &layer == entry.layer; },
+        network, {entry}, pixels, images, weighting,
         [&](const QuantizableLayer&, const torch::Tensor& input, const torch::Tensor& weight) {
             plain.add(input);
             weighted.add(input, weight);
@@ -70,7 +69,7 @@ TEST_CASE("rows are weighted by the gradients at their outputs") {
     SmallNetwork network;
     const auto pixels = torch::randn({4, 3, 7, 6});
     const std::vector<int64_t> images{8, 2, 5, 11};
-    FisherWeighting weighting;
+    RowWeighting weighting;
     weighting.power = GENERATE(1.0, 0.5);
     weighting.share = 0.7;
     weighting.seed = 9;
@@ -139,7 +138,7 @@ TEST_CASE("small gradients keep their digits at high powers") {
     torch::manual_seed(7);
     SmallNetwork network;
     const auto pixels = torch::randn({4, 3, 6, 6});
-    FisherWeighting weighting;
+    RowWeighting weighting;
     weighting.power = 2.0;
     const auto gram_with = [&](double scale) {
         const torch::NoGradGuard no_grad;
@@ -160,7 +159,7 @@ TEST_CASE("small gradients keep their digits at high powers") {
 TEST_CASE("a share of nothing leaves the plain Gram") {
     torch::manual_seed(4);
     SmallNetwork network;
-    FisherWeighting weighting;
+    RowWeighting weighting;
     weighting.share = 0;
     const auto statistics = statistics_of(network, network.layers().back(), weighting,
                                           torch::randn({5, 3, 4, 4}), {0, 1, 2, 3, 4});
