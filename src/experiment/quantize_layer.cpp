@@ -6,7 +6,7 @@
 
 #include "device_descent/batched_descent.hpp"
 #include "quantization/layer_error.hpp"
-#include "quantization/layer_solver.hpp"
+#include "quantization/method.hpp"
 #include "torch_bridge/bridge.hpp"
 
 namespace comq {
