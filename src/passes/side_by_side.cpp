@@ -42,6 +42,10 @@ class OrderTap : public Tap {
     std::vector<std::string> names;
 };
 
+torch::Tensor log_probabilities(const torch::Tensor& logits) {
+    return torch::log_softmax(logits.to(torch::kCPU, torch::kDouble), 1);
+}
+
 }  // namespace
 
 SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
@@ -128,6 +132,39 @@ void SideBySide::advance() {
         spool_.store(float_side, batch, run(full_precision_, batch, block_ + 1));
     });
     ++block_;
+}
+
+LogitDivergence::LogitDivergence(const SideBySide& walk) : walk_(walk) {
+    std::mutex mutex;
+    walk_.for_each(walk_.held_out(), [&](int64_t batch) {
+        const torch::InferenceMode inference;
+        auto expected = log_probabilities(walk_.full_precision_logits(batch));
+        const std::lock_guard lock(mutex);
+        expected_[batch] = std::move(expected);
+    });
+}
+
+double LogitDivergence::measure() const {
+    std::map<int64_t, double> sums;
+    for (const auto& [batch, expected] : expected_) sums[batch] = 0.0;
+    walk_.for_each(walk_.held_out(), [&](int64_t batch) {
+        const torch::InferenceMode inference;
+        const auto& expected = expected_.at(batch);
+        const auto seen = log_probabilities(walk_.quantized_logits(batch));
+        sums.at(batch) = (expected.exp() * (expected - seen)).sum().item<double>();
+    });
+    double total = 0.0;
+    int64_t images = 0;
+    for (const auto& [batch, sum] : sums) {
+        total += sum;
+        images += expected_.at(batch).size(0);
+    }
+    return total / static_cast<double>(images);
+}
+
+double two_networks_forwards(const Network& network, int64_t observed) {
+    const auto blocks = static_cast<double>(network.blocks().size());
+    return 2.0 * (static_cast<double>(observed) + blocks) / blocks;
 }
 
 }  // namespace comq

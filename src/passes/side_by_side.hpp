@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -104,5 +105,35 @@ class SideBySide {
     std::size_t block_ = 0;
     bool diverged_ = false;
 };
+
+/**
+ * How far the predictions of a partly quantized network are from those of the full-precision one:
+ * the mean over the held-out images of KL(p ‖ p̃), in nats. It needs no labels, and unlike the error
+ * of a layer's output it knows what of that error the rest of the network cares for.
+ */
+class LogitDivergence {
+  public:
+    /**
+     * Keeps a reference to `walk`, which has read its images, held-out ones among them, and stands
+     * before the first block.
+     */
+    explicit LogitDivergence(const SideBySide& walk);
+
+    /**
+     * With the quantized network's weights as they are now: what `walk` has spooled goes through
+     * its block and all that follow. The same bits for any number of threads. Throws Interrupted.
+     */
+    double measure() const;
+
+  private:
+    const SideBySide& walk_;
+    std::map<int64_t, torch::Tensor> expected_;  ///< by batch: log p, [images, classes] in fp64
+};
+
+/**
+ * Forward passes of an image that two networks side by side make: both go through a block once for
+ * each of its `observed` layers and norms and once more to leave it; blocks count as equally long.
+ */
+double two_networks_forwards(const Network& network, int64_t observed);
 
 }  // namespace comq

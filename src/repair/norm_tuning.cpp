@@ -10,7 +10,7 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "passes/pass_cost.hpp"
+#include "passes/side_by_side.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {

@@ -7,8 +7,6 @@
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
-#include "passes/logit_divergence.hpp"
-#include "passes/pass_cost.hpp"
 #include "passes/side_by_side.hpp"
 #include "repair/affine_refit.hpp"
 #include "repair/conv_norm_pairs.hpp"

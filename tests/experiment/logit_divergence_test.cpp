@@ -1,4 +1,4 @@
-#include "passes/logit_divergence.hpp"
+#include "passes/side_by_side.hpp"
 
 #include <tbb/global_control.h>
 

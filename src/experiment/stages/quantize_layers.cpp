@@ -12,7 +12,7 @@
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
-#include "passes/pass_cost.hpp"
+#include "passes/side_by_side.hpp"
 
 namespace comq {
 

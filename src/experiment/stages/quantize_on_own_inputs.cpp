@@ -11,8 +11,6 @@
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
-#include "passes/logit_divergence.hpp"
-#include "passes/pass_cost.hpp"
 #include "passes/side_by_side.hpp"
 #include "quantization/propagation.hpp"
 
