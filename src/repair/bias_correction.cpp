@@ -3,7 +3,6 @@
 #include <map>
 #include <vector>
 
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {

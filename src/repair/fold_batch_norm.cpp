@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {

@@ -10,7 +10,6 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "passes/side_by_side.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <utility>
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "passes/side_by_side.hpp"
 #include "repair/affine_refit.hpp"
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 #include "torch_bridge/bridge.hpp"
 

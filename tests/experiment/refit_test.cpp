@@ -5,7 +5,6 @@
 #include "experiment/restore_network.hpp"
 #include "experiment/runs.hpp"
 #include "passes/pass_over.hpp"
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
