@@ -14,7 +14,6 @@
 #include "core/threads.hpp"
 #include "data/demo_source.hpp"
 #include "demo_training/initialize.hpp"
-#include "demo_training/spread_gains.hpp"
 #include "demo_training/train.hpp"
 #include "evaluation/evaluate.hpp"
 #include "networks/registry.hpp"
