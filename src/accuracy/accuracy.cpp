@@ -32,13 +32,10 @@ double agreement(const Predictions& a, const Predictions& b) {
 }
 
 void append(Predictions& predictions, const Predictions& more) {
-    const auto extend = [](std::vector<int64_t>& column, const std::vector<int64_t>& values) {
-        column.insert(column.end(), values.begin(), values.end());
-    };
-    extend(predictions.image, more.image);
-    extend(predictions.label, more.label);
-    extend(predictions.prediction, more.prediction);
-    extend(predictions.rank, more.rank);
+    for (const auto& [name, values] : prediction_columns) {
+        (predictions.*values)
+            .insert((predictions.*values).end(), (more.*values).begin(), (more.*values).end());
+    }
 }
 
 void append_prediction(Predictions& predictions, int64_t image, int64_t label, const float* logits,

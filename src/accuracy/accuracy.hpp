@@ -15,6 +15,16 @@ struct Predictions {
     std::size_t size() const { return image.size(); }
 };
 
+/** A column of Predictions, all of which are of one length. */
+struct PredictionColumn {
+    const char* name;
+    std::vector<int64_t> Predictions::*values;
+};
+inline constexpr PredictionColumn prediction_columns[] = {{"image", &Predictions::image},
+                                                          {"label", &Predictions::label},
+                                                          {"prediction", &Predictions::prediction},
+                                                          {"rank", &Predictions::rank}};
+
 /** Shares in percent. */
 struct Accuracy {
     double top1 = 0.0;

@@ -8,7 +8,7 @@
 #include "core/text.hpp"
 #include "report/figures_text.hpp"
 #include "report/run_json.hpp"
-#include "results/layer_columns.hpp"
+#include "results/columns.hpp"
 
 namespace comq {
 

@@ -13,7 +13,7 @@ namespace {
 
 ConfigValues provenance_values(const RunRecord& run) {
     ConfigValues values;
-    visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(run.provenance, [&](const char* name, const auto& value) {
         values[name] = fmt::format("{}", value);
     });
     return values;

@@ -5,7 +5,7 @@
 #include "config/yaml_json.hpp"
 #include "core/json_text.hpp"
 #include "report/run_text.hpp"
-#include "results/layer_columns.hpp"
+#include "results/columns.hpp"
 
 namespace comq {
 
@@ -27,7 +27,7 @@ Json size_json(const RunRecord& run) {
 
 Json provenance_json(const Provenance& provenance) {
     Json json;
-    visit_fields(provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(provenance, [&](const char* name, const auto& value) {
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
             json[name] = value.empty() ? Json(nullptr) : Json(value);
         } else {

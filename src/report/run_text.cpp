@@ -15,7 +15,7 @@
 #include "experiment_config/config_text.hpp"
 #include "report/csv.hpp"
 #include "report/figures_text.hpp"
-#include "results/layer_columns.hpp"
+#include "results/columns.hpp"
 
 namespace comq {
 
@@ -42,7 +42,7 @@ std::string config_paragraph(const RunRecord& run, const std::string& origin, bo
 
 std::string whole_provenance(const RunRecord& run) {
     std::string text = "provenance\n";
-    visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(run.provenance, [&](const char* name, const auto& value) {
         const std::string shown = fmt::format("{}", value);
         if (!shown.empty()) text += fmt::format("  {:<18} {}\n", name, shown);
     });

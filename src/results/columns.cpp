@@ -96,4 +96,47 @@ Columns read_columns(const Hdf5Group& group) {
     return columns;
 }
 
+const std::vector<LayerColumn>& layer_columns() {
+    using Layer = LayerRecord;
+    static const std::vector<LayerColumn> columns{
+        {"name", &Layer::name, "", "path of the layer in its network"},
+        {"kind", &Layer::kind, "", "linear or convolution"},
+        {"in_features", &Layer::in_features, "1", "inputs m of one output channel"},
+        {"out_features", &Layer::out_features, "1", "output channels n"},
+        {"groups", &Layer::groups, "1", "groups of the convolution"},
+        {"bits", &Layer::bits, "bit", "bits of a code"},
+        {"levels_used", &Layer::levels_used, "1", "most distinct codes in one channel"},
+        {"error", &Layer::error, "1", "layer error ||X(W-Wq)||_F on the calibration rows"},
+        {"relative_error", &Layer::relative_error, "1", "||X(W-Wq)||_F / ||XW||_F"},
+        {"sqnr_db", &Layer::sqnr_db, "dB",
+         "signal to quantization noise, -20 log10(relative_error)"},
+        {"rtn_relative_error", &Layer::rtn_relative_error, "1",
+         "relative_error of round-to-nearest with the same bits"},
+        {"heldout_relative_error", &Layer::heldout_relative_error, "1",
+         "relative_error on held-out rows, which fitted nothing"},
+        {"weight_error", &Layer::weight_error, "1", "||W-Wq||_F / ||W||_F"},
+        {"sweeps", &Layer::sweeps, "1", "sweeps over the codes"},
+        {"seconds", &Layer::seconds, "s", "time of solving, without calibration"},
+        {"propagation", &Layer::propagation, "1",
+         "strength a of error propagation; NaN where inputs are those of the full-precision "
+         "network",
+         1},
+    };
+    return columns;
+}
+
+Columns columns_of(const std::vector<LayerRecord>& layers) {
+    Columns columns;
+    for (const LayerColumn& column : layer_columns()) {
+        std::visit(
+            [&](auto field) {
+                std::vector<std::decay_t<decltype(layers.front().*field)>> values;
+                for (const LayerRecord& layer : layers) values.push_back(layer.*field);
+                columns.push_back({column.name, column.units, column.description, values});
+            },
+            column.field);
+    }
+    return columns;
+}
+
 }  // namespace comq

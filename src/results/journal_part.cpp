@@ -2,12 +2,11 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <type_traits>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "results/layer_columns.hpp"
+#include "results/columns.hpp"
 #include "storage/safetensors.hpp"
 
 namespace comq {
@@ -36,10 +35,13 @@ json to_json(double value) {
     return std::isnan(value) ? "nan" : (value > 0 ? "inf" : "-inf");
 }
 
-void from_json(const json& item, std::string& value) { value = item.get<std::string>(); }
-void from_json(const json& item, int64_t& value) { value = item.get<int64_t>(); }
-void from_json(const json& item, double& value) {
-    value = item.is_string() ? std::stod(item.get<std::string>()) : item.get<double>();
+template <typename T>
+void from_json(const json& item, T& value) {
+    if constexpr (std::is_same_v<T, double>) {
+        value = item.is_string() ? std::stod(item.get<std::string>()) : item.get<double>();
+    } else {
+        value = item.get<T>();
+    }
 }
 
 const HostTensor& tensor_of(const JournalPart& part, const char* name, DType dtype,
@@ -51,15 +53,6 @@ const HostTensor& tensor_of(const JournalPart& part, const char* name, DType dty
                          name_of(dtype), name, dimensions);
     }
     return found->second;
-}
-
-HostTensor column(const std::vector<int64_t>& values) {
-    return HostTensor::copy_of<int64_t>(DType::i64, {static_cast<int64_t>(values.size())}, values);
-}
-
-std::vector<int64_t> column_of(const JournalPart& part, const char* name, const fs::path& file) {
-    const auto values = tensor_of(part, name, DType::i64, 1, file).as<int64_t>();
-    return {values.begin(), values.end()};
 }
 
 }  // namespace
@@ -126,10 +119,10 @@ LayerRecord layer_from(const JournalPart& part, const fs::path& file) {
 
 JournalPart to_part(const FinishedPredictions& finished) {
     JournalPart part{json{{"network", finished.network}}.dump(), {}};
-    part.tensors["image"] = column(finished.predictions.image);
-    part.tensors["label"] = column(finished.predictions.label);
-    part.tensors["prediction"] = column(finished.predictions.prediction);
-    part.tensors["rank"] = column(finished.predictions.rank);
+    for (const auto& [name, values] : prediction_columns) {
+        const auto& column = finished.predictions.*values;
+        part.tensors[name] = HostTensor::copy_of<int64_t>(DType::i64, {std::ssize(column)}, column);
+    }
     return part;
 }
 
@@ -141,14 +134,12 @@ FinishedPredictions predictions_from(const JournalPart& part, const fs::path& fi
     FinishedPredictions finished;
     finished.network = record["network"];
     Predictions& predictions = finished.predictions;
-    predictions.image = column_of(part, "image", file);
-    predictions.label = column_of(part, "label", file);
-    predictions.prediction = column_of(part, "prediction", file);
-    predictions.rank = column_of(part, "rank", file);
-    if (predictions.label.size() != predictions.size() ||
-        predictions.prediction.size() != predictions.size() ||
-        predictions.rank.size() != predictions.size()) {
-        throw InputError("{}: its columns differ in length", file.string());
+    for (const auto& [name, values] : prediction_columns) {
+        const auto column = tensor_of(part, name, DType::i64, 1, file).as<int64_t>();
+        (predictions.*values).assign(column.begin(), column.end());
+        if (column.size() != predictions.size()) {
+            throw InputError("{}: its columns differ in length", file.string());
+        }
     }
     return finished;
 }

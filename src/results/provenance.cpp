@@ -10,7 +10,6 @@
 #include <array>
 #include <chrono>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <sstream>
 #include <string_view>

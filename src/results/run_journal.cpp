@@ -8,8 +8,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <span>
-#include <sstream>
 #include <string_view>
 
 #include "core/check.hpp"
@@ -68,13 +66,6 @@ void remove_temporaries(const fs::path& folder, const std::string& of_file = {})
     }
 }
 
-std::string text_of(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
-}
-
 void write_header(const fs::path& file, const RunIdentity& identity) {
     const json header{{"format", header_format},
                       {"identity", identity.digest},
@@ -86,7 +77,7 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
 
 RunIdentity read_header(const fs::path& file) {
     try {
-        const json header = json::parse(text_of(file));
+        const json header = json::parse(std::ifstream(file, std::ios::binary));
         if (header.at("format") != header_format)
             throw Failure("format is not '{}'", header_format);
         return {header.at("identity"), header.at("config"), header.at("content"),
@@ -119,10 +110,9 @@ Predictions sorted(const Predictions& all) {
     Predictions result;
     for (const std::size_t i : order) {
         if (!result.image.empty() && result.image.back() == all.image[i]) continue;
-        result.image.push_back(all.image[i]);
-        result.label.push_back(all.label[i]);
-        result.prediction.push_back(all.prediction[i]);
-        result.rank.push_back(all.rank[i]);
+        for (const auto& [name, values] : prediction_columns) {
+            (result.*values).push_back((all.*values)[i]);
+        }
     }
     return result;
 }

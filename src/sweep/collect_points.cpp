@@ -13,8 +13,8 @@
 #include "core/errors.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/experiment_schema.hpp"
+#include "results/columns.hpp"
 #include "results/figures.hpp"
-#include "results/layer_columns.hpp"
 #include "results/run_file.hpp"
 
 namespace comq {

@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "core/errors.hpp"
-#include "results/layer_columns.hpp"
+#include "results/columns.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "results/layer_columns.hpp"
+#include "results/columns.hpp"
 #include "support/catch.hpp"
 
 namespace comq::test {
@@ -186,7 +186,7 @@ void check_equal(const std::optional<EvaluationRecord>& a,
 
 std::vector<std::string> fields_of(const Provenance& provenance) {
     std::vector<std::string> fields;
-    visit_fields(provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(provenance, [&](const char* name, const auto& value) {
         fields.push_back(fmt::format("{}={}", name, value));
     });
     return fields;

@@ -1,15 +1,15 @@
-#include <algorithm>
+#include "results/run_file.hpp"
+
 #include <charconv>
-#include <cstring>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
-#include "results/layer_columns.hpp"
-#include "results/run_file.hpp"
+#include "results/columns.hpp"
+#include "storage/atomic_file.hpp"
 #include "storage/hdf5.hpp"
 
 namespace comq {
@@ -17,6 +17,105 @@ namespace comq {
 namespace fs = std::filesystem;
 
 namespace {
+
+// Codes hold fewer than 8 bits a byte; zlib's fastest level already packs them to nearly that.
+constexpr int code_deflate = 1;
+
+void write_codes(Hdf5Group codes, const std::vector<LayerRecord>& layers) {
+    codes.write_attribute("description", "W = scale (bit_code + zero_point), rows are outputs");
+    for (const LayerRecord& layer : layers) {
+        COMQ_CHECK(layer.bit_code.dtype == DType::u8);
+        COMQ_CHECK(layer.scale.dtype == DType::f32 && layer.zero_point.dtype == DType::f32);
+        Hdf5Group group = codes.create_group(layer.name);
+        group.write_tensor("bit_code", layer.bit_code, code_deflate);
+        group.write_tensor("scale", layer.scale);
+        group.write_tensor("zero_point", layer.zero_point);
+    }
+}
+
+/** A group without ranges: they were found while the network ran. */
+void write_activations(Hdf5Group activations, const std::vector<ActivationRecord>& records) {
+    activations.write_attribute("description", "ranges in which the inputs of layers were rounded");
+    for (const ActivationRecord& record : records) {
+        Hdf5Group group = activations.create_group(record.layer);
+        group.write_attribute("bits", record.bits);
+        if (record.minimum.shape.empty()) continue;
+        group.write_tensor("minimum", record.minimum);
+        group.write_tensor("maximum", record.maximum);
+    }
+}
+
+void write_evaluation(Hdf5Group group, const EvaluationRecord& evaluation) {
+    group.write_attribute("top1", evaluation.top1);
+    group.write_attribute("top5", evaluation.top5);
+    group.write_attribute("top1_standard_error", evaluation.top1_standard_error);
+    group.write_attribute("images", evaluation.images);
+    group.write_attribute("units", "percent");
+    const Hdf5Dataset scale = write_columns(
+        group, {{"image", "", "path of the image below the evaluation folder", evaluation.image},
+                {"label", "1", "class of the image, -1: none", evaluation.label},
+                {"prediction", "1", "class with the highest logit", evaluation.prediction}});
+    const auto count = static_cast<int64_t>(evaluation.in_top5.size());
+    Hdf5Dataset in_top5 = group.write_tensor(
+        "in_top5", HostTensor::copy_of<uint8_t>(DType::u8, {count}, evaluation.in_top5));
+    in_top5.attach_scale(0, scale);
+    in_top5.write_attribute("units", "1");
+    in_top5.write_attribute("long_name", "1: the label is among the five highest logits");
+}
+
+void write_evaluations(Hdf5Group group, const RunRecord& run) {
+    if (run.agreement) group.write_attribute("agreement", *run.agreement);
+    if (run.full_precision) {
+        write_evaluation(group.create_group("full_precision"), *run.full_precision);
+    }
+    if (run.quantized) write_evaluation(group.create_group("quantized"), *run.quantized);
+}
+
+void write_provenance(Hdf5Group group, const Provenance& provenance) {
+    visit_fields(provenance,
+                 [&](const char* name, const auto& value) { group.write_attribute(name, value); });
+}
+
+void write_model_size(Hdf5Group group, const ModelSize& size) {
+    group.write_attribute("float_bytes", size.float_bytes);
+    group.write_attribute("quantized_bytes", size.quantized_bytes);
+    group.write_attribute("average_bits_with_scales", size.average_bits_with_scales);
+}
+
+void write_stages(Hdf5Group group, const std::vector<StageRecord>& stages) {
+    std::vector<std::string> names;
+    std::vector<double> seconds;
+    for (const StageRecord& stage : stages) {
+        names.push_back(stage.name);
+        seconds.push_back(stage.seconds);
+    }
+    write_columns(group, {{"name", "", "stage of the run", names},
+                          {"seconds", "s", "wall-clock time", seconds}});
+}
+
+void write_run(Hdf5Group root, const RunRecord& run) {
+    root.write_attribute("schema_version", run_schema_version);
+    root.write_attribute("status", complete_status);
+    root.write_attribute("config", run.config);
+    root.write_attribute("identity", run.identity);
+    root.write_attribute("uses_labels", run.uses_labels);
+    root.write_attribute("uses_gradients", run.uses_gradients);
+    write_provenance(root.create_group("provenance"), run.provenance);
+    write_evaluations(root.create_group("evaluation"), run);
+    write_model_size(root.create_group("model_size"), run.model_size);
+    write_columns(root.create_group("layers"), columns_of(run.layers));
+    const std::string image = "path of the image below the calibration folder";
+    write_columns(root.create_group("calibration"), {{"image", "", image, run.calibration_images}});
+    write_columns(root.create_group("heldout"), {{"image", "", image, run.heldout_images}});
+    write_stages(root.create_group("stages"), run.stages);
+    write_codes(root.create_group("codes"), run.layers);
+    if (!run.activations.empty()) {
+        write_activations(root.create_group("activations"), run.activations);
+    }
+    Hdf5Group parameters = root.create_group("parameters");
+    parameters.write_attribute("description", "other tensors that changed");
+    for (const auto& [name, tensor] : run.parameters) parameters.write_tensor(name, tensor);
+}
 
 constexpr int known_major = 1;
 
@@ -42,28 +141,31 @@ class Reader {
         return parent.open_dataset(name);
     }
 
-    void attribute(const Hdf5Object& object, const std::string& name, std::string& value) const {
-        value = checked(object, name).text_attribute(name);
-    }
-    void attribute(const Hdf5Object& object, const std::string& name, double& value) const {
-        value = checked(object, name).real_attribute(name);
-    }
-    template <std::integral T>
+    template <typename T>
     void attribute(const Hdf5Object& object, const std::string& name, T& value) const {
-        value = static_cast<T>(checked(object, name).integer_attribute(name));
+        if (!object.has_attribute(name)) fail(object.path(), "has no attribute '{}'", name);
+        if constexpr (std::is_same_v<T, std::string>) {
+            value = object.text_attribute(name);
+        } else if constexpr (std::is_floating_point_v<T>) {
+            value = object.real_attribute(name);
+        } else {
+            value = static_cast<T>(object.integer_attribute(name));
+        }
     }
 
-    void column(const Hdf5Group& group, const std::string& name,
-                std::vector<std::string>& values) const {
-        values = one_dimensional(group, name).texts();
-    }
-    void column(const Hdf5Group& group, const std::string& name,
-                std::vector<int64_t>& values) const {
-        values = one_dimensional(group, name).integers();
-    }
-    void column(const Hdf5Group& group, const std::string& name,
-                std::vector<double>& values) const {
-        values = one_dimensional(group, name).reals();
+    template <typename T>
+    void column(const Hdf5Group& group, const std::string& name, std::vector<T>& values) const {
+        const Hdf5Dataset column = dataset(group, name);
+        if (column.shape().size() != 1) {
+            fail(column.path(), "is {}, expected one dimension", format_shape(column.shape()));
+        }
+        if constexpr (std::is_same_v<T, std::string>) {
+            values = column.texts();
+        } else if constexpr (std::is_same_v<T, double>) {
+            values = column.reals();
+        } else {
+            values = column.integers();
+        }
     }
 
     /** A column with as many rows as the column `scale`. */
@@ -88,20 +190,6 @@ class Reader {
     }
 
   private:
-    const Hdf5Object& checked(const Hdf5Object& object, const std::string& name) const {
-        if (!object.has_attribute(name)) fail(object.path(), "has no attribute '{}'", name);
-        return object;
-    }
-
-    Hdf5Dataset one_dimensional(const Hdf5Group& group, const std::string& name) const {
-        Hdf5Dataset column = dataset(group, name);
-        const auto shape = column.shape();
-        if (shape.size() != 1) {
-            fail(column.path(), "is {}, expected one dimension", format_shape(shape));
-        }
-        return column;
-    }
-
     std::string file_;
 };
 
@@ -140,7 +228,7 @@ void check_status(const Reader& reader, const Hdf5Group& root) {
 
 /** Other writers know less of these; what is absent stays empty. */
 void read_provenance(const Reader& reader, const Hdf5Group& group, Provenance& provenance) {
-    visit_fields(provenance, [&](const char* name, auto& value, const char*) {
+    visit_fields(provenance, [&](const char* name, auto& value) {
         if (group.has_attribute(name)) reader.attribute(group, name, value);
     });
 }
@@ -227,6 +315,14 @@ void read_stages(const Reader& reader, const Hdf5Group& group, std::vector<Stage
 }
 
 }  // namespace
+
+void write_run_file(const fs::path& file, const RunRecord& run) {
+    std::error_code ignored;  // write_file_atomically names the folder that is missing
+    if (file.has_parent_path()) fs::create_directories(file.parent_path(), ignored);
+    Hdf5File hdf5 = Hdf5File::create_in_memory(file.string());
+    write_run(hdf5.root(), run);
+    write_file_atomically(file, hdf5.image());
+}
 
 RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     require_file(file);
