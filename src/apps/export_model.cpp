@@ -6,7 +6,7 @@
 #include "apps/program.hpp"
 #include "core/json_text.hpp"
 #include "core/version.hpp"
-#include "experiment/restore_network.hpp"
+#include "experiment/setup.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
 #include "torch_bridge/bridge.hpp"

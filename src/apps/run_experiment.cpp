@@ -15,7 +15,6 @@
 #include "core/progress.hpp"
 #include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
-#include "experiment/list_layers.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/run_plan.hpp"
 #include "experiment_config/config_json.hpp"

@@ -11,7 +11,7 @@
 
 namespace comq {
 
-/** The Top-1 a float network should have, and who says so. */
+/** The Top-1 that a full-precision network should have, and who says so. */
 struct ExpectedAccuracy {
     double top1;  ///< percent
     std::string source;

@@ -3,7 +3,6 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"

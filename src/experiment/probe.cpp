@@ -9,7 +9,6 @@
 #include <unordered_map>
 
 #include "core/errors.hpp"
-#include "core/threads.hpp"
 #include "experiment/setup.hpp"
 #include "quantization/method.hpp"
 #include "torch_bridge/runtime.hpp"

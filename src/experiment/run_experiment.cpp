@@ -10,8 +10,6 @@
 #include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
-#include "core/paths.hpp"
-#include "core/threads.hpp"
 #include "core/version.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/run_context.hpp"

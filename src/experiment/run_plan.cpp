@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "calibration/gram_collector.hpp"
 #include "core/text.hpp"
-#include "experiment/stages/stages.hpp"
 #include "experiment_config/config_json.hpp"
+#include "networks/describe_model.hpp"
 #include "storage/host_tensor.hpp"
 
 namespace comq {
@@ -40,11 +39,21 @@ Json layer_json(const Probe& probe, std::size_t i) {
 
 double rounded(double seconds) { return std::round(seconds * 10.0) / 10.0; }
 
+std::string fate_of(const Network::LayerEntry& entry, const LayerPlan& plan) {
+    const auto planned = std::ranges::find_if(
+        plan.layers, [&](const PlannedLayer& layer) { return layer.entry.layer == entry.layer; });
+    if (planned != plan.layers.end()) return fmt::format("{} bits", planned->bits);
+    return entry.quantized_by_default ? "kept: quantization.layers says so" : "kept by default";
+}
+
 }  // namespace
 
 RunPlan plan_run(const ExperimentConfig& config) {
-    RunPlan plan{probe_run(config), {}};
-    plan.cost = cost_of_run(plan.probe);
+    RunPlan plan{probe_run(config), {}, {}};
+    for (const Stage* stage : stages_of(config)) {
+        plan.stages.push_back({stage->name, stage->cost(plan.probe)});
+        plan.cost = plan.cost + plan.stages.back().cost;
+    }
     // Repairs and quantized inputs keep a second copy.
     plan.cost.memory_bytes += plan.probe.program_bytes + 2 * plan.probe.parameter_bytes();
     return plan;
@@ -71,18 +80,23 @@ std::string estimate_text(const RunPlan& plan) {
 std::string layers_text(const RunPlan& plan) {
     const Probe& probe = plan.probe;
     const auto& layers = probe.plan.layers;
-    std::size_t width = 5;
-    for (const auto& planned : layers) width = std::max(width, planned.entry.layer->name().size());
-    std::string text = fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", "layer",
-                                   width, "kind", "shape", "bits", "groups", "rows/image", "Gram");
+    TextTable table({{"layer"},
+                     {"kind"},
+                     {"shape"},
+                     {"bits", true},
+                     {"groups", true},
+                     {"rows/image", true},
+                     {"Gram", true}},
+                    2);
     for (std::size_t i = 0; i < layers.size(); ++i) {
         const QuantizableLayer& layer = *layers[i].entry.layer;
-        text += fmt::format(
-            "{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", layer.name(), width, kind_of(layer),
-            format_shape(layer.weight().sizes().vec()),
-            chosen_later(layers[i], probe.config) ? "auto" : fmt::format("{}", layers[i].bits),
-            layer.groups(), probe.rows[i], format_bytes(static_cast<double>(gram_bytes(layer))));
+        const bool later = chosen_later(layers[i], probe.config);
+        table.add({layer.name(), kind_of(layer), format_shape(layer.weight().sizes().vec()),
+                   later ? "auto" : fmt::to_string(layers[i].bits), fmt::to_string(layer.groups()),
+                   fmt::to_string(probe.rows[i]),
+                   format_bytes(static_cast<double>(gram_bytes(layer)))});
     }
+    std::string text = table.text();
     const auto& left_out = probe.plan.left_out;
     text += fmt::format("{} layers are quantized; left in floating point: {}\n", layers.size(),
                         left_out.empty() ? "none" : fmt::format("{}", fmt::join(left_out, ", ")));
@@ -106,9 +120,8 @@ Json plan_json(const RunPlan& plan) {
         {"repair", rounded(plan.cost.seconds.repair)},
         {"evaluation", evaluates ? Json(rounded(plan.cost.seconds.evaluation)) : Json(nullptr)}};
     json["stages"] = Json::array();
-    for (const Stage* stage : stages_of(probe.config)) {
-        json["stages"].push_back(
-            {{"name", stage->name}, {"seconds", rounded(stage->cost(probe).seconds.sum())}});
+    for (const auto& [name, cost] : plan.stages) {
+        json["stages"].push_back({{"name", name}, {"seconds", rounded(cost.seconds.sum())}});
     }
     json["evaluation_images"] = evaluates ? Json(probe.evaluation_images) : Json(nullptr);
     json["forward_passes"] = plan.cost.forward_passes;
@@ -119,6 +132,26 @@ Json plan_json(const RunPlan& plan) {
     }
     json["left_out"] = probe.plan.left_out;
     return json;
+}
+
+std::string list_layers(const ExperimentConfig& config) {
+    const auto description = describe_model(config.model);
+    const auto network = description->make();
+    LayerPlan plan;
+    if (config.quantizes_weights()) plan = plan_layers(*network, config.quantization);
+    TextTable layers({{"layer"}, {"kind"}, {"shape"}, {"block"}, {"quantized"}}, 2);
+    for (const auto& entry : network->layers()) {
+        const QuantizableLayer& layer = *entry.layer;
+        layers.add({layer.name(), kind_of(layer), format_shape(layer.weight().sizes().vec()),
+                    network->blocks()[entry.block].name, fate_of(entry, plan)});
+    }
+    std::string table = layers.text();
+    for (const auto& what : network->unquantizable()) {
+        table += fmt::format("{}  can't be quantized: {}\n", what.name, what.reason);
+    }
+    table += fmt::format("{} of {} layers of {} are quantized\n", plan.layers.size(),
+                         network->layers().size(), description->name);
+    return table;
 }
 
 }  // namespace comq

@@ -2,15 +2,23 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "experiment/stage.hpp"
+#include "experiment/stages/stages.hpp"
 #include "experiment_config/load_config.hpp"
 
 namespace comq {
 
+struct StageCost {
+    std::string_view name;
+    Cost cost;
+};
+
 /** What a run would do and cost: `--dry-run`. */
 struct RunPlan {
     Probe probe;
+    std::vector<StageCost> stages;
     Cost cost;  ///< of all stages; the memory is that of the whole process
 };
 
@@ -25,5 +33,11 @@ std::string layers_text(const RunPlan& plan);
 
 /** All of it for programs: the estimate in bytes and seconds, the resolved config, the layers. */
 nlohmann::ordered_json plan_json(const RunPlan& plan);
+
+/**
+ * The layers of a config's network as a table for the terminal: kind, shape, block, and the bits
+ * that each gets or why it stays in full precision. Nothing but the network is read.
+ */
+std::string list_layers(const ExperimentConfig& config);
 
 }  // namespace comq

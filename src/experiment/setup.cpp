@@ -2,14 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
+#include "experiment/quantize_layer.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/load.hpp"
+#include "torch_bridge/bridge.hpp"
 #include "torch_bridge/runtime.hpp"
 #include "weights/checkpoint.hpp"
 
@@ -61,22 +65,32 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
     return content;
 }
 
-/**
- * What a result of this kind depends on, a line each: the keys that affect it, the content that
- * does, and `images` themselves in place of the keys that choose them.
- */
-std::string origin_of(const std::string& what, Effect effect, Effect images,
-                      const ExperimentConfig& config, const ExperimentSchema& schema,
-                      const LoadedModel& model, const std::vector<RunContent>& content) {
-    std::string text = fmt::format("{} of build {}\n", what, build_commit());
-    text += identity_text(
-        config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
-    text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
-    for (const auto& [name, digest, affects] : content) {
-        if (affects.has(effect) || affects.has(images))
-            text += fmt::format("{}: {}\n", name, digest);
+void install_layers(Network& network, const RunRecord& run, const std::string& file) {
+    const auto& layers = network.layers();
+    for (const LayerRecord& record : run.layers) {
+        const auto found = std::ranges::find_if(
+            layers, [&](const auto& entry) { return entry.layer->name() == record.name; });
+        if (found == layers.end() || found->layer->in_features() != record.in_features ||
+            found->layer->out_features() != record.out_features) {
+            throw InputError("{}: layer {} is not part of {} as this version builds it", file,
+                             record.name, network.model_name());
+        }
+        install_weight(*found->layer, record);
     }
-    return text;
+}
+
+void install_parameters(Network& network, const RunRecord& run, const std::string& file) {
+    const torch::NoGradGuard no_grad;
+    const auto tensors = network.state_dict();
+    for (const auto& [name, value] : run.parameters) {
+        const auto found =
+            std::ranges::find(tensors, name, [](const auto& item) { return item.first; });
+        if (found == tensors.end() || found->second.sizes().vec() != value.shape) {
+            throw InputError("{}: tensor {} is not part of {} as this version builds it", file,
+                             name, network.model_name());
+        }
+        torch::Tensor(found->second).copy_(to_torch(value));
+    }
 }
 
 }  // namespace
@@ -103,6 +117,25 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
                                             model.description->family, model.checkpoint.string()),
                     model.checkpoint.string());
     model.network->to(device);
+    return model;
+}
+
+LoadedModel restore_network(const RunRecord& run, const std::string& file,
+                            const std::filesystem::path& weights) {
+    ModelConfig config = load_config_text(run.config, file).config.model;
+    if (!weights.empty()) {
+        const bool own = !config.program.empty() && config.weights.empty();
+        (own ? config.program : config.weights) = weights;
+    }
+    config.sha256.clear();
+    LoadedModel model = load_model(config, torch::kCPU);
+    if (model.checkpoint_sha256 != run.provenance.checkpoint_sha256) {
+        throw InputError(
+            "{}: is not the checkpoint of {}, whose SHA-256 is {}; name that one with --weights",
+            model.checkpoint.string(), file, run.provenance.checkpoint_sha256);
+    }
+    install_layers(*model.network, run, file);
+    install_parameters(*model.network, run, file);
     return model;
 }
 
@@ -153,12 +186,25 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const
     keys.identity.digest = sha256_hex(all);
     keys.identity.program = build_commit();
 
+    // What a result depends on, a line each: the keys that affect it, the content that does, and
+    // `images` themselves in place of the keys that choose them.
+    const auto origin_of = [&](const std::string& what, Effect effect, Effect images_of) {
+        std::string text = fmt::format("{} of build {}\n", what, build_commit());
+        text += identity_text(
+            config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
+        text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
+        for (const auto& [name, digest, affects] : content) {
+            if (affects.has(effect) || affects.has(images_of)) {
+                text += fmt::format("{}: {}\n", name, digest);
+            }
+        }
+        return text;
+    };
+    using enum Effect;
     keys.full_precision =
-        sha256_hex(origin_of("full-precision predictions 2", Effect::full_precision,
-                             Effect::evaluation_images, config, schema, model, content));
-    keys.statistics =
-        origin_of(fmt::format("layer statistics {}", statistics_version), Effect::statistics,
-                  Effect::calibration_images, config, schema, model, content);
+        sha256_hex(origin_of("full-precision predictions 2", full_precision, evaluation_images));
+    keys.statistics = origin_of(fmt::format("layer statistics {}", statistics_version), statistics,
+                                calibration_images);
     return keys;
 }
 

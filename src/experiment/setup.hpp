@@ -8,7 +8,6 @@
 #include "calibration/row_importance.hpp"
 #include "data/image_source.hpp"
 #include "data/selection.hpp"
-#include "experiment/layer_plan.hpp"
 #include "experiment_config/load_config.hpp"
 #include "networks/describe_model.hpp"
 #include "results/run_journal.hpp"
@@ -31,6 +30,16 @@ struct LoadedModel {
  */
 LoadedModel load_model(const ModelConfig& config, torch::Device device);
 
+/**
+ * The weights that a run evaluated last (rounding of layer inputs is not part of them): its
+ * checkpoint with the codes and the other changed tensors of `run` (read with
+ * ReadScope::everything) in place. `weights` is where the checkpoint lies now; empty: where it lay
+ * then. Throws InputError when it is another file than the run's, or does not fit the run; `file`
+ * names the run in messages.
+ */
+LoadedModel restore_network(const RunRecord& run, const std::string& file,
+                            const std::filesystem::path& weights = {});
+
 /** The images of a run. */
 struct RunImages {
     std::unique_ptr<ImageSource> calibration_source;  ///< null when none is read
@@ -50,7 +59,7 @@ RunImages open_images(const ExperimentConfig& config);
  */
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
 
-/** What `calibration.weighting: fisher` weights rows by. */
+/** What `calibration.weighting: row_importance` weights rows by. */
 RowWeighting row_weighting(const ExperimentConfig& config);
 
 /** What decides whether two runs have the same numbers, and two networks the same predictions. */
@@ -58,7 +67,7 @@ struct RunKeys {
     RunIdentity identity;
     std::string evaluation_images;  ///< source_identity of the evaluation images
     std::size_t evaluation_count = 0;
-    std::string full_precision;  ///< key of the cached predictions of the float network
+    std::string full_precision;  ///< key of the cached predictions of the full-precision network
     std::string statistics;      ///< what the statistics of layers depend on, a line each
 };
 

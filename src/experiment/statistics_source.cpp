@@ -6,8 +6,6 @@
 #include <utility>
 
 #include "calibration/collect.hpp"
-#include "calibration/gram_collector.hpp"
-#include "core/communicator.hpp"
 #include "core/progress.hpp"
 #include "core/text.hpp"
 #include "core/threads.hpp"

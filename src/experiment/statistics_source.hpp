@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "calibration/calibration_config.hpp"
 #include "experiment/layer_plan.hpp"
-#include "experiment/probe.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "statistics/statistics.hpp"
 

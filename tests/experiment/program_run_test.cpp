@@ -2,9 +2,9 @@
 
 #include "../networks/exported_programs.hpp"
 #include "core/errors.hpp"
-#include "experiment/list_layers.hpp"
-#include "experiment/restore_network.hpp"
+#include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
+#include "experiment/setup.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
 #include "weights/checkpoint.hpp"

@@ -2,8 +2,8 @@
 
 #include "evaluation/evaluate.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "experiment/restore_network.hpp"
 #include "experiment/runs.hpp"
+#include "experiment/setup.hpp"
 #include "passes/pass_over.hpp"
 #include "repair/repair.hpp"
 #include "results/run_file.hpp"

@@ -1,9 +1,7 @@
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -117,9 +115,8 @@ void choose_bits(RunContext& context) {
 
 /** Beside what quantizing the layers costs: the statistics are collected once. */
 Cost cost_of_choice(const Probe& probe) {
-    Cost cost;
-    cost.seconds.solving = static_cast<double>(measured_bits.size()) * probe.solve_seconds();
-    return cost;
+    return {
+        .seconds = {.solving = static_cast<double>(measured_bits.size()) * probe.solve_seconds()}};
 }
 
 std::string describe_choice(const Probe& probe) {

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <utility>
-
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "data/label_check.hpp"
@@ -97,9 +95,8 @@ void evaluate_quantized(RunContext& context) {
 }
 
 Cost cost_of_evaluation(const Probe& probe) {
-    Cost cost;
-    cost.seconds.evaluation = probe.seconds_of(static_cast<double>(probe.evaluation_images));
-    return cost;
+    return {
+        .seconds = {.evaluation = probe.seconds_of(static_cast<double>(probe.evaluation_images))}};
 }
 
 }  // namespace
