@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -35,12 +36,12 @@ class GradientTap : public Tap {
     GradientTap(const std::vector<Network::LayerEntry>& layers, double power,
                 const RowWeightVisitor& visit)
         : power_(power), visit_(visit) {
-        for (const auto& entry : layers) inputs_[entry.layer];
+        for (const auto& entry : layers) wanted_.insert(entry.layer->name());
     }
 
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
-        const auto found = inputs_.find(observed.layer());
-        if (found != inputs_.end()) found->second = input.detach();
+        const QuantizableLayer* layer = observed.layer();
+        if (layer != nullptr && wanted_.contains(layer->name())) inputs_[layer] = input.detach();
         return input;
     }
 
@@ -56,6 +57,7 @@ class GradientTap : public Tap {
   private:
     double power_;
     const RowWeightVisitor& visit_;
+    std::set<std::string> wanted_;  ///< by name: `layers` may be those of another copy
     std::unordered_map<const QuantizableLayer*, torch::Tensor> inputs_;
 };
 

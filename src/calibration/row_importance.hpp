@@ -30,11 +30,12 @@ using RowWeightVisitor = std::function<void(
 
 /**
  * A forward and a backward pass of `pixels` [B, 3, H, W], whose images have the indices `images`;
- * calls `visit` once for each of `layers`. The weight of row t is w_t = c·(mean over the layer's
- * outputs of the squared gradient at row t)^power, the gradient being that of the cross-entropy to
- * a label drawn from the network's own prediction and c the same for all rows and layers. With
- * power 1 that is the diagonal of the Fisher information of the outputs; no true label is read.
- * Which label an image gets depends on the seed and its index alone. No parameter gets a gradient.
+ * calls `visit` once for each layer that has the name of one of `layers`. The weight of row t is
+ * w_t = c·(mean over the layer's outputs of the squared gradient at row t)^power, the gradient
+ * being that of the cross-entropy to a label drawn from the network's own prediction and c the same
+ * for all rows and layers. With power 1 that is the diagonal of the Fisher information of the
+ * outputs; no true label is read. Which label an image gets depends on the seed and its index
+ * alone. No parameter gets a gradient.
  */
 void visit_row_weights(const Network& network, const std::vector<Network::LayerEntry>& layers,
                        const torch::Tensor& pixels, std::span<const int64_t> images,
