@@ -7,7 +7,6 @@
 
 #include "apps/program.hpp"
 #include "config/explain.hpp"
-#include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
@@ -18,12 +17,10 @@
 #include "experiment/list_layers.hpp"
 #include "experiment/run_experiment.hpp"
 #include "experiment/run_plan.hpp"
-#include "experiment_config/config_json.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/registry.hpp"
 #include "ranks/start_ranks.hpp"
-#include "report/closing_summary.hpp"
-#include "report/run_json.hpp"
+#include "report/run_text.hpp"
 
 using namespace comq;
 
@@ -66,11 +63,6 @@ LoadedConfig load(const Arguments& arguments) {
                        {known_names(), {data_folder() / "configs"}});
 }
 
-void set_up_logging(bool quiet) {
-    spdlog::set_level(quiet ? spdlog::level::warn : spdlog::level::info);
-    Progress::set_quiet(quiet);
-}
-
 ExplainFormat explain_format(const Arguments& arguments, bool json) {
     if (json || arguments.format == "json") return ExplainFormat::json;
     return arguments.format == "md" ? ExplainFormat::markdown : ExplainFormat::text;
@@ -79,8 +71,8 @@ ExplainFormat explain_format(const Arguments& arguments, bool json) {
 /** What needs no config; whether there was any. */
 bool answer(const Arguments& arguments, Program& program) {
     if (!arguments.explain.empty()) {
-        program.print(explain_config(arguments.explain, known_names(),
-                                     explain_format(arguments, program.json())));
+        program.print(explain_keys(experiment_schema(known_names()).keys(), arguments.explain,
+                                   explain_format(arguments, program.json())));
         return true;
     }
     if (!arguments.format.empty()) throw UsageError("--format is that of --explain");
@@ -139,7 +131,8 @@ void run(const Arguments& arguments, int argc, const char* const* argv, Program&
     if (arguments.resume && arguments.restart) {
         throw UsageError("--resume continues a run and --restart drops it: name one of them");
     }
-    set_up_logging(arguments.quiet);
+    spdlog::set_level(arguments.quiet ? spdlog::level::warn : spdlog::level::info);
+    Progress::set_quiet(arguments.quiet);
     const LoadedConfig loaded = load(arguments);
     if (answer(arguments, loaded, program)) return;
     catch_interrupts();

@@ -115,6 +115,20 @@ std::string cut(std::string_view text, std::size_t columns) {
     return std::string(text.substr(0, bytes_within(text, columns - 1))) + "…";
 }
 
+std::string replace_each(
+    std::string_view text,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> replacements) {
+    std::string result;
+    while (!text.empty()) {
+        const auto* found = std::ranges::find_if(
+            replacements, [&](const auto& pair) { return text.starts_with(pair.first); });
+        const bool kept = found == replacements.end();
+        result += kept ? text.substr(0, 1) : found->second;
+        text.remove_prefix(kept ? 1 : found->first.size());
+    }
+    return result;
+}
+
 std::string padded(std::string_view text, std::size_t columns) {
     const std::size_t width = display_width(text);
     return std::string(text) + std::string(columns - std::min(width, columns), ' ');

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace comq {
 
@@ -31,6 +33,14 @@ std::size_t display_width(std::string_view text);
 
 /** `text` in at most `columns` columns; where something is cut off, "…" stands in the last one. */
 std::string cut(std::string_view text, std::size_t columns);
+
+/**
+ * `text`, in which from the left the first pair of `replacements` whose first part stands at a
+ * place has its second part there: a text escaped for a format.
+ */
+std::string replace_each(
+    std::string_view text,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> replacements);
 
 /** `text` and as many spaces as fill `columns` columns. */
 std::string padded(std::string_view text, std::size_t columns);

@@ -10,7 +10,7 @@
 #include "calibration/gram_collector.hpp"
 #include "core/units.hpp"
 #include "experiment/stages/stages.hpp"
-#include "experiment_config/config_json.hpp"
+#include "experiment_config/config_text.hpp"
 #include "storage/host_tensor.hpp"
 
 namespace comq {

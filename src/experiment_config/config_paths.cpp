@@ -29,29 +29,6 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
     return !relative.empty() && *relative.begin() != "..";
 }
 
-/** Finds what isn't there. */
-class PathCheck {
-  public:
-    explicit PathCheck(const LoadedConfig& loaded) : loaded_(loaded) {}
-
-    void need(const std::string& key, const fs::path& path, const std::string& remedy) {
-        std::error_code error;
-        if (path.empty() || fs::exists(path, error)) return;
-        // One line is enough for a folder and all that should be in it.
-        const fs::path& root = loaded_.config.data.root;
-        if (root_missing_ && path != root && lies_in(path, root)) return;
-        if (key == "data.root") root_missing_ = true;
-        problems_.add(position_of(loaded_, key), key,
-                      fmt::format("there is no {}; {}", path.string(), remedy));
-    }
-    const ConfigProblems& problems() const { return problems_; }
-
-  private:
-    const LoadedConfig& loaded_;
-    ConfigProblems problems_;
-    bool root_missing_ = false;
-};
-
 }  // namespace
 
 void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigProblems& problems) {
@@ -78,34 +55,43 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
 
 void check_paths(const LoadedConfig& loaded) {
     const ExperimentConfig& config = loaded.config;
-    PathCheck check(loaded);
-    check.need("model.program", config.model.program,
-               "scripts/export_network.py writes one, of timm's or torchvision's networks or your "
-               "own");
-    check.need(
-        "model.weights", config.model.weights,
-        fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "
-                    "names another",
-                    config.model.name));
+    ConfigProblems problems;
+    bool root_missing = false;
+    const auto need = [&](const std::string& key, const fs::path& path, const std::string& remedy) {
+        std::error_code error;
+        if (path.empty() || fs::exists(path, error)) return;
+        // One line is enough for a folder and all that should be in it.
+        if (root_missing && path != config.data.root && lies_in(path, config.data.root)) return;
+        if (key == "data.root") root_missing = true;
+        problems.add(position_of(loaded, key), key,
+                     fmt::format("there is no {}; {}", path.string(), remedy));
+    };
+    need("model.program", config.model.program,
+         "scripts/export_network.py writes one, of timm's or torchvision's networks or your "
+         "own");
+    need("model.weights", config.model.weights,
+         fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "
+                     "names another",
+                     config.model.name));
     if (!config.data.embedded()) {
         const std::string remedy =
             "data.root=FOLDER names where your images are (datasets/README.md shows the layout)";
-        check.need("data.root", config.data.root, remedy);
-        check.need("data.evaluation", config.data.evaluation,
-                   remedy + ", data.evaluation=PATH the evaluation images");
+        need("data.root", config.data.root, remedy);
+        need("data.evaluation", config.data.evaluation,
+             remedy + ", data.evaluation=PATH the evaluation images");
         if (config.reads_calibration_images()) {
-            check.need("data.calibration", config.data.calibration,
-                       remedy + ", data.calibration=PATH the calibration images");
+            need("data.calibration", config.data.calibration,
+                 remedy + ", data.calibration=PATH the calibration images");
         }
-        check.need("data.synsets", config.data.synsets,
-                   "data.synsets=FILE names a list of the sorted class names, data.synsets=null "
-                   "sorts the folders' names");
-        check.need("data.labels", config.data.labels,
-                   "data.labels=FILE names the ground truth of the evaluation images");
+        need("data.synsets", config.data.synsets,
+             "data.synsets=FILE names a list of the sorted class names, data.synsets=null "
+             "sorts the folders' names");
+        need("data.labels", config.data.labels,
+             "data.labels=FILE names the ground truth of the evaluation images");
     }
-    if (check.problems().empty()) return;
+    if (problems.empty()) return;
     std::string message;
-    for (const auto& line : check.problems().lines()) message += line + "\n";
+    for (const auto& line : problems.lines()) message += line + "\n";
     throw UsageError(
         "{}without them, scripts/run_demo.sh runs the whole job at once, on images and "
         "networks of its own",

@@ -1,6 +1,8 @@
 #include "experiment_config/config_text.hpp"
 
-#include "experiment_config/method_reads.hpp"
+#include <nlohmann/json.hpp>
+
+#include "experiment_config/combinations.hpp"
 
 namespace comq {
 
@@ -29,6 +31,22 @@ std::string annotated_text(const LoadedConfig& loaded) {
         loaded.config,
         [&](const KeyInfo& info) { return is_read(info.key, loaded.config.quantization.method); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
+}
+
+nlohmann::ordered_json resolved_json(const ExperimentConfig& config) {
+    return json_of_yaml(resolved_text(config), "the resolved config");
+}
+
+nlohmann::ordered_json annotated_json(const LoadedConfig& loaded) {
+    auto keys = nlohmann::ordered_json::array();
+    for (const auto& info : any_names().keys()) {
+        if (!is_read(info.key, loaded.config.quantization.method)) continue;
+        const auto value = any_names().find(info.key)->print(loaded.config);
+        keys.push_back({{"key", info.key},
+                        {"value", json_of_yaml(value, info.key)},
+                        {"origin", loaded.origin(info.key)}});
+    }
+    return keys;
 }
 
 std::string identity_text(const ExperimentConfig& config) {
@@ -69,10 +87,6 @@ std::vector<std::string> keys_off_default(const std::string& text, const std::st
     }
     std::erase_if(standard, [&](const auto& item) { return !values.contains(item.first); });
     return names_of(differing_values(values, standard));
-}
-
-std::string explain_config(const std::string& name, const KnownNames& known, ExplainFormat format) {
-    return explain_keys(experiment_schema(known).keys(), name, format);
 }
 
 }  // namespace comq

@@ -10,7 +10,6 @@
 #include "experiment_config/combinations.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/default_output.hpp"
-#include "experiment_config/method_reads.hpp"
 
 namespace comq {
 

@@ -32,7 +32,7 @@ struct LoadedConfig {
  * directory. Whether they exist is check_paths' question. Where `output.file` is not given it is
  * that of default_output.
  * Throws one UsageError with a line for everything that is wrong, "file:line: key 'a.b': what",
- * keys that the method does not read among it (method_reads.hpp).
+ * keys that the method does not read among it (combinations.hpp).
  */
 LoadedConfig load_config(const std::filesystem::path& file,
                          const std::vector<std::string>& overrides = {},

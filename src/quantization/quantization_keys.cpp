@@ -18,16 +18,16 @@ ValueType<std::vector<LayerRule>> layer_rules() {
               .meaning = "Width of the layer's codes; null: as without the rule.",
               .unit = "bit"},
              &LayerRule::bits, optional(integer<int>(2, 8)));
-    return list_of<LayerRule>(
-        rule, "list of {match: GLOB, quantize: true | false, bits: 2 to 8}",
-        [](const LayerRule& read, const YamlPosition& position, const std::string& name,
-           ConfigProblems& problems) {
-            if (!read.quantize && !read.bits) {
-                problems.add(position, name, "changes nothing: give 'quantize' or 'bits'");
-            } else if (read.bits && read.quantize == false) {
-                problems.add(position, name, "gives 'bits' to layers it leaves unquantized");
-            }
-        });
+    const auto check = [](const LayerRule& read, const YamlPosition& position,
+                          const std::string& name, ConfigProblems& problems) {
+        if (!read.quantize && !read.bits) {
+            problems.add(position, name, "changes nothing: give 'quantize' or 'bits'");
+        } else if (read.bits && read.quantize == false) {
+            problems.add(position, name, "gives 'bits' to layers it leaves unquantized");
+        }
+    };
+    return sequence_of(map_of<LayerRule>(rule, check),
+                       "list of {match: GLOB, quantize: true | false, bits: 2 to 8}");
 }
 
 }  // namespace

@@ -3,13 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
-#include "report/figures_text.hpp"
+#include "core/check.hpp"
+#include "core/json_text.hpp"
+#include "report/value_text.hpp"
 
 namespace comq {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
+
+/** P(B ≤ k) for B ~ Binomial(n, ½); in logarithms, since 2^-n underflows for a large n. */
+double binomial_half_below(int64_t k, int64_t n) {
+    const auto log_factorial = [](int64_t i) { return std::lgamma(static_cast<double>(i) + 1); };
+    double sum = 0;
+    for (int64_t i = 0; i <= k; ++i) {
+        sum += std::exp(log_factorial(n) - log_factorial(i) - log_factorial(n - i) -
+                        static_cast<double>(n) * std::log(2.0));
+    }
+    return sum;
+}
 
 ConfigValues provenance_values(const RunRecord& run) {
     ConfigValues values;
@@ -109,15 +125,14 @@ std::vector<FigureComparison> compare_figures(const RunRecord& first, const RunR
     return differing;
 }
 
-std::string describe_figures(const std::vector<FigureComparison>& figures) {
-    if (figures.empty()) return "figures: no difference\n";
-    std::string text = fmt::format("figures: {} differ\n", figures.size());
+/** Figures of both runs as they are printed. */
+std::vector<DifferingKey> printed(const std::vector<FigureComparison>& figures) {
+    std::vector<DifferingKey> lines;
     for (const auto& [figure, first, second] : figures) {
-        text += fmt::format("  {:<28} {} | {}\n", figure->name,
-                            format_number(first.value, figure->digits),
-                            format_number(second.value, figure->digits));
+        lines.push_back({figure->name, format_number(first.value, figure->digits),
+                         format_number(second.value, figure->digits)});
     }
-    return text;
+    return lines;
 }
 
 std::string describe_keys(const char* title, const std::vector<DifferingKey>& keys) {
@@ -169,7 +184,70 @@ std::string describe_layers(const std::vector<LayerComparison>& layers) {
                        text.empty() ? "" : "; bits and relative errors of the others:", text);
 }
 
+Json keys_json(const std::vector<DifferingKey>& keys) {
+    Json array = Json::array();
+    for (const DifferingKey& key : keys) {
+        array.push_back({{"key", key.key}, {"first", key.first}, {"second", key.second}});
+    }
+    return array;
+}
+
+Json paired_test_json(const AccuracyComparison& accuracy) {
+    if (!accuracy.paired) return nullptr;
+    const McNemarTest& test = *accuracy.paired;
+    return {{"images", test.images},
+            {"differing_predictions", accuracy.differing_predictions},
+            {"only_first_right", test.only_first_right},
+            {"only_second_right", test.only_second_right},
+            {"difference", with_decimals(test.difference, 2)},
+            {"standard_error", with_decimals(test.standard_error, 2)},
+            {"p_value", with_digits(test.p_value, 3)}};
+}
+
+Json accuracy_json(const AccuracyComparison& accuracy) {
+    return {{"network", accuracy.network},
+            {"first_top1", with_decimals(accuracy.first.value, 2)},
+            {"first_standard_error", with_decimals(accuracy.first.standard_error, 2)},
+            {"second_top1", with_decimals(accuracy.second.value, 2)},
+            {"second_standard_error", with_decimals(accuracy.second.standard_error, 2)},
+            {"paired_test", paired_test_json(accuracy)}};
+}
+
+Json layer_json(const LayerComparison& layer) {
+    const auto bits = [](const auto& side) { return side ? Json(side->bits) : Json(nullptr); };
+    const auto error = [](const auto& side) {
+        return with_digits(side ? side->relative_error : not_measured, 5);
+    };
+    return {{"name", layer.name},
+            {"first_bits", bits(layer.first)},
+            {"second_bits", bits(layer.second)},
+            {"first_relative_error", error(layer.first)},
+            {"second_relative_error", error(layer.second)},
+            {"equal_codes_percent",
+             with_decimals(layer.equal_codes ? 100 * *layer.equal_codes : not_measured, 2)},
+            {"same_weights", layer.same_weights}};
+}
+
 }  // namespace
+
+McNemarTest mcnemar_test(std::span<const uint8_t> first, std::span<const uint8_t> second) {
+    COMQ_CHECK(first.size() == second.size());
+    McNemarTest test;
+    test.images = static_cast<int64_t>(first.size());
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        test.only_first_right += first[i] != 0 && second[i] == 0;
+        test.only_second_right += first[i] == 0 && second[i] != 0;
+    }
+    const int64_t discordant = test.only_first_right + test.only_second_right;
+    if (discordant == 0) return test;
+    const auto n = static_cast<double>(test.images);
+    const double mean = static_cast<double>(test.only_second_right - test.only_first_right) / n;
+    test.difference = 100 * mean;
+    test.standard_error = 100 * std::sqrt((static_cast<double>(discordant) / n - mean * mean) / n);
+    const int64_t fewer = std::min(test.only_first_right, test.only_second_right);
+    test.p_value = std::min(1.0, 2 * binomial_half_below(fewer, discordant));
+    return test;
+}
 
 RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
     RunComparison comparison;
@@ -188,8 +266,27 @@ std::string describe_comparison(const RunComparison& comparison) {
     for (const AccuracyComparison& accuracy : comparison.accuracies) {
         text += describe_accuracy(accuracy);
     }
-    text += describe_figures(comparison.figures);
+    text += describe_keys("figures", printed(comparison.figures));
     return text + describe_layers(comparison.layers);
+}
+
+nlohmann::ordered_json comparison_json(const RunComparison& comparison) {
+    Json json{{"accuracies", Json::array()}, {"figures", Json::array()}};
+    for (const AccuracyComparison& accuracy : comparison.accuracies) {
+        json["accuracies"].push_back(accuracy_json(accuracy));
+    }
+    for (const auto& [figure, first, second] : comparison.figures) {
+        json["figures"].push_back({{"figure", figure->name},
+                                   {"first", figure_number(*figure, first.value)},
+                                   {"second", figure_number(*figure, second.value)}});
+    }
+    json["config"] = keys_json(comparison.config);
+    json["provenance"] = keys_json(comparison.provenance);
+    json["layers"] = Json::array();
+    for (const LayerComparison& layer : comparison.layers) {
+        json["layers"].push_back(layer_json(layer));
+    }
+    return json;
 }
 
 }  // namespace comq

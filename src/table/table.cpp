@@ -7,8 +7,6 @@
 #include <set>
 
 #include "core/check.hpp"
-
-#include "table/claims.hpp"
 #include "table/comparability.hpp"
 
 namespace comq {

@@ -1,10 +1,11 @@
 #include "experiment_config/config_text.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <regex>
 
+#include "config/explain.hpp"
 #include "experiment_config/config_files.hpp"
-#include "experiment_config/config_json.hpp"
 
 using namespace comq;
 using namespace comq::test;
@@ -118,8 +119,9 @@ TEST_CASE("keys off their default are those that neither defaults nor the preset
 }
 
 TEST_CASE("every key is explained with its choices, default and preset values") {
-    const std::string all = explain_config("all");
     const auto schema = experiment_schema();
+    const auto explained = [&](const char* name) { return explain_keys(schema.keys(), name); };
+    const std::string all = explained("all");
     for (const auto& info : schema.keys()) {
         INFO(info.key);
         CHECK(all.find(info.key + "\n") != std::string::npos);
@@ -127,14 +129,14 @@ TEST_CASE("every key is explained with its choices, default and preset values") 
         CHECK_FALSE(info.type.empty());
     }
     const std::string sweeps =  // wherever its lines are broken
-        std::regex_replace(explain_config("quantization.sweeps"), std::regex("\\s+"), " ");
+        std::regex_replace(explained("quantization.sweeps"), std::regex("\\s+"), " ");
     CHECK(sweeps.find("integer, 1 to 1000") != std::string::npos);
     CHECK(sweeps.find("Set to 1 with preset authors_code, 4 with preset paper.") !=
           std::string::npos);
-    CHECK(explain_config("quantization.method", {{}, {"comq", "rtn"}}).find("comq | rtn") !=
-          std::string::npos);
+    const auto known = experiment_schema({{}, {"comq", "rtn"}}).keys();
+    CHECK(explain_keys(known, "quantization.method").find("comq | rtn") != std::string::npos);
     CHECK_THROWS_WITH(
-        explain_config("quantisation.bits"),
+        explained("quantisation.bits"),
         ContainsSubstring("'quantisation.bits' is no key, and no key's name or meaning "
                           "contains it; the nearest are quantization.bits, "));
 }

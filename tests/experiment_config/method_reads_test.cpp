@@ -1,4 +1,4 @@
-#include "experiment_config/method_reads.hpp"
+#include "experiment_config/combinations.hpp"
 
 #include "experiment_config/config_files.hpp"
 #include "experiment_config/config_text.hpp"

@@ -1,4 +1,4 @@
-#include "points/seed_use.hpp"
+#include "points/point.hpp"
 
 #include "quantization/method.hpp"
 #include "support/catch.hpp"

@@ -1,4 +1,4 @@
-#include "report/closing_summary.hpp"
+#include "report/run_text.hpp"
 
 #include <nlohmann/json.hpp>
 #include <sstream>

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "core/errors.hpp"
+#include "report/value_text.hpp"
 #include "results/layer_columns.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
@@ -96,12 +97,13 @@ TEST_CASE("layers are sorted by any column") {
     layers[2].relative_error = 0.3;
     layers[2].bits = 3;
     using Order = std::vector<std::size_t>;
-    CHECK(sorted_layers(columns_of(layers), "network") == Order{0, 1, 2});
-    CHECK(sorted_layers(columns_of(layers), "relative_error") == Order{2, 0, 1});  // NaN last
-    CHECK(sorted_layers(columns_of(layers), "bits") == Order{1, 2, 0});
-    CHECK(sorted_layers(columns_of(layers), "name") == Order{2, 0, 1});
-    CHECK_THROWS_AS(sorted_layers(columns_of(layers), "speed"), UsageError);
-    CHECK_THROWS_WITH(sorted_layers(columns_of(layers), "speed"),
+    CHECK(ordered_rows(columns_of(layers), "network", "network") == Order{0, 1, 2});
+    CHECK(ordered_rows(columns_of(layers), "relative_error", "network") ==
+          Order{2, 0, 1});  // NaN last
+    CHECK(ordered_rows(columns_of(layers), "bits", "network") == Order{1, 2, 0});
+    CHECK(ordered_rows(columns_of(layers), "name", "network") == Order{2, 0, 1});
+    CHECK_THROWS_AS(ordered_rows(columns_of(layers), "speed", "network"), UsageError);
+    CHECK_THROWS_WITH(ordered_rows(columns_of(layers), "speed", "network"),
                       ContainsSubstring("--sort speed: no such column; there are network, name,"));
 }
 

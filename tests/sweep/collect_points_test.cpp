@@ -1,4 +1,4 @@
-#include "sweep/collect_points.hpp"
+#include "sweep/sweep_table.hpp"
 
 #include <cmath>
 #include <sstream>
@@ -8,8 +8,6 @@
 #include "storage/hdf5.hpp"
 #include "support/python.hpp"
 #include "sweep/sweep_files.hpp"
-#include "sweep/sweep_table_file.hpp"
-#include "sweep/sweep_table_text.hpp"
 
 using namespace comq;
 

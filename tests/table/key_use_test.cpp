@@ -1,4 +1,4 @@
-#include "table/key_use.hpp"
+#include "table/cell_plan.hpp"
 
 #include "experiment_config/experiment_schema.hpp"
 #include "support/catch.hpp"

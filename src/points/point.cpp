@@ -1,7 +1,9 @@
-#include "points/point_label.hpp"
+#include "points/point.hpp"
 
 #include <algorithm>
 #include <set>
+
+#include "quantization/method.hpp"
 
 namespace comq {
 
@@ -34,7 +36,34 @@ bool names_tell_apart(const std::set<std::string>& values) {
     return names.size() == values.size();
 }
 
+/** Whether the seed decides which rows a layer has, or how they count. */
+bool draws_rows(const CalibrationConfig& calibration) {
+    return calibration.selection == Selection::random ||
+           calibration.transform == CalibrationTransform::train || calibration.rows_per_image ||
+           calibration.weighting == Weighting::fisher;
+}
+
+/** Whether anything but the errors of layers depends on calibration images. */
+bool reads_rows(const ExperimentConfig& config) {
+    const auto& repair = config.repair;
+    const bool by_codes =
+        config.quantizes_weights() && (codes_depend_on_rows(config.quantization) ||
+                                       config.calibration.inputs == CalibrationInputs::quantized);
+    return by_codes || config.activations.calibrated() || repair.bias_correction ||
+           repair.output_refit || repair.norm_refit;
+}
+
+/** Whether repairs draw images, or batches of them, of their own. */
+bool repairs_draw(const RepairConfig& repair) {
+    return repair.reestimate_batch_norm || repair.norm_tuning != NormTuning::none || repair.images;
+}
+
 }  // namespace
+
+std::size_t PointSet::runs() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(points, [](const Point& point) { return !point.same_as; }));
+}
 
 std::vector<std::string> short_keys(const std::vector<std::string>& keys) {
     std::vector<std::string> names;
@@ -68,6 +97,11 @@ void label_points(PointSet& set) {
                            (short_values ? file_name(value) : value);
         }
     }
+}
+
+bool depends_on_seed(const ExperimentConfig& config) {
+    return config.evaluation.images || repairs_draw(config.repair) ||
+           (draws_rows(config.calibration) && reads_rows(config));
 }
 
 }  // namespace comq
