@@ -101,8 +101,9 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
                 visit_row_weights(
                     network, pixels, batch.indices, *pass.weighting,
                     [&](const QuantizableLayer& layer) { return collectors.contains(&layer); },
-                    [&](const QuantizableLayer& layer, const torch::Tensor& input,
-                        const torch::Tensor& weight) { collectors.at(&layer).add(input, weight); });
+                    [&](const WeightedInput& seen) {
+                        collectors.at(&seen.layer).add(seen.input, seen.weight);
+                    });
             });
         take_from(collectors, [&](FisherCollector& collector, LayerStatistics& mine) {
             collector.take(pass.weighting->share, mine);

@@ -1,5 +1,7 @@
 #include "calibration/row_importance.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <mutex>
 #include <utility>
@@ -8,11 +10,15 @@ namespace comq {
 
 namespace {
 
-/** Importance of the rows of one layer in one batch. */
+/** Importance of the rows of one call of a layer in one batch. */
 struct WeightSum {
     double weight = 0.0;
     int64_t rows = 0;
 };
+
+std::string spooled_name(const std::string& layer, std::size_t call) {
+    return fmt::format("{}-call{}", layer, call);
+}
 
 }  // namespace
 
@@ -20,26 +26,26 @@ RowImportance::RowImportance(const Network& network, const std::vector<Network::
                              const SideBySide& walk, const FisherWeighting& weighting,
                              std::filesystem::path spool)
     : share_(weighting.share), spool_(std::move(spool)) {
-    // By batch, so that the total does not depend on which ends first.
-    std::map<std::string, std::map<int64_t, WeightSum>> sums;
+    // By batch and call, so that the total does not depend on which ends first.
+    std::map<std::string, std::map<std::pair<int64_t, std::size_t>, WeightSum>> sums;
     for (const auto& entry : layers) sums[entry.layer->name()];
     std::mutex mutex;
     walk.for_each(walk.fitted(), [&](int64_t batch) {
         visit_row_weights(
             network, walk.activation(batch), walk.images_of(batch), weighting,
             [&](const QuantizableLayer& layer) { return sums.contains(layer.name()); },
-            [&](const QuantizableLayer& layer, const torch::Tensor& /*input*/,
-                const torch::Tensor& weight) {
-                spool_.store(layer.name(), batch, weight);
-                const double sum = weight.sum(torch::kDouble).item<double>();
+            [&](const WeightedInput& seen) {
+                const std::string& name = seen.layer.name();
+                spool_.store(spooled_name(name, seen.call), batch, seen.weight);
+                const double sum = seen.weight.sum(torch::kDouble).item<double>();
                 const std::lock_guard lock(mutex);
-                sums.at(layer.name())[batch] = {sum, weight.numel()};
+                sums.at(name)[{batch, seen.call}] = {sum, seen.weight.numel()};
             });
     });
     for (const auto& entry : layers) {
         const QuantizableLayer& layer = *entry.layer;
         WeightSum total;
-        for (const auto& [batch, sum] : sums.at(layer.name())) {
+        for (const auto& [part, sum] : sums.at(layer.name())) {
             total.weight += sum.weight;
             total.rows += sum.rows;
         }
@@ -48,9 +54,10 @@ RowImportance::RowImportance(const Network& network, const std::vector<Network::
     }
 }
 
-torch::Tensor RowImportance::weight(const std::string& layer, int64_t batch) const {
+torch::Tensor RowImportance::weight(const std::string& layer, std::size_t call,
+                                    int64_t batch) const {
     const double mean = mean_.at(layer);
-    const auto weight = spool_.load(layer, batch);
+    const auto weight = spool_.load(spooled_name(layer, call), batch);
     if (mean == 0.0) return torch::ones_like(weight);
     return weight * (share_ / mean) + (1.0 - share_);
 }

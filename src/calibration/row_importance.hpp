@@ -31,10 +31,10 @@ class RowImportance {
                   std::filesystem::path spool);
 
     /**
-     * What the rows of `layer` in a fitted `batch` count, [groups, N] on the CPU: its share of the
-     * weights, scaled to a mean of 1, and the rest for all alike.
+     * What the rows of one call of `layer` in a fitted `batch` count, [groups, N] on the CPU: its
+     * share of the weights, scaled to a mean of 1, and the rest for all alike.
      */
-    torch::Tensor weight(const std::string& layer, int64_t batch) const;
+    torch::Tensor weight(const std::string& layer, std::size_t call, int64_t batch) const;
 
   private:
     double share_;

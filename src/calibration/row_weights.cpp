@@ -1,6 +1,7 @@
 #include "calibration/row_weights.hpp"
 
 #include <unordered_map>
+#include <vector>
 
 #include "core/random.hpp"
 
@@ -15,9 +16,11 @@ constexpr double square_unit = 0x1p14;
 /** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
 torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
     const auto squared = gradient.square();
-    if (layer.convolution() == nullptr) return squared.mean(-1).reshape({1, -1});
-    const int64_t batch = squared.size(0);
     const int64_t groups = layer.groups();
+    if (layer.convolution() == nullptr) {
+        return squared.reshape({-1, groups, squared.size(-1) / groups}).mean(2).t().contiguous();
+    }
+    const int64_t batch = squared.size(0);
     return squared.reshape({batch, groups, squared.size(1) / groups, -1})
         .mean(2)
         .transpose(0, 1)
@@ -34,7 +37,7 @@ class GradientTap : public Tap {
 
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
         const QuantizableLayer* layer = observed.layer();
-        if (layer != nullptr && wanted_(*layer)) inputs_[layer] = input.detach();
+        if (layer != nullptr && wanted_(*layer)) inputs_[layer].push_back(input.detach());
         return input;
     }
 
@@ -42,8 +45,9 @@ class GradientTap : public Tap {
         const auto found = inputs_.find(observed.layer());
         if (found == inputs_.end()) return;
         const auto& layer = *found->first;
-        output.register_hook([this, &layer, input = found->second](const torch::Tensor& gradient) {
-            visit_(layer, input, (mean_square(layer, gradient) * square_unit).pow(power_));
+        output.register_hook([this, &layer, call = found->second.size() - 1,
+                              input = found->second.back()](const torch::Tensor& gradient) {
+            visit_({layer, call, input, (mean_square(layer, gradient) * square_unit).pow(power_)});
         });
     }
 
@@ -51,7 +55,7 @@ class GradientTap : public Tap {
     const Wanted& wanted_;
     double power_;
     const RowWeightVisitor& visit_;
-    std::unordered_map<const QuantizableLayer*, torch::Tensor> inputs_;
+    std::unordered_map<const QuantizableLayer*, std::vector<torch::Tensor>> inputs_;  ///< by call
 };
 
 torch::Tensor drawn_labels(const torch::Tensor& logits, std::span<const int64_t> images,

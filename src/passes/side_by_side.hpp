@@ -51,18 +51,18 @@ class SideBySide {
         return spool_.load(float_side, batch).to(device_);
     }
 
-    /** Names of the layers and norms of this block as they run. */
+    /** Names of the layers and norms of this block in the order in which they first run. */
     std::vector<std::string> order_of_execution() const;
 
     /** From here on the weights of the networks differ; until then one pass serves both. */
     void diverge() { diverged_ = true; }
 
-    /** What `layer` of this block sees of `batch`. */
-    ActivationPair inputs(const std::string& layer, int64_t batch) const {
+    /** What `layer` of this block sees of `batch`, each time that it is called. */
+    std::vector<ActivationPair> inputs(const std::string& layer, int64_t batch) const {
         return kept(layer, /*output=*/false, batch);
     }
-    /** What a layer or norm of this block makes of `batch`. */
-    ActivationPair outputs(const std::string& name, int64_t batch) const {
+    /** What a layer or norm of this block makes of `batch`, each time that it is called. */
+    std::vector<ActivationPair> outputs(const std::string& name, int64_t batch) const {
         return kept(name, /*output=*/true, batch);
     }
 
@@ -90,7 +90,7 @@ class SideBySide {
     /** From this block up to, not including, `to`. */
     torch::Tensor run(const Network& network, int64_t batch, std::size_t to,
                       Tap* tap = nullptr) const;
-    ActivationPair kept(const std::string& name, bool output, int64_t batch) const;
+    std::vector<ActivationPair> kept(const std::string& name, bool output, int64_t batch) const;
 
     const Network& full_precision_;
     const Network& quantized_;

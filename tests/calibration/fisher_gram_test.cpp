@@ -47,9 +47,9 @@ LayerStatistics statistics_of(const Network& network, const Network::LayerEntry&
     visit_row_weights(
         network, pixels, images, weighting,
         [&](const QuantizableLayer& layer) { return &layer == entry.layer; },
-        [&](const QuantizableLayer&, const torch::Tensor& input, const torch::Tensor& weight) {
-            plain.add(input);
-            weighted.add(input, weight);
+        [&](const WeightedInput& seen) {
+            plain.add(seen.input);
+            weighted.add(seen.input, seen.weight);
         });
     plain.take(statistic::gram, statistics);
     weighted.take(weighting.share, statistics);

@@ -65,12 +65,14 @@ LayerStatistics collect_pairs(const PlannedLayer& planned, const SideBySide& wal
                          const RowImportance* weights) {
         PairedGramCollector collector(layer, weights != nullptr);
         walk.for_each(batches, [&](int64_t batch) {
-            const auto seen = walk.inputs(layer.name(), batch);
+            const auto calls = walk.inputs(layer.name(), batch);
             const torch::InferenceMode inference;
-            const auto weight = weights == nullptr
-                                    ? torch::Tensor()
-                                    : weights->weight(layer.name(), batch).to(device);
-            collector.add(seen.quantized, seen.full_precision, weight);
+            for (std::size_t call = 0; call < calls.size(); ++call) {
+                const auto weight = weights == nullptr
+                                        ? torch::Tensor()
+                                        : weights->weight(layer.name(), call, batch).to(device);
+                collector.add(calls[call].quantized, calls[call].full_precision, weight);
+            }
         });
         collector.take(paired, plain, statistics);
     };
