@@ -4,11 +4,13 @@ namespace comq {
 
 BFloat16Scope::BFloat16Scope(Network& network) {
     const torch::NoGradGuard no_gradient;
-    for (const auto& [name, tensor] : network.state_dict()) {
-        if (!tensor.is_floating_point()) continue;
+    const auto convert = [&](const torch::Tensor& tensor) {
+        if (!tensor.is_floating_point()) return;
         saved_.emplace_back(tensor, tensor.data());
         saved_.back().first.set_data(tensor.to(torch::kBFloat16));
-    }
+    };
+    for (const auto& [name, tensor] : network.state_dict()) convert(tensor);
+    for (const auto& tensor : network.constants()) convert(tensor);
 }
 
 BFloat16Scope::~BFloat16Scope() {

@@ -33,7 +33,7 @@ GramCollector::GramCollector(const QuantizableLayer& layer, std::optional<RowSam
     : layer_(layer), sample_(std::move(sample)), gram_(layer.in_features(), layer.groups()) {
     const Conv2dOptions* convolution = layer.convolution();
     if (convolution != nullptr && layer.weight().is_cpu()) {
-        outer_positions_ = convolution->kernel * convolution->kernel;
+        outer_positions_ = convolution->kernel.product();
     }
 }
 

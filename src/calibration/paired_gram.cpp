@@ -84,8 +84,8 @@ void PairedGramCollector::take(const std::string& paired_name, const std::string
     statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
     auto& paired = statistics.grams[paired_name] = gram_.take();
     if (unweighted_convolution_ != nullptr) {
-        const auto kernel = unweighted_convolution_->kernel;
-        for (auto& gram : paired) gram = channels_outermost(gram, kernel * kernel);
+        const int64_t positions = unweighted_convolution_->kernel.product();
+        for (auto& gram : paired) gram = channels_outermost(gram, positions);
     }
     auto& plain = statistics.grams[plain_name];
     if (equal_rows_) {

@@ -14,17 +14,17 @@ namespace {
 // With fewer channels a group, products of shifted maps are too small to be fast.
 constexpr int64_t least_shifted_channels = 16;
 
-ConvAxis axis_of(const Conv2dOptions& options, int64_t size) {
-    const Padding padding = padding_of(options, size);
-    const int64_t extent = options.dilation * (options.kernel - 1) + 1;
-    ConvAxis axis;
-    axis.size = size;
-    axis.kernel = options.kernel;
-    axis.stride = options.stride;
-    axis.dilation = options.dilation;
-    axis.padding = padding.before;
-    axis.outputs = (size + padding.before + padding.after - extent) / options.stride + 1;
-    return axis;
+ConvAxis axis_of(const Conv2dOptions& options, int64_t HeightWidth::*axis, int64_t size,
+                 const AxisPadding& padding) {
+    const int64_t kernel = options.kernel.*axis, stride = options.stride.*axis;
+    const int64_t dilation = options.dilation.*axis;
+    const int64_t extent = dilation * (kernel - 1) + 1;
+    return {.size = size,
+            .kernel = kernel,
+            .stride = stride,
+            .dilation = dilation,
+            .padding = padding.before,
+            .outputs = (size + padding.before + padding.after - extent) / stride + 1};
 }
 
 /** Whether each output along it reads the input at its own place, and nothing else. */
@@ -64,8 +64,11 @@ std::vector<OutputRun> every_output(const ConvGeometry& geometry, int64_t batch)
 }  // namespace
 
 ConvGeometry geometry_of(const Conv2dOptions& convolution, const torch::Tensor& maps) {
-    return {maps.size(1), convolution.groups, axis_of(convolution, maps.size(2)),
-            axis_of(convolution, maps.size(3))};
+    const int64_t height = maps.size(2), width = maps.size(3);
+    const Padding padding = padding_of(convolution, {height, width});
+    return {maps.size(1), convolution.groups,
+            axis_of(convolution, &HeightWidth::height, height, padding.height),
+            axis_of(convolution, &HeightWidth::width, width, padding.width)};
 }
 
 void add_all_patches(const ConvGeometry& geometry, const torch::Tensor& maps,

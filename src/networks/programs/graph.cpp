@@ -274,6 +274,11 @@ ProgramGraph read_graph(const Json& program, const std::string& file) {
     return graph;
 }
 
+InputError failed(const ProgramGraph& graph, const Node& node, const c10::Error& error) {
+    return InputError("{}: node '{}' ({}): {}", graph.file, node.name, node.target,
+                      error.what_without_backtrace());
+}
+
 void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack) {
     try {
         if (node.op) {
@@ -286,8 +291,7 @@ void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack)
     } catch (const c10::OutOfMemoryError&) {
         throw;
     } catch (const c10::Error& error) {
-        throw InputError("{}: node '{}' ({}): {}", graph.file, node.name, node.target,
-                         error.what_without_backtrace());
+        throw failed(graph, node, error);
     } catch (const InputError& error) {
         throw InputError("{}: node '{}' ({}): {}", graph.file, node.name, node.target,
                          error.what());
