@@ -96,12 +96,15 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
             model.checkpoint.string(), model.checkpoint_sha256, config.sha256);
     }
     model.network = model.description->make();
-    const bool own = config.weights.empty() && model.description->own_weights;
-    load_parameters(*model.network,
-                    own ? model.description->own_weights()
-                        : canonical_tensors(read_checkpoint(model.checkpoint),
-                                            model.description->family, model.checkpoint.string()),
-                    model.checkpoint.string());
+    const std::string file = model.checkpoint.string();
+    if (config.weights.empty() && model.description->own_weights) {
+        take_over_parameters(*model.network, model.description->own_weights(), file);
+    } else {
+        load_parameters(
+            *model.network,
+            canonical_tensors(read_checkpoint(model.checkpoint), model.description->family, file),
+            file);
+    }
     model.network->to(device);
     return model;
 }

@@ -132,7 +132,7 @@ std::shared_ptr<const ModelDescription> describe_program(const ModelConfig& conf
         .factory = [program] { return std::make_shared<ProgramNetwork>(program); },
         .own_weights =
             [program, file = config.program] {
-                ProgramArchive again(file);
+                ProgramArchive again(file, Mapping::copy_on_write);
                 return program_tensors(*program, again);
             }};
     return std::make_shared<const ModelDescription>(std::move(description));

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string_view>
 
@@ -145,7 +146,12 @@ TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const 
     return tensors;
 }
 
-void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+namespace {
+
+/** Calls `set(parameter, values)` with each, once all fit. */
+template <typename Set>
+void set_parameters(Network& network, const TensorMap& tensors, const std::string& file,
+                    const Set& set) {
     std::map<std::string, torch::Tensor> expected;
     for (auto& [name, tensor] : network.state_dict()) {
         if (!follows_from_architecture(name)) expected.emplace(name, tensor);
@@ -165,8 +171,34 @@ void load_parameters(Network& network, const TensorMap& tensors, const std::stri
                 "damaged, fetch it again",
                 file, name);
         }
-        parameter.copy_(values);
+        set(parameter, values);
     }
+}
+
+/** Kernels of LibTorch may round otherwise at other addresses. */
+bool is_aligned(const torch::Tensor& tensor) {
+    constexpr std::uintptr_t alignment = 64;
+    return reinterpret_cast<std::uintptr_t>(tensor.data_ptr()) % alignment == 0;
+}
+
+}  // namespace
+
+void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+    set_parameters(
+        network, tensors, file,
+        [](torch::Tensor& parameter, const torch::Tensor& values) { parameter.copy_(values); });
+}
+
+void take_over_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+    set_parameters(network, tensors, file,
+                   [](torch::Tensor& parameter, const torch::Tensor& values) {
+                       if (parameter.scalar_type() == values.scalar_type() && is_aligned(values)) {
+                           parameter.set_data(values);
+                       } else {
+                           parameter.copy_(values);
+                       }
+                   });
+    network.parameters_moved();
 }
 
 }  // namespace comq

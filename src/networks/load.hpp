@@ -26,4 +26,10 @@ TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const 
  */
 void load_parameters(Network& network, const TensorMap& tensors, const std::string& file);
 
+/**
+ * The same, but parameters and buffers become the tensors' own bytes where those are float32 and
+ * aligned as LibTorch's are; nothing else may use those bytes, which must be writable.
+ */
+void take_over_parameters(Network& network, const TensorMap& tensors, const std::string& file);
+
 }  // namespace comq

@@ -28,7 +28,10 @@ struct ModelDescription {
      *  of `data_set`; none where there is no source for it. */
     std::optional<double> expected_top1;
     std::function<std::shared_ptr<Network>()> factory;
-    /** Reads the weights of the file that the network is from; empty where they are another's. */
+    /**
+     * Maps the weights of the file that the network is from, for one network to take over; empty
+     * where they are another's.
+     */
     std::function<TensorMap()> own_weights = {};
 
     /** A new network in evaluation mode, all its parameters zero until load_parameters. */

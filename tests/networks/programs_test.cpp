@@ -46,7 +46,8 @@ Exported load_exported(const std::string& name) {
     config.program = stem.string() + ".pt2";
     result.description = describe_model(config);
     result.network = result.description->make();
-    load_parameters(*result.network, result.description->own_weights(), config.program.string());
+    take_over_parameters(*result.network, result.description->own_weights(),
+                         config.program.string());
     result.images = raw_floats(stem.string() + ".images", {3, 3, 32, 32});
     result.logits = raw_floats(stem.string() + ".logits", {3, 10});
     return result;
@@ -119,8 +120,8 @@ std::string refusal(const nlohmann::json& program) {
 
 TEST_CASE("programs give the logits of PyTorch bit for bit") {
     COMQ_NEED_PROGRAMS(folder);
-    for (const std::string name :
-         {"residual", "transformer", "windows", "shared", "democnn", "demovit"}) {
+    for (const std::string name : {"residual", "transformer", "windows", "shared", "democnn",
+                                   "demovit", "products", "axes"}) {
         INFO(name);
         const Exported program = load_exported(name);
         const torch::InferenceMode inference;
@@ -151,9 +152,10 @@ TEST_CASE("a program's layers, blocks and scope are those of its modules") {
     COMQ_NEED_PROGRAMS(folder);
     using Names = std::vector<std::string>;
     const auto residual = load_exported("residual").network;
-    CHECK(names_of(*residual, true) == Names{"stem", "conv1", "conv2", "squeeze", "excite"});
+    CHECK(names_of(*residual, true) ==
+          Names{"stem", "conv1", "conv2", "squeeze", "excite", "wide"});
     CHECK(names_of(*residual, false) == Names{"fc"});
-    CHECK_THAT(reason_of(*residual, "wide"), ContainsSubstring("rectangular"));
+    CHECK(residual->unquantizable().empty());
     CHECK(blocks_of(*residual).size() == 3);
     std::vector<std::string> pairs;
     for (const auto& entry : residual->observables()) {
@@ -184,6 +186,85 @@ TEST_CASE("a program's layers, blocks and scope are those of its modules") {
     CHECK(calls == std::map<std::string, int>{{"conv", 1}, {"twice", 2}, {"gate", 1}, {"head", 1}});
 }
 
+TEST_CASE("products of any operator are layers, whatever layout their weights have") {
+    COMQ_NEED_PROGRAMS(folder);
+    using Names = std::vector<std::string>;
+    const auto network = load_exported("products").network;
+    CHECK(names_of(*network, true) == Names{"patch", "expand", "shrink", "tokens", "heads_last",
+                                            "merge", "heads_first", "groups", "batched", "turned",
+                                            "query"});
+    CHECK(names_of(*network, false) == Names{"pooled", "head"});
+    CHECK(reason_of(*network, "part") == "its weight is computed from parameters");
+
+    const auto parameters = network->named_parameters();
+    const torch::NoGradGuard no_gradient;
+    const auto check = [&](const std::string& name, const std::string& parameter, int64_t out,
+                           int64_t in, const torch::Tensor& rows_of_outputs) {
+        INFO(name);
+        const auto found = std::ranges::find_if(
+            network->layers(), [&](const auto& entry) { return entry.layer->name() == name; });
+        REQUIRE(found != network->layers().end());
+        QuantizableLayer& layer = *found->layer;
+        CHECK(layer.out_features() == out);
+        CHECK(layer.in_features() == in);
+        CHECK(torch::equal(layer.weight().reshape({out, in}), rows_of_outputs.reshape({out, in})));
+        // What is installed is the parameter, in its own layout.
+        layer.weight().fill_(7.0F);
+        CHECK(parameters[parameter].eq(7.0F).all().item<bool>());
+    };
+    const auto p = [&](const std::string& name) { return parameters[name].clone(); };
+    check("expand", "expand.weight", 24, 12, p("expand.weight").t());
+    check("shrink", "shrink", 12, 24, p("shrink").t());
+    check("tokens", "tokens", 64, 64, p("tokens"));
+    check("heads_last", "heads_last", 12, 12, p("heads_last"));
+    check("merge", "merge", 12, 12, p("merge").permute({2, 0, 1}));
+    check("heads_first", "heads_first", 12, 12, p("heads_first").permute({0, 2, 1}));
+    check("groups", "groups", 15, 4, p("groups").permute({0, 2, 1}));
+    check("batched", "batched", 12, 5, p("batched").permute({0, 2, 1}));
+    check("turned", "turned", 9, 12, p("turned").t());
+    check("query", "query", 1, 12, p("query"));
+    check("pooled", "pooled", 12, 12, p("pooled"));
+}
+
+TEST_CASE("height and width of a convolution may differ, and a line is a map") {
+    COMQ_NEED_PROGRAMS(folder);
+    using Names = std::vector<std::string>;
+    const auto network = load_exported("axes").network;
+    CHECK(names_of(*network, true) ==
+          Names{"stem", "wide", "tall", "even", "pool", "line", "same", "channel"});
+    CHECK(network->unquantizable().empty());
+    std::vector<std::string> pairs;
+    for (const auto& entry : network->observables()) {
+        if (entry.convolution == nullptr) continue;
+        pairs.push_back(entry.convolution->name() + " " + entry.observable->name());
+    }
+    CHECK(pairs == Names{"wide bn1", "tall bn2", "line bn3"});
+}
+
+TEST_CASE("norms of every kind are found, or listed with the reason") {
+    COMQ_NEED_PROGRAMS(folder);
+    const auto norms = [](const Network& network, ObservableKind kind) {
+        std::vector<std::string> found;
+        for (const auto& entry : network.observables()) {
+            if (entry.observable->kind() == kind) found.push_back(entry.observable->name());
+        }
+        return found;
+    };
+    using Names = std::vector<std::string>;
+    const auto products = load_exported("products").network;
+    CHECK(norms(*products, ObservableKind::rms_norm) == Names{"norm1"});
+    CHECK(norms(*products, ObservableKind::layer_norm) == Names{"norm2"});
+    REQUIRE(products->unusable_norms().size() == 1);
+    CHECK(products->unusable_norms()[0].reason == "it has no weight");
+
+    const auto axes = load_exported("axes").network;
+    CHECK(norms(*axes, ObservableKind::group_norm) == Names{"norm"});
+    CHECK(norms(*axes, ObservableKind::batch_norm) == Names{"bn1", "bn2", "bn3"});
+    for (const auto& entry : axes->observables()) {
+        if (entry.observable->name() == "bn2") CHECK_FALSE(entry.observable->weight().defined());
+    }
+}
+
 TEST_CASE("a program's description is that of its archive and of the config") {
     COMQ_NEED_PROGRAMS(folder);
     const auto description = load_exported("residual").description;
@@ -200,6 +281,25 @@ TEST_CASE("a program's description is that of its archive and of the config") {
     CHECK_THROWS_WITH(describe_model(config), ContainsSubstring("takes images of 32 × 32 pixels"));
     config.program = folder / "missing.pt2";
     CHECK_THROWS_AS(describe_model(config), UsageError);
+}
+
+TEST_CASE("weights are pages of the archive, and a change of them is the network's own") {
+    COMQ_NEED_PROGRAMS(folder);
+    const std::string before = test::text_of(folder / "transformer.pt2");
+    const Exported changed = load_exported("transformer");
+    const auto weights = changed.description->own_weights();
+    const auto network = changed.description->make();
+    take_over_parameters(*network, weights, "transformer.pt2");
+    for (const auto& [name, tensor] : network->state_dict()) {
+        INFO(name);
+        CHECK(tensor.data_ptr() == weights.at(name).data.get());
+    }
+    const torch::NoGradGuard no_gradient;
+    for (auto& parameter : network->parameters()) parameter.zero_();
+    const Exported other = load_exported("transformer");
+    CHECK(torch::equal(other.network->forward(other.images), other.logits));
+    CHECK(torch::equal(changed.network->forward(changed.images), changed.logits));
+    CHECK(test::text_of(folder / "transformer.pt2") == before);
 }
 
 TEST_CASE("gradients flow through a program, and threads run it side by side") {
