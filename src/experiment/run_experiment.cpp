@@ -112,6 +112,7 @@ RunRecord first_record(const RunContext& context, const RunOptions& options) {
     record.provenance.seed = config.seed;
     record.provenance.checkpoint = context.model.checkpoint.filename().string();
     record.provenance.checkpoint_sha256 = context.model.checkpoint_sha256;
+    record.provenance.program_sha256 = context.model.program_sha256;
     record.provenance.evaluation_images = context.keys.evaluation_images;
     const RunImages& images = context.images;
     for (const auto index : images.calibration.fitted) {

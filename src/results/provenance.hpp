@@ -29,6 +29,7 @@ struct Provenance {
     uint64_t seed = 0;              ///< set by the caller, like the three below
     std::string checkpoint;         ///< file name
     std::string checkpoint_sha256;  ///< of the file
+    std::string program_sha256;     ///< of a program whose weights are in a file of their own
     std::string evaluation_images;  ///< digest of their ids and content
 };
 
@@ -58,6 +59,8 @@ void visit_fields(ProvenanceType& provenance, Visitor&& visit) {
     visit("seed", provenance.seed, "seed of every random stream");
     visit("checkpoint", provenance.checkpoint, "file name of the weights");
     visit("checkpoint_sha256", provenance.checkpoint_sha256, "SHA-256 of that file");
+    visit("program_sha256", provenance.program_sha256,
+          "SHA-256 of the program, where that is another file than the weights");
     visit("evaluation_images", provenance.evaluation_images, "digest of the evaluation images");
 }
 

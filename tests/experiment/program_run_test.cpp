@@ -86,11 +86,12 @@ TEST_CASE("a program runs from its archive alone, resumes by content and is rest
     const fs::path moved = folder / "moved.pt2";
     fs::rename(file, moved);
     const auto record = read_run_file(folder / "demo_vit_4bit.h5", ReadScope::everything);
-    const LoadedModel restored = restore_network(record, "demo_vit_4bit.h5", moved);
+    const LoadedModel restored = restore_network(record, "demo_vit_4bit.h5", {.weights = moved});
     CHECK(restored.description->name == "moved");
     CHECK(restored.network->layers().size() == 22);
-    CHECK_THROWS_AS(restore_network(record, "demo_vit_4bit.h5", programs / "democnn.pt2"),
-                    InputError);
+    CHECK_THROWS_AS(
+        restore_network(record, "demo_vit_4bit.h5", {.weights = programs / "democnn.pt2"}),
+        InputError);
 
     // The same content from elsewhere is the same run.
     const auto identity = [&](const Words& model) {
@@ -108,6 +109,24 @@ TEST_CASE("a program runs from its archive alone, resumes by content and is rest
     const auto content = identity(as_program(programs, "demo_vit")).content;
     CHECK(content.at("program") == checkpoint_sha256(programs / "demovit.pt2"));
     CHECK(content.at("checkpoint") != content.at("program"));
+}
+
+TEST_CASE("a program with other weights is restored from its own two files only") {
+    COMQ_NEED_PROGRAMS(programs);
+    const fs::path folder = temporary_folder();
+    fs::copy_file(programs / "demovit.pt2", folder / "demovit.pt2");
+    run_shipped("demo_vit_4bit", folder,
+                joined({"evaluation.images=50", "calibration.images=8", "quantization.method=rtn"},
+                       as_program(folder, "demo_vit")));
+    const auto record = read_run_file(folder / "demo_vit_4bit.h5", ReadScope::everything);
+    CHECK(record.provenance.program_sha256 == checkpoint_sha256(programs / "demovit.pt2"));
+    fs::remove(folder / "demovit.pt2");
+    CHECK(restore_network(record, "run.h5", {.program = programs / "demovit.pt2"})
+              .network->layers()
+              .size() == 22);
+    CHECK_THROWS_WITH(
+        restore_network(record, "run.h5", {.program = programs / "samevit.pt2"}),
+        ContainsSubstring("is not the program of run.h5") && ContainsSubstring("--program"));
 }
 
 TEST_CASE("the layers of any network are listed with what becomes of them") {

@@ -116,6 +116,7 @@ Provenance provenance() {
     result.seed = 3;
     result.checkpoint = "demo.safetensors";
     result.checkpoint_sha256 = std::string(64, 'c');
+    result.program_sha256 = std::string(64, 'd');
     result.evaluation_images = std::string(64, 'e');
     return result;
 }
