@@ -96,8 +96,8 @@ bool answer(const Arguments& arguments, const LoadedConfig& loaded, Program& pro
         return true;
     }
     if (arguments.list_layers) {
-        if (program.json()) throw UsageError("--list-layers prints a table; take out --json");
-        program.print(list_layers(loaded.config));
+        program.print(program.json() ? json_text(layers_json(loaded.config))
+                                     : list_layers(loaded.config));
         return true;
     }
     if (!arguments.dry_run) return false;

@@ -15,11 +15,26 @@ enum class ZeroPoint { whole, half, real };
 enum class GridChoice { automatic, minmax, searched, look_ahead };
 enum class StartChoice { automatic, weights, rtn, look_ahead };
 
-/** A rule of `quantization.layers`; the first whose glob matches a layer's name decides. */
+/** `depthwise` and `pointwise` are convolutions as well; `grouped` is any layer in groups. */
+enum class LayerKind { linear, convolution, depthwise, pointwise, grouped };
+enum class LayerPosition { first, last };
+/** From `first` to `last`, both included. */
+struct BlockRange {
+    int first = 0;
+    int last = 0;
+};
+
+/**
+ * A rule of `quantization.layers`: it matches the layers that all it names fits; the first rule
+ * that matches a layer decides.
+ */
 struct LayerRule {
-    std::string match;
-    std::optional<bool> quantize;
-    std::optional<int> bits;
+    std::string match = {};  ///< glob over names; empty: any
+    std::optional<bool> quantize = {};
+    std::optional<int> bits = {};
+    std::optional<LayerKind> kind = {};
+    std::optional<LayerPosition> position = {};
+    std::optional<BlockRange> blocks = {};
 };
 
 struct QuantizationConfig {

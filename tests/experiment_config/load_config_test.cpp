@@ -176,6 +176,18 @@ TEST_CASE("layer rules are read and checked one by one") {
     CHECK_FALSE(rules[0].quantize.has_value());
     CHECK(rules[1].quantize == true);
 
+    const auto kinds =
+        load(complete_config, {"quantization.layers=[{kind: depthwise, blocks: 0-3, bits: 8}, "
+                               "{position: last, quantize: false}, {blocks: 2, bits: 3}]"})
+            .config.quantization.layers;
+    CHECK(kinds.at(0).kind == LayerKind::depthwise);
+    CHECK(kinds[0].blocks->first == 0);
+    CHECK(kinds[0].blocks->last == 3);
+    CHECK(kinds[1].position == LayerPosition::last);
+    CHECK(kinds[2].blocks->last == 2);
+    CHECK(error_of(complete_config, {"quantization.layers=[{blocks: 3-1, bits: 8}]"})
+              .find("expected null or a block or a range of blocks like 0-3") != std::string::npos);
+
     const std::string message = error_of(complete_config +
                                          "quantization:\n"
                                          "  layers:\n"
@@ -186,7 +198,7 @@ TEST_CASE("layer rules are read and checked one by one") {
     CHECK(message.find("test.yaml:5: key 'quantization.layers[0]': changes nothing") == 0);
     CHECK(message.find("test.yaml:6: key 'quantization.layers[1].bits': expected integer, 2 to 8, "
                        "not '12'") != std::string::npos);
-    CHECK(message.find("test.yaml:6: key 'quantization.layers[1].match': is required") !=
+    CHECK(message.find("test.yaml:6: key 'quantization.layers[1]': names no layers: give") !=
           std::string::npos);
     CHECK(message.find("test.yaml:7: key 'quantization.layers[2]': gives 'bits' to layers it "
                        "leaves unquantized") != std::string::npos);
