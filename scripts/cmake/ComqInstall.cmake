@@ -8,7 +8,7 @@ install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATAD
 set(COMQ_INSTALLED_SCRIPTS compare_peers.py export_network.py fetch_weights.sh plot_results.py)
 list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_files)
 install(PROGRAMS ${script_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
-install(DIRECTORY scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
+install(DIRECTORY scripts/exporting scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
   PATTERN __pycache__ EXCLUDE)
 install(FILES scripts/checkpoints.sha256 DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
 foreach(script ${COMQ_INSTALLED_SCRIPTS})
