@@ -4,13 +4,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include "core/errors.hpp"
-#include "exported_programs.hpp"
 #include "networks/describe_model.hpp"
+#include "networks/exported_programs.hpp"
 #include "networks/load.hpp"
 #include "networks/programs/json_fields.hpp"
 #include "networks/programs/program_network.hpp"
@@ -40,7 +41,7 @@ struct Exported {
 
 Exported load_exported(const std::string& name) {
     torch::set_num_threads(1);
-    const fs::path stem = *test::exported_programs() / name;
+    const fs::path stem = test::exported("programs").value() / name;
     Exported result;
     ModelConfig config;
     config.program = stem.string() + ".pt2";
@@ -102,7 +103,7 @@ class RowsTap : public Tap {
 };
 
 nlohmann::json program_json(const std::string& name) {
-    ProgramArchive archive(*test::exported_programs() / (name + ".pt2"));
+    ProgramArchive archive(test::exported("programs").value() / (name + ".pt2"));
     return archive.program();
 }
 
@@ -119,8 +120,9 @@ std::string refusal(const nlohmann::json& program) {
 
 TEST_CASE("programs give the logits of PyTorch bit for bit") {
     COMQ_NEED_PROGRAMS(folder);
-    for (const std::string name :
-         {"residual", "transformer", "windows", "shared", "democnn", "demovit"}) {
+    const auto names = test::names_of_programs(folder);
+    CHECK(names.size() == 18);
+    for (const std::string& name : names) {
         INFO(name);
         const Exported program = load_exported(name);
         const torch::InferenceMode inference;
@@ -182,6 +184,27 @@ TEST_CASE("a program's layers, blocks and scope are those of its modules") {
     std::map<std::string, int> calls;
     for (const auto& entry : shared->layers()) calls[entry.layer->name()] = entry.layer->calls();
     CHECK(calls == std::map<std::string, int>{{"conv", 1}, {"twice", 2}, {"gate", 1}, {"head", 1}});
+}
+
+TEST_CASE("no Linear layer or convolution of a module is missed in its program") {
+    COMQ_NEED_PROGRAMS(folder);
+    for (const std::string& name : test::names_of_programs(folder)) {
+        INFO(name);
+        const auto network = load_exported(name).network;
+        std::set<std::string> found;
+        for (const auto& entry : network->layers()) found.insert(entry.layer->name());
+        for (const auto& what : network->unquantizable()) found.insert(what.name);
+        std::ifstream lines(folder / (name + ".layers"));
+        std::vector<std::string> missed;
+        int ran = 0;
+        for (std::string line; std::getline(lines, line); ++ran) {
+            if (!found.contains(line)) missed.push_back(line);
+        }
+        CHECK(ran > 0);
+        // Its weight is computed, so that what multiplies it goes by the name of a node.
+        if (name == "standardized") missed.erase(std::ranges::find(missed, "conv"));
+        CHECK(missed == std::vector<std::string>{});
+    }
 }
 
 TEST_CASE("a program's description is that of its archive and of the config") {
@@ -263,6 +286,59 @@ TEST_CASE("what a program can't be is refused by name") {
                ContainsSubstring("more than one tensor"));
     CHECK_THAT(edited([](auto& graph, auto&) { graph["nodes"] = 3; }),
                ContainsSubstring("models/model.json"));
+}
+
+TEST_CASE("an archive that can't be run is refused with what to do about it") {
+    COMQ_NEED_EXPORTED("refused", folder);
+    const std::map<std::string, std::vector<std::string>> expected{
+        {"two_inputs", {"takes more than a batch of images", "forward takes one tensor"}},
+        {"two_outputs", {"returns more than one tensor", "returns logits alone"}},
+        {"features", {"not logits [batch, classes]"}},
+        {"fixed_batch", {"for batches of 2 images only", "dynamic_shapes"}},
+        {"double", {"parameter 'conv.weight' is F64", "module.float()"}},
+        {"grey", {"not images [batch, 3, height, width]"}},
+        {"older_schema", {"in version 7 of its schema, 8 is read here", "export it again"}},
+        {"newer_schema", {"in version 9 of its schema, 8 is read here", "export it again"}},
+        {"own_operator", {"operators outside PyTorch's own (ATen) are not run"}},
+        {"control_flow", {"(higher_order.cond): operators outside PyTorch's own"}},
+        {"weights", {"no program of torch.export.save"}}};
+    const auto names = test::names_of_programs(folder);
+    CHECK(names.size() == expected.size());
+    for (const std::string& name : names) {
+        INFO(name);
+        const fs::path file = folder / (name + ".pt2");
+        std::string message = "no error";
+        try {
+            ProgramArchive archive(file);
+            read_program(archive);
+        } catch (const InputError& error) {
+            message = error.what();
+        }
+        CHECK_THAT(message, ContainsSubstring(file.string() + ":") ||
+                                ContainsSubstring(file.string() + " ("));
+        CHECK(message.find('\n') == std::string::npos);
+        for (const std::string& part : expected.at(name)) {
+            CHECK_THAT(message, ContainsSubstring(part));
+        }
+    }
+}
+
+TEST_CASE("an archive that is cut anywhere is an error that names it") {
+    COMQ_NEED_PROGRAMS(folder);
+    const std::string whole = test::text_of(folder / "shared.pt2");
+    const fs::path file = test::temporary_folder() / "cut.pt2";
+    for (std::size_t i = 0; i < 40; ++i) {
+        const std::size_t length = whole.size() * i / 40;
+        INFO(length << " of " << whole.size() << " bytes");
+        std::ofstream(file, std::ios::binary)
+            .write(whole.data(), static_cast<std::streamsize>(length));
+        try {
+            ProgramArchive archive(file);
+            FAIL("it was read");
+        } catch (const InputError& error) {
+            CHECK_THAT(error.what(), ContainsSubstring("cut.pt2"));
+        }
+    }
 }
 
 TEST_CASE("damaged graphs and archives are errors, whatever is damaged") {
