@@ -26,10 +26,13 @@ struct Provenance {
     std::string started_utc;   ///< "2026-01-31T12:00:00Z"
     std::string finished_utc;  ///< set by the caller at the end
     std::string command_line;
-    uint64_t seed = 0;              ///< set by the caller, like the three below
-    std::string checkpoint;         ///< file name
-    std::string checkpoint_sha256;  ///< of the file
-    std::string evaluation_images;  ///< digest of their ids and content
+    uint64_t seed = 0;                 ///< set by the caller, like the three below
+    std::string checkpoint;            ///< file name
+    std::string checkpoint_sha256;     ///< of the file
+    std::string evaluation_images;     ///< digest of their ids and content
+    std::string preprocessing;         ///< what is done to every image
+    std::string preprocessing_origin;  ///< who says so
+    std::string position_embedding;    ///< how it was interpolated; empty: it was not
 };
 
 /**
@@ -59,6 +62,10 @@ void visit_fields(ProvenanceType& provenance, Visitor&& visit) {
     visit("checkpoint", provenance.checkpoint, "file name of the weights");
     visit("checkpoint_sha256", provenance.checkpoint_sha256, "SHA-256 of that file");
     visit("evaluation_images", provenance.evaluation_images, "digest of the evaluation images");
+    visit("preprocessing", provenance.preprocessing, "what is done to every image");
+    visit("preprocessing_origin", provenance.preprocessing_origin, "whose preprocessing that is");
+    visit("position_embedding", provenance.position_embedding,
+          "how it was interpolated; empty: it was not");
 }
 
 /** State of a source tree as git sees it. */

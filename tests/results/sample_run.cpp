@@ -117,6 +117,9 @@ Provenance provenance() {
     result.checkpoint = "demo.safetensors";
     result.checkpoint_sha256 = std::string(64, 'c');
     result.evaluation_images = std::string(64, 'e');
+    result.preprocessing = "resize 0 bilinear, crop 32, mean [0.5, 0.5, 0.5], std [1, 1, 1]";
+    result.preprocessing_origin = "of demo_vit";
+    result.position_embedding = "from 8 × 8 to 9 × 9 patches";
     return result;
 }
 
