@@ -17,6 +17,7 @@ namespace comq {
 struct Probe {
     ExperimentConfig config;
     int threads = 1;
+    std::shared_ptr<const ModelDescription> model;
     std::shared_ptr<Network> network;  ///< owns the layers that `plan` names
     LayerPlan plan;                    ///< empty where the weights stay
     std::vector<int64_t> rows;         ///< that one image gives each layer of the plan, per group

@@ -113,6 +113,10 @@ RunRecord first_record(const RunContext& context, const RunOptions& options) {
     record.provenance.checkpoint = context.model.checkpoint.filename().string();
     record.provenance.checkpoint_sha256 = context.model.checkpoint_sha256;
     record.provenance.evaluation_images = context.keys.evaluation_images;
+    const ModelDescription& model = *context.model.description;
+    record.provenance.preprocessing = model.preprocessing.describe();
+    record.provenance.preprocessing_origin = model.preprocessing_origin;
+    record.provenance.position_embedding = model.resampled_positions;
     const RunImages& images = context.images;
     for (const auto index : images.calibration.fitted) {
         record.calibration_images.push_back(images.calibration_source->info(index).id);

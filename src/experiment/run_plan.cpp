@@ -57,6 +57,9 @@ std::string estimate_text(const RunPlan& plan) {
                                    bytes(cost.memory_bytes), bytes(cost.gram_bytes),
                                    cost.forward_passes, cost.forward_passes == 1 ? "" : "es");
     text += fmt::format("disk:   about {}\n", bytes(cost.disk_bytes));
+    const ModelDescription& model = *plan.probe.model;
+    text += fmt::format("images: {}\n        {}\n", model.preprocessing.describe(),
+                        model.preprocessing_origin);
     text += fmt::format("time:   about {} on {} threads\n", format_duration(cost.seconds.sum()),
                         plan.probe.threads);
     text += fmt::format(
@@ -112,6 +115,8 @@ Json plan_json(const RunPlan& plan) {
     }
     json["evaluation_images"] = evaluates ? Json(probe.evaluation_images) : Json(nullptr);
     json["forward_passes"] = plan.cost.forward_passes;
+    json["preprocessing"] = probe.model->preprocessing.describe();
+    json["preprocessing_origin"] = probe.model->preprocessing_origin;
     json["config"] = resolved_json(probe.config);
     json["layers"] = Json::array();
     for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {

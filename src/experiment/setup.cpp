@@ -4,31 +4,18 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/paths.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/load.hpp"
+#include "networks/open_model.hpp"
 #include "torch_bridge/runtime.hpp"
 #include "weights/checkpoint.hpp"
 
 namespace comq {
 
 namespace {
-
-std::filesystem::path checkpoint_of(const ModelConfig& config,
-                                    const ModelDescription& description) {
-    if (!config.weights.empty()) return config.weights;
-    if (description.own_weights) return config.program;
-    if (description.data_set == "demo") {
-        return data_folder() / "datasets" / "demo" / (description.name + ".safetensors");
-    }
-    throw UsageError(
-        "model.weights: no checkpoint is named for {}; get one with "
-        "scripts/fetch_weights.sh {}, or try scripts/run_demo.sh, which needs none",
-        description.name, description.name);
-}
 
 /** Something a run reads beside its keys. */
 struct RunContent {
@@ -47,6 +34,12 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
          evaluation_images},
         {"LibTorch and instruction set",
          torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number}};
+    // What a family does is the program's; what a file beside the weights says is not.
+    if (config.model.program.empty() &&
+        model.description->preprocessing != describe_published(config.model).preprocessing) {
+        content.push_back({"preprocessing", model.description->preprocessing.describe(),
+                           full_precision | statistics});
+    }
     if (!model.program_sha256.empty()) {
         content.push_back({"program", model.program_sha256, full_precision | statistics});
     }
@@ -83,11 +76,20 @@ std::string origin_of(const std::string& what, Effect effect, Effect images,
 
 LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     LoadedModel model;
-    model.description = describe_model(config);
-    model.checkpoint = checkpoint_of(config, *model.description);
-    model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
-    if (!config.program.empty() && !config.weights.empty()) {
-        model.program_sha256 = checkpoint_sha256(config.program);
+    TensorMap tensors;
+    if (config.program.empty()) {
+        ModelWithWeights opened = open_model(config);
+        model.description = opened.description;
+        model.checkpoint = opened.checkpoint;
+        model.checkpoint_sha256 = opened.sha256;
+        tensors = std::move(opened.tensors);
+    } else {
+        model.description = describe_model(config);
+        model.checkpoint = config.weights.empty() ? config.program : config.weights;
+        model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
+        if (!config.weights.empty()) model.program_sha256 = checkpoint_sha256(config.program);
+        tensors = config.weights.empty() ? model.description->own_weights()
+                                         : read_checkpoint(model.checkpoint, config.state_dict);
     }
     if (!config.sha256.empty() && config.sha256 != model.checkpoint_sha256) {
         throw InputError(
@@ -96,12 +98,7 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
             model.checkpoint.string(), model.checkpoint_sha256, config.sha256);
     }
     model.network = model.description->make();
-    const bool own = config.weights.empty() && model.description->own_weights;
-    load_parameters(*model.network,
-                    own ? model.description->own_weights()
-                        : canonical_tensors(read_checkpoint(model.checkpoint),
-                                            model.description->family, model.checkpoint.string()),
-                    model.checkpoint.string());
+    load_parameters(*model.network, tensors, model.checkpoint.string());
     model.network->to(device);
     return model;
 }

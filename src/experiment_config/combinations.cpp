@@ -12,6 +12,7 @@ class CombinationCheck {
 
     void run() {
         check_network_given();
+        check_preprocessing();
         check_paths_given();
         check_weighted_rows();
         check_quantized_inputs();
@@ -35,6 +36,18 @@ class CombinationCheck {
         if (!model.name.empty() && !model.program.empty()) {
             add("model.program",
                 "model.name names another network; take out one of them (model.name=null)");
+        }
+    }
+
+    void check_preprocessing() {
+        const auto& given = config_.model.preprocessing;
+        if (given.resize && given.crop_pct) {
+            add("model.preprocessing.crop_pct",
+                "model.preprocessing.resize says how long images become; take out one of them");
+        }
+        if (given.crop && given.input_size) {
+            add("model.preprocessing.input_size",
+                "model.preprocessing.crop says how large images are; take out one of them");
         }
     }
 

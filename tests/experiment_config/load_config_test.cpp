@@ -97,6 +97,17 @@ TEST_CASE("preprocessing is given a field at a time") {
         "and blue, not a list");
 }
 
+TEST_CASE("two keys that say the same of the preprocessing are named") {
+    CHECK(error_of("model: {name: x, preprocessing: {resize: 9, crop_pct: 0.9}}\n"
+                   "data: {layout: demo}\n") ==
+          "test.yaml:1: key 'model.preprocessing.crop_pct': model.preprocessing.resize says how "
+          "long images become; take out one of them");
+    CHECK(error_of("model: {name: x, preprocessing: {crop: 9, input_size: 9}}\n"
+                   "data: {layout: demo}\n") ==
+          "test.yaml:1: key 'model.preprocessing.input_size': model.preprocessing.crop says how "
+          "large images are; take out one of them");
+}
+
 TEST_CASE("missing keys are named") {
     CHECK(error_of("data: {layout: demo}\n") ==
           "test.yaml:1: key 'model.name': is required: the name of a model, unless model.program "
