@@ -95,6 +95,10 @@ Predictions predict(const Network& network, const std::string& name, const Image
     return journal.predictions(name);
 }
 
+bool is_cached(const CacheFolder& cache, const std::string& key) {
+    return cache.enabled() && std::filesystem::exists(cache.file("predictions", key));
+}
+
 Predictions predict_full_precision(const Network& network, const ImagePass& pass,
                                    RunJournal& journal, const CacheFolder& cache,
                                    const std::string& key) {

@@ -20,6 +20,9 @@ inline constexpr const char* quantized_network = "quantized";
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
                     RunJournal& journal, Tap* tap = nullptr);
 
+/** Whether the cache has the full-precision predictions of that key. */
+bool is_cached(const CacheFolder& cache, const std::string& key);
+
 /**
  * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours
  * and are the same for every run that differs in quantization only. Of several runs that start at

@@ -8,6 +8,7 @@
 #include "data/label_check.hpp"
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/predict.hpp"
+#include "experiment/preprocessing_hint.hpp"
 #include "experiment/stages/stages.hpp"
 
 namespace comq {
@@ -32,8 +33,8 @@ EvaluationRecord evaluation_record(const Predictions& predictions, const ImageSo
     return record;
 }
 
-/** Stops a run whose numbers would mean nothing. */
-void pass_gate(const RunContext& context, const Predictions& predictions) {
+/** Stops a run whose numbers would mean nothing; `computed`: predictions are not from the cache. */
+void pass_gate(RunContext& context, const Predictions& predictions, bool computed) {
     const auto& config = context.config;
     const Accuracy accuracy = accuracy_of(predictions);
     const auto labels =
@@ -43,8 +44,13 @@ void pass_gate(const RunContext& context, const Predictions& predictions) {
     // Who expects so little expects it, and who only evaluates learns it from the result.
     const bool chance_matters =
         !expected && !config.evaluation.allow_chance && config.changes_the_network();
+    // What is known to be as it should needs no hint, and from the cache it was given before.
+    const bool is_expected = expected && is_as_expected(accuracy, *expected);
+    const std::string hint =
+        computed && !is_expected ? better_preprocessing(context, predictions) : std::string();
+    if (!hint.empty()) spdlog::warn("{}", hint);
     try {
-        if (chance_matters) check_above_chance(labels);
+        if (chance_matters) check_plausible(labels);
         if (!labels.plausible()) spdlog::warn("{}", labels.warning());
         if (expected) check_full_precision(accuracy, *expected);
     } catch (const GateError&) {
@@ -66,6 +72,7 @@ void pass_gate(const RunContext& context, const Predictions& predictions) {
 }
 
 void evaluate_full_precision(RunContext& context) {
+    const bool cached = is_cached(context.cache, context.keys.full_precision);
     context.full_precision = context.times.timed("evaluate full precision", [&] {
         return predict_full_precision(*context.model.network, context.evaluation_pass(),
                                       *context.journal, context.cache, context.keys.full_precision);
@@ -73,7 +80,7 @@ void evaluate_full_precision(RunContext& context) {
     check_bad_images(context, context.bad_evaluation);
     // From the cache they come at the root only.
     if (!context.ranks.root()) return;
-    pass_gate(context, context.full_precision);
+    pass_gate(context, context.full_precision, !cached);
     context.record.full_precision =
         evaluation_record(context.full_precision, *context.images.evaluation_source);
 }
