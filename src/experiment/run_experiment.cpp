@@ -70,8 +70,8 @@ void check_classes(const RunContext& context, const ImageSource& source, const c
     const auto& description = *context.model.description;
     if (classes == description.classes) return;
     throw UsageError(
-        "{}: the images have {} classes, {} has {}; name the list of "
-        "all classes with data.synsets, or choose another model",
+        "{}: the images have {} classes, {} has {}; name the list of all classes with data.synsets "
+        "(imagenet: the 1,000 of ILSVRC-2012), or choose another model",
         key, classes, description.name, description.classes);
 }
 

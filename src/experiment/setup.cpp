@@ -1,6 +1,7 @@
 #include "experiment/setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
@@ -47,6 +48,12 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
          evaluation_images},
         {"LibTorch and instruction set",
          torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number}};
+    const auto valid_classes = images.evaluation_source->valid_classes();
+    if (!valid_classes.empty()) {
+        content.push_back({"valid classes",
+                           sha256_hex(fmt::format("{}", fmt::join(valid_classes, " "))),
+                           evaluation_images});
+    }
     if (!model.program_sha256.empty()) {
         content.push_back({"program", model.program_sha256, full_precision | statistics});
     }

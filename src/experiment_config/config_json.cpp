@@ -16,7 +16,7 @@ Json annotated_json(const LoadedConfig& loaded) {
     const auto schema = experiment_schema();
     Json keys = Json::array();
     for (const auto& info : schema.keys()) {
-        if (!is_read(info.key, loaded.config.quantization.method)) continue;
+        if (!is_read(info.key, loaded.config)) continue;
         Json entry;
         entry["key"] = info.key;
         entry["value"] = json_of_yaml(schema.find(info.key)->print(loaded.config), info.key);

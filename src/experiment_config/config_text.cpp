@@ -20,14 +20,13 @@ std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
 }  // namespace
 
 std::string resolved_text(const ExperimentConfig& config) {
-    return any_names().print(
-        config, [&](const KeyInfo& info) { return is_read(info.key, config.quantization.method); });
+    return any_names().print(config,
+                             [&](const KeyInfo& info) { return is_read(info.key, config); });
 }
 
 std::string annotated_text(const LoadedConfig& loaded) {
     return any_names().print(
-        loaded.config,
-        [&](const KeyInfo& info) { return is_read(info.key, loaded.config.quantization.method); },
+        loaded.config, [&](const KeyInfo& info) { return is_read(info.key, loaded.config); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
 }
 
@@ -40,9 +39,7 @@ std::string identity_text(const ExperimentConfig& config,
                           const std::function<bool(const KeyInfo&)>& wanted,
                           const ExperimentSchema& schema) {
     return schema.print(config, [&](const KeyInfo& info) {
-        if (!info.affects.numbers() || !is_read(info.key, config.quantization.method) ||
-            !wanted(info))
-            return false;
+        if (!info.affects.numbers() || !is_read(info.key, config) || !wanted(info)) return false;
         return info.required || schema.find(info.key)->print(config) != info.default_text;
     });
 }

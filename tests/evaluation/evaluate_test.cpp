@@ -81,3 +81,37 @@ TEST_CASE("a stop request interrupts the evaluation") {
     const std::atomic<bool> stop{true};
     CHECK_THROWS_AS(evaluate_quietly(*hash_network(), source, bad, stop), Interrupted);
 }
+
+namespace {
+
+/** The images of another source with several right classes, or with few that may be predicted. */
+class OtherClasses : public test::MemorySource {
+  public:
+    OtherClasses(std::vector<int64_t> right, std::vector<int64_t> valid)
+        : MemorySource(8, 32), right_(std::move(right)), valid_(std::move(valid)) {}
+    std::vector<int64_t> labels(int64_t /*index*/) const override { return right_; }
+    std::vector<int64_t> valid_classes() const override { return valid_; }
+
+  private:
+    std::vector<int64_t> right_;
+    std::vector<int64_t> valid_;
+};
+
+}  // namespace
+
+TEST_CASE("any of several right classes counts, and only valid classes are predicted") {
+    const auto network = hash_network();
+    BadImages bad(0);
+    const auto plain = evaluate_quietly(*network, test::MemorySource(8, 32), bad);
+    const OtherClasses all_right({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {});
+    const auto every = evaluate_quietly(*network, all_right, bad);
+    CHECK(every.prediction == plain.prediction);
+    CHECK(every.label == plain.prediction);
+    CHECK(every.rank == std::vector<int64_t>(8, 0));
+
+    const auto two = evaluate_quietly(*network, OtherClasses({3}, {3, 8}), bad);
+    for (std::size_t i = 0; i < two.size(); ++i) {
+        CHECK((two.prediction[i] == 3 || two.prediction[i] == 8));
+        CHECK(two.rank[i] == (two.prediction[i] == 3 ? 0 : 1));
+    }
+}

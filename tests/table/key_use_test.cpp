@@ -46,7 +46,8 @@ TEST_CASE("a cell is one experiment whatever images its runs draw") {
                 "model.preprocessing.resize", "model.preprocessing.crop",
                 "model.preprocessing.interpolation", "model.preprocessing.mean",
                 "model.preprocessing.std", "data.root", "data.layout", "data.evaluation",
-                "data.synsets", "data.labels", "evaluation.images", "evaluation.batch_size"});
+                "data.synsets", "data.labels", "data.classes", "evaluation.images",
+                "evaluation.batch_size"});
 }
 
 TEST_CASE("of what changes no number a table tells threads apart, and times without a cache") {

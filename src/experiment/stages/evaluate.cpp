@@ -36,8 +36,10 @@ EvaluationRecord evaluation_record(const Predictions& predictions, const ImageSo
 void pass_gate(const RunContext& context, const Predictions& predictions) {
     const auto& config = context.config;
     const Accuracy accuracy = accuracy_of(predictions);
+    const auto valid = context.images.evaluation_source->valid_classes();
     const auto labels =
-        check_labels(predictions.label, predictions.prediction, context.model.description->classes);
+        check_labels(predictions.label, predictions.prediction,
+                     valid.empty() ? context.model.description->classes : std::ssize(valid));
     const auto expected = expected_accuracy(config, context.model, context.keys,
                                             data_folder() / "datasets" / "full_precision.yaml");
     // Who expects so little expects it, and who only evaluates learns it from the result.
@@ -65,6 +67,16 @@ void pass_gate(const RunContext& context, const Predictions& predictions) {
     }
 }
 
+/** Without an image there is no accuracy; the journal holds nothing yet that is worth keeping. */
+void check_some_read(const RunContext& context) {
+    if (context.full_precision.size() > 0) return;
+    context.journal->remove();
+    const auto reasons = context.bad_evaluation.reasons();
+    throw InputError("data.evaluation: none of the {} images can be read{}",
+                     context.images.evaluation.size(),
+                     reasons.empty() ? "" : "; the first: " + reasons.front());
+}
+
 void evaluate_full_precision(RunContext& context) {
     context.full_precision = context.times.timed("evaluate full precision", [&] {
         return predict_full_precision(*context.model.network, context.evaluation_pass(),
@@ -73,6 +85,7 @@ void evaluate_full_precision(RunContext& context) {
     check_bad_images(context, context.bad_evaluation);
     // From the cache they come at the root only.
     if (!context.ranks.root()) return;
+    check_some_read(context);
     pass_gate(context, context.full_precision);
     context.record.full_precision =
         evaluation_record(context.full_precision, *context.images.evaluation_source);
