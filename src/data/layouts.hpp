@@ -26,6 +26,9 @@ struct DataLayout {
     LAYOUT(imagefolder_layout)    \
     LAYOUT(imagenet_flat_layout)  \
     LAYOUT(imagenet_tar_layout)   \
+    LAYOUT(list_layout)           \
+    LAYOUT(webdataset_layout)     \
+    LAYOUT(parquet_layout)        \
     LAYOUT(cifar10_layout)        \
     LAYOUT(cifar100_layout)       \
     LAYOUT(demo_layout)
