@@ -4,6 +4,7 @@
 # nothing, silently, when its result is there already.
 
 LIBTORCH_VERSION=2.13.0
+ARROW_VERSION=26.0.1
 PYTORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -169,6 +170,32 @@ fetch_libtorch() {
     return 1
 }
 
+# Sets $arrow_dir, the folder of Apache Arrow's C++ libraries and headers, which PyArrow's wheel
+# holds; but for a demo they are fetched into the build folder. Without them the layout parquet is
+# missing, and nothing else.
+find_arrow() { # demo | programs | tests
+    local folder=build/arrow-$ARROW_VERSION python
+    arrow_dir=$source_folder/$folder/pyarrow
+    if [ -d "$arrow_dir/include/parquet" ]; then return 0; fi
+    arrow_dir=''
+    if [ "$1" = demo ]; then return 0; fi
+    rm -rf "$folder" "$folder.partial"
+    for python in python3 /usr/bin/python3; do
+        "$python" -m pip --version >/dev/null 2>&1 || continue
+        quietly build/arrow-pip.log "Apache Arrow" 2 'Downloading|Processing|Installing' \
+            "$python" -m pip install --disable-pip-version-check --retries 1 --timeout 30 --progress-bar off \
+            --no-compile --no-deps --only-binary=:all: --target "$folder.partial" \
+            --implementation cp --python-version 3.11 --platform "manylinux_2_28_$(uname -m)" \
+            "pyarrow==$ARROW_VERSION" || break
+        mv "$folder.partial" "$folder"
+        arrow_dir=$source_folder/$folder/pyarrow
+        rm -f "$build/.configured"
+        return 0
+    done
+    rm -rf "$folder.partial"
+    say "pip can't get Apache Arrow (build/arrow-pip.log), so going on without the layout parquet"
+}
+
 # What the Python side of that PyTorch imports, beside it: a test loads an exported checkpoint.
 fetch_torch_python() {
     local folder=build/libtorch-$LIBTORCH_VERSION python requirements
@@ -233,7 +260,7 @@ configure() { # WITH_TESTS
         options=(-DCOMQ_BUILD_TESTS=OFF)
     fi
     quietly "$build.configure.log" "configured $build" 1 '^-- Configuring done' \
-        cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" "${options[@]}" || {
+        cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" -DCOMQ_ARROW_DIR="$arrow_dir" "${options[@]}" || {
         cat "$build.configure.log" >&2
         fail "CMake could not configure $build; its message above says what is missing (packages: scripts/packages.txt)"
     }
@@ -268,6 +295,7 @@ set_up() { # demo | programs | tests
     flock 9
     install_packages "${groups[@]}"
     find_libtorch "${groups[@]}"
+    find_arrow "$1"
     if $with_tests && [ "$libtorch" = pip ]; then fetch_torch_python; fi
     configure $with_tests
     compile $target

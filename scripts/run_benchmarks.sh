@@ -50,13 +50,20 @@ compile all
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-COMQ_ASSETS=$assets "$build/tests/bench/bench_ratios" "${quick[@]}" --json "$scratch/ours.json"
+peers=false programs=()
 if $python; then
     if install_peers; then
-        build/peers/bin/python tests/bench/python_peers.py --assets "$assets" "${quick[@]}" \
-            --json "$scratch/peers.json"
+        peers=true programs=(--programs "$scratch/programs")
+        mkdir "$scratch/programs"
+        build/peers/bin/python tests/bench/export_programs.py "$scratch/programs"
     else
         say "pip can't get the peers, so their figures are left out"
     fi
+fi
+PYTHONPATH=${arrow_dir%/pyarrow} COMQ_ASSETS=$assets "$build/tests/bench/bench_ratios" "${quick[@]}" "${programs[@]}" \
+    --json "$scratch/ours.json"
+if $peers; then
+    build/peers/bin/python tests/bench/python_peers.py --assets "$assets" "${quick[@]}" \
+        --json "$scratch/peers.json"
 fi
 python3 tests/bench/join_figures.py "$scratch" ${json:+--json "$json"}

@@ -30,6 +30,28 @@ else()
 endif()
 message(STATUS "OpenCV: ${COMQ_OPENCV_FOUND}")
 
+# Apache Arrow reads Parquet files: a package of its own, or the libraries inside PyArrow's wheel,
+# whose names end in a version.
+find_package(Arrow CONFIG QUIET)
+find_package(Parquet CONFIG QUIET)
+if(Arrow_FOUND AND Parquet_FOUND)
+  set(COMQ_ARROW_FOUND TRUE)
+  add_library(comq_arrow INTERFACE)
+  target_link_libraries(comq_arrow INTERFACE Parquet::parquet_shared Arrow::arrow_shared)
+else()
+  set(COMQ_ARROW_DIR "" CACHE PATH "The folder pyarrow of PyArrow's wheel")
+  file(GLOB COMQ_ARROW_LIBRARIES ${COMQ_ARROW_DIR}/libparquet.so.*[0-9] ${COMQ_ARROW_DIR}/libarrow.so.*[0-9])
+  list(LENGTH COMQ_ARROW_LIBRARIES count)
+  set(COMQ_ARROW_FOUND FALSE)
+  if(COMQ_ARROW_DIR AND count EQUAL 2)
+    set(COMQ_ARROW_FOUND TRUE)
+    add_library(comq_arrow INTERFACE)
+    target_include_directories(comq_arrow SYSTEM INTERFACE ${COMQ_ARROW_DIR}/include)
+    target_link_libraries(comq_arrow INTERFACE ${COMQ_ARROW_LIBRARIES})
+  endif()
+endif()
+message(STATUS "Arrow: ${COMQ_ARROW_FOUND}")
+
 # Only runs over many ranks need it (src/ranks). The C++ bindings were removed from MPI.
 option(COMQ_MPI "Use MPI where it is found" ON)
 if(COMQ_MPI)

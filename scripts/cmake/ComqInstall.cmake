@@ -8,7 +8,7 @@ install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATAD
 set(COMQ_INSTALLED_SCRIPTS compare_peers.py export_network.py fetch_weights.sh plot_results.py)
 list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_files)
 install(PROGRAMS ${script_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
-install(DIRECTORY scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
+install(DIRECTORY scripts/exporting scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
   PATTERN __pycache__ EXCLUDE)
 install(FILES scripts/checkpoints.sha256 DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
 foreach(script ${COMQ_INSTALLED_SCRIPTS})
@@ -21,16 +21,24 @@ install(FILES scripts/completion/_comq DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/
 
 # A LibTorch outside the source tree stays where it is. One inside it (scripts/setup.sh fetches it
 # into build/) would go with the tree, and CMake leaves such folders out of installed run paths: its
-# libraries are linked into <prefix>/lib/comq, or copied where the file system can't link.
+# libraries are linked into <prefix>/lib/comq, or copied where the file system can't link. So are
+# those of PyArrow's wheel.
 set(COMQ_PRIVATE_LIBRARIES lib/comq)
 cmake_path(IS_PREFIX CMAKE_SOURCE_DIR ${COMQ_LIBTORCH_FOLDER} NORMALIZE COMQ_LIBTORCH_INSIDE)
 set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 set(CMAKE_INSTALL_RPATH $ORIGIN/../${COMQ_PRIVATE_LIBRARIES})
+install(CODE "
+  set(target \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${COMQ_PRIVATE_LIBRARIES}\")
+  file(REMOVE_RECURSE \"\${target}\")
+  file(MAKE_DIRECTORY \"\${target}\")
+  foreach(library ${COMQ_ARROW_LIBRARIES})
+    cmake_path(GET library FILENAME name)
+    message(STATUS \"Installing: \${target}/\${name}\")
+    file(CREATE_LINK \"\${library}\" \"\${target}/\${name}\" COPY_ON_ERROR)
+  endforeach()")
 if(COMQ_LIBTORCH_INSIDE)
   install(CODE "
     set(target \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${COMQ_PRIVATE_LIBRARIES}\")
-    file(REMOVE_RECURSE \"\${target}\")
-    file(MAKE_DIRECTORY \"\${target}\")
     file(GET_RUNTIME_DEPENDENCIES LIBRARIES \"${TORCH_LIBRARY}\"
       RESOLVED_DEPENDENCIES_VAR needed UNRESOLVED_DEPENDENCIES_VAR missing
       DIRECTORIES \"${COMQ_LIBTORCH_FOLDER}\" PRE_EXCLUDE_REGEXES ^ld-linux

@@ -39,6 +39,15 @@ def agreement(run):
             binomial_error(float(run.agreement), float(evaluated(run, "quantized")["images"])))
 
 
+def divergence(run):
+    if not len(run.divergences):
+        fail(f"{run.file}: holds no KL of predictions; files since schema 1.5 do")
+    count = len(run.divergences)
+    mean = sum(run.divergences) / count
+    squares = sum((kl - mean) ** 2 for kl in run.divergences)
+    return mean, math.sqrt(squares / max(count - 1, 1) / count)
+
+
 def mean_error(column, power):
     def value(run):
         errors = [float(error) for error in run.layer_columns[column]]
@@ -55,6 +64,7 @@ MEASURES = {
     "top1": Measure("Top-1 accuracy (%)", top("top1"), "drop of Top-1 (points)"),
     "top5": Measure("Top-5 accuracy (%)", top("top5"), "drop of Top-5 (points)"),
     "agreement": Measure("agreement with full precision (%)", agreement),
+    "kl": Measure("KL(full precision ‖ quantized) (nats)", divergence),
     "error": Measure("relative layer error", mean_error("relative_error", 1)),
     "squared_error": Measure("squared relative layer error", mean_error("relative_error", 2)),
     "heldout": Measure("relative layer error,\nheld-out images",

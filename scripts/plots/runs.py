@@ -45,6 +45,8 @@ class Run:
                                  for network in ("full_precision", "quantized")
                                  if network in evaluation}
                 self.agreement = evaluation.attrs.get("agreement")
+                quantized = evaluation.get("quantized", {})
+                self.divergences = quantized["kl"][:] if "kl" in quantized else []
         except (OSError, KeyError) as error:
             fail(f"{file}: is no result file of comq, or is damaged ({error})")
         self.model = self.config["model.name"]

@@ -4,9 +4,7 @@
 
 #include "apps/program.hpp"
 #include "core/json_text.hpp"
-#include "report/compare_json.hpp"
 #include "report/compare_runs.hpp"
-#include "report/run_json.hpp"
 #include "results/run_file.hpp"
 
 using namespace comq;

@@ -17,10 +17,6 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-std::vector<KeyInfo> keys_of(const Vocabulary& vocabulary) {
-    return vocabulary.keys ? vocabulary.keys() : std::vector<KeyInfo>{};
-}
-
 Words option_names(const CLI::App& app) {
     Words names;
     for (const CLI::Option* option : app.get_options()) {
@@ -29,42 +25,24 @@ Words option_names(const CLI::App& app) {
     return names;
 }
 
-/** The names in "TEXT:{local,slurm}", which CLI11 makes of an option's check. */
-Words listed_values(const CLI::Option& option) {
-    const std::string type = option.get_type_name();
-    const std::size_t begin = type.find('{');
-    const std::size_t end = type.find('}');
-    Words values;
-    if (begin == std::string::npos || end == std::string::npos) return values;
-    std::istringstream list(type.substr(begin + 1, end - begin - 1));
-    for (std::string value; std::getline(list, value, ',');) values.push_back(value);
-    return values;
-}
-
-/** Keys and the sections they stand in. */
-Words explained_names(const std::vector<KeyInfo>& keys) {
-    std::set<std::string> names{"all"};
-    for (const auto& info : keys) {
-        names.insert(info.key);
-        if (info.key.find('.') != std::string::npos) {
-            names.insert(info.key.substr(0, info.key.find('.')));
+/**
+ * Of --explain, keys and the sections they stand in; of others the names in "TEXT:{local,slurm}",
+ * which CLI11 makes of an option's check.
+ */
+Words option_values(const CLI::Option& option, const std::vector<KeyInfo>& keys) {
+    std::set<std::string> values;
+    if (option.check_lname("explain")) {
+        values.insert("all");
+        for (const auto& info : keys) {
+            values.insert({info.key, info.key.substr(0, info.key.find('.'))});
         }
     }
-    return {names.begin(), names.end()};
-}
-
-Words option_values(const CLI::Option& option, const std::vector<KeyInfo>& keys) {
-    if (option.check_lname("explain")) return explained_names(keys);
-    return listed_values(option);
-}
-
-Words key_values(const std::string& word, const std::vector<KeyInfo>& keys) {
-    const std::string key = word.substr(0, word.find('='));
-    const auto info = std::ranges::find(keys, key, &KeyInfo::key);
-    Words words;
-    if (info == keys.end()) return words;
-    for (const auto& choice : info->choices) words.push_back(key + "=" + choice);
-    return words;
+    const std::string type = option.get_type_name();
+    if (const auto begin = type.find('{'); begin != std::string::npos) {
+        std::istringstream list(type.substr(begin + 1, type.find('}') - begin - 1));
+        for (std::string value; std::getline(list, value, ',');) values.insert(value);
+    }
+    return {values.begin(), values.end()};
 }
 
 Words shipped_files(const std::string& folder) {
@@ -78,32 +56,31 @@ Words shipped_files(const std::string& folder) {
     return names;
 }
 
-void keep_matching(Words& words, const std::string& prefix) {
-    std::erase_if(words, [&](const std::string& word) { return !word.starts_with(prefix); });
-    std::ranges::sort(words);
-}
-
 Words candidates(const CLI::App& app, const Vocabulary& vocabulary, const std::string& word,
                  const std::string& previous) {
-    const auto keys = keys_of(vocabulary);
+    const auto keys = vocabulary.keys();
     const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
     Words words;
     if (word.starts_with("-")) {
-        const auto* option = app.get_option_no_throw(word.substr(0, equals));
+        const auto* option = app.get_option_no_throw(name);
         if (equals == std::string::npos) {
-            for (const auto& name : option_names(app)) words.push_back("--" + name);
+            for (const auto& known : option_names(app)) words.push_back("--" + known);
         } else if (option != nullptr) {
             for (const auto& value : option_values(*option, keys)) {
-                words.push_back(word.substr(0, equals + 1) + value);
+                words.push_back(name + "=" + value);
             }
         }
         return words;
     }
     const auto* option = previous.starts_with("-") ? app.get_option_no_throw(previous) : nullptr;
     if (option != nullptr && option->get_expected_max() > 0) return option_values(*option, keys);
-    if (equals != std::string::npos) return key_values(word, keys);
-    for (const auto& info : keys) words.push_back(info.key + "=");
-    for (const auto& file : shipped_files(vocabulary.folder)) words.push_back(file);
+    if (equals == std::string::npos) {
+        words = shipped_files(vocabulary.folder);
+        for (const auto& info : keys) words.push_back(info.key + "=");
+    } else if (const auto info = std::ranges::find(keys, name, &KeyInfo::key); info != keys.end()) {
+        for (const auto& choice : info->choices) words.push_back(name + "=" + choice);
+    }
     return words;
 }
 
@@ -112,7 +89,8 @@ Words candidates(const CLI::App& app, const Vocabulary& vocabulary, const std::s
 Words completions(const CLI::App& app, const Vocabulary& vocabulary, const std::string& word,
                   const std::string& previous) {
     Words words = candidates(app, vocabulary, word, previous);
-    keep_matching(words, word);
+    std::erase_if(words, [&](const std::string& other) { return !other.starts_with(word); });
+    std::ranges::sort(words);
     return words;
 }
 
@@ -121,9 +99,8 @@ std::string unknown_option(const CLI::App& app, const Vocabulary& vocabulary,
     const std::string bare =
         argument.substr(std::min(argument.find_first_not_of('-'), argument.size()));
     const std::string name = bare.substr(0, bare.find('='));
-    const auto keys = keys_of(vocabulary);
-    const auto known = option_names(app);
-    const std::string nearest = nearest_name(name, known);
+    const auto keys = vocabulary.keys();
+    const std::string nearest = nearest_name(name, option_names(app));
     const bool is_key = std::ranges::any_of(keys, [&](const KeyInfo& info) {
         return info.key == name || info.key.ends_with("." + name);
     });
@@ -139,7 +116,7 @@ std::string unknown_option(const CLI::App& app, const Vocabulary& vocabulary,
 bool hides_key(const std::string& argument, const Vocabulary& vocabulary) {
     if (!argument.starts_with("-") || argument.starts_with("--")) return false;
     const std::string name = argument.substr(1, argument.find('=') - 1);
-    return name.size() > 1 && std::ranges::count(keys_of(vocabulary), name, &KeyInfo::key) > 0;
+    return name.size() > 1 && std::ranges::count(vocabulary.keys(), name, &KeyInfo::key) > 0;
 }
 
 }  // namespace comq

@@ -12,7 +12,8 @@ namespace comq {
 
 /** What a command line may hold beside the options that CLI11 knows. */
 struct Vocabulary {
-    std::function<std::vector<KeyInfo>()> keys;  ///< that are given as key=value; empty: none
+    /** That are given as key=value. */
+    std::function<std::vector<KeyInfo>()> keys = [] { return std::vector<KeyInfo>(); };
     std::string folder;  ///< "configs": files that come with comq can be named from any folder
 };
 

@@ -7,6 +7,7 @@
 #include "core/json_text.hpp"
 #include "core/version.hpp"
 #include "experiment/restore_network.hpp"
+#include "experiment/setup.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
 #include "torch_bridge/bridge.hpp"
@@ -19,12 +20,12 @@ struct Arguments {
     std::string run;
     std::string format = "safetensors";
     std::string output;
-    std::string weights;
+    NetworkFiles files;
 };
 
 void export_model(const Arguments& arguments, Program& program) {
     const RunRecord run = read_run_file(arguments.run, ReadScope::everything);
-    const LoadedModel model = restore_network(run, arguments.run, arguments.weights);
+    const LoadedModel model = restore_network(run, arguments.run, arguments.files);
     TensorMap tensors;
     for (const auto& [name, tensor] : model.network->state_dict()) {
         tensors[name] = to_host(tensor.detach());
@@ -70,8 +71,10 @@ int main(int argc, char** argv) {
     app.add_option("--format", arguments.format, "of the checkpoint")
         ->check(CLI::IsMember({"safetensors"}))
         ->capture_default_str();
-    app.add_option("--weights", arguments.weights,
-                   "checkpoint the run started from, when it has moved");
+    app.add_option("--weights", arguments.files.weights,
+                   "checkpoint (or program) the run started from, when it has moved");
+    app.add_option("--program", arguments.files.program,
+                   "program the run started from, when its weights are another file");
     program.offer_json();
     return program.run(argc, argv, [&] { export_model(arguments, program); });
 }

@@ -3,11 +3,9 @@
 
 #include "apps/program.hpp"
 #include "core/json_text.hpp"
-#include "report/run_json.hpp"
 #include "report/run_text.hpp"
 #include "results/run_file.hpp"
-#include "sweep/sweep_table_file.hpp"
-#include "sweep/sweep_table_text.hpp"
+#include "sweep/sweep_table.hpp"
 
 using namespace comq;
 
@@ -18,7 +16,7 @@ std::size_t rows_of(const std::string& count) {
     return count == "all" ? std::numeric_limits<std::size_t>::max() : std::stoul(count);
 }
 
-std::string count_or_all(const std::string& text) {
+std::string count_problem(const std::string& text) {
     const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
     return text == "all" || (digits && text.size() <= 9) ? "" : "must be a count or \"all\"";
 }
@@ -46,7 +44,7 @@ int main(int argc, char** argv) {
                    "column that orders the layers, or \"network\"; of a sweep's table, its points")
         ->capture_default_str();
     app.add_option("--layers", layers, "how many layers to show: a count or \"all\"")
-        ->check(CLI::Validator(count_or_all, "N|all"))
+        ->check(CLI::Validator(count_problem, "N|all"))
         ->capture_default_str();
     app.add_flag("--all-keys", options.every_key, "print config keys at their default too");
     app.add_flag("--provenance", options.whole_provenance,

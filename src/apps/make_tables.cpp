@@ -2,23 +2,21 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/program.hpp"
-#include "config/shipped_file.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/paths.hpp"
-#include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
 #include "results/run_file.hpp"
 #include "sweep/launch_points.hpp"
 #include "table/missing_runs.hpp"
-#include "table/peer_methods.hpp"
 #include "table/render.hpp"
 
 using namespace comq;
@@ -30,7 +28,7 @@ constexpr const char* default_folder = "results";
 
 struct Arguments {
     std::string spec;
-    TableFormat format = TableFormat::markdown;
+    std::string format = table_formats().front().name;
     std::vector<std::string> results{default_folder};
     bool skip_unreadable = false;
     bool run_missing = false;
@@ -105,7 +103,8 @@ void run(const Arguments& arguments, Program& program) {
         failure = run_missing(arguments, spec, table);
         table = fill_table(spec, read_results(arguments), options);
     }
-    program.print(render(table, program.json() ? TableFormat::json : arguments.format));
+    const std::string format = program.json() ? "json" : arguments.format;
+    program.print(std::ranges::find(table_formats(), format, &TableFormat::name)->render(table));
     if (failure) throw Error(*failure);
 }
 
@@ -118,16 +117,13 @@ int main(int argc, char** argv) {
                     "  make_tables experiments/table_vit.yaml --format latex -o table_vit.tex");
     CLI::App& app = program.arguments();
     Arguments arguments;
-    const std::map<std::string, TableFormat> formats{{"md", TableFormat::markdown},
-                                                     {"latex", TableFormat::latex},
-                                                     {"csv", TableFormat::csv},
-                                                     {"html", TableFormat::html},
-                                                     {"json", TableFormat::json}};
+    std::vector<std::string> formats;
+    for (const TableFormat& format : table_formats()) formats.push_back(format.name);
     app.add_option("SPEC", arguments.spec, "table (.yaml), described in experiments/README.md")
         ->required();
     app.add_option("--format", arguments.format, "md, latex, csv, html or json")
-        ->transform(CLI::CheckedTransformer(formats).description("{md,latex,csv,html,json}"))
-        ->default_str("md");
+        ->check(CLI::IsMember(formats))
+        ->capture_default_str();
     program.offer_output_file();
     program.offer_json();
     app.add_option("--results", arguments.results,

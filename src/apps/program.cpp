@@ -1,22 +1,51 @@
 #include "apps/program.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
-#include "apps/log.hpp"
 #include "core/errors.hpp"
-#include "core/standard_streams.hpp"
+#include "core/terminal.hpp"
 #include "core/version.hpp"
 #include "storage/atomic_file.hpp"
 
 namespace comq {
 
 namespace {
+
+const char* colour_of(spdlog::level::level_enum level) {
+    switch (level) {
+        case spdlog::level::warn:
+            return "\x1b[33m\x1b[1m";
+        case spdlog::level::err:
+        case spdlog::level::critical:
+            return "\x1b[31m\x1b[1m";
+        default:
+            return "\x1b[32m";
+    }
+}
+
+/** Log lines above a progress bar; coloured on a terminal unless NO_COLOR is set (no-color.org). */
+class InformSink final : public spdlog::sinks::base_sink<std::mutex> {
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        const auto level = spdlog::level::to_string_view(message.level);
+        inform(coloured_ ? fmt::format("{}{}\x1b[m: {}\n", colour_of(message.level), level,
+                                       message.payload)
+                         : fmt::format("{}: {}\n", level, message.payload));
+    }
+    void flush_() override {}
+
+    bool coloured_ = error_is_terminal() && std::getenv("NO_COLOR") == nullptr;
+};
 
 /** An error without words is that of a rank beside one that says it. */
 int report(ExitCode code, const char* message) {
@@ -40,7 +69,8 @@ int guarded(const std::function<int()>& body) {
 Program::Program(const std::string& name, const std::string& description, const std::string& footer)
     : app_(description, name) {
     prepare_standard_streams();
-    log_above_progress();
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("comq", std::make_shared<InformSink>()));
     app_.set_version_flag("--version", fmt::format("{} {}", name, version_line()));
     app_.footer(footer);
 }

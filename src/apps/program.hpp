@@ -12,7 +12,8 @@ namespace comq {
 
 /**
  * The frame that every program shares: version, help, exit codes, an error as one line, output
- * that is checked to have arrived. Its constructor makes the standard streams safe to use.
+ * that is checked to have arrived, log lines as "warning: …" on the standard error. Its constructor
+ * makes the standard streams safe to use.
  */
 class Program {
   public:

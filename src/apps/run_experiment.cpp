@@ -7,7 +7,6 @@
 
 #include "apps/program.hpp"
 #include "config/explain.hpp"
-#include "config/shipped_file.hpp"
 #include "core/communicator.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
@@ -15,15 +14,13 @@
 #include "core/progress.hpp"
 #include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
-#include "experiment/list_layers.hpp"
 #include "experiment/run_experiment.hpp"
+#include "experiment/list_layers.hpp"
 #include "experiment/run_plan.hpp"
-#include "experiment_config/config_json.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/registry.hpp"
 #include "ranks/start_ranks.hpp"
-#include "report/closing_summary.hpp"
-#include "report/run_json.hpp"
+#include "report/run_text.hpp"
 
 using namespace comq;
 
@@ -66,11 +63,6 @@ LoadedConfig load(const Arguments& arguments) {
                        {known_names(), {data_folder() / "configs"}});
 }
 
-void set_up_logging(bool quiet) {
-    spdlog::set_level(quiet ? spdlog::level::warn : spdlog::level::info);
-    Progress::set_quiet(quiet);
-}
-
 ExplainFormat explain_format(const Arguments& arguments, bool json) {
     if (json || arguments.format == "json") return ExplainFormat::json;
     return arguments.format == "md" ? ExplainFormat::markdown : ExplainFormat::text;
@@ -79,8 +71,8 @@ ExplainFormat explain_format(const Arguments& arguments, bool json) {
 /** What needs no config; whether there was any. */
 bool answer(const Arguments& arguments, Program& program) {
     if (!arguments.explain.empty()) {
-        program.print(explain_config(arguments.explain, known_names(),
-                                     explain_format(arguments, program.json())));
+        program.print(explain_keys(experiment_schema(known_names()).keys(), arguments.explain,
+                                   explain_format(arguments, program.json())));
         return true;
     }
     if (!arguments.format.empty()) throw UsageError("--format is that of --explain");
@@ -96,8 +88,8 @@ bool answer(const Arguments& arguments, const LoadedConfig& loaded, Program& pro
         return true;
     }
     if (arguments.list_layers) {
-        if (program.json()) throw UsageError("--list-layers prints a table; take out --json");
-        program.print(list_layers(loaded.config));
+        program.print(program.json() ? json_text(layers_json(loaded.config))
+                                     : list_layers(loaded.config));
         return true;
     }
     if (!arguments.dry_run) return false;
@@ -139,7 +131,8 @@ void run(const Arguments& arguments, int argc, const char* const* argv, Program&
     if (arguments.resume && arguments.restart) {
         throw UsageError("--resume continues a run and --restart drops it: name one of them");
     }
-    set_up_logging(arguments.quiet);
+    spdlog::set_level(arguments.quiet ? spdlog::level::warn : spdlog::level::info);
+    Progress::set_quiet(arguments.quiet);
     const LoadedConfig loaded = load(arguments);
     if (answer(arguments, loaded, program)) return;
     catch_interrupts();

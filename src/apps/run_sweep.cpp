@@ -13,16 +13,10 @@
 #include "experiment/known_names.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
-#include "sweep/collect_points.hpp"
-#include "sweep/launch_local.hpp"
 #include "sweep/launch_points.hpp"
 #include "sweep/launch_slurm.hpp"
-#include "sweep/open_sweep.hpp"
-#include "sweep/slurm_script.hpp"
-#include "sweep/sweep_json.hpp"
 #include "sweep/sweep_spec.hpp"
-#include "sweep/sweep_table_file.hpp"
-#include "sweep/sweep_table_text.hpp"
+#include "sweep/sweep_table.hpp"
 #include "sweep/sweep_text.hpp"
 
 using namespace comq;

@@ -8,8 +8,6 @@
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "sweep/launch_slurm.hpp"
-#include "sweep/open_sweep.hpp"
-#include "sweep/sweep_json.hpp"
 #include "sweep/sweep_spec.hpp"
 #include "sweep/sweep_text.hpp"
 #include "sweep/watch_sweep.hpp"

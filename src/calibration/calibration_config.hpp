@@ -12,7 +12,7 @@ enum class CalibrationInputs { full_precision, quantized };
 /** What held-out images judge a strength of error propagation by. */
 enum class PropagationCriterion { layer_output, logits };
 enum class Precision { float32, bfloat16 };
-enum class Weighting { none, fisher };
+enum class Weighting { none, row_importance };
 
 struct CalibrationConfig {
     int64_t images = 1024;

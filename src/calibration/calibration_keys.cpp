@@ -77,7 +77,7 @@ Schema<CalibrationConfig, RunKey> calibration_keys() {
                          "network, from the gradient of the cross-entropy to a label drawn from "
                          "the network's own prediction (uses gradients but no labels)."},
              &CalibrationConfig::weighting,
-             choice<Weighting>({{"none", Weighting::none}, {"fisher", Weighting::fisher}}));
+             choice<Weighting>({{"none", Weighting::none}, {"fisher", Weighting::row_importance}}));
     keys.add({.key = "weighting_power",
               .affects = statistics,
               .meaning = "A row's weight is the mean squared gradient at its outputs to this "

@@ -5,9 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "calibration/bfloat16_scope.hpp"
-#include "calibration/fisher_gram.hpp"
-#include "calibration/gram_collector.hpp"
 #include "core/errors.hpp"
 #include "data/selection.hpp"
 
@@ -40,6 +37,33 @@ class GramTap : public Tap {
     GramCollectors& collectors_;
     std::vector<std::string> images_;
     int missing_ = 0;
+};
+
+/**
+ * Has a network compute in bf16 while it lives: its parameters and buffers are rounded, and it
+ * takes and gives bf16. Afterwards they are as before, to the bit. Nobody else may use the network
+ * meanwhile.
+ */
+class BFloat16Scope {
+  public:
+    explicit BFloat16Scope(Network& network) {
+        const torch::NoGradGuard no_gradient;
+        const auto convert = [&](const torch::Tensor& tensor) {
+            if (!tensor.is_floating_point()) return;
+            saved_.emplace_back(tensor, tensor.data());
+            saved_.back().first.set_data(tensor.to(torch::kBFloat16));
+        };
+        for (const auto& [name, tensor] : network.state_dict()) convert(tensor);
+        for (const auto& tensor : network.constants()) convert(tensor);
+    }
+    ~BFloat16Scope() {
+        for (auto& [tensor, data] : saved_) tensor.set_data(data);
+    }
+    BFloat16Scope(const BFloat16Scope&) = delete;
+    BFloat16Scope& operator=(const BFloat16Scope&) = delete;
+
+  private:
+    std::vector<std::pair<torch::Tensor, torch::Tensor>> saved_;  ///< a tensor and its fp32 data
 };
 
 /** Over this rank's share of the batches. */
@@ -93,18 +117,18 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
     };
     collect(pass.fitted, "calibration", statistic::gram);
     if (pass.weighting) {
-        std::map<const QuantizableLayer*, FisherCollector> collectors;
+        std::map<const QuantizableLayer*, WeightedGramCollector> collectors;
         for (const auto& entry : layers) collectors.try_emplace(entry.layer, *entry.layer);
         run_share(
             pass.fitted, "calibration (gradients)",
             [&](const torch::Tensor& pixels, const ImageBatch& batch) {
                 visit_row_weights(
-                    network, pixels, batch.indices, *pass.weighting,
-                    [&](const QuantizableLayer& layer) { return collectors.contains(&layer); },
-                    [&](const QuantizableLayer& layer, const torch::Tensor& input,
-                        const torch::Tensor& weight) { collectors.at(&layer).add(input, weight); });
+                    network, layers, pixels, batch.indices, *pass.weighting,
+                    [&](const WeightedInput& seen) {
+                        collectors.at(&seen.layer).add(seen.input, seen.weight);
+                    });
             });
-        take_from(collectors, [&](FisherCollector& collector, LayerStatistics& mine) {
+        take_from(collectors, [&](WeightedGramCollector& collector, LayerStatistics& mine) {
             collector.take(pass.weighting->share, mine);
         });
     }
@@ -148,6 +172,14 @@ std::vector<std::vector<Network::LayerEntry>> group_by_memory(
         used += bytes;
     }
     return groups;
+}
+
+bool cpu_has_bfloat16() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return false;
+#endif
 }
 
 }  // namespace comq

@@ -4,11 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "calibration/row_sample.hpp"
-#include "calibration/row_weights.hpp"
-#include "networks/network.hpp"
-#include "passes/image_pass.hpp"
-#include "statistics/statistics.hpp"
+#include "calibration/gram_collector.hpp"
+#include "calibration/row_importance.hpp"
 
 namespace comq {
 
@@ -17,9 +14,10 @@ struct CalibrationPass {
     ImagePass fitted;                                    ///< rows go into `statistic::gram`
     std::vector<int64_t> held_out = {};                  ///< … into `statistic::heldout_gram`
     std::optional<RowSample> row_sample = std::nullopt;  ///< none: every row counts
-    bool bfloat16 = false;  ///< what the network computes its activations in; gradients are fp32
+    /** The network computes its activations in bf16, its parameters rounded; gradients are fp32. */
+    bool bfloat16 = false;
     /** Set: `statistic::weighted_gram` too, from a forward and backward pass of its own. */
-    std::optional<FisherWeighting> weighting = std::nullopt;
+    std::optional<RowWeighting> weighting = std::nullopt;
 };
 
 /**
@@ -47,5 +45,8 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
  */
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
     const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, int further_passes);
+
+/** Whether the CPU multiplies bf16 matrices itself; elsewhere bf16 is slower than fp32. */
+bool cpu_has_bfloat16();
 
 }  // namespace comq

@@ -2,9 +2,9 @@
 
 #include "torch_bridge/torch.hpp"
 
+#include "networks/layers.hpp"
 #include "statistics/conv_geometry.hpp"
 #include "statistics/gram_accumulator.hpp"
-#include "statistics/patches.hpp"
 
 namespace comq {
 
@@ -35,5 +35,19 @@ void add_gathered_patches(const ConvGeometry& geometry, const Maps& maps,
  * squares.
  */
 void add_shifted_products(const ConvGeometry& geometry, const Maps& maps, GramAccumulator& sums);
+
+/** How a convolution cuts maps `[B, C, H, W]`. */
+ConvGeometry geometry_of(const Conv2dOptions& convolution, const torch::Tensor& maps);
+
+/**
+ * Adds the Gram of all patches that `geometry` cuts from contiguous fp32 maps on the CPU, in the
+ * way of those above or of depthwise_gram.hpp that suits it best. Coordinates have the positions of
+ * the kernel outermost, as there.
+ */
+void add_all_patches(const ConvGeometry& geometry, const torch::Tensor& maps,
+                     GramAccumulator& sums);
+
+/** Coordinates [positions, channels] in the order [channels, positions] that weights have. */
+PackedTriangle channels_outermost(PackedTriangle triangle, int64_t positions);
 
 }  // namespace comq

@@ -1,11 +1,12 @@
 #include "calibration/gram_collector.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "calibration/conv_gram.hpp"
-#include "calibration/patch_gram.hpp"
 #include "core/check.hpp"
+#include "core/errors.hpp"
 
 namespace comq {
 
@@ -13,6 +14,8 @@ namespace {
 
 // Off the CPU, patches of a convolution are built at most this many floats at a time.
 constexpr int64_t patch_floats = 16 << 20;
+
+constexpr int64_t paired_floats = 4 << 20;  ///< at a time, of the rows of one of two networks
 
 std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSample& sample,
                                        const std::string& layer,
@@ -27,17 +30,52 @@ std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSa
     return runs;
 }
 
+/** The sum of `layer`'s rows, whose coordinates have `positions` of a kernel outermost. */
+std::vector<PackedTriangle> take_grams(const QuantizableLayer& layer, GramAccumulator& sum,
+                                       int64_t positions, LayerStatistics& statistics) {
+    if (!sum.finite()) {
+        throw InputError(
+            "layer '{}': its inputs contain NaN or infinite values; check the checkpoint and the "
+            "images",
+            layer.name());
+    }
+    statistics.in_features = layer.in_features();
+    statistics.groups = layer.groups();
+    auto grams = sum.take();
+    for (auto& gram : grams) gram = channels_outermost(std::move(gram), positions);
+    return grams;
+}
+
+int64_t positions_of(const Conv2dOptions* convolution) {
+    return convolution == nullptr ? 1 : convolution->kernel.product();
+}
+
+/** H, the Gram of the last m of 2m coordinates. */
+PackedTriangle full_precision_part(const PackedTriangle& paired) {
+    const int64_t m = paired.order() / 2;
+    PackedTriangle own(m);
+    for (int64_t i = 0; i < m; ++i) std::copy_n(paired.row(m + i) + m, i + 1, own.row(i));
+    return own;
+}
+
+/** [B, 2C, H, W], of which group g has the channels of group g of either, x̃ before x. */
+torch::Tensor by_groups(const torch::Tensor& quantized, const torch::Tensor& full_precision,
+                        int64_t groups) {
+    const auto grouped = [&](const torch::Tensor& maps) {
+        return maps.reshape({maps.size(0), groups, -1, maps.size(2), maps.size(3)});
+    };
+    return torch::cat({grouped(quantized), grouped(full_precision)}, 2).flatten(1, 2).contiguous();
+}
+
 }  // namespace
 
 GramCollector::GramCollector(const QuantizableLayer& layer, std::optional<RowSample> sample)
     : layer_(layer), sample_(std::move(sample)), gram_(layer.in_features(), layer.groups()) {
-    const Conv2dOptions* convolution = layer.convolution();
-    if (convolution != nullptr && layer.weight().is_cpu()) {
-        outer_positions_ = convolution->kernel * convolution->kernel;
-    }
+    if (layer.weight().is_cpu()) outer_positions_ = positions_of(layer.convolution());
 }
 
 void GramCollector::add(const torch::Tensor& input, const std::vector<std::string>& images) {
+    COMQ_CHECK(!sample_ || !images.empty());
     const bool convolution = layer_.convolution() != nullptr;
     if (convolution && input.is_cpu()) {
         add_convolution(input.contiguous(), images);
@@ -52,9 +90,10 @@ void GramCollector::add(const torch::Tensor& input, const std::vector<std::strin
     const int64_t at_once = std::max<int64_t>(1, patch_floats / floats_per_image);
     for (int64_t first = 0; first < input.size(0); first += at_once) {
         const int64_t count = std::min(at_once, input.size(0) - first);
-        const auto part =
-            std::span(images).subspan(images.empty() ? 0 : static_cast<std::size_t>(first),
-                                      images.empty() ? 0 : static_cast<std::size_t>(count));
+        std::span<const std::string> part;
+        if (sample_)
+            part = std::span(images).subspan(static_cast<std::size_t>(first),
+                                             static_cast<std::size_t>(count));
         add_rows(sampled(layer_.rows(input.narrow(0, first, count)), part));
     }
 }
@@ -75,7 +114,6 @@ void GramCollector::add_convolution(const torch::Tensor& input,
 torch::Tensor GramCollector::sampled(const torch::Tensor& rows,
                                      std::span<const std::string> images) const {
     if (!sample_) return rows;
-    COMQ_CHECK(!images.empty());
     const int64_t available = rows.size(1) / static_cast<int64_t>(images.size());
     if (sample_->takes_all(available)) return rows;
     std::vector<int64_t> chosen;
@@ -100,23 +138,64 @@ void GramCollector::sum_at(Communicator& ranks, int owner) {
 }
 
 void GramCollector::take(const std::string& name, LayerStatistics& statistics) {
-    if (!gram_.finite()) throw non_finite_inputs(layer_);
-    statistics.in_features = layer_.in_features();
-    statistics.groups = layer_.groups();
+    statistics.grams[name] = take_grams(layer_, gram_, outer_positions_, statistics);
     statistics.rows[name] = rows_;
-    auto grams = gram_.take();
-    const int64_t channels = layer_.in_features() / outer_positions_;
-    if (outer_positions_ > 1 && channels > 1) {
-        for (auto& gram : grams) gram = channels_outermost(gram, outer_positions_);
-    }
-    statistics.grams[name] = std::move(grams);
 }
 
-InputError non_finite_inputs(const QuantizableLayer& layer) {
-    return InputError(
-        "layer '{}': its inputs contain NaN or infinite values; check the checkpoint and the "
-        "images",
-        layer.name());
+PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, bool weighted)
+    : layer_(layer), gram_(2 * layer.in_features(), layer.groups()) {
+    if (!weighted && layer.weight().is_cpu()) unweighted_convolution_ = layer.convolution();
+    if (weighted) equal_rows_.emplace(layer.in_features(), layer.groups());
+}
+
+void PairedGramCollector::add(const torch::Tensor& quantized_input,
+                              const torch::Tensor& full_precision_input,
+                              const torch::Tensor& row_weight) {
+    COMQ_CHECK(row_weight.defined() == equal_rows_.has_value());
+    const int64_t images = quantized_input.size(0);
+    if (unweighted_convolution_ != nullptr) {
+        // The rows [x̃ x] are the patches of a convolution over twice as many channels.
+        const auto maps = by_groups(quantized_input, full_precision_input, layer_.groups());
+        const auto geometry = geometry_of(*unweighted_convolution_, maps);
+        add_all_patches(geometry, maps, gram_);
+        rows_ += images * geometry.outputs();
+        return;
+    }
+    // The patches of a convolution on a large map are worth many times the map.
+    const int64_t floats_per_image =
+        quantized_input[0].numel() *
+        (layer_.convolution() != nullptr ? layer_.weight()[0][0].numel() : 1);
+    const int64_t at_once = std::clamp<int64_t>(paired_floats / floats_per_image, 1, images);
+    for (int64_t first = 0; first < images; first += at_once) {
+        const int64_t count = std::min(at_once, images - first);
+        const auto rows_of = [&](const torch::Tensor& input) {
+            return layer_.rows(input.narrow(0, first, count));
+        };
+        const auto exact = rows_of(full_precision_input);
+        auto rows = torch::cat({rows_of(quantized_input), exact}, 2);  // [groups, N, 2m]
+        if (equal_rows_) {
+            const int64_t rows_per_image = rows.size(1) / count;
+            const auto weight =
+                row_weight.narrow(1, first * rows_per_image, count * rows_per_image);
+            rows = rows * weight.sqrt().unsqueeze(2);
+            add_rows_in_portions(exact, *equal_rows_);
+        }
+        add_rows_in_portions(rows, gram_);
+        rows_ += rows.size(1);
+    }
+}
+
+void PairedGramCollector::take(const std::string& paired_name, const std::string& plain_name,
+                               LayerStatistics& statistics) {
+    const auto& paired = statistics.grams[paired_name] =
+        take_grams(layer_, gram_, positions_of(unweighted_convolution_), statistics);
+    statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
+    auto& plain = statistics.grams[plain_name];
+    if (equal_rows_) {
+        plain = equal_rows_->take();
+    } else {
+        std::ranges::transform(paired, std::back_inserter(plain), full_precision_part);
+    }
 }
 
 int64_t gram_bytes(const QuantizableLayer& layer) {

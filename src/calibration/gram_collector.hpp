@@ -8,13 +8,34 @@
 #include <string>
 #include <vector>
 
-#include "calibration/row_sample.hpp"
-#include "core/errors.hpp"
+#include "core/random.hpp"
 #include "networks/layers.hpp"
 #include "statistics/gram_accumulator.hpp"
-#include "statistics/statistics.hpp"
 
 namespace comq {
+
+/**
+ * A seeded choice of the rows that a layer contributes for each image: a function of the seed, the
+ * layer and the image alone.
+ */
+class RowSample {
+  public:
+    RowSample(uint64_t seed, int64_t rows_per_image)
+        : stream_(seed, "calibration rows"), rows_per_image_(rows_per_image) {}
+
+    /** True when a layer with `available` rows an image gives all of them. */
+    bool takes_all(int64_t available) const { return available <= rows_per_image_; }
+
+    /** `rows_per_image` of the `available` rows, ascending; more than that must be available. */
+    std::vector<int64_t> rows(const std::string& layer, const std::string& image,
+                              int64_t available) const {
+        return stream_.child(layer).child(image).choose(available, rows_per_image_);
+    }
+
+  private:
+    RandomStream stream_;
+    int64_t rows_per_image_;
+};
 
 /**
  * Sums H = XᵀX of the inputs of one layer. One collector serves all threads: what it sums does not
@@ -54,8 +75,38 @@ class GramCollector {
     std::atomic<int64_t> rows_ = 0;
 };
 
-/** What to throw when an input of `layer` was NaN or infinite. */
-InputError non_finite_inputs(const QuantizableLayer& layer);
+/**
+ * Sums the rows of one layer in two networks side by side: the Gram of the rows [x̃ x], x̃ being
+ * the input in the partly quantized network and x that in the full-precision one. One triangle of
+ * order 2m holds H̃ = X̃ᵀX̃, G = X̃ᵀX and H = XᵀX, and costs no more than the three apart.
+ */
+class PairedGramCollector {
+  public:
+    /** `weighted`: rows count by their weights, but in H as it is given by itself. */
+    explicit PairedGramCollector(const QuantizableLayer& layer, bool weighted = false);
+
+    /**
+     * Adds the inputs of one batch; `row_weight` is [groups, N] where rows are weighted.
+     * Thread-safe; the sum does not depend on the order.
+     */
+    void add(const torch::Tensor& quantized_input, const torch::Tensor& full_precision_input,
+             const torch::Tensor& row_weight = {});
+
+    /**
+     * Moves the sum into `statistics` as `paired_name`, and H of equal rows as `plain_name`. Throws
+     * InputError naming the layer when an input was NaN or infinite.
+     */
+    void take(const std::string& paired_name, const std::string& plain_name,
+              LayerStatistics& statistics);
+
+  private:
+    const QuantizableLayer& layer_;
+    /** Whose patches are summed without their rows; null where rows have to be formed. */
+    const Conv2dOptions* unweighted_convolution_ = nullptr;
+    GramAccumulator gram_;
+    std::optional<GramAccumulator> equal_rows_;  ///< H, where `gram_` is weighted
+    std::atomic<int64_t> rows_ = 0;
+};
 
 /** Bytes that a GramCollector holds for one layer. */
 int64_t gram_bytes(const QuantizableLayer& layer);

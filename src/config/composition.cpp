@@ -53,14 +53,8 @@ class Composer {
     }
 
     void add_document(YamlNode document, const fs::path& file) {
-        const auto defaults =
-            std::find_if(document.entries.begin(), document.entries.end(),
-                         [](const auto& entry) { return entry.key == "defaults"; });
-        if (defaults != document.entries.end()) {
-            add_fragments(defaults->value, file);
-            std::erase_if(document.entries,
-                          [](const auto& entry) { return entry.key == "defaults"; });
-        }
+        if (const YamlNode* defaults = document.find("defaults")) add_fragments(*defaults, file);
+        std::erase_if(document.entries, [](const auto& entry) { return entry.key == "defaults"; });
         result_.documents.push_back(std::move(document));
         result_.files.push_back(file);
     }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <nlohmann/json.hpp>
+
 #include "config/problems.hpp"
 #include "config/value_types.hpp"
 #include "core/errors.hpp"
@@ -20,6 +22,37 @@ void add_leaves(const YamlNode& map, const std::string& prefix,
             leaves.push_back({prefix + entry.key, entry.position, entry.value});
         }
     }
+}
+
+using Json = nlohmann::ordered_json;
+
+Json json_of_scalar(const YamlNode& node) {
+    if (node.quoted) return node.scalar;
+    if (node.scalar == "true" || node.scalar == "false") return node.scalar == "true";
+    if (const auto whole = parse_number<int64_t>(node.scalar)) return *whole;
+    if (const auto large = parse_number<uint64_t>(node.scalar)) return *large;
+    if (const auto real = parse_number<double>(node.scalar)) return *real;
+    return node.scalar;
+}
+
+Json json_of(const YamlNode& node) {
+    switch (node.kind) {
+        case YamlNode::Kind::null:
+            return nullptr;
+        case YamlNode::Kind::scalar:
+            return json_of_scalar(node);
+        case YamlNode::Kind::list: {
+            Json list = Json::array();
+            for (const auto& item : node.items) list.push_back(json_of(item));
+            return list;
+        }
+        case YamlNode::Kind::map: {
+            Json map = Json::object();
+            for (const auto& entry : node.entries) map[entry.key] = json_of(entry.value);
+            return map;
+        }
+    }
+    return nullptr;
 }
 
 }  // namespace
@@ -64,6 +97,13 @@ ConfigValues config_values(const std::string& text, const std::string& origin) {
         values[key] = plain ? value.scalar : flow_text(value);
     }
     return values;
+}
+
+Json json_of_yaml(const std::string& text, const std::string& source) {
+    ConfigProblems problems;
+    const auto node = parse_yaml(text, source, problems);
+    problems.throw_if_any();
+    return json_of(*node);
 }
 
 std::vector<DifferingKey> differing_values(const ConfigValues& first, const ConfigValues& second) {

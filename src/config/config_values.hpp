@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,12 @@ ConfigValues config_values(const std::string& text, const std::string& origin);
 
 /** A value in YAML's flow style, on one line. */
 std::string flow_text(const YamlNode& node);
+
+/**
+ * YAML of the strict dialect as JSON: null, true, false and plain numbers become such values,
+ * every other scalar a text. Throws UsageError naming `source` when `text` is no YAML.
+ */
+nlohmann::ordered_json json_of_yaml(const std::string& text, const std::string& source);
 
 /** A key that has another value in a second config. */
 struct DifferingKey {

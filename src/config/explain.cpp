@@ -7,8 +7,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
-#include "config/yaml_document.hpp"
-#include "config/yaml_json.hpp"
+#include "config/config_values.hpp"
 #include "core/errors.hpp"
 #include "core/json_text.hpp"
 #include "core/text.hpp"
@@ -70,11 +69,7 @@ std::string list_of_keys(const std::vector<KeyInfo>& keys, const std::string& wo
     return text;
 }
 
-std::string markdown_cell(const std::string& text) {
-    std::string cell;
-    for (const char c : text) cell += c == '|' ? std::string("\\|") : std::string(1, c);
-    return cell;
-}
+std::string markdown_cell(const std::string& text) { return replace_each(text, {{"|", "\\|"}}); }
 
 std::string markdown_table(const std::vector<KeyInfo>& keys) {
     std::string text = "| key | meaning | type | default | unit |\n|---|---|---|---|---|\n";

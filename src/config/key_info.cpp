@@ -15,6 +15,25 @@ std::string_view last_part(std::string_view key) { return key.substr(key.rfind('
 
 }  // namespace
 
+std::vector<std::string> Affects::names() const {
+    static const std::pair<Effect, const char*> all[] = {
+        {Effect::full_precision, "full_precision"},
+        {Effect::calibration_images, "calibration_images"},
+        {Effect::evaluation_images, "evaluation_images"},
+        {Effect::statistics, "statistics"},
+        {Effect::solution, "solution"},
+        {Effect::repair, "repair"},
+        {Effect::evaluation, "evaluation"},
+        {Effect::resource, "resource"},
+        {Effect::location, "location"},
+    };
+    std::vector<std::string> found;
+    for (const auto& [effect, name] : all) {
+        if (has(effect)) found.emplace_back(name);
+    }
+    return found;
+}
+
 std::vector<std::string> nearest_keys(std::string_view key, const std::vector<KeyInfo>& known,
                                       std::size_t most) {
     const std::string_view compared = key.substr(0, 128);

@@ -198,54 +198,36 @@ void Schema<T, Declaration>::read_section(const YamlNode& map, const std::string
 }
 
 /**
- * A list of maps, each read by the schema `item`; `check`, when given, adds problems of one element
- * as a whole. Elements are printed without the keys that have their default.
+ * A map that is read by the schema `item`; `check`, when given, adds problems of it as a whole. It
+ * is printed without the keys that have their default.
  */
 template <typename Item>
-ValueType<std::vector<Item>> list_of(
-    const Schema<Item>& item, const std::string& description,
+ValueType<Item> map_of(
+    const Schema<Item>& item,
     const std::function<void(const Item&, const YamlPosition&, const std::string& name,
                              ConfigProblems&)>& check = {}) {
-    ValueType<std::vector<Item>> result;
-    result.description = description;
-    result.form = ValueForm::tree;
-    result.read = [=](const YamlNode& node, const std::string& key, std::vector<Item>& value,
-                      ConfigProblems& problems) {
-        if (node.kind != YamlNode::Kind::list) {
+    const auto read = [=](const YamlNode& node, const std::string& key, Item& value,
+                          ConfigProblems& problems) {
+        if (node.kind != YamlNode::Kind::map) {
             problems.add(node.position, key,
-                         fmt::format("expected a {}, not {}", description, node.describe()));
+                         fmt::format("expected a map, not {}", node.describe()));
             return;
         }
-        std::vector<Item> items;
-        for (const auto& element : node.items) {
-            const std::string name = fmt::format("{}[{}]", key, items.size());
-            Item& read = items.emplace_back();
-            if (element.kind != YamlNode::Kind::map) {
-                problems.add(element.position, name,
-                             fmt::format("expected a map, not {}", element.describe()));
-                continue;
-            }
-            GivenKeys given;
-            item.read(element, read, given, problems, name + ".");
-            item.require(given, element.position, problems, name + ".");
-            if (check) check(read, element.position, name, problems);
-        }
-        value = std::move(items);
+        GivenKeys given;
+        item.read(node, value, given, problems, key + ".");
+        item.require(given, node.position, problems, key + ".");
+        if (check) check(value, node.position, key, problems);
     };
-    result.print = [=](const std::vector<Item>& value) {
-        std::string list;
-        for (const auto& element : value) {
-            std::string map;
-            for (const auto& info : item.keys()) {
-                const std::string printed = item.find(info.key)->print(element);
-                if (printed == info.default_text) continue;
-                map += fmt::format("{}{}: {}", map.empty() ? "" : ", ", info.key, printed);
-            }
-            list += fmt::format("{}{{{}}}", list.empty() ? "" : ", ", map);
+    const auto print = [=](const Item& value) {
+        std::string map;
+        for (const auto& info : item.keys()) {
+            const std::string printed = item.find(info.key)->print(value);
+            if (printed == info.default_text) continue;
+            map += fmt::format("{}{}: {}", map.empty() ? "" : ", ", info.key, printed);
         }
-        return fmt::format("[{}]", list);
+        return fmt::format("{{{}}}", map);
     };
-    return result;
+    return {"map", read, print, ValueForm::tree, {}};
 }
 
 }  // namespace comq

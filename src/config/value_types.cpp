@@ -174,9 +174,7 @@ ValueType<std::filesystem::path> path() {
     };
     result.print = [](const std::filesystem::path& value) {
         if (value.empty()) return std::string("null");
-        std::string escaped;
-        for (const char c : value.string()) escaped += c == '$' ? "$$" : std::string(1, c);
-        return print_yaml_text(escaped);
+        return print_yaml_text(replace_each(value.string(), {{"$", "$$"}}));
     };
     return result;
 }

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 #include "core/errors.hpp"
 #include "core/file_descriptor.hpp"
@@ -18,8 +20,11 @@ namespace {
 constexpr int could_not_start = 127;
 
 /** Between fork and exec only what is safe in a signal handler may be called. */
-[[noreturn]] void become(char* const* arguments, char* const* environment, int log,
-                         pid_t launcher) {
+[[noreturn]] void become(char* const* arguments, char* const* environment, int log, pid_t launcher,
+                         const sigset_t& signals) {
+    // A handler of the launcher's would take what is meant for the program.
+    for (const int number : {SIGINT, SIGTERM, SIGUSR1}) ::signal(number, SIG_DFL);
+    ::sigprocmask(SIG_SETMASK, &signals, nullptr);
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != launcher) ::_exit(could_not_start);
@@ -55,8 +60,12 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
     }
     environment.push_back(nullptr);
     const pid_t launcher = ::getpid();
+    sigset_t all, signals;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &signals);
     pid_ = ::fork();
-    if (pid_ == 0) become(arguments.data(), environment.data(), out.get(), launcher);
+    if (pid_ == 0) become(arguments.data(), environment.data(), out.get(), launcher, signals);
+    ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
     if (pid_ < 0) throw Failure("{}: can't be started: {}", command.front(), system_message());
 }
 
@@ -84,6 +93,30 @@ std::optional<int> ChildProcess::reap(int options) {
         exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
     return exit_code_;
+}
+
+ShellResult run_shell(const std::string& command) {
+    ShellResult result;
+    FILE* pipe = popen(command.c_str(), "r");
+    if (pipe == nullptr) return result;
+    std::array<char, 65536> buffer{};
+    while (const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe)) {
+        result.output.append(buffer.data(), count);
+    }
+    const int status = pclose(pipe);
+    if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
+    return result;
+}
+
+std::string shell_quoted(std::string_view word) {
+    constexpr std::string_view harmless =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    if (!word.empty() && word.find_first_not_of(harmless) == std::string_view::npos) {
+        return std::string(word);
+    }
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+    return quoted + "'";
 }
 
 }  // namespace comq

@@ -3,12 +3,11 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace comq {
 
@@ -21,21 +20,14 @@ uint64_t fnv1a64(std::string_view text) {
     return hash;
 }
 
-struct Sha256::State {
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
-                                                                    &EVP_MD_CTX_free};
-};
-
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-    if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1) {
+Sha256::Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) {
         throw Failure("OpenSSL offers no SHA-256");
     }
 }
 
-Sha256::~Sha256() = default;
-
 Sha256& Sha256::update(std::span<const std::byte> bytes) {
-    if (EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) != 1) {
+    if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) {
         throw Failure("OpenSSL's SHA-256 fails");
     }
     return *this;
@@ -48,7 +40,7 @@ Sha256& Sha256::update(std::string_view text) {
 std::string Sha256::hex_digest() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int size = 0;
-    if (EVP_DigestFinal_ex(state_->context.get(), digest.data(), &size) != 1) {
+    if (EVP_DigestFinal_ex(context_.get(), digest.data(), &size) != 1) {
         throw Failure("OpenSSL's SHA-256 fails");
     }
     std::string text;
@@ -63,7 +55,7 @@ std::string sha256_hex(std::string_view text) { return Sha256().update(text).hex
 std::string sha256_hex_of_file(const std::filesystem::path& file) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) {
-        throw InputError("{}: cannot be opened: {}", file.string(), std::strerror(errno));
+        throw InputError("{}: cannot be opened: {}", file.string(), system_message());
     }
     Sha256 hash;
     std::vector<char> buffer(1 << 20);
@@ -72,7 +64,7 @@ std::string sha256_hex_of_file(const std::filesystem::path& file) {
         hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(stream.gcount())));
     }
     if (stream.bad()) {
-        throw InputError("{}: reading failed: {}", file.string(), std::strerror(errno));
+        throw InputError("{}: reading failed: {}", file.string(), system_message());
     }
     return hash.hex_digest();
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+struct evp_md_ctx_st;
+
 namespace comq {
 
 /** 64-bit FNV-1a hash: quick, and no protection against somebody who wants two equal ones. */
@@ -16,9 +18,6 @@ uint64_t fnv1a64(std::string_view text);
 class Sha256 {
   public:
     Sha256();
-    ~Sha256();
-    Sha256(const Sha256&) = delete;
-    Sha256& operator=(const Sha256&) = delete;
 
     Sha256& update(std::span<const std::byte> bytes);
     Sha256& update(std::string_view text);
@@ -26,8 +25,7 @@ class Sha256 {
     std::string hex_digest();
 
   private:
-    struct State;
-    std::unique_ptr<State> state_;
+    std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;  ///< of OpenSSL
 };
 
 std::string sha256_hex(std::string_view text);

@@ -57,6 +57,12 @@ fs::path data_folder() {
         installed.string(), source_folder().string());
 }
 
+fs::path find_shipped(const fs::path& name) {
+    if (fs::exists(name)) return name;
+    const auto shipped = data_folder() / name;
+    return fs::exists(shipped) ? shipped : name;
+}
+
 std::filesystem::path short_path(const std::filesystem::path& path) {
     std::error_code unknown;
     const auto here = std::filesystem::current_path(unknown);

@@ -12,6 +12,12 @@ namespace comq {
 std::filesystem::path data_folder();
 
 /**
+ * The file of this name, or the one that comes with comq where there is none here: a shipped
+ * "configs/demo_vit_4bit.yaml" can be named from any folder. `name` itself when neither exists.
+ */
+std::filesystem::path find_shipped(const std::filesystem::path& name);
+
+/**
  * Creates a folder and those above it; none for an empty path, the working directory. Throws
  * Failure naming the folder and, where it is given, the remedy.
  */

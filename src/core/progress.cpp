@@ -6,10 +6,8 @@
 #include <atomic>
 #include <cmath>
 
-#include "core/standard_streams.hpp"
 #include "core/terminal.hpp"
 #include "core/text.hpp"
-#include "core/units.hpp"
 
 namespace comq {
 

@@ -1,14 +1,20 @@
 #include "core/terminal.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <mutex>
 
+#include "core/errors.hpp"
+#include "core/file_descriptor.hpp"
 #include "core/text.hpp"
 
 namespace comq {
@@ -75,14 +81,6 @@ void show(std::string_view text) noexcept {
     });
 }
 
-void print_above(std::string_view text) noexcept {
-    in_its_place([&](std::string& drawn) {
-        write(text);
-        if (!text.ends_with('\n')) drawn.clear();
-        write(drawn);
-    });
-}
-
 void close(std::string_view text) noexcept {
     in_its_place([&](std::string& drawn) {
         drawn.clear();
@@ -91,5 +89,39 @@ void close(std::string_view text) noexcept {
 }
 
 }  // namespace live_line
+
+void inform(std::string_view text) noexcept {
+    in_its_place([&](std::string& drawn) {
+        write(text);
+        if (!text.ends_with('\n')) drawn.clear();
+        write(drawn);
+    });
+}
+
+void prepare_standard_streams() {
+    // open() takes the lowest free descriptor, so the ones below are filled first.
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+        if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) ::open("/dev/null", O_RDWR);
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+void end_where_nobody_reads() {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    if (::poll(&output, 1, 0) != 1 || (output.revents & POLLERR) == 0) return;
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+}
+
+void flush_standard_output() {
+    std::cout.flush();
+    errno = 0;
+    const bool flushed = std::fflush(stdout) == 0;
+    const int reason = errno;
+    if (flushed && std::ferror(stdout) == 0 && std::cout.good()) return;
+    end_where_nobody_reads();
+    throw Failure("the standard output could not be written{}{}", reason == 0 ? "" : ": ",
+                  reason == 0 ? "" : system_message(reason));
+}
 
 }  // namespace comq

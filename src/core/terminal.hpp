@@ -32,11 +32,29 @@ namespace live_line {
 
 /** Draws `text` in the place of what stood there; nothing where error_is_terminal() is false. */
 void show(std::string_view text) noexcept;
-/** Prints lines that stay, above the live line: what inform() does. */
-void print_above(std::string_view text) noexcept;
 /** Prints `text`, whole lines that stay, in the place of the live line. */
 void close(std::string_view text) noexcept;
 
 }  // namespace live_line
+
+/**
+ * Writes to the standard error what only informs, lines that stay above the live line. What can't
+ * be written (a full disk, a terminal that is gone) is lost: it never ends a run.
+ */
+void inform(std::string_view text) noexcept;
+
+/**
+ * Opens /dev/null in the place of each closed descriptor of 0 to 2, so that no file a program
+ * opens becomes its standard output or error; and has a write to a pipe that nobody reads fail
+ * instead of ending the process. Called before a program opens anything.
+ */
+void prepare_standard_streams();
+
+/** Ends the process by SIGPIPE, silently, where the reader of its standard output has gone
+ *  (`| head`), as other programs do; returns otherwise. */
+void end_where_nobody_reads();
+
+/** Flushes the standard output. Throws Failure when anything written to it was lost. */
+void flush_standard_output();
 
 }  // namespace comq

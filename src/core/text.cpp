@@ -1,7 +1,14 @@
 #include "core/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "core/check.hpp"
 
 namespace comq {
 
@@ -115,6 +122,20 @@ std::string cut(std::string_view text, std::size_t columns) {
     return std::string(text.substr(0, bytes_within(text, columns - 1))) + "…";
 }
 
+std::string replace_each(
+    std::string_view text,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> replacements) {
+    std::string result;
+    while (!text.empty()) {
+        const auto* found = std::ranges::find_if(
+            replacements, [&](const auto& pair) { return text.starts_with(pair.first); });
+        const bool kept = found == replacements.end();
+        result += kept ? text.substr(0, 1) : found->second;
+        text.remove_prefix(kept ? 1 : found->first.size());
+    }
+    return result;
+}
+
 std::string padded(std::string_view text, std::size_t columns) {
     const std::size_t width = display_width(text);
     return std::string(text) + std::string(columns - std::min(width, columns), ' ');
@@ -137,6 +158,60 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t colum
         column += width + (column > indent ? 1 : 0);
         result += word;
     }
+}
+
+std::string format_duration(double seconds) {
+    const auto whole = static_cast<int64_t>(std::llround(seconds));
+    if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
+    if (whole < 60) return fmt::format("{} s", whole);
+    if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+    return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+}
+
+std::string format_bytes(double bytes) {
+    constexpr std::array units{"B", "kB", "MB", "GB", "TB", "PB"};
+    std::size_t unit = 0;
+    while (bytes >= 999.5 && unit + 1 < units.size()) {
+        bytes /= 1000.0;
+        ++unit;
+    }
+    return unit == 0 ? fmt::format("{:.0f} B", bytes)
+                     : fmt::format("{:.3g} {}", bytes, units[unit]);
+}
+
+TextTable::TextTable(std::vector<Column> columns, std::size_t gap, std::size_t indent)
+    : columns_(std::move(columns)), gap_(gap), indent_(indent) {
+    std::vector<std::string> headings;
+    for (const Column& column : columns_) headings.push_back(column.heading);
+    add(std::move(headings));
+}
+
+void TextTable::add(std::vector<std::string> cells) {
+    COMQ_CHECK(cells.size() <= columns_.size());
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        columns_[i].width = std::max(columns_[i].width, display_width(cells[i]));
+    }
+    rows_.push_back(std::move(cells));
+}
+
+std::vector<std::string> TextTable::lines() const {
+    std::vector<std::string> lines;
+    for (const auto& cells : rows_) {
+        std::string& line = lines.emplace_back(indent_, ' ');
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            if (i > 0) line.append(gap_, ' ');
+            const std::string spaces(columns_[i].width - display_width(cells[i]), ' ');
+            line += columns_[i].to_the_right ? spaces + cells[i] : cells[i] + spaces;
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+    }
+    return lines;
+}
+
+std::string TextTable::text() const {
+    std::string text;
+    for (const std::string& line : lines()) text += line + "\n";
+    return text;
 }
 
 }  // namespace comq

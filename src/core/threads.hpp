@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
+
 namespace comq {
 
 /** Cores this process may run on (its affinity mask, so cgroups and Slurm are respected). */
@@ -16,5 +19,13 @@ void set_threads(int threads);
 
 /** The count given to `set_threads`, or available_cores() before that. */
 int thread_count();
+
+/**
+ * Calls `visit(i)` for every i < count, at most `at_once` at a time and begun in order: for items
+ * that are parallel within themselves but for some of their work, which hides behind the next item.
+ * After an exception no further item begins, those that run are finished, and the first exception
+ * is thrown again.
+ */
+void visit_in_flight(std::size_t count, int at_once, const std::function<void(std::size_t)>& visit);
 
 }  // namespace comq

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/hash.hpp"
+#include "data/content_memory.hpp"
 #include "data/file_reader.hpp"
 #include "data/layouts.hpp"
 
@@ -58,9 +58,12 @@ class CifarSource : public ImageSource {
                              record * record_bytes(format_) + format_.label_bytes - 1, label,
                              format_.name, format_.classes);
         }
-        const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        return {fmt::format("{}:{}", file.path().filename().string(), record), label, bytes.size(),
-                fnv1a64(text)};
+        return {fmt::format("{}:{}", file.path().filename().string(), record), label, bytes.size()};
+    }
+
+    uint64_t content(int64_t index) const override {
+        const auto [file, record] = locate(index);
+        return content_hash(read(file, record));
     }
 
     RgbImage load(int64_t index) const override {
@@ -138,11 +141,14 @@ std::unique_ptr<ImageSource> open_cifar(const DataConfig& config, Split split,
 
 }  // namespace
 
-const DataLayout cifar10_layout{"cifar10", [](const DataConfig& config, Split split) {
-                                    return open_cifar(config, split, cifar10_format());
-                                }};
+const DataLayout cifar10_layout{
+    "cifar10", {"calibration", "evaluation", "classes"}, [](const DataConfig& config, Split split) {
+        return open_cifar(config, split, cifar10_format());
+    }};
 
-const DataLayout cifar100_layout{"cifar100", [](const DataConfig& config, Split split) {
+const DataLayout cifar100_layout{"cifar100",
+                                 {"calibration", "evaluation", "classes"},
+                                 [](const DataConfig& config, Split split) {
                                      return open_cifar(config, split, cifar100_format());
                                  }};
 

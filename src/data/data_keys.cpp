@@ -28,13 +28,26 @@ Schema<DataConfig, RunKey> data_keys(const std::vector<std::string>& layouts) {
     keys.add({.key = "synsets",
               .affects = location | evaluation_images,
               .meaning = "Sorted class names (wnids), one a line: a class's line is its label. "
-                         "null: the sorted names of the folders."},
+                         "imagenet: the 1,000 of ILSVRC-2012. null: the sorted names of the "
+                         "folders."},
              &DataConfig::synsets, path());
     keys.add({.key = "labels",
               .affects = location | evaluation_images,
-              .meaning = "Ground truth of images without class folders (imagenet_flat, "
-                         "imagenet_tar). null: found beside the images by its usual names."},
+              .meaning = "Ground truth of the evaluation images, which counts instead of class "
+                         "folders: a list, or ReaL's real.json. null: the folders, or what lies "
+                         "beside images without folders under its usual names."},
              &DataConfig::labels, path());
+    keys.add({.key = "calibration_labels",
+              .affects = location | calibration_images,
+              .meaning = "Ground truth of the calibration images, in the forms of data.labels. "
+                         "null: the class folders, if any."},
+             &DataConfig::calibration_labels, path());
+    keys.add({.key = "classes",
+              .affects = location | evaluation_images,
+              .meaning = "Classes to evaluate: only their images, and no other may be predicted. A "
+                         "list of indices or names, one a line; present: those that have images; "
+                         "null: all."},
+             &DataConfig::classes, path());
     keys.add({.key = "max_bad_images",
               .affects = resource,
               .meaning = "Unreadable images that are left out before the run stops.",

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "core/hash.hpp"
 #include "core/random.hpp"
 #include "data/demo_image.hpp"
 #include "data/demo_shape.hpp"
@@ -27,11 +26,8 @@ class DemoSource : public ImageSource {
     int64_t classes() const override { return static_cast<int64_t>(demo_class_names.size()); }
 
     ImageInfo info(int64_t index) const override {
-        const RgbImage image = load(index);
-        const std::string_view pixels(reinterpret_cast<const char*>(image.pixels.data()),
-                                      image.pixels.size());
-        return {fmt::format("{}:{}", split_, index), label(index), image.pixels.size(),
-                fnv1a64(pixels)};
+        constexpr uint64_t bytes = uint64_t{3} * demo_image_size * demo_image_size;
+        return {fmt::format("{}:{}", split_, index), label(index), bytes};
     }
 
     RgbImage load(int64_t index) const override {
@@ -57,7 +53,8 @@ std::unique_ptr<ImageSource> make_demo_training_source(int64_t count) {
     return std::make_unique<DemoSource>("training", count);
 }
 
-const DataLayout demo_layout{
-    "demo", [](const DataConfig& /*config*/, Split split) { return make_demo_source(split); }};
+const DataLayout demo_layout{"demo", {"classes"}, [](const DataConfig& /*config*/, Split split) {
+                                 return make_demo_source(split);
+                             }};
 
 }  // namespace comq

@@ -1,6 +1,7 @@
 #include "data/file_reader.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,30 @@
 #include "core/errors.hpp"
 
 namespace comq {
+
+namespace {
+
+int64_t nanoseconds(const timespec& time) {
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileVersion version_in(const struct stat& status) {
+    return {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
+            static_cast<uint64_t>(status.st_size), nanoseconds(status.st_mtim),
+            nanoseconds(status.st_ctim)};
+}
+
+}  // namespace
+
+std::string FileVersion::text() const {
+    return fmt::format("{} {} {} {} {}", device, inode, bytes, modified, changed);
+}
+
+std::optional<FileVersion> version_of(const std::filesystem::path& file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+    return version_in(status);
+}
 
 // Without O_NONBLOCK, opening a pipe that happens to be named like an image would wait for ever.
 RandomAccessFile::RandomAccessFile(std::filesystem::path path)
@@ -22,8 +47,7 @@ RandomAccessFile::RandomAccessFile(std::filesystem::path path)
     if (::fstat(descriptor_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
         throw InputError("{}: is not a regular file", path_.string());
     }
-    size_ = static_cast<uint64_t>(status.st_size);
-    modification_time_ = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    version_ = version_in(status);
 }
 
 void RandomAccessFile::read(uint64_t offset, std::span<std::byte> bytes) const {

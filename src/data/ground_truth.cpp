@@ -5,30 +5,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <fstream>
-#include <optional>
-#include <set>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "core/errors.hpp"
 #include "core/paths.hpp"
+#include "data/class_labels.hpp"
 #include "data/devkit_order.hpp"
-#include "data/synsets.hpp"
+#include "data/file_reader.hpp"
+#include "data/text_lines.hpp"
 
 namespace comq {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/** A line: the image and what the file says about it, a number or a class name. */
-struct Line {
-    std::size_t number;
-    std::string image;  ///< without folder and extension
-    std::string label;
-};
 
 std::vector<std::string> words_of(const std::string& line) {
     std::vector<std::string> words;
@@ -41,132 +33,114 @@ std::vector<std::string> words_of(const std::string& line) {
     return words;
 }
 
-std::optional<int64_t> to_number(const std::string& word) {
-    int64_t value = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (error != std::errc{} || end != word.data() + word.size()) return std::nullopt;
-    return value;
-}
-
 std::string key_of_image(const std::string& name) { return fs::path(name).stem().string(); }
 
-struct Lines {
-    std::vector<Line> lines;
-    bool named = false;  ///< lines name their image
+std::string name_of_validation_image(std::size_t index) {
+    return fmt::format("ILSVRC2012_val_{:08}", index + 1);
+}
+
+struct TruthLines {
+    std::vector<std::string> images;  ///< without folder and extension
+    std::vector<LabelWord> labels;    ///< one an image
+    bool named = false;               ///< lines name their image
 };
 
-Lines read_lines(const fs::path& file) {
-    require_file(file, "data.labels: ");
-    std::ifstream stream(file);
-    if (!stream) throw InputError("data.labels: {} can't be read", file.string());
-    Lines result;
+TruthLines read_truth(const fs::path& file, std::string_view key) {
+    TruthLines lines;
     std::size_t number = 0;
-    for (std::string text; std::getline(stream, text);) {
+    for (const std::string& text : read_lines(file, key)) {
         ++number;
         std::vector<std::string> words = words_of(text);
         if (words.empty() || words[0] == "ImageId") continue;
         const bool named = words.size() > 1;
-        if (result.lines.empty()) result.named = named;
-        if (named != result.named) {
+        if (lines.images.empty()) lines.named = named;
+        if (named != lines.named) {
             throw InputError("{}:{}: one word a line and several are mixed", file.string(), number);
         }
-        if (named) {
-            result.lines.push_back({number, key_of_image(words[0]), std::move(words[1])});
-        } else {
-            result.lines.push_back({number,
-                                    fmt::format("ILSVRC2012_val_{:08}", result.lines.size() + 1),
-                                    std::move(words[0])});
-        }
+        lines.images.push_back(named ? key_of_image(words[0])
+                                     : name_of_validation_image(lines.images.size()));
+        lines.labels.push_back({number, std::move(words[named ? 1 : 0])});
     }
-    if (result.lines.empty()) throw InputError("data.labels: {} is empty", file.string());
-    return result;
+    if (lines.images.empty()) throw InputError("{}: {} is empty", key, file.string());
+    return lines;
 }
 
-Synsets synsets_of(const std::vector<Line>& lines, const fs::path& synsets) {
-    if (!synsets.empty()) return Synsets::read(synsets);
-    std::set<std::string> names;
-    for (const Line& line : lines) names.insert(line.label);
-    return Synsets({names.begin(), names.end()});
-}
-
-struct Labels {
-    std::vector<int64_t> values;  ///< one a line
-    int64_t classes = 0;
-};
-
-Labels labels_by_name(const std::vector<Line>& lines, const fs::path& file,
-                      const fs::path& synsets_file) {
-    const Synsets synsets = synsets_of(lines, synsets_file);
-    Labels labels{{}, synsets.size()};
-    for (const Line& line : lines) {
-        labels.values.push_back(synsets.label_of(line.label));
-        if (labels.values.back() < 0) {
-            throw UsageError("{}:{}: '{}' is not a class of data.synsets ({})", file.string(),
-                             line.number, line.label, synsets_file.string());
-        }
+/**
+ * The development kit alone counts from 1, without naming its images, in an order of its own.
+ * Whether it did.
+ */
+bool count_as_networks_do(const fs::path& file, std::vector<LabelWord>& words) {
+    std::vector<int64_t> ids;
+    for (const LabelWord& label : words) ids.push_back(to_number(label.word).value_or(-1));
+    const auto [low, high] = std::ranges::minmax(ids);
+    if (low < 1) return false;
+    if (high > devkit_classes) {
+        throw InputError("{}: {} is no class of the development kit (1–{})", file.string(), high,
+                         devkit_classes);
     }
-    return labels;
-}
-
-Labels labels_by_number(const Lines& file_lines, const fs::path& file,
-                        const fs::path& synsets_file) {
-    Labels labels;
-    for (const Line& line : file_lines.lines) {
-        const auto value = to_number(line.label);
-        if (!value || *value < 0) {
-            throw InputError("{}:{}: '{}' is no class index", file.string(), line.number,
-                             line.label);
-        }
-        labels.values.push_back(*value);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        words[i].word = std::to_string(label_of_devkit_id(ids[i]));
     }
-    const auto [low, high] = std::minmax_element(labels.values.begin(), labels.values.end());
-    labels.classes = *high + 1;
-    if (!file_lines.named && *low > 0) {
-        // Only the development kit counts from 1 without naming its images.
-        if (*high > devkit_classes) {
-            throw InputError("{}: {} is no class of the development kit (1–{})", file.string(),
-                             *high, devkit_classes);
-        }
-        for (int64_t& value : labels.values) value = label_of_devkit_id(value);
-        labels.classes = devkit_classes;
-    }
-    if (!synsets_file.empty()) {
-        const int64_t classes = Synsets::read(synsets_file).size();
-        if (labels.classes > classes) {
-            throw InputError(
-                "{}: has the class index {}, but data.synsets names {} classes, counted from 0",
-                file.string(), labels.classes - 1, classes);
-        }
-        labels.classes = classes;
-    }
-    return labels;
+    return true;
 }
 
 }  // namespace
 
-GroundTruth GroundTruth::read(const fs::path& file, const fs::path& synsets) {
-    const Lines lines = read_lines(file);
-    const Labels labels = to_number(lines.lines.front().label)
-                              ? labels_by_number(lines, file, synsets)
-                              : labels_by_name(lines.lines, file, synsets);
+GroundTruth GroundTruth::read(const fs::path& file, const fs::path& synsets, std::string_view key) {
     GroundTruth truth;
     truth.file_ = file;
-    truth.classes_ = labels.classes;
-    for (std::size_t i = 0; i < lines.lines.size(); ++i) {
-        const Line& line = lines.lines[i];
-        const auto [known, inserted] = truth.labels_.emplace(line.image, labels.values[i]);
-        if (!inserted && known->second != labels.values[i]) {
-            throw InputError("{}:{}: {} has another label in an earlier line", file.string(),
-                             line.number, line.image);
-        }
+    truth.key_ = key;
+    if (file.extension() == ".json") {
+        truth.read_several(synsets);
+    } else {
+        truth.read_single(synsets);
     }
     return truth;
 }
 
-int64_t GroundTruth::label_of(const std::string& image) const {
+void GroundTruth::read_single(const fs::path& synsets) {
+    TruthLines lines = read_truth(file_, key_);
+    const bool devkit = !lines.named && count_as_networks_do(file_, lines.labels);
+    const ClassLabels labels = class_labels(lines.labels, file_, synsets);
+    classes_ = devkit ? std::max(labels.classes, devkit_classes) : labels.classes;
+    for (std::size_t i = 0; i < lines.images.size(); ++i) {
+        const std::vector<int64_t> label{labels.values[i]};
+        const auto [known, inserted] = labels_.emplace(lines.images[i], label);
+        if (!inserted && known->second != label) {
+            throw InputError("{}:{}: {} has another label in an earlier line", file_.string(),
+                             lines.labels[i].line, lines.images[i]);
+        }
+    }
+}
+
+void GroundTruth::read_several(const fs::path& synsets) {
+    require_file(file_, fmt::format("{}: ", key_));
+    const std::vector<std::byte> bytes = read_file(file_);
+    const auto* text = reinterpret_cast<const char*>(bytes.data());
+    const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+    const auto is_labels = [](const nlohmann::json& labels) {
+        return labels.is_array() && std::ranges::all_of(labels, [](const nlohmann::json& label) {
+                   return label.is_number_unsigned();
+               });
+    };
+    if (!json.is_array() || json.empty() || !std::ranges::all_of(json, is_labels)) {
+        throw InputError(
+            "{}: {} is no list of lists of class indices, as ReaL's real.json is; of another form "
+            "labels are text (datasets/README.md)",
+            key_, file_.string());
+    }
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        auto labels = json[i].get<std::vector<int64_t>>();
+        for (const int64_t label : labels) classes_ = std::max(classes_, label + 1);
+        labels_.emplace(name_of_validation_image(i), std::move(labels));
+    }
+    classes_ = number_of_classes(classes_, file_, synsets);
+}
+
+const std::vector<int64_t>& GroundTruth::labels_of(const std::string& image) const {
     const auto found = labels_.find(key_of_image(image));
     if (found == labels_.end()) {
-        throw UsageError("data.labels: {} has no label for {}", file_.string(), image);
+        throw UsageError("{}: {} has no label for {}", key_, file_.string(), image);
     }
     return found->second;
 }
@@ -189,7 +163,7 @@ fs::path find_ground_truth(const DataConfig& config, const fs::path& images) {
     }
     throw UsageError(
         "data.labels: no ground truth was found beside {}; name the development kit's "
-        "ILSVRC2012_validation_ground_truth.txt, a val.txt or LOC_val_solution.csv",
+        "ILSVRC2012_validation_ground_truth.txt, a val.txt, LOC_val_solution.csv or real.json",
         images.string());
 }
 

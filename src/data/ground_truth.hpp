@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "data/image_source.hpp"
 
@@ -18,27 +21,44 @@ namespace comq {
  *   `n01751748`                             one wnid a line, line n likewise
  *   `ILSVRC2012_val_00000001.JPEG 65`       val.txt: class index from 0
  *   `ILSVRC2012_val_00000001,n01751748 …`   LOC_val_solution.csv: wnid, the rest is ignored
- * Names count without folder and extension.
+ * or from real.json of ReaL: for ILSVRC2012_val_<n> in turn a list of class indices, each of them
+ * right; images of an empty list do not count. Names count without folder and extension.
  */
 class GroundTruth {
   public:
     /**
      * `synsets` is data.synsets; without it wnids are numbered in sorted order of those that
-     * occur. Throws, naming file and line, InputError, and UsageError when there is no file or a
-     * class is not in `synsets`.
+     * occur. `key` is the config key that names the file. Throws, naming file and line, InputError,
+     * and UsageError when there is no file or a class is not in `synsets`.
      */
-    static GroundTruth read(const std::filesystem::path& file,
-                            const std::filesystem::path& synsets);
+    static GroundTruth read(const std::filesystem::path& file, const std::filesystem::path& synsets,
+                            std::string_view key = "data.labels");
 
     int64_t classes() const { return classes_; }
-    /** Throws UsageError naming the file when it lists no label for the image. */
-    int64_t label_of(const std::string& image) const;
+    /** The classes that are right; throws UsageError naming the file when it has no such image. */
+    const std::vector<int64_t>& labels_of(const std::string& image) const;
+    const std::filesystem::path& file() const { return file_; }
 
   private:
+    void read_single(const std::filesystem::path& synsets);
+    void read_several(const std::filesystem::path& synsets);
+
     std::filesystem::path file_;
-    std::unordered_map<std::string, int64_t> labels_;
+    std::string key_;
+    std::unordered_map<std::string, std::vector<int64_t>> labels_;
     int64_t classes_ = 0;
 };
+
+/** Images with the labels of a ground truth, those without a label left out (said in one line). */
+std::unique_ptr<ImageSource> with_labels(std::unique_ptr<ImageSource> images,
+                                         const GroundTruth& truth);
+
+/** The file of labels that the config names for the split; empty: none. */
+const std::filesystem::path& labels_given(const DataConfig& config, Split split);
+
+/** with_labels of the file that labels_given names; without one `images` as they are. */
+std::unique_ptr<ImageSource> with_labels_given(std::unique_ptr<ImageSource> images,
+                                               const DataConfig& config, Split split);
 
 /**
  * The file of `data.labels`, or else the first of the usual names in the folders where it usually

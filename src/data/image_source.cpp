@@ -5,6 +5,8 @@
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/nearest_name.hpp"
+#include "data/class_subset.hpp"
+#include "data/content_memory.hpp"
 #include "data/layouts.hpp"
 
 namespace comq {
@@ -32,17 +34,27 @@ std::vector<std::string> data_layout_names() {
     return names;
 }
 
-std::unique_ptr<ImageSource> open_image_source(const DataConfig& config, Split split) {
+const DataLayout& find_layout(const std::string& name) {
     for (const DataLayout* layout : layouts()) {
-        if (layout->name == config.layout) return layout->open(config, split);
+        if (layout->name == name) return *layout;
     }
-    throw UsageError("data.layout: there is no layout '{}'; the nearest is '{}'", config.layout,
-                     nearest_name(config.layout, data_layout_names()));
+    throw UsageError("data.layout: there is no layout '{}'; the nearest is '{}'", name,
+                     nearest_name(name, data_layout_names()));
+}
+
+std::unique_ptr<ImageSource> open_image_source(const DataConfig& config, Split split) {
+    auto images = find_layout(config.layout).open(config, split);
+    return split == Split::evaluation ? restrict_classes(std::move(images), config)
+                                      : std::move(images);
+}
+
+const fs::path& given_path(const DataConfig& config, Split split) {
+    const fs::path& path = split == Split::calibration ? config.calibration : config.evaluation;
+    return path.empty() ? config.root : path;
 }
 
 fs::path path_of(const DataConfig& config, Split split) {
-    const fs::path& path = split == Split::calibration ? config.calibration : config.evaluation;
-    const fs::path resolved = path.empty() ? config.root : path;
+    const fs::path resolved = given_path(config, split);
     if (resolved.empty()) {
         throw UsageError("{} names no path; set it or data.root", key_of(split));
     }
@@ -56,12 +68,20 @@ fs::path path_of(const DataConfig& config, Split split) {
     return resolved;
 }
 
+uint64_t ImageSource::content(int64_t index) const {
+    const RgbImage image = load(index);
+    return content_hash(std::as_bytes(std::span(image.pixels)));
+}
+
+std::optional<FileVersion> ImageSource::version(int64_t /*index*/) const { return std::nullopt; }
+
 std::string source_identity(const ImageSource& source, std::span<const int64_t> indices) {
+    const std::vector<uint64_t> contents = contents_of(source, indices);
     Sha256 hash;
-    for (const int64_t index : indices) {
-        const ImageInfo info = source.info(index);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        const ImageInfo info = source.info(indices[i]);
         hash.update(fmt::format("{} {} {} {} {}\n", info.id.size(), info.id, info.bytes, info.label,
-                                info.content));
+                                contents[i]));
     }
     return hash.hex_digest();
 }

@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "data/folder_source.hpp"
 #include "data/ground_truth.hpp"
 #include "data/layouts.hpp"
@@ -17,21 +15,19 @@ namespace {
  */
 std::unique_ptr<ImageSource> open_imagenet_flat(const DataConfig& config, Split split) {
     const fs::path folder = path_of(config, split);
-    FolderListing listing = list_folder(folder, key_of(split));
-    if (split == Split::calibration || listing.images.empty()) {
+    if (split == Split::calibration || list_folder(folder, key_of(split)).images.empty()) {
         return imagefolder_layout.open(config, split);
     }
-    const GroundTruth truth = GroundTruth::read(find_ground_truth(config, folder), config.synsets);
-    std::vector<LabelledFile> files;
-    for (std::string& name : listing.images) {
-        const int64_t label = truth.label_of(name);
-        files.push_back({std::move(name), static_cast<int32_t>(label)});
-    }
-    return std::make_unique<FolderSource>(folder, std::move(files), truth.classes());
+    DataConfig labelled = config;
+    labelled.labels = find_ground_truth(config, folder);
+    return imagefolder_layout.open(labelled, split);
 }
 
 }  // namespace
 
-const DataLayout imagenet_flat_layout{"imagenet_flat", open_imagenet_flat};
+const DataLayout imagenet_flat_layout{
+    "imagenet_flat",
+    {"calibration", "evaluation", "synsets", "labels", "calibration_labels", "classes"},
+    open_imagenet_flat};
 
 }  // namespace comq

@@ -1,13 +1,18 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "core/errors.hpp"
+#include "data/class_folders.hpp"
+#include "data/encoded_source.hpp"
+#include "data/folder_source.hpp"
 #include "data/ground_truth.hpp"
 #include "data/layouts.hpp"
 #include "data/synsets.hpp"
 #include "data/tar_index.hpp"
-#include "image/decode.hpp"
 
 namespace comq {
 
@@ -16,11 +21,11 @@ namespace fs = std::filesystem;
 namespace {
 
 struct LabelledMember {
-    TarMember member;
+    TarMember member;  ///< its name is the image's id
     int64_t label = -1;
 };
 
-class TarSource : public ImageSource {
+class TarSource : public EncodedSource {
   public:
     TarSource(RandomAccessFile file, std::vector<LabelledMember> images, int64_t classes)
         : file_(std::move(file)), images_(std::move(images)), classes_(classes) {}
@@ -29,62 +34,88 @@ class TarSource : public ImageSource {
     int64_t classes() const override { return classes_; }
     ImageInfo info(int64_t index) const override {
         const LabelledMember& image = images_[static_cast<std::size_t>(index)];
-        return {image.member.name, image.label, image.member.size, 0};
+        return {image.member.name, image.label, image.member.size};
     }
-    RgbImage load(int64_t index) const override {
+    std::optional<FileVersion> version(int64_t /*index*/) const override { return file_.version(); }
+    fs::path place() const override { return fs::absolute(file_.path()); }
+
+  private:
+    std::vector<std::byte> encoded(int64_t index) const override {
         const TarMember& member = images_[static_cast<std::size_t>(index)].member;
         std::vector<std::byte> bytes(member.size);
         file_.read(member.offset, bytes);
-        return decode_image(bytes, file_.path().string() + ": " + member.name);
+        return bytes;
+    }
+    std::string shown_name(int64_t index) const override {
+        return file_.path().string() + ": " + images_[static_cast<std::size_t>(index)].member.name;
     }
 
-  private:
     RandomAccessFile file_;
     std::vector<LabelledMember> images_;
     int64_t classes_;
 };
 
-std::string folder_of(const TarMember& member) {
-    return fs::path(member.name).parent_path().filename().string();
+/** The deepest folder that holds all members, with a closing slash; empty at the top. */
+std::string common_folder(const std::vector<TarMember>& members) {
+    std::string_view common(members.front().name);
+    for (const TarMember& member : members) {
+        const std::string_view name(member.name);
+        const auto [mine, other] =
+            std::mismatch(common.begin(), common.end(), name.begin(), name.end());
+        common = common.substr(0, static_cast<std::size_t>(mine - common.begin()));
+    }
+    const std::size_t slash = common.rfind('/');
+    return std::string(slash == std::string_view::npos ? "" : common.substr(0, slash + 1));
 }
 
-std::string file_of(const TarMember& member) { return fs::path(member.name).filename().string(); }
+/** An archive's images with their names from one folder on. */
+struct TarContent {
+    RandomAccessFile file;
+    std::vector<TarMember> members;
+};
 
-/** Images all in one folder; only for evaluation are labels looked up, as in imagefolder. */
-std::unique_ptr<ImageSource> open_flat(const DataConfig& config, Split split, RandomAccessFile file,
-                                       std::vector<TarMember> members) {
-    std::optional<GroundTruth> truth;
+/** Images whose folders say nothing; only for evaluation are labels looked up, as in folders. */
+std::unique_ptr<ImageSource> open_flat(const DataConfig& config, Split split, TarContent content) {
+    DataConfig labelled = config;
     if (split == Split::evaluation) {
-        truth = GroundTruth::read(find_ground_truth(config, file.path()), config.synsets);
+        labelled.labels = find_ground_truth(config, content.file.path());
     }
     std::vector<LabelledMember> images;
-    for (TarMember& member : members) {
-        member.name = file_of(member);
-        const int64_t label = truth ? truth->label_of(member.name) : -1;
-        images.push_back({std::move(member), label});
-    }
-    return std::make_unique<TarSource>(std::move(file), std::move(images),
-                                       truth ? truth->classes() : 0);
+    for (TarMember& member : content.members) images.push_back({std::move(member), -1});
+    return with_labels_given(
+        std::make_unique<TarSource>(std::move(content.file), std::move(images), 0), labelled,
+        split);
 }
+
+std::string first_folder(const std::string& name) { return name.substr(0, name.find('/')); }
 
 std::unique_ptr<ImageSource> open_class_folders(const DataConfig& config, Split split,
-                                                const std::set<std::string>& folders,
-                                                RandomAccessFile file,
-                                                std::vector<TarMember> members) {
-    const Synsets synsets = config.synsets.empty() ? Synsets({folders.begin(), folders.end()})
-                                                   : Synsets::read(config.synsets);
+                                                TarContent content) {
+    const std::string where = content.file.path().string();
+    const std::size_t beside = std::erase_if(content.members, [](const TarMember& member) {
+        return member.name.find('/') == std::string::npos;
+    });
+    if (beside > 0) {
+        spdlog::warn("{}: {} images beside the class folders of {} are not used", key_of(split),
+                     beside, where);
+    }
+    std::set<std::string> folders;
+    std::vector<std::string> names;
+    for (const TarMember& member : content.members) {
+        folders.insert(first_folder(member.name));
+        names.push_back(member.name);
+    }
+    const ClassFolders classes(config, split, where, {folders.begin(), folders.end()}, names);
     std::vector<LabelledMember> images;
-    for (TarMember& member : members) {
-        const std::string folder = folder_of(member);
-        const int64_t label = synsets.label_of(folder);
-        if (label < 0) {
-            throw UsageError("{}: {} holds the class {}, which is not in data.synsets ({})",
-                             key_of(split), file.path().string(), folder, config.synsets.string());
-        }
-        member.name = folder + "/" + file_of(member);
+    for (TarMember& member : content.members) {
+        const int64_t label = classes.label_of(member.name);
         images.push_back({std::move(member), label});
     }
-    return std::make_unique<TarSource>(std::move(file), std::move(images), synsets.size());
+    std::ranges::sort(images, {}, [](const LabelledMember& image) {
+        return std::pair(first_folder(image.member.name), folder_and_name(image.member.name));
+    });
+    return std::make_unique<TarSource>(std::move(content.file), std::move(images),
+                                       classes.classes());
 }
 
 /**
@@ -100,15 +131,29 @@ std::unique_ptr<ImageSource> open_imagenet_tar(const DataConfig& config, Split s
     if (members.empty()) {
         throw InputError("{}: {} holds no images", key_of(split), path.string());
     }
-    std::set<std::string> folders;
-    for (const TarMember& member : members) folders.insert(folder_of(member));
     // "val/ILSVRC2012_val_00000001.JPEG" is as flat as the same without a folder.
-    if (folders.size() == 1) return open_flat(config, split, std::move(file), std::move(members));
-    return open_class_folders(config, split, folders, std::move(file), std::move(members));
+    std::string folder = common_folder(members);
+    const std::string last = fs::path(folder).parent_path().filename().string();
+    const bool one_class = !last.empty() && !config.synsets.empty() &&
+                           Synsets::read(config.synsets).label_of(last) >= 0;
+    if (one_class) folder.resize(folder.size() - last.size() - 1);
+    const bool labelled = !labels_given(config, split).empty();
+    const bool in_one_folder = std::ranges::all_of(members, [&](const TarMember& member) {
+        return member.name.find('/', folder.size()) == std::string::npos;
+    });
+    for (TarMember& member : members) member.name.erase(0, folder.size());
+    TarContent content{std::move(file), std::move(members)};
+    if (labelled || (in_one_folder && !one_class)) {
+        return open_flat(config, split, std::move(content));
+    }
+    return open_class_folders(config, split, std::move(content));
 }
 
 }  // namespace
 
-const DataLayout imagenet_tar_layout{"imagenet_tar", open_imagenet_tar};
+const DataLayout imagenet_tar_layout{
+    "imagenet_tar",
+    {"calibration", "evaluation", "synsets", "labels", "calibration_labels", "classes"},
+    open_imagenet_tar};
 
 }  // namespace comq

@@ -12,8 +12,12 @@ namespace comq {
 /** How the files of a data set lie: a value of `data.layout`, and what reads such files. */
 struct DataLayout {
     std::string name;
+    /** Keys of `data` that it reads besides root and max_bad_images; another one is an error. */
+    std::vector<std::string> reads;
     /** Throws what open_image_source throws. */
     std::unique_ptr<ImageSource> (*open)(const DataConfig& config, Split split);
+    /** Whether a path may name many files at once, by braces or wildcards. */
+    bool patterns = false;
 };
 
 // Every layout, one line each, in the order in which messages list them: the variable at the end
@@ -22,6 +26,9 @@ struct DataLayout {
     LAYOUT(imagefolder_layout)    \
     LAYOUT(imagenet_flat_layout)  \
     LAYOUT(imagenet_tar_layout)   \
+    LAYOUT(list_layout)           \
+    LAYOUT(webdataset_layout)     \
+    LAYOUT(parquet_layout)        \
     LAYOUT(cifar10_layout)        \
     LAYOUT(cifar100_layout)       \
     LAYOUT(demo_layout)
@@ -31,8 +38,12 @@ COMQ_DATA_LAYOUTS(COMQ_DECLARE_LAYOUT)
 #undef COMQ_DECLARE_LAYOUT
 
 std::vector<std::string> data_layout_names();
+/** Throws UsageError naming data.layout. */
+const DataLayout& find_layout(const std::string& name);
 
-/** The split's path; throws when it is not set or does not exist. */
+/** The split's path as the config has it: that of its key, else data.root. */
+const std::filesystem::path& given_path(const DataConfig& config, Split split);
+/** given_path; throws when it is not set or does not exist. */
 std::filesystem::path path_of(const DataConfig& config, Split split);
 
 }  // namespace comq

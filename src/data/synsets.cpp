@@ -3,12 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "core/errors.hpp"
-#include "core/paths.hpp"
+#include "data/imagenet_synsets.hpp"
+#include "data/text_lines.hpp"
 
 namespace comq {
 
@@ -19,17 +19,16 @@ Synsets::Synsets(std::vector<std::string> names) : names_(std::move(names)) {
 }
 
 Synsets Synsets::read(const std::filesystem::path& file) {
-    require_file(file, "data.synsets: ");
-    std::ifstream stream(file);
-    if (!stream) throw InputError("data.synsets: {} can't be read", file.string());
+    if (file == builtin_synsets) return Synsets(imagenet_synsets());
+    const std::vector<std::string> lines = read_lines(file, "data.synsets");
     std::vector<std::string> names;
     std::unordered_map<std::string, std::size_t> line_of;
-    for (std::string line; std::getline(stream, line);) {
+    for (const std::string& line : lines) {
         std::string name;
         std::istringstream(line) >> name;
         const std::size_t number = names.size() + 1;
         if (name.empty()) {
-            if (stream.peek() == std::ifstream::traits_type::eof()) break;
+            if (number == lines.size()) break;
             throw InputError("{}:{}: a class name is missing", file.string(), number);
         }
         const auto [earlier, inserted] = line_of.emplace(name, number);

@@ -9,15 +9,19 @@
 
 namespace comq {
 
+/** The value of data.synsets that stands for imagenet_synsets(). */
+inline constexpr const char* builtin_synsets = "imagenet";
+
 /** The classes of a data set by name (for ImageNet WordNet ids such as n01440764). */
 class Synsets {
   public:
     explicit Synsets(std::vector<std::string> names);
     /**
      * Reads a text file: a class a line, its first word counts, the line number from 0 is the
-     * label. Throws InputError naming file and line when a name is missing or there twice,
-     * UsageError when there is no such file; warns when the names are not sorted, because published
-     * networks count the sorted ones.
+     * label. `imagenet` (builtin_synsets) is no file but the 1,000 classes of ILSVRC-2012. Throws
+     * InputError naming file and line when a name is missing or there twice, UsageError when there
+     * is no such file; warns when the names are not sorted, because published networks count the
+     * sorted ones.
      */
     static Synsets read(const std::filesystem::path& file);
 

@@ -15,7 +15,7 @@ std::vector<TarMember> index_tar(const RandomAccessFile& file);
 /**
  * index_tar, remembered beside the archive (`<archive>.comq-index`) or, where that folder can't be
  * written, in the user's cache folder: the training archive takes minutes. An index of an archive
- * of another size or date, or a damaged one, is made anew.
+ * of another FileVersion, or a damaged one, is made anew.
  */
 std::vector<TarMember> cached_tar_index(const RandomAccessFile& file);
 

@@ -1,5 +1,7 @@
 #include "data/tar_reader.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,6 +11,8 @@
 #include <utility>
 
 #include "core/errors.hpp"
+#include "data/folder_source.hpp"
+#include "data/unpacked_files.hpp"
 
 namespace comq {
 
@@ -74,7 +78,9 @@ std::string name_of_member(const Block& block) {
 /** The part of extension headers about the member that follows them. */
 struct Extension {
     std::optional<std::string> name;
+    std::optional<std::string> link;  ///< what the member links to
     std::optional<uint64_t> size;
+    bool sparse = false;
 };
 
 /** pax: lines `<length of the line> <key>=<value>\n`. */
@@ -91,8 +97,11 @@ bool read_pax(std::string_view text, Extension& extension) {
         const std::size_t equals = record.find('=');
         if (equals == std::string_view::npos) return false;
         const std::string_view value = record.substr(equals + 1);
-        if (record.substr(0, equals) == "path") extension.name = std::string(value);
-        if (record.substr(0, equals) == "size") {
+        const std::string_view key = record.substr(0, equals);
+        if (key == "path") extension.name = std::string(value);
+        if (key == "linkpath") extension.link = std::string(value);
+        if (key.starts_with("GNU.sparse.")) extension.sparse = true;
+        if (key == "size") {
             uint64_t size = 0;
             const auto parsed = std::from_chars(value.data(), value.data() + value.size(), size);
             if (parsed.ec != std::errc{}) return false;
@@ -103,31 +112,51 @@ bool read_pax(std::string_view text, Extension& extension) {
     return true;
 }
 
+/** What a compressed file begins with, and the program that unpacks it. */
+void refuse_compressed(const RandomAccessFile& file) {
+    using namespace std::string_view_literals;
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> programs{
+        {{"\x1F\x8B"sv, "gunzip"sv},
+         {"BZh"sv, "bunzip2"sv},
+         {"\xFD"
+          "7zXZ"sv,
+          "unxz"sv},
+         {"\x28\xB5\x2F\xFD"sv, "unzstd"sv}}};
+    std::array<char, 6> begin{};
+    if (file.size() < begin.size()) return;
+    file.read(0, std::as_writable_bytes(std::span(begin)));
+    for (const auto& [magic, program] : programs) {
+        if (!std::string_view(begin.data(), begin.size()).starts_with(magic)) continue;
+        throw InputError("{}: is compressed, and images are read in place; unpack it with {} first",
+                         file.path().string(), program);
+    }
+}
+
 class TarReader {
   public:
     TarReader(const RandomAccessFile& file, uint64_t begin, uint64_t end)
         : file_(file), position_(begin), end_(end) {}
 
     std::vector<TarMember> read() {
-        std::vector<TarMember> members;
         Extension extension;
         for (Block block; read_header(block);) {
             const uint64_t header = position_ - block_bytes;
             uint64_t size = checked_size(block, header);
             const char type = block[156];
-            if (type == 'L' || type == 'x') {
+            if (type == 'L' || type == 'K' || type == 'x') {
                 read_extension(type, size, header, extension);
-            } else if (type != 'g' && type != 'K') {
-                size = extension.size.value_or(size);
-                if (type == '0' || type == '\0') {
-                    members.push_back(
-                        {extension.name.value_or(name_of_member(block)), position_, size});
-                }
+            } else if (type != 'g') {
+                const bool has_data = type < '1' || type > '6';  // links and folders have none
+                size = has_data ? extension.size.value_or(size) : 0;
+                add(block, extension, header, size);
                 extension = {};
             }
             skip(size, header);
         }
-        return members;
+        std::vector<DanglingLink> dangling;
+        std::vector<TarMember> files = unpacked_.take_files(dangling);
+        for (const DanglingLink& link : dangling) check_link(files, link);
+        return files;
     }
 
   private:
@@ -160,11 +189,44 @@ class TarReader {
         }
         std::string text(size, '\0');
         file_.read(position_, std::as_writable_bytes(std::span(text)));
-        if (type == 'L') {
-            extension.name = text.substr(0, text.find('\0'));
+        if (type == 'L' || type == 'K') {
+            (type == 'L' ? extension.name : extension.link) = text.substr(0, text.find('\0'));
         } else if (!read_pax(text, extension)) {
             fail(header, "this pax header is damaged");
         }
+    }
+
+    void add(const Block& block, const Extension& extension, uint64_t header, uint64_t size) {
+        const std::string name = unpacked_name(extension.name.value_or(name_of_member(block)));
+        const std::string link = extension.link.value_or(std::string(field(block, 157, 100)));
+        const char type = block[156];
+        if (type == '1') {
+            const TarMember* linked = unpacked_.find(unpacked_name(link));
+            if (linked == nullptr) {
+                fail(header,
+                     fmt::format("{} is a link to {}, which does not come before it", name, link));
+            }
+            unpacked_.add_file({name, linked->offset, linked->size});
+        } else if (type == '2') {
+            unpacked_.add_symbolic_link(name, link);
+        } else if (type == 'S' || extension.sparse) {
+            fail(header,
+                 fmt::format("{} is stored without its zeros; pack it without --sparse", name));
+        } else if (type == '0' || type == '\0' || type == '7') {
+            unpacked_.add_file({name, position_, size});
+        }
+    }
+
+    /** A link to no file of the archive is an error where images would be missing without it. */
+    void check_link(const std::vector<TarMember>& files, const DanglingLink& link) const {
+        const bool to_folder = !link.target.empty() &&
+                               std::any_of(files.begin(), files.end(), [&](const TarMember& file) {
+                                   return file.name.starts_with(link.target + "/");
+                               });
+        if (!to_folder && !has_image_extension(link.name)) return;
+        throw InputError("{}: {} is a link {}; pack it with --dereference", file_.path().string(),
+                         link.name,
+                         to_folder ? "to the folder " + link.target : "to no file of the archive");
     }
 
     void skip(uint64_t size, uint64_t header) {
@@ -175,12 +237,14 @@ class TarReader {
     const RandomAccessFile& file_;
     uint64_t position_;
     uint64_t end_;
+    UnpackedFiles unpacked_;
 };
 
 }  // namespace
 
 std::vector<TarMember> read_tar_members(const RandomAccessFile& file, uint64_t begin,
                                         uint64_t end) {
+    if (begin == 0) refuse_compressed(file);
     return TarReader(file, begin, end).read();
 }
 

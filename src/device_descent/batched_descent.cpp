@@ -39,13 +39,8 @@ torch::Tensor orders_of(const GroupProblem& problem, Order order, torch::Device 
     const auto visits = torch::empty({n, m}, torch::kInt);
     const std::vector<float> norm = order_norms(problem);
     for (int64_t j = 0; j < n; ++j) {
-        const std::span<int32_t> row(visits.data_ptr<int32_t>() + j * m,
-                                     static_cast<std::size_t>(m));
-        if (order == Order::cyclic) {
-            cyclic_order(row);
-        } else {
-            greedy_order(norm, {problem.weight.row(j), static_cast<std::size_t>(m)}, row);
-        }
+        std::ranges::copy(channel_order(order, problem, norm, j),
+                          visits.data_ptr<int32_t>() + j * m);
     }
     return visits.to(device, torch::kLong);
 }
@@ -205,7 +200,7 @@ class BatchedDescent {
             scale_ = torch::where(chosen, minimiser, scale_);
             return;
         }
-        // δ and z at once, as minimise_scale_and_zero_point of quantization/scale_update.cpp.
+        // δ and z at once, as minimise_scale_and_zero_point of quantization/channel_state.cpp.
         const auto ones = gram_.sum();
         const auto product_sum = product.sum(1, true);
         const auto gradient_sum = gradient_.sum(1, true);
@@ -244,11 +239,8 @@ class BatchedDescent {
         std::copy_n(zero_point.data_ptr<float>(), n, fitted.zero_point.begin());
         Matrix<uint8_t> bit_code(n, m);
         std::copy_n(code.data_ptr<uint8_t>(), n * m, bit_code.data());
-        DescentResult finished;
-        finished.weight = on_grid(std::move(bit_code), fitted);
-        finished.sweeps = sweeps;
-        finished.squared_error.assign(error.data_ptr<double>(), error.data_ptr<double>() + n);
-        return finished;
+        const double* errors = error.data_ptr<double>();
+        return {on_grid(std::move(bit_code), fitted), sweeps, {errors, errors + n}};
     }
 
     const DescentOptions& options_;

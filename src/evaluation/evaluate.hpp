@@ -6,15 +6,22 @@
 
 namespace comq {
 
+/** What else is done while a network is evaluated. */
+struct EvaluationExtras {
+    Tap* tap = nullptr;              ///< sees the inputs of layers, on every thread
+    bool log_probabilities = false;  ///< are kept with the predictions
+    /** Of the full-precision network with its log-probabilities: divergences are from these. */
+    const Predictions* full_precision = nullptr;
+};
+
 /**
  * Predictions of `network` for the images of `pass`, a part of what `progress` counts, in the order
- * of `indices` (images that could not be read are left out). `tap`, if any, sees the inputs of
- * layers on every thread that runs the network.
+ * of `indices` (images that could not be read are left out).
  *
  * Throws what ImagePass does, and InputError when an image has no label, a label is no class of the
  * network, or a logit is NaN.
  */
 Predictions evaluate(const Network& network, const ImagePass& pass, Progress& progress,
-                     Tap* tap = nullptr);
+                     const EvaluationExtras& extras = {});
 
 }  // namespace comq

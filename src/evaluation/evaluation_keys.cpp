@@ -17,6 +17,13 @@ Schema<EvaluationConfig, RunKey> evaluation_keys() {
                          "can change the last bits of the logits.",
               .unit = "images"},
              &EvaluationConfig::batch_size, integer<int64_t>(1, 4096));
+    keys.add({.key = "layer_images",
+              .affects = evaluation,
+              .meaning = "Images on which the output of each layer of the quantized network is "
+                         "compared with the full-precision one: those held out, then those of the "
+                         "calibration; 0: none.",
+              .unit = "images"},
+             &EvaluationConfig::layer_images, integer<int64_t>(0, 1 << 20));
     keys.add(
         {.key = "expected_top1",
          .affects = resource,

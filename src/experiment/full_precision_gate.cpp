@@ -39,6 +39,10 @@ std::optional<ExpectedAccuracy> find_in_descriptor(const std::filesystem::path& 
     return std::nullopt;
 }
 
+double tolerance_of(const Accuracy& accuracy) {
+    return std::max(1.0, 2.0 * accuracy.top1_standard_error);
+}
+
 }  // namespace
 
 std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config,
@@ -60,32 +64,44 @@ std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config
     return std::nullopt;
 }
 
+bool is_as_expected(const Accuracy& accuracy, const ExpectedAccuracy& expected) {
+    return std::abs(accuracy.top1 - expected.top1) <= tolerance_of(accuracy);
+}
+
 void check_full_precision(const Accuracy& accuracy, const ExpectedAccuracy& expected) {
-    const double tolerance = std::max(1.0, 2.0 * accuracy.top1_standard_error);
-    const double difference = accuracy.top1 - expected.top1;
-    if (std::abs(difference) <= tolerance) return;
+    if (is_as_expected(accuracy, expected)) return;
     throw GateError(
         "full-precision Top-1 is {:.2f}% on {} images, but {} says {:.2f}%: off by "
         "{:.2f} points, {:.2f} are allowed. The checkpoint, the label order or the "
         "preprocessing is not the expected one; if this network is meant, set "
         "evaluation.expected_top1={:.2f}",
-        accuracy.top1, accuracy.images, expected.source, expected.top1, difference, tolerance,
-        accuracy.top1);
+        accuracy.top1, accuracy.images, expected.source, expected.top1,
+        accuracy.top1 - expected.top1, tolerance_of(accuracy), accuracy.top1);
 }
 
-void check_above_chance(const LabelCheck& labels) {
-    if (!labels.at_chance_level()) return;
-    const bool no_pattern = labels.plausible() || labels.pattern == LabelPattern::unrelated;
-    const std::string cause = no_pattern ? "labels or classes in another order, another "
-                                           "preprocessing, the wrong checkpoint or random weights?"
-                                         : labels.finding();
-    throw GateError(
-        "full-precision Top-1 is no better than guessing: {} of {} predictions agree with their "
-        "labels, {:.1f} would by chance among {} classes; {} Nothing was quantized; set "
-        "evaluation.allow_chance=true if such a network is meant",
-        labels.agreeing, labels.images,
-        static_cast<double>(labels.images) / static_cast<double>(labels.classes), labels.classes,
-        cause.ends_with('?') ? cause : cause + ".");
+void check_plausible(const LabelCheck& labels) {
+    const std::string remedy =
+        "Nothing was quantized; set evaluation.allow_chance=true if such a network is meant";
+    if (labels.pattern == LabelPattern::one_class) {
+        throw GateError("full-precision Top-1 is no better than guessing: {}. {}", labels.finding(),
+                        remedy);
+    }
+    if (labels.at_chance_level()) {
+        const bool no_pattern = labels.plausible() || labels.pattern == LabelPattern::unrelated;
+        const std::string cause = no_pattern
+                                      ? "labels or classes in another order, another "
+                                        "preprocessing, the wrong checkpoint or random weights?"
+                                      : labels.finding();
+        throw GateError(
+            "full-precision Top-1 is no better than guessing: {} of {} predictions agree with "
+            "their labels, {:.1f} would by chance among {} classes; {} {}",
+            labels.agreeing, labels.images,
+            static_cast<double>(labels.images) / static_cast<double>(labels.classes),
+            labels.classes, cause.ends_with('?') ? cause : cause + ".", remedy);
+    }
+    if (labels.plausible() || labels.pattern == LabelPattern::unrelated) return;
+    const std::string warning = labels.warning();
+    throw GateError("full precision, {}{} {}", warning, warning.ends_with('?') ? "" : ".", remedy);
 }
 
 }  // namespace comq

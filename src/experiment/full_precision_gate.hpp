@@ -11,7 +11,7 @@
 
 namespace comq {
 
-/** The Top-1 a float network should have, and who says so. */
+/** The Top-1 that a full-precision network should have, and who says so. */
 struct ExpectedAccuracy {
     double top1;  ///< percent
     std::string source;
@@ -26,16 +26,21 @@ std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config
                                                   const LoadedModel& model, const RunKeys& keys,
                                                   const std::filesystem::path& descriptor);
 
+/** Whether Top-1 is off the expected value by no more than max(1 point, 2 standard errors). */
+bool is_as_expected(const Accuracy& accuracy, const ExpectedAccuracy& expected);
+
 /**
- * Throws GateError when Top-1 is off the expected value by more than max(1 point, 2 standard
- * errors): a wrong checkpoint, label order or preprocessing would make every later number wrong.
+ * Throws GateError unless is_as_expected: a wrong checkpoint, label order or preprocessing would
+ * make every later number wrong.
  */
 void check_full_precision(const Accuracy& accuracy, const ExpectedAccuracy& expected);
 
 /**
- * Throws GateError with likely causes when the network is no better than guessing on `labels`, the
- * comparison of its predictions with the labels: nothing could be learned from quantizing it.
+ * Throws GateError with the cause when the network is no better than guessing on `labels`, the
+ * comparison of its predictions with the labels, when it predicts one class whatever it is shown,
+ * or when far more would be right with labels of another order: nothing could be learned from
+ * quantizing it.
  */
-void check_above_chance(const LabelCheck& labels);
+void check_plausible(const LabelCheck& labels);
 
 }  // namespace comq

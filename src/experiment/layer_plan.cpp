@@ -1,20 +1,53 @@
 #include "experiment/layer_plan.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "core/errors.hpp"
 #include "core/nearest_name.hpp"
+#include "quantization/quantization_keys.hpp"
 
 namespace comq {
 
 namespace {
 
-const LayerRule* first_match(const std::vector<LayerRule>& rules, const std::string& name) {
+bool is_of_kind(const QuantizableLayer& layer, LayerKind kind) {
+    const Conv2dOptions* convolution = layer.convolution();
+    switch (kind) {
+        case LayerKind::linear:
+            return convolution == nullptr;
+        case LayerKind::convolution:
+            return convolution != nullptr;
+        case LayerKind::depthwise:
+            return convolution != nullptr && layer.groups() > 1 &&
+                   layer.in_features() == convolution->kernel.product();
+        case LayerKind::pointwise:
+            return convolution != nullptr && convolution->kernel == 1;
+        case LayerKind::grouped:
+            return layer.groups() > 1;
+    }
+    return false;
+}
+
+bool matches(const LayerRule& rule, const Network& network, const Network::LayerEntry& entry) {
+    const QuantizableLayer& layer = *entry.layer;
+    if (!rule.match.empty() && !glob_matches(rule.match, layer.name())) return false;
+    if (rule.kind && !is_of_kind(layer, *rule.kind)) return false;
+    if (rule.position) {
+        const auto& layers = network.layers();
+        const bool first = *rule.position == LayerPosition::first;
+        if ((first ? layers.front() : layers.back()).layer != entry.layer) return false;
+    }
+    const auto block = static_cast<int>(entry.block);
+    return !rule.blocks || (rule.blocks->first <= block && block <= rule.blocks->last);
+}
+
+const LayerRule* first_match(const std::vector<LayerRule>& rules, const Network& network,
+                             const Network::LayerEntry& entry) {
     const auto rule = std::ranges::find_if(
-        rules, [&](const LayerRule& candidate) { return glob_matches(candidate.match, name); });
+        rules, [&](const LayerRule& candidate) { return matches(candidate, network, entry); });
     return rule == rules.end() ? nullptr : &*rule;
 }
 
@@ -23,8 +56,8 @@ void check_every_rule_decides(const Network& network, const std::vector<LayerRul
         const LayerRule* earlier = nullptr;
         bool decides = false;
         for (const auto& entry : network.layers()) {
-            if (!glob_matches(rule.match, entry.layer->name())) continue;
-            earlier = first_match(rules, entry.layer->name());
+            if (!matches(rule, network, entry)) continue;
+            earlier = first_match(rules, network, entry);
             decides |= earlier == &rule;
         }
         if (decides) continue;
@@ -32,14 +65,16 @@ void check_every_rule_decides(const Network& network, const std::vector<LayerRul
             throw UsageError(
                 "quantization.layers: the rule '{}' never decides: earlier rules like '{}' match "
                 "every layer of {} that it matches; move it before them or take it out",
-                rule.match, earlier->match, network.model_name());
+                text_of(rule), text_of(*earlier), network.model_name());
         }
         std::vector<std::string> names;
         for (const auto& entry : network.layers()) names.push_back(entry.layer->name());
-        throw UsageError(
-            "quantization.layers: the rule '{}' matches no layer of {} (nearest: "
-            "'{}'; --dry-run lists them all)",
-            rule.match, network.model_name(), nearest_name(rule.match, names));
+        throw UsageError("quantization.layers: the rule '{}' matches no layer of {} ({}{})",
+                         text_of(rule), network.model_name(),
+                         rule.match.empty()
+                             ? ""
+                             : fmt::format("nearest: '{}'; ", nearest_name(rule.match, names)),
+                         "--list-layers shows them all, with kinds and blocks");
     }
 }
 
@@ -47,6 +82,12 @@ void check_every_rule_decides(const Network& network, const std::vector<LayerRul
 
 const char* kind_of(const QuantizableLayer& layer) {
     return layer.kind() == ObservableKind::linear ? "linear" : "convolution";
+}
+
+const char* narrowest_kind(const QuantizableLayer& layer) {
+    if (is_of_kind(layer, LayerKind::depthwise)) return "depthwise";
+    if (is_of_kind(layer, LayerKind::pointwise)) return "pointwise";
+    return is_of_kind(layer, LayerKind::grouped) ? "grouped" : kind_of(layer);
 }
 
 bool glob_matches(const std::string& glob, const std::string& name) {
@@ -66,7 +107,7 @@ LayerPlan plan_layers(const Network& network, const QuantizationConfig& config) 
         bool quantize = entry.quantized_by_default;
         int bits = config.bits;
         bool bits_given = false;
-        if (const LayerRule* rule = first_match(config.layers, entry.layer->name())) {
+        if (const LayerRule* rule = first_match(config.layers, network, entry)) {
             // Naming the bits of a layer that is left alone by default asks for it.
             quantize = rule->quantize.value_or(quantize || rule->bits.has_value());
             bits = rule->bits.value_or(bits);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,16 +24,18 @@ struct LayerPlan {
 };
 
 /**
- * The network's default scope, changed by the rules of `quantization.layers`: the first rule whose
- * glob matches a layer's name decides whether it is quantized and at how many bits; the others have
+ * The network's default scope, changed by the rules of `quantization.layers`: the first rule that
+ * matches a layer decides whether it is quantized and at how many bits; the others have
  * `quantization.bits`, which the stage choose_bits replaces under an average.
  * Throws UsageError naming a rule that decides for no layer: it matches none, or earlier rules
  * match all that it matches.
  */
 LayerPlan plan_layers(const Network& network, const QuantizationConfig& config);
 
-/** "linear" or "convolution", as results and lists name it. */
+/** "linear" or "convolution", as results name it. */
 const char* kind_of(const QuantizableLayer& layer);
+/** The narrowest kind that a rule can name: "linear", "depthwise", "pointwise", … */
+const char* narrowest_kind(const QuantizableLayer& layer);
 
 /** True when `glob` (with `*` and `?`; both also match dots) matches the whole of `name`. */
 bool glob_matches(const std::string& glob, const std::string& name);

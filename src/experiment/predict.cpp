@@ -51,6 +51,9 @@ std::optional<Predictions> cached_predictions(const CacheFolder& cache,
             throw InputError("{}: has {} of {} images", file.string(), cached.predictions.size(),
                              wanted);
         }
+        if (cached.predictions.log_probability.empty()) {
+            throw InputError("{}: is of an older comq, without probabilities", file.string());
+        }
         cache.touch(file);
         spdlog::info("full-precision predictions of {} images come from the cache ({})",
                      cached.predictions.size(), file.string());
@@ -77,7 +80,7 @@ void store(const CacheFolder& cache, const std::filesystem::path& file,
 }  // namespace
 
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
-                    RunJournal& journal, Tap* tap) {
+                    RunJournal& journal, const EvaluationExtras& extras) {
     const auto batch_size = pass.images.batch_size;
     const auto rest = every_nth_batch(missing(pass.images, journal.predictions(name)), batch_size,
                                       communicator().rank(), communicator().size());
@@ -88,18 +91,24 @@ Predictions predict(const Network& network, const std::string& name, const Image
             const auto last = std::min(first + static_cast<std::size_t>(block), rest.size());
             const auto part = pass.over({rest.begin() + static_cast<std::ptrdiff_t>(first),
                                          rest.begin() + static_cast<std::ptrdiff_t>(last)});
-            journal.store_predictions({name, evaluate(network, part, progress, tap)});
+            journal.store_predictions({name, evaluate(network, part, progress, extras)});
         }
     }
     journal.exchange(communicator());
     return journal.predictions(name);
 }
 
+bool is_cached(const CacheFolder& cache, const std::string& key) {
+    return cache.enabled() && std::filesystem::exists(cache.file("predictions", key));
+}
+
 Predictions predict_full_precision(const Network& network, const ImagePass& pass,
                                    RunJournal& journal, const CacheFolder& cache,
                                    const std::string& key) {
     const auto wanted = pass.images.indices.size();
-    const auto compute = [&] { return predict(network, full_precision_network, pass, journal); };
+    const auto compute = [&] {
+        return predict(network, full_precision_network, pass, journal, {.log_probabilities = true});
+    };
     if (!cache.enabled()) return compute();
     const auto file = cache.file("predictions", key);
     Communicator& ranks = communicator();
@@ -112,7 +121,14 @@ Predictions predict_full_precision(const Network& network, const ImagePass& pass
             cached = cached_predictions(cache, file, wanted);
         }
     }
-    if (ranks.broadcast(cached ? "cached" : "") == "cached") return cached.value_or(Predictions{});
+    if (ranks.broadcast(cached ? "cached" : "") == "cached") {
+        if (ranks.size() == 1) return std::move(*cached);
+        if (cached && journal.predictions(full_precision_network).size() == 0) {
+            journal.store_predictions({full_precision_network, *cached});
+        }
+        journal.exchange(ranks);
+        return journal.predictions(full_precision_network);
+    }
     Predictions predictions = compute();
     // What could not be read today may be readable tomorrow.
     const bool whole = predictions.size() == wanted;

@@ -15,16 +15,20 @@ inline constexpr const char* quantized_network = "quantized";
 /**
  * Predictions of one network of a run for all images of `pass`: those that `journal` already
  * holds are taken from there, the others are computed block by block and each block is stored. The
- * ranks of communicator() compute a share each. `tap`, if any, sees the inputs of layers.
+ * ranks of communicator() compute a share each.
  */
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
-                    RunJournal& journal, Tap* tap = nullptr);
+                    RunJournal& journal, const EvaluationExtras& extras = {});
+
+/** Whether the cache has the full-precision predictions of that key. */
+bool is_cached(const CacheFolder& cache, const std::string& key);
 
 /**
- * `predict` of the full-precision network, through the cache: on all of ImageNet they cost hours
- * and are the same for every run that differs in quantization only. Of several runs that start at
- * once one computes them. A damaged cache entry is computed again, said in one line. What comes
- * from the cache is at the root only.
+ * `predict` of the full-precision network with its log-probabilities, through the cache: on all of
+ * ImageNet they cost hours and are the same for every run that differs in quantization only. Of
+ * several runs that start at once one computes them. A damaged cache entry is computed again, said
+ * in one line. With several ranks what comes from the root's cache goes to the others by the
+ * journal, for each measures divergences of its share.
  */
 Predictions predict_full_precision(const Network& network, const ImagePass& pass,
                                    RunJournal& journal, const CacheFolder& cache,

@@ -9,7 +9,6 @@
 #include <unordered_map>
 
 #include "core/errors.hpp"
-#include "core/threads.hpp"
 #include "experiment/setup.hpp"
 #include "quantization/method.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -131,12 +130,13 @@ Probe probe_run(const ExperimentConfig& config) {
     probe.config = config;
     probe.threads = resolved_threads(config.resources);
     set_torch_threads(probe.threads);
-    const auto description = describe_model(config.model);
-    probe.network = description->make();
+    probe.model = describe_model(config.model);
+    probe.network = probe.model->make();
+    probe.classes = probe.model->classes;
     if (config.quantizes_weights()) {
         probe.plan = plan_layers(*probe.network, config.quantization);
     }
-    const int64_t side = description->preprocessing.crop;
+    const int64_t side = probe.model->preprocessing.crop;
     const auto image = torch::zeros({1, 3, side, side});
     walk_through(probe, image);
     const auto batch = image.expand({config.calibration.batch_size, -1, -1, -1}).contiguous();

@@ -17,14 +17,16 @@ namespace comq {
 struct Probe {
     ExperimentConfig config;
     int threads = 1;
+    std::shared_ptr<const ModelDescription> model;
     std::shared_ptr<Network> network;  ///< owns the layers that `plan` names
     LayerPlan plan;                    ///< empty where the weights stay
     std::vector<int64_t> rows;         ///< that one image gives each layer of the plan, per group
-    int64_t evaluation_images = 0;     ///< 0 when the data are not there yet
-    double forward_seconds = 0.0;      ///< of one image
-    double product_rate = 0.0;         ///< fp32 multiply-adds a second of a matrix product
-    int64_t largest_block_input = 0;   ///< floats of one image
-    int64_t program_bytes = 0;         ///< of this program and its libraries
+    int64_t classes = 0;
+    int64_t evaluation_images = 0;    ///< 0 when the data are not there yet
+    double forward_seconds = 0.0;     ///< of one image
+    double product_rate = 0.0;        ///< fp32 multiply-adds a second of a matrix product
+    int64_t largest_block_input = 0;  ///< floats of one image
+    int64_t program_bytes = 0;        ///< of this program and its libraries
 
     /** Wall-clock seconds of so many forward passes of one image. */
     double seconds_of(double forward_passes) const {

@@ -6,7 +6,7 @@
 
 #include "device_descent/batched_descent.hpp"
 #include "quantization/layer_error.hpp"
-#include "quantization/layer_solver.hpp"
+#include "quantization/method.hpp"
 #include "torch_bridge/bridge.hpp"
 
 namespace comq {
@@ -35,13 +35,11 @@ int64_t numel(const LayerRecord& record) { return record.in_features * record.ou
 bool equal_rows(const HostTensor& values, int64_t first, int64_t last) {
     const auto bytes = values.bytes();
     const auto row_bytes = bytes.size() / static_cast<std::size_t>(values.shape.at(0));
-    const auto row = [&](int64_t i) {
-        return bytes.subspan(static_cast<std::size_t>(i) * row_bytes, row_bytes);
+    const auto rows = [&](int64_t from, int64_t to) {
+        return bytes.subspan(static_cast<std::size_t>(from) * row_bytes,
+                             static_cast<std::size_t>(to - from) * row_bytes);
     };
-    for (int64_t i = first + 1; i < last; ++i) {
-        if (!std::ranges::equal(row(i), row(first))) return false;
-    }
-    return true;
+    return std::ranges::equal(rows(first, last - 1), rows(first + 1, last));
 }
 
 /** Scales and zero points, those that a convolution's group or a layer shares counted once. */

@@ -41,18 +41,36 @@ void install_parameters(Network& network, const RunRecord& run, const std::strin
 }  // namespace
 
 LoadedModel restore_network(const RunRecord& run, const std::string& file,
-                            const std::filesystem::path& weights) {
+                            const NetworkFiles& files) {
     ModelConfig config = load_config_text(run.config, file).config.model;
-    if (!weights.empty()) {
+    const bool two_files = !config.program.empty() && !config.weights.empty();
+    if (!files.program.empty()) {
+        if (!two_files) {
+            throw UsageError(
+                "--program: {} has no program beside its weights; name its one file "
+                "with --weights",
+                file);
+        }
+        config.program = files.program;
+    }
+    if (!files.weights.empty()) {
         const bool own = !config.program.empty() && config.weights.empty();
-        (own ? config.program : config.weights) = weights;
+        (own ? config.program : config.weights) = files.weights;
     }
     config.sha256.clear();
+    const auto check = [&](const std::filesystem::path& found, const std::string& digest,
+                           const std::string& wanted, const char* what, const char* option) {
+        if (digest == wanted) return;
+        throw InputError("{}: is not the {} of {}, whose SHA-256 is {}; name that one with {}",
+                         found.string(), what, file, wanted, option);
+    };
     LoadedModel model = load_model(config, torch::kCPU);
-    if (model.checkpoint_sha256 != run.provenance.checkpoint_sha256) {
-        throw InputError(
-            "{}: is not the checkpoint of {}, whose SHA-256 is {}; name that one with --weights",
-            model.checkpoint.string(), file, run.provenance.checkpoint_sha256);
+    check(model.checkpoint, model.checkpoint_sha256, run.provenance.checkpoint_sha256, "checkpoint",
+          "--weights");
+    // Runs of before it was recorded have none.
+    if (two_files && !run.provenance.program_sha256.empty()) {
+        check(config.program, model.program_sha256, run.provenance.program_sha256, "program",
+              "--program");
     }
     install_layers(*model.network, run, file);
     install_parameters(*model.network, run, file);

@@ -24,6 +24,8 @@ RunContext::RunContext(const ExperimentConfig& experiment)
       cache(config.resources.cache, config.resources.cache_limit_bytes),
       bad_calibration(config.data.max_bad_images),
       bad_evaluation(config.data.max_bad_images) {
+    spdlog::info("images: {} ({})", model.description->preprocessing.describe(),
+                 model.description->preprocessing_origin);
     for (const auto& what : model.network->unquantizable()) {
         spdlog::info("{} stays in full precision: {}", what.name, what.reason);
     }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
-#include <span>
+#include <string>
+#include <vector>
 
 #include "accuracy/accuracy.hpp"
 #include "activations/rounding_tap.hpp"
@@ -11,7 +14,6 @@
 #include "experiment/cache_folder.hpp"
 #include "experiment/layer_plan.hpp"
 #include "experiment/setup.hpp"
-#include "experiment/stage_times.hpp"
 #include "experiment/statistics_source.hpp"
 #include "experiment_config/experiment_config.hpp"
 #include "passes/image_pass.hpp"
@@ -19,6 +21,36 @@
 #include "results/run_record.hpp"
 
 namespace comq {
+
+/** Wall-clock times of the stages of a run, in the order in which they first ended. */
+class StageTimes {
+  public:
+    /** Runs `stage` and adds its time to that of the stages of its name, also when it throws. */
+    template <typename Stage>
+    auto timed(const std::string& name, Stage&& stage) {
+        struct Timer {
+            std::vector<StageRecord>& stages;
+            const std::string& name;
+            std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+            ~Timer() {
+                const std::chrono::duration<double> elapsed =
+                    std::chrono::steady_clock::now() - start;
+                const auto known = std::ranges::find(stages, name, &StageRecord::name);
+                if (known == stages.end()) {
+                    stages.push_back({name, elapsed.count()});
+                } else {
+                    known->seconds += elapsed.count();
+                }
+            }
+        } timer{stages_, name};
+        return stage();
+    }
+
+    const std::vector<StageRecord>& stages() const { return stages_; }
+
+  private:
+    std::vector<StageRecord> stages_;
+};
 
 /** What the stages of a run share: where they take things from, and where they leave them. */
 struct RunContext {
@@ -38,6 +70,7 @@ struct RunContext {
     BadImages bad_evaluation;
     StageTimes times;
     std::unique_ptr<RunJournal> journal;        ///< of this run, once it is open
+    std::optional<uint64_t> rotation_seed;      ///< once the network is rotated
     std::optional<RoundingTap> input_rounding;  ///< once input ranges are found
     Predictions full_precision;                 ///< of the root
     RunRecord record;
@@ -48,7 +81,8 @@ struct RunContext {
     ImagePass calibration_pass() { return calibration_pass(bad_calibration); }
     ImagePass calibration_pass(BadImages& bad) const;
     ImagePass evaluation_pass();
-    /** Another copy of the network as calibration sees it: float weights, folded or not. */
+    /** Another copy of the network as calibration sees it: of full precision, folded and rotated or
+     * not. */
     std::shared_ptr<Network> full_precision_network() const;
 
     /**

@@ -10,8 +10,6 @@
 #include "core/communicator.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
-#include "core/paths.hpp"
-#include "core/threads.hpp"
 #include "core/version.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/run_context.hpp"
@@ -70,8 +68,8 @@ void check_classes(const RunContext& context, const ImageSource& source, const c
     const auto& description = *context.model.description;
     if (classes == description.classes) return;
     throw UsageError(
-        "{}: the images have {} classes, {} has {}; name the list of "
-        "all classes with data.synsets, or choose another model",
+        "{}: the images have {} classes, {} has {}; name the list of all classes with data.synsets "
+        "(imagenet: the 1,000 of ILSVRC-2012), or choose another model",
         key, classes, description.name, description.classes);
 }
 
@@ -112,7 +110,12 @@ RunRecord first_record(const RunContext& context, const RunOptions& options) {
     record.provenance.seed = config.seed;
     record.provenance.checkpoint = context.model.checkpoint.filename().string();
     record.provenance.checkpoint_sha256 = context.model.checkpoint_sha256;
+    record.provenance.program_sha256 = context.model.program_sha256;
     record.provenance.evaluation_images = context.keys.evaluation_images;
+    const ModelDescription& model = *context.model.description;
+    record.provenance.preprocessing = model.preprocessing.describe();
+    record.provenance.preprocessing_origin = model.preprocessing_origin;
+    record.provenance.position_embedding = model.resampled_positions;
     const RunImages& images = context.images;
     for (const auto index : images.calibration.fitted) {
         record.calibration_images.push_back(images.calibration_source->info(index).id);

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <filesystem>
 #include <span>
-#include <string>
 
 #include "experiment_config/load_config.hpp"
 #include "results/run_journal.hpp"

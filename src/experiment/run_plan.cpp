@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "calibration/gram_collector.hpp"
-#include "core/units.hpp"
+#include "core/text.hpp"
 #include "experiment/stages/stages.hpp"
-#include "experiment_config/config_json.hpp"
+#include "experiment_config/config_text.hpp"
 #include "storage/host_tensor.hpp"
 
 namespace comq {
@@ -43,8 +42,11 @@ double rounded(double seconds) { return std::round(seconds * 10.0) / 10.0; }
 }  // namespace
 
 RunPlan plan_run(const ExperimentConfig& config) {
-    RunPlan plan{probe_run(config), {}};
-    plan.cost = cost_of_run(plan.probe);
+    RunPlan plan{probe_run(config), {}, {}};
+    for (const Stage* stage : stages_of(config)) {
+        plan.stages.push_back({stage->name, stage->cost(plan.probe)});
+        plan.cost = plan.cost + plan.stages.back().cost;
+    }
     // Repairs and quantized inputs keep a second copy.
     plan.cost.memory_bytes += plan.probe.program_bytes + 2 * plan.probe.parameter_bytes();
     return plan;
@@ -57,6 +59,9 @@ std::string estimate_text(const RunPlan& plan) {
                                    bytes(cost.memory_bytes), bytes(cost.gram_bytes),
                                    cost.forward_passes, cost.forward_passes == 1 ? "" : "es");
     text += fmt::format("disk:   about {}\n", bytes(cost.disk_bytes));
+    const ModelDescription& model = *plan.probe.model;
+    text += fmt::format("images: {}\n        {}\n", model.preprocessing.describe(),
+                        model.preprocessing_origin);
     text += fmt::format("time:   about {} on {} threads\n", format_duration(cost.seconds.sum()),
                         plan.probe.threads);
     text += fmt::format(
@@ -71,18 +76,23 @@ std::string estimate_text(const RunPlan& plan) {
 std::string layers_text(const RunPlan& plan) {
     const Probe& probe = plan.probe;
     const auto& layers = probe.plan.layers;
-    std::size_t width = 5;
-    for (const auto& planned : layers) width = std::max(width, planned.entry.layer->name().size());
-    std::string text = fmt::format("{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", "layer",
-                                   width, "kind", "shape", "bits", "groups", "rows/image", "Gram");
+    TextTable table({{"layer"},
+                     {"kind"},
+                     {"shape"},
+                     {"bits", true},
+                     {"groups", true},
+                     {"rows/image", true},
+                     {"Gram", true}},
+                    2);
     for (std::size_t i = 0; i < layers.size(); ++i) {
         const QuantizableLayer& layer = *layers[i].entry.layer;
-        text += fmt::format(
-            "{:<{}}  {:<11} {:<18} {:>4} {:>6} {:>10} {:>9}\n", layer.name(), width, kind_of(layer),
-            format_shape(layer.weight().sizes().vec()),
-            chosen_later(layers[i], probe.config) ? "auto" : fmt::format("{}", layers[i].bits),
-            layer.groups(), probe.rows[i], format_bytes(static_cast<double>(gram_bytes(layer))));
+        const bool later = chosen_later(layers[i], probe.config);
+        table.add({layer.name(), kind_of(layer), format_shape(layer.weight().sizes().vec()),
+                   later ? "auto" : fmt::to_string(layers[i].bits), fmt::to_string(layer.groups()),
+                   fmt::to_string(probe.rows[i]),
+                   format_bytes(static_cast<double>(gram_bytes(layer)))});
     }
+    std::string text = table.text();
     const auto& left_out = probe.plan.left_out;
     text += fmt::format("{} layers are quantized; left in floating point: {}\n", layers.size(),
                         left_out.empty() ? "none" : fmt::format("{}", fmt::join(left_out, ", ")));
@@ -106,12 +116,13 @@ Json plan_json(const RunPlan& plan) {
         {"repair", rounded(plan.cost.seconds.repair)},
         {"evaluation", evaluates ? Json(rounded(plan.cost.seconds.evaluation)) : Json(nullptr)}};
     json["stages"] = Json::array();
-    for (const Stage* stage : stages_of(probe.config)) {
-        json["stages"].push_back(
-            {{"name", stage->name}, {"seconds", rounded(stage->cost(probe).seconds.sum())}});
+    for (const auto& [name, cost] : plan.stages) {
+        json["stages"].push_back({{"name", name}, {"seconds", rounded(cost.seconds.sum())}});
     }
     json["evaluation_images"] = evaluates ? Json(probe.evaluation_images) : Json(nullptr);
     json["forward_passes"] = plan.cost.forward_passes;
+    json["preprocessing"] = probe.model->preprocessing.describe();
+    json["preprocessing_origin"] = probe.model->preprocessing_origin;
     json["config"] = resolved_json(probe.config);
     json["layers"] = Json::array();
     for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {

@@ -2,15 +2,23 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "experiment/stage.hpp"
+#include "experiment/stages/stages.hpp"
 #include "experiment_config/load_config.hpp"
 
 namespace comq {
 
+struct StageCost {
+    std::string_view name;
+    Cost cost;
+};
+
 /** What a run would do and cost: `--dry-run`. */
 struct RunPlan {
     Probe probe;
+    std::vector<StageCost> stages;
     Cost cost;  ///< of all stages; the memory is that of the whole process
 };
 

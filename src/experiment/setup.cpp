@@ -1,34 +1,24 @@
 #include "experiment/setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "core/paths.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/load.hpp"
+#include "networks/open_model.hpp"
 #include "torch_bridge/runtime.hpp"
 #include "weights/checkpoint.hpp"
 
 namespace comq {
 
 namespace {
-
-std::filesystem::path checkpoint_of(const ModelConfig& config,
-                                    const ModelDescription& description) {
-    if (!config.weights.empty()) return config.weights;
-    if (description.own_weights) return config.program;
-    if (description.data_set == "demo") {
-        return data_folder() / "datasets" / "demo" / (description.name + ".safetensors");
-    }
-    throw UsageError(
-        "model.weights: no checkpoint is named for {}; get one with "
-        "scripts/fetch_weights.sh {}, or try scripts/run_demo.sh, which needs none",
-        description.name, description.name);
-}
 
 /** Something a run reads beside its keys. */
 struct RunContent {
@@ -47,6 +37,18 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
          evaluation_images},
         {"LibTorch and instruction set",
          torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number}};
+    const auto valid_classes = images.evaluation_source->valid_classes();
+    if (!valid_classes.empty()) {
+        content.push_back({"valid classes",
+                           sha256_hex(fmt::format("{}", fmt::join(valid_classes, " "))),
+                           evaluation_images});
+    }
+    // What a family does is the program's; what a file beside the weights says is not.
+    if (config.model.program.empty() &&
+        model.description->preprocessing != describe_published(config.model).preprocessing) {
+        content.push_back({"preprocessing", model.description->preprocessing.describe(),
+                           full_precision | statistics});
+    }
     if (!model.program_sha256.empty()) {
         content.push_back({"program", model.program_sha256, full_precision | statistics});
     }
@@ -61,33 +63,24 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
     return content;
 }
 
-/**
- * What a result of this kind depends on, a line each: the keys that affect it, the content that
- * does, and `images` themselves in place of the keys that choose them.
- */
-std::string origin_of(const std::string& what, Effect effect, Effect images,
-                      const ExperimentConfig& config, const ExperimentSchema& schema,
-                      const LoadedModel& model, const std::vector<RunContent>& content) {
-    std::string text = fmt::format("{} of build {}\n", what, build_commit());
-    text += identity_text(
-        config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
-    text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
-    for (const auto& [name, digest, affects] : content) {
-        if (affects.has(effect) || affects.has(images))
-            text += fmt::format("{}: {}\n", name, digest);
-    }
-    return text;
-}
-
 }  // namespace
 
 LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     LoadedModel model;
-    model.description = describe_model(config);
-    model.checkpoint = checkpoint_of(config, *model.description);
-    model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
-    if (!config.program.empty() && !config.weights.empty()) {
-        model.program_sha256 = checkpoint_sha256(config.program);
+    TensorMap tensors;
+    if (config.program.empty()) {
+        ModelWithWeights opened = open_model(config);
+        model.description = opened.description;
+        model.checkpoint = opened.checkpoint;
+        model.checkpoint_sha256 = opened.sha256;
+        tensors = std::move(opened.tensors);
+    } else {
+        model.description = describe_model(config);
+        model.checkpoint = config.weights.empty() ? config.program : config.weights;
+        model.checkpoint_sha256 = checkpoint_sha256(model.checkpoint);
+        if (!config.weights.empty()) model.program_sha256 = checkpoint_sha256(config.program);
+        tensors = config.weights.empty() ? model.description->own_weights()
+                                         : read_checkpoint(model.checkpoint, config.state_dict);
     }
     if (!config.sha256.empty() && config.sha256 != model.checkpoint_sha256) {
         throw InputError(
@@ -96,12 +89,12 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
             model.checkpoint.string(), model.checkpoint_sha256, config.sha256);
     }
     model.network = model.description->make();
-    const bool own = config.weights.empty() && model.description->own_weights;
-    load_parameters(*model.network,
-                    own ? model.description->own_weights()
-                        : canonical_tensors(read_checkpoint(model.checkpoint),
-                                            model.description->family, model.checkpoint.string()),
-                    model.checkpoint.string());
+    const std::string file = model.checkpoint.string();
+    if (!config.program.empty() && config.weights.empty()) {
+        take_over_parameters(*model.network, tensors, file);
+    } else {
+        load_parameters(*model.network, tensors, file);
+    }
     model.network->to(device);
     return model;
 }
@@ -132,7 +125,7 @@ std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const 
                                "repair.images");
 }
 
-FisherWeighting fisher_weighting(const ExperimentConfig& config) {
+RowWeighting row_weighting(const ExperimentConfig& config) {
     return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
 }
 
@@ -153,12 +146,25 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const
     keys.identity.digest = sha256_hex(all);
     keys.identity.program = build_commit();
 
+    // What a result depends on, a line each: the keys that affect it, the content that does, and
+    // `images` themselves in place of the keys that choose them.
+    const auto origin_of = [&](const std::string& what, Effect effect, Effect images_of) {
+        std::string text = fmt::format("{} of build {}\n", what, build_commit());
+        text += identity_text(
+            config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
+        text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
+        for (const auto& [name, digest, affects] : content) {
+            if (affects.has(effect) || affects.has(images_of)) {
+                text += fmt::format("{}: {}\n", name, digest);
+            }
+        }
+        return text;
+    };
+    using enum Effect;
     keys.full_precision =
-        sha256_hex(origin_of("full-precision predictions 2", Effect::full_precision,
-                             Effect::evaluation_images, config, schema, model, content));
-    keys.statistics =
-        origin_of(fmt::format("layer statistics {}", statistics_version), Effect::statistics,
-                  Effect::calibration_images, config, schema, model, content);
+        sha256_hex(origin_of("full-precision predictions 2", full_precision, evaluation_images));
+    keys.statistics = origin_of(fmt::format("layer statistics {}", statistics_version), statistics,
+                                calibration_images);
     return keys;
 }
 

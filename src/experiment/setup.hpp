@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "calibration/row_weights.hpp"
+#include "calibration/row_importance.hpp"
 #include "data/image_source.hpp"
 #include "data/selection.hpp"
-#include "experiment/layer_plan.hpp"
 #include "experiment_config/load_config.hpp"
 #include "networks/describe_model.hpp"
 #include "results/run_journal.hpp"
@@ -50,15 +49,15 @@ RunImages open_images(const ExperimentConfig& config);
  */
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images);
 
-/** What `calibration.weighting: fisher` weights rows by. */
-FisherWeighting fisher_weighting(const ExperimentConfig& config);
+/** What `calibration.weighting: row_importance` weights rows by. */
+RowWeighting row_weighting(const ExperimentConfig& config);
 
 /** What decides whether two runs have the same numbers, and two networks the same predictions. */
 struct RunKeys {
     RunIdentity identity;
     std::string evaluation_images;  ///< source_identity of the evaluation images
     std::size_t evaluation_count = 0;
-    std::string full_precision;  ///< key of the cached predictions of the float network
+    std::string full_precision;  ///< key of the cached predictions of the full-precision network
     std::string statistics;      ///< what the statistics of layers depend on, a line each
 };
 

@@ -1,18 +1,15 @@
 #include "experiment/statistics_source.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "calibration/bfloat16_scope.hpp"
 #include "calibration/collect.hpp"
-#include "calibration/gram_collector.hpp"
-#include "core/communicator.hpp"
-#include "core/in_flight.hpp"
 #include "core/progress.hpp"
+#include "core/text.hpp"
 #include "core/threads.hpp"
-#include "core/units.hpp"
 #include "experiment/run_context.hpp"
 
 namespace comq {
@@ -20,7 +17,7 @@ namespace comq {
 namespace {
 
 /** Cache of statistics; off where ranks have them, or where they would push one another out. */
-StatisticsCache shared_cache(const RunContext& context) {
+StatisticsCache shared_cache(const RunContext& context, StatisticsSource::Sharing sharing) {
     const auto& config = context.config;
     int64_t bytes = 0;
     for (const auto& planned : context.plan.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
@@ -31,13 +28,17 @@ StatisticsCache shared_cache(const RunContext& context) {
                      format_bytes(static_cast<double>(bytes)),
                      "raise resources.cache_limit to share them between runs");
     }
-    return {context.cache, context.keys.statistics, fits && context.ranks.size() == 1};
+    std::string origin = context.keys.statistics;
+    // Which rotation was best depends on more than statistics do.
+    if (context.rotation_seed) origin += fmt::format("rotation: {}\n", *context.rotation_seed);
+    return {context.cache, std::move(origin),
+            fits && context.ranks.size() == 1 && sharing == StatisticsSource::Sharing::cached};
 }
 
 }  // namespace
 
-StatisticsSource::StatisticsSource(RunContext& context)
-    : context_(context), cache_(shared_cache(context)) {}
+StatisticsSource::StatisticsSource(RunContext& context, Sharing sharing)
+    : context_(context), cache_(shared_cache(context, sharing)) {}
 
 void StatisticsSource::for_each(std::vector<PlannedLayer> rest, const Use& use) {
     const std::size_t all = rest.size();
@@ -128,8 +129,8 @@ std::vector<LayerStatistics> StatisticsSource::collect(
     if (const auto rows = config.calibration.rows_per_image) {
         pass.row_sample.emplace(config.seed, *rows);
     }
-    if (config.calibration.weighting == Weighting::fisher) {
-        pass.weighting = fisher_weighting(config);
+    if (config.calibration.weighting == Weighting::row_importance) {
+        pass.weighting = row_weighting(config);
     }
     if (config.calibration.precision == Precision::bfloat16) {
         pass.bfloat16 = true;

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "calibration/calibration_config.hpp"
 #include "experiment/layer_plan.hpp"
-#include "experiment/probe.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "statistics/statistics.hpp"
 
@@ -20,8 +20,11 @@ struct RunContext;
  */
 class StatisticsSource {
   public:
+    /** Whether other runs may use what is collected, and this one what they have. */
+    enum class Sharing { cached, none };
+
     /** Keeps the reference. */
-    explicit StatisticsSource(RunContext& context);
+    explicit StatisticsSource(RunContext& context, Sharing sharing = Sharing::cached);
 
     struct Use {
         std::string stage;     ///< name of its time in the result file

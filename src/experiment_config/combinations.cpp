@@ -12,10 +12,13 @@ class CombinationCheck {
 
     void run() {
         check_network_given();
+        check_preprocessing();
         check_paths_given();
         check_weighted_rows();
         check_quantized_inputs();
         check_average_bits();
+        check_sensitivity();
+        check_rotation();
         check_repairs();
     }
 
@@ -35,6 +38,18 @@ class CombinationCheck {
         if (!model.name.empty() && !model.program.empty()) {
             add("model.program",
                 "model.name names another network; take out one of them (model.name=null)");
+        }
+    }
+
+    void check_preprocessing() {
+        const auto& given = config_.model.preprocessing;
+        if (given.resize && given.crop_pct) {
+            add("model.preprocessing.crop_pct",
+                "model.preprocessing.resize says how long images become; take out one of them");
+        }
+        if (given.crop && given.input_size) {
+            add("model.preprocessing.input_size",
+                "model.preprocessing.crop says how large images are; take out one of them");
         }
     }
 
@@ -71,11 +86,38 @@ class CombinationCheck {
     }
 
     void check_average_bits() {
-        if (!config_.quantization.average_bits || !config_.quantizes_weights()) return;
+        if (!config_.bits_are_chosen_by(BitsCriterion::layer_error)) return;
         if (config_.calibration.inputs == CalibrationInputs::quantized) {
             add("quantization.average_bits",
                 "errors are measured on full-precision inputs, so it does not go with "
-                "calibration.inputs=quantized; take out one of them");
+                "calibration.inputs=quantized; take out one of them, or choose by "
+                "quantization.bits_criterion=predictions");
+        }
+    }
+
+    void check_sensitivity() {
+        if (config_.sensitivity_bits().empty()) return;
+        const bool chosen = config_.bits_are_chosen_by(BitsCriterion::predictions);
+        if (config_.calibration.holdout == 0) {
+            add(chosen ? "quantization.bits_criterion" : "sensitivity.bits",
+                "divergences are measured on held-out images; set calibration.holdout");
+        }
+        if (chosen && config_.sensitivity.unit == SensitivityUnit::block) {
+            add("sensitivity.unit",
+                "widths are chosen by layer, so quantization.bits_criterion=predictions needs "
+                "sensitivity.unit=layer");
+        }
+    }
+
+    void check_rotation() {
+        const auto& rotation = config_.rotation;
+        if (rotation.seeds == 1) return;
+        if (!rotation.any()) {
+            add("rotation.seeds",
+                "there is nothing to rotate; set rotation.residual, values or query_key");
+        } else if (config_.calibration.holdout == 0) {
+            add("rotation.seeds",
+                "the best rotation is chosen on held-out images; set calibration.holdout");
         }
     }
 

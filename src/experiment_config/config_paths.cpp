@@ -6,6 +6,10 @@
 
 #include "config/expand_path.hpp"
 #include "core/errors.hpp"
+#include "data/class_subset.hpp"
+#include "data/layouts.hpp"
+#include "data/shard_pattern.hpp"
+#include "data/synsets.hpp"
 
 namespace comq {
 
@@ -19,6 +23,12 @@ fs::path normal_absolute(const fs::path& path) {
     return normal.has_filename() ? normal : normal.parent_path();
 }
 
+/** Two keys take a word in place of a file. */
+bool is_word(const fs::path& path, const DataConfig& data) {
+    return (&path == &data.synsets && path == builtin_synsets) ||
+           (&path == &data.classes && path == present_classes);
+}
+
 YamlPosition position_of(const LoadedConfig& loaded, const std::string& key) {
     const auto found = loaded.given.find(key);
     return found == loaded.given.end() ? YamlPosition("default") : found->second;
@@ -28,29 +38,6 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
     const fs::path relative = path.lexically_relative(folder);
     return !relative.empty() && *relative.begin() != "..";
 }
-
-/** Finds what isn't there. */
-class PathCheck {
-  public:
-    explicit PathCheck(const LoadedConfig& loaded) : loaded_(loaded) {}
-
-    void need(const std::string& key, const fs::path& path, const std::string& remedy) {
-        std::error_code error;
-        if (path.empty() || fs::exists(path, error)) return;
-        // One line is enough for a folder and all that should be in it.
-        const fs::path& root = loaded_.config.data.root;
-        if (root_missing_ && path != root && lies_in(path, root)) return;
-        if (key == "data.root") root_missing_ = true;
-        problems_.add(position_of(loaded_, key), key,
-                      fmt::format("there is no {}; {}", path.string(), remedy));
-    }
-    const ConfigProblems& problems() const { return problems_; }
-
-  private:
-    const LoadedConfig& loaded_;
-    ConfigProblems problems_;
-    bool root_missing_ = false;
-};
 
 }  // namespace
 
@@ -67,8 +54,10 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
     }
     DataConfig& data = config.data;
     data.root = normal_absolute(data.root);
-    for (fs::path* path : {&data.calibration, &data.evaluation, &data.synsets, &data.labels}) {
-        if (!path->empty()) *path = normal_absolute(data.root / *path);
+    for (fs::path* path : {&data.calibration, &data.evaluation, &data.synsets, &data.labels,
+                           &data.calibration_labels, &data.classes}) {
+        const bool word = is_word(*path, data);
+        if (!path->empty() && !word) *path = normal_absolute(data.root / *path);
     }
     for (fs::path* path : {&config.model.program, &config.model.weights, &config.resources.cache,
                            &config.output.file}) {
@@ -78,34 +67,56 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
 
 void check_paths(const LoadedConfig& loaded) {
     const ExperimentConfig& config = loaded.config;
-    PathCheck check(loaded);
-    check.need("model.program", config.model.program,
-               "scripts/export_network.py writes one, of timm's or torchvision's networks or your "
-               "own");
-    check.need(
-        "model.weights", config.model.weights,
-        fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "
-                    "names another",
-                    config.model.name));
+    ConfigProblems problems;
+    bool root_missing = false;
+    const auto need = [&](const std::string& key, const fs::path& path, const std::string& remedy) {
+        std::error_code error;
+        if (path.empty() || fs::exists(path, error)) return;
+        // One line is enough for a folder and all that should be in it.
+        if (root_missing && path != config.data.root && lies_in(path, config.data.root)) return;
+        if (key == "data.root") root_missing = true;
+        problems.add(position_of(loaded, key), key,
+                     fmt::format("there is no {}; {}", path.string(), remedy));
+    };
+    need("model.program", config.model.program,
+         "scripts/export_network.py writes one, of timm's or torchvision's networks or your "
+         "own");
+    need("model.weights", config.model.weights,
+         fmt::format("scripts/fetch_weights.sh {} downloads the checkpoint, model.weights=FILE "
+                     "names another",
+                     config.model.name));
     if (!config.data.embedded()) {
         const std::string remedy =
             "data.root=FOLDER names where your images are (datasets/README.md shows the layout)";
-        check.need("data.root", config.data.root, remedy);
-        check.need("data.evaluation", config.data.evaluation,
-                   remedy + ", data.evaluation=PATH the evaluation images");
+        need("data.root", config.data.root, remedy);
+        // A pattern is expanded, and its missing files named, when it is opened.
+        const auto need_images = [&](const std::string& key, const fs::path& path,
+                                     const std::string& what) {
+            if (find_layout(config.data.layout).patterns && is_shard_pattern(path)) return;
+            need(key, path, fmt::format("{}, {}=PATH the {} images", remedy, key, what));
+        };
+        need_images("data.evaluation", config.data.evaluation, "evaluation");
         if (config.reads_calibration_images()) {
-            check.need("data.calibration", config.data.calibration,
-                       remedy + ", data.calibration=PATH the calibration images");
+            need_images("data.calibration", config.data.calibration, "calibration");
         }
-        check.need("data.synsets", config.data.synsets,
-                   "data.synsets=FILE names a list of the sorted class names, data.synsets=null "
-                   "sorts the folders' names");
-        check.need("data.labels", config.data.labels,
-                   "data.labels=FILE names the ground truth of the evaluation images");
+        const auto need_list = [&](const std::string& key, const fs::path& path,
+                                   const std::string& remedy_of_list) {
+            if (!is_word(path, config.data)) need(key, path, remedy_of_list);
+        };
+        need_list("data.synsets", config.data.synsets,
+                  "data.synsets=FILE names a list of the sorted class names, imagenet the 1,000 of "
+                  "ILSVRC-2012; data.synsets=null sorts the folders' names");
+        need_list("data.labels", config.data.labels,
+                  "data.labels=FILE names the ground truth of the evaluation images");
+        need_list("data.calibration_labels", config.data.calibration_labels,
+                  "data.calibration_labels=FILE names the ground truth of the calibration images");
+        need_list("data.classes", config.data.classes,
+                  "data.classes=FILE lists the classes to evaluate, present means those with "
+                  "images, null all");
     }
-    if (check.problems().empty()) return;
+    if (problems.empty()) return;
     std::string message;
-    for (const auto& line : check.problems().lines()) message += line + "\n";
+    for (const auto& line : problems.lines()) message += line + "\n";
     throw UsageError(
         "{}without them, scripts/run_demo.sh runs the whole job at once, on images and "
         "networks of its own",

@@ -1,5 +1,7 @@
 #include "experiment_config/config_text.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "experiment_config/method_reads.hpp"
 
 namespace comq {
@@ -20,15 +22,30 @@ std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
 }  // namespace
 
 std::string resolved_text(const ExperimentConfig& config) {
-    return any_names().print(
-        config, [&](const KeyInfo& info) { return is_read(info.key, config.quantization.method); });
+    return any_names().print(config,
+                             [&](const KeyInfo& info) { return is_read(info.key, config); });
 }
 
 std::string annotated_text(const LoadedConfig& loaded) {
     return any_names().print(
-        loaded.config,
-        [&](const KeyInfo& info) { return is_read(info.key, loaded.config.quantization.method); },
+        loaded.config, [&](const KeyInfo& info) { return is_read(info.key, loaded.config); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
+}
+
+nlohmann::ordered_json resolved_json(const ExperimentConfig& config) {
+    return json_of_yaml(resolved_text(config), "the resolved config");
+}
+
+nlohmann::ordered_json annotated_json(const LoadedConfig& loaded) {
+    auto keys = nlohmann::ordered_json::array();
+    for (const auto& info : any_names().keys()) {
+        if (!is_read(info.key, loaded.config)) continue;
+        const auto value = any_names().find(info.key)->print(loaded.config);
+        keys.push_back({{"key", info.key},
+                        {"value", json_of_yaml(value, info.key)},
+                        {"origin", loaded.origin(info.key)}});
+    }
+    return keys;
 }
 
 std::string identity_text(const ExperimentConfig& config) {
@@ -40,9 +57,7 @@ std::string identity_text(const ExperimentConfig& config,
                           const std::function<bool(const KeyInfo&)>& wanted,
                           const ExperimentSchema& schema) {
     return schema.print(config, [&](const KeyInfo& info) {
-        if (!info.affects.numbers() || !is_read(info.key, config.quantization.method) ||
-            !wanted(info))
-            return false;
+        if (!info.affects.numbers() || !is_read(info.key, config) || !wanted(info)) return false;
         return info.required || schema.find(info.key)->print(config) != info.default_text;
     });
 }
@@ -69,10 +84,6 @@ std::vector<std::string> keys_off_default(const std::string& text, const std::st
     }
     std::erase_if(standard, [&](const auto& item) { return !values.contains(item.first); });
     return names_of(differing_values(values, standard));
-}
-
-std::string explain_config(const std::string& name, const KnownNames& known, ExplainFormat format) {
-    return explain_keys(experiment_schema(known).keys(), name, format);
 }
 
 }  // namespace comq

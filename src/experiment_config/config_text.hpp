@@ -1,11 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "config/config_values.hpp"
-#include "config/explain.hpp"
 #include "experiment_config/load_config.hpp"
 
 namespace comq {
@@ -13,8 +13,13 @@ namespace comq {
 /** Every key that the run reads as YAML in a fixed order; loading it gives the same run. */
 std::string resolved_text(const ExperimentConfig& config);
 
+/** The same as JSON, nested by section. */
+nlohmann::ordered_json resolved_json(const ExperimentConfig& config);
+
 /** The same with a comment on each line that says who set the key: `--print-config`. */
 std::string annotated_text(const LoadedConfig& loaded);
+/** Who set which key to what: an array of {key, value, origin}. */
+nlohmann::ordered_json annotated_json(const LoadedConfig& loaded);
 
 /**
  * The keys that the run reads and that change numbers as YAML in a fixed order, but for those with
@@ -40,9 +45,5 @@ std::vector<std::string> differing_keys(const std::string& text_a, const std::st
  * know count as such. Throws what config_values throws.
  */
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source);
-
-/** What `--explain` prints for a key, a section, "all" or a word: explain_keys(). */
-std::string explain_config(const std::string& name, const KnownNames& known = {},
-                           ExplainFormat format = ExplainFormat::text);
 
 }  // namespace comq

@@ -3,14 +3,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "activations/activation_config.hpp"
 #include "calibration/calibration_config.hpp"
 #include "data/data_config.hpp"
 #include "evaluation/evaluation_config.hpp"
 #include "networks/model_config.hpp"
+#include "passes/sensitivity_config.hpp"
 #include "quantization/quantization_config.hpp"
 #include "repair/repair_config.hpp"
+#include "rotation/rotation_config.hpp"
 
 namespace comq {
 
@@ -37,6 +40,8 @@ struct ExperimentConfig {
     DataConfig data;
     CalibrationConfig calibration;
     QuantizationConfig quantization;
+    RotationConfig rotation;
+    SensitivityConfig sensitivity;
     ActivationConfig activations;
     RepairConfig repair;
     EvaluationConfig evaluation;
@@ -46,6 +51,17 @@ struct ExperimentConfig {
     bool quantizes_weights() const { return quantization.method != "none"; }
     bool reads_calibration_images() const {
         return quantizes_weights() || activations.calibrated();
+    }
+    bool bits_are_chosen_by(BitsCriterion criterion) const {
+        return quantizes_weights() && quantization.average_bits.has_value() &&
+               quantization.bits_criterion == criterion;
+    }
+    /** Widths at which the sensitivity of layers is measured; empty: it is not. */
+    std::vector<int> sensitivity_bits() const {
+        if (!quantizes_weights()) return {};
+        if (!sensitivity.bits.empty()) return sensitivity.bits;
+        if (bits_are_chosen_by(BitsCriterion::predictions)) return {2, 3, 4};
+        return {};
     }
     bool changes_the_network() const { return quantizes_weights() || activations.bits.has_value(); }
 };

@@ -8,9 +8,11 @@
 #include "evaluation/evaluation_keys.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/model_keys.hpp"
+#include "passes/sensitivity_keys.hpp"
 #include "quantization/method.hpp"
 #include "quantization/quantization_keys.hpp"
 #include "repair/repair_keys.hpp"
+#include "rotation/rotation_keys.hpp"
 
 namespace comq {
 
@@ -127,6 +129,8 @@ ExperimentSchema experiment_schema(const KnownNames& known) {
     schema.add_section("data", &Config::data, data_keys(known.layouts));
     schema.add_section("calibration", &Config::calibration, calibration_keys());
     schema.add_section("quantization", &Config::quantization, quantization_keys(known.methods));
+    schema.add_section("rotation", &Config::rotation, rotation_keys());
+    schema.add_section("sensitivity", &Config::sensitivity, sensitivity_keys());
     schema.add_section("activations", &Config::activations, activation_keys());
     schema.add_section("repair", &Config::repair, repair_keys());
     schema.add_section("evaluation", &Config::evaluation, evaluation_keys());

@@ -6,11 +6,11 @@
 
 #include "config/composition.hpp"
 #include "config/override.hpp"
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "experiment_config/combinations.hpp"
+#include "experiment_config/method_reads.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/default_output.hpp"
-#include "experiment_config/method_reads.hpp"
 
 namespace comq {
 

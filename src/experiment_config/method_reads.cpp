@@ -3,37 +3,95 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "data/layouts.hpp"
 #include "quantization/method.hpp"
 
 namespace comq {
 
 namespace {
 
-constexpr std::string_view section = "quantization.";
+constexpr std::string_view method_section = "quantization.";
+constexpr std::string_view layout_section = "data.";
 
-std::string unread_message(const std::string& method, std::string_view key) {
+bool method_reads_key(const std::string& key, const ExperimentConfig& config) {
+    return !key.starts_with(method_section) ||
+           method_reads(config.quantization.method, key.substr(method_section.size()));
+}
+
+bool layout_reads_key(const std::string& key, const ExperimentConfig& config) {
+    static constexpr std::array<std::string_view, 3> of_all{"root", "layout", "max_bad_images"};
+    const auto layouts = data_layout_names();
+    if (!key.starts_with(layout_section)) return true;
+    const std::string_view name = std::string_view(key).substr(layout_section.size());
+    // A name that is none has been said.
+    if (std::ranges::find(layouts, config.data.layout) == layouts.end()) return true;
+    const auto& reads = find_layout(config.data.layout).reads;
+    return std::ranges::find(of_all, name) != of_all.end() ||
+           std::ranges::find(reads, name) != reads.end();
+}
+
+std::string unread_by_method(const std::string& method, std::string_view key) {
     const auto readers = methods_that_read(key);
     if (readers.empty()) return "no method reads it; take it out";
     return fmt::format("{} does not read it ({} {}); take it out, or choose another method", method,
                        fmt::join(readers, ", "), readers.size() == 1 ? "does" : "do");
 }
 
+std::string unread_by_layout(const std::string& layout, std::string_view key) {
+    std::vector<std::string> readers;
+    for (const std::string& name : data_layout_names()) {
+        const auto& reads = find_layout(name).reads;
+        if (std::ranges::find(reads, key) != reads.end()) readers.push_back(name);
+    }
+    return fmt::format(
+        "the layout {} does not read it ({} {}); take it out, or choose another "
+        "data.layout",
+        layout, fmt::join(readers, ", "), readers.size() == 1 ? "does" : "do");
+}
+
+/** null names nothing, so a config that says all its keys is one for every layout. */
+bool names_a_file(std::string_view key, const DataConfig& data) {
+    const std::pair<std::string_view, const std::filesystem::path*> paths[]{
+        {"calibration", &data.calibration}, {"evaluation", &data.evaluation},
+        {"synsets", &data.synsets},         {"labels", &data.labels},
+        {"classes", &data.classes},         {"calibration_labels", &data.calibration_labels}};
+    return std::ranges::none_of(
+        paths, [&](const auto& path) { return path.first == key && path.second->empty(); });
+}
+
+/** The document that chose what reads a section. */
+std::size_t level_of(const std::string& chooser, const GivenLevels& levels) {
+    const auto chosen = levels.find(chooser);
+    return chosen == levels.end() ? 0 : chosen->second;
+}
+
 }  // namespace
 
-bool is_read(const std::string& key, const std::string& method) {
-    return !key.starts_with(section) || method_reads(method, key.substr(section.size()));
+bool is_read(const std::string& key, const ExperimentConfig& config) {
+    return method_reads_key(key, config) && layout_reads_key(key, config);
 }
 
 void check_reads(const LoadedConfig& loaded, const GivenLevels& levels, ConfigProblems& problems) {
-    const auto chosen = levels.find("quantization.method");
-    const std::size_t first = chosen == levels.end() ? 0 : chosen->second;
+    const ExperimentConfig& config = loaded.config;
+    const std::size_t method_level = level_of("quantization.method", levels);
+    const std::size_t layout_level = level_of("data.layout", levels);
     for (const auto& [key, level] : levels) {
-        if (level < first || is_read(key, loaded.config.quantization.method)) continue;
-        problems.add(loaded.given.at(key), key,
-                     unread_message(loaded.config.quantization.method,
-                                    std::string_view(key).substr(section.size())));
+        const std::string_view name = std::string_view(key).substr(key.find('.') + 1);
+        if (level >= method_level && !method_reads_key(key, config)) {
+            problems.add(loaded.given.at(key), key,
+                         unread_by_method(config.quantization.method, name));
+        }
+        if (level >= layout_level && !layout_reads_key(key, config) &&
+            names_a_file(name, config.data)) {
+            problems.add(loaded.given.at(key), key, unread_by_layout(config.data.layout, name));
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 #include "image/decode.hpp"
 
 #include <limits>
+#include <new>
 
 #include "core/errors.hpp"
+#include "image/image_header.hpp"
 #include "image/jpeg.hpp"
+#include "image/netpbm.hpp"
 #include "image/opencv_decode.hpp"
 
 namespace comq {
@@ -13,8 +16,19 @@ RgbImage decode_image(std::span<const std::byte> bytes, const std::string& name)
     if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
         throw InputError("{}: {} bytes are too many for an image", name, bytes.size());
     }
-    if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
-    return decode_by_opencv(bytes, name);
+    try {
+        switch (read_image_header(bytes, name).format) {
+            case ImageFormat::jpeg:
+                return decode_jpeg(bytes, name);
+            case ImageFormat::netpbm:
+                return decode_netpbm(bytes, name);
+            default:
+                return decode_by_opencv(bytes, name);
+        }
+    } catch (const std::bad_alloc&) {
+        throw InputError("{}: there is no memory for its pixels; is it cut short or corrupt?",
+                         name);
+    }
 }
 
 }  // namespace comq

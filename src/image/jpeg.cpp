@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "image/image_header.hpp"
 
 namespace comq {
 
@@ -108,6 +109,7 @@ RgbImage decode_jpeg(std::span<const std::byte> bytes, const std::string& name) 
     if (!decompressor.read_header(bytes)) {
         throw InputError("{}: broken JPEG header: {}", name, decompressor.message());
     }
+    check_size(decompressor.height(), decompressor.width(), name);
     RgbImage image{decompressor.height(), decompressor.width(), {}};
     const std::size_t pixels = static_cast<std::size_t>(image.height) * image.width;
     std::vector<uint8_t> cmyk(decompressor.channels() == 4 ? 4 * pixels : 0);

@@ -20,9 +20,7 @@ cv::Mat read_matrix(std::span<const std::byte> bytes, int flags, const std::stri
         throw InputError("{}: can't be decoded: {}", name, error.err);
     }
     if (image.empty()) {
-        throw InputError(
-            "{}: no image, or cut short or corrupt (JPEG, PNG, BMP, WebP and TIFF can be read)",
-            name);
+        throw InputError("{}: cut short or corrupt", name);
     }
     return image;
 }

@@ -9,7 +9,7 @@
 namespace comq {
 
 /**
- * Everything but JPEG, by OpenCV; what a build without it says instead names the remedy.
+ * PNG, BMP, WebP and TIFF, by OpenCV; what a build without it says instead names the remedy.
  * Throws InputError naming `name`.
  */
 RgbImage decode_by_opencv(std::span<const std::byte> bytes, const std::string& name);

@@ -23,15 +23,19 @@ RgbImage resize_then_crop(const RgbImage& image, ImageSize size, ImageSize wante
 }  // namespace
 
 std::string Preprocessing::describe() const {
-    return fmt::format("resize {} {}, crop {}, mean [{}, {}, {}], std [{}, {}, {}]", resize,
-                       interpolation == Interpolation::bilinear ? "bilinear" : "bicubic", crop,
-                       mean[0], mean[1], mean[2], std[0], std[1], std[2]);
+    return fmt::format("resize {} {}{}, crop {}, mean [{}, {}, {}], std [{}, {}, {}]", resize,
+                       interpolation == Interpolation::bilinear ? "bilinear" : "bicubic",
+                       resize_mode == ResizeMode::squash ? " both sides" : "", crop, mean[0],
+                       mean[1], mean[2], std[0], std[1], std[2]);
 }
 
 RgbImage resize_and_crop(const RgbImage& image, const Preprocessing& preprocessing) {
     const ImageSize wanted{preprocessing.crop, preprocessing.crop};
     if (preprocessing.resize == 0) return center_crop(image, wanted.height, wanted.width);
-    const ImageSize size = shorter_side_size({image.height, image.width}, preprocessing.resize);
+    const int resize = preprocessing.resize;
+    const ImageSize size = preprocessing.resize_mode == ResizeMode::squash
+                               ? ImageSize{resize, resize}
+                               : shorter_side_size({image.height, image.width}, resize);
     return resize_then_crop(image, size, wanted, preprocessing.interpolation);
 }
 

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "networks/open_model.hpp"
 #include "networks/programs/archive.hpp"
 #include "networks/programs/json_fields.hpp"
 #include "networks/programs/program_network.hpp"
+#include "networks/recipe.hpp"
 
 namespace comq {
 
@@ -26,24 +28,10 @@ struct Notes {
     std::string license;
 };
 
-std::array<float, 3> colours_of(const nlohmann::json& list) {
-    return {list.at(0).get<float>(), list.at(1).get<float>(), list.at(2).get<float>()};
-}
-
 int pixels_of(const nlohmann::json& json) {
     const int64_t pixels = integer_of(json);
     if (pixels < 0 || pixels > 4096) throw std::range_error("a length beyond 4096 pixels");
     return static_cast<int>(pixels);
-}
-
-Interpolation interpolation_of(const nlohmann::json& json, const std::string& source) {
-    const auto name = json.get<std::string>();
-    if (name == "bilinear") return Interpolation::bilinear;
-    if (name == "bicubic") return Interpolation::bicubic;
-    throw InputError(
-        "{}: its images are resized by '{}', which is not known here; set "
-        "model.preprocessing.interpolation and export again without it",
-        source, name);
 }
 
 Notes read_notes(ProgramArchive& archive) {
@@ -58,7 +46,8 @@ Notes read_notes(ProgramArchive& archive) {
         if (given.contains("resize")) preprocessing.resize = pixels_of(given["resize"]);
         if (given.contains("crop")) preprocessing.crop = pixels_of(given["crop"]);
         if (given.contains("interpolation")) {
-            preprocessing.interpolation = interpolation_of(given["interpolation"], source);
+            preprocessing.interpolation =
+                interpolation_named(given["interpolation"].get<std::string>(), source);
         }
         if (given.contains("mean")) preprocessing.mean = colours_of(given["mean"]);
         if (given.contains("std")) preprocessing.std = colours_of(given["std"]);
@@ -69,29 +58,16 @@ Notes read_notes(ProgramArchive& archive) {
     return notes;
 }
 
-bool changes(const PreprocessingConfig& config) {
-    return config.resize || config.crop || config.interpolation || config.mean || config.std;
-}
-
-/** Of each field the first that is given. */
-Preprocessing merged(const PreprocessingConfig& first, const Preprocessing& second) {
-    return {.resize = first.resize.value_or(second.resize),
-            .crop = first.crop.value_or(second.crop),
-            .interpolation = first.interpolation.value_or(second.interpolation),
-            .mean = first.mean.value_or(second.mean),
-            .std = first.std.value_or(second.std)};
-}
-
-Preprocessing preprocessing_of(const PreprocessingConfig& config, PreprocessingConfig archived,
-                               const Program& program) {
+Recipe recipe_of(const PreprocessingConfig& config, PreprocessingConfig archived,
+                 const Program& program) {
     const auto size = static_cast<int>(program.image_size());
     if (size > 0 && !archived.crop) archived.crop = size;
     std::vector<std::string> missing;
     const auto need = [&](const char* key, bool given) {
         if (!given) missing.push_back(fmt::format("model.preprocessing.{}", key));
     };
-    need("resize", config.resize || archived.resize);
-    need("crop", config.crop || archived.crop);
+    need("resize", config.resize || config.crop_pct || archived.resize);
+    need("crop", config.crop || config.input_size || archived.crop);
     need("interpolation", config.interpolation || archived.interpolation);
     need("mean", config.mean || archived.mean);
     need("std", config.std || archived.std);
@@ -101,12 +77,13 @@ Preprocessing preprocessing_of(const PreprocessingConfig& config, PreprocessingC
             "network with scripts/export_network.py",
             program.graph.file, fmt::join(missing, ", "));
     }
-    const Preprocessing result = merged(config, merged(archived, {}));
-    if (size > 0 && result.crop != size) {
+    Recipe result = changed(changed({{}, {}, "of " + program.graph.file}, archived), config);
+    if (is_given(config)) result.origin += " and the keys given";
+    if (size > 0 && result.preprocessing.crop != size) {
         throw UsageError(
             "model.preprocessing.crop: the program of {} takes images of {} × {} pixels, not {}; "
             "export it for that size",
-            program.graph.file, size, size, result.crop);
+            program.graph.file, size, size, result.preprocessing.crop);
     }
     return result;
 }
@@ -119,22 +96,25 @@ std::shared_ptr<const ModelDescription> describe_program(const ModelConfig& conf
                          archive.file());
     }
     const Notes notes = read_notes(archive);
+    const Recipe recipe = recipe_of(config.preprocessing, notes.preprocessing, *program);
     ModelDescription description{
         .name = config.program.stem().string(),
         .family = "program",
         .data_set = "",
         .classes = static_cast<int>(program->classes()),
-        .preprocessing = preprocessing_of(config.preprocessing, notes.preprocessing, *program),
+        .preprocessing = recipe.preprocessing,
         .checkpoint = notes.checkpoint,
         .source = notes.source.empty() ? archive.file() : notes.source,
         .license = notes.license,
         .expected_top1 = {},
-        .factory = [program] { return std::make_shared<ProgramNetwork>(program); },
+        .factory =
+            [program](const NetworkSize&) { return std::make_shared<ProgramNetwork>(program); },
         .own_weights =
             [program, file = config.program] {
-                ProgramArchive again(file);
+                ProgramArchive again(file, Mapping::copy_on_write);
                 return program_tensors(*program, again);
-            }};
+            },
+        .preprocessing_origin = recipe.origin};
     return std::make_shared<const ModelDescription>(std::move(description));
 }
 
@@ -142,11 +122,11 @@ std::shared_ptr<const ModelDescription> describe_program(const ModelConfig& conf
 
 std::shared_ptr<const ModelDescription> describe_model(const ModelConfig& config) {
     if (!config.program.empty()) return describe_program(config);
-    ModelDescription description = find_model(config.name);
-    if (changes(config.preprocessing)) {
-        description.preprocessing = merged(config.preprocessing, description.preprocessing);
+    std::error_code ignored;
+    if (std::filesystem::exists(checkpoint_path(config), ignored)) {
+        return open_model(config).description;
     }
-    return std::make_shared<const ModelDescription>(std::move(description));
+    return std::make_shared<const ModelDescription>(describe_published(config));
 }
 
 }  // namespace comq

@@ -10,26 +10,31 @@ namespace {
 
 torch::Tensor same_padded(const torch::Tensor& input, const Conv2dOptions& options) {
     if (!options.same_padding) return input;
-    const Padding height = padding_of(options, input.size(2));
-    const Padding width = padding_of(options, input.size(3));
+    const auto [height, width] = padding_of(options, {input.size(2), input.size(3)});
     if (height.after == 0 && width.after == 0) return input;
     return torch::constant_pad_nd(input, {width.before, width.after, height.before, height.after},
                                   0);
 }
 
-int64_t symmetric_padding(const Conv2dOptions& options) {
+HeightWidth symmetric_padding(const Conv2dOptions& options) {
     return options.same_padding ? 0 : options.padding;
+}
+
+/** So many zeros that the output has ceil(size / stride) pixels. */
+AxisPadding same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation) {
+    const int64_t outputs = (size + stride - 1) / stride;
+    const int64_t extent = dilation * (kernel - 1) + 1;
+    const int64_t total = std::max<int64_t>((outputs - 1) * stride + extent - size, 0);
+    return {total / 2, total - total / 2};
 }
 
 }  // namespace
 
-Padding padding_of(const Conv2dOptions& options, int64_t size) {
-    if (!options.same_padding) return {options.padding, options.padding};
-    // So many that the output has ceil(size / stride) pixels.
-    const int64_t outputs = (size + options.stride - 1) / options.stride;
-    const int64_t extent = options.dilation * (options.kernel - 1) + 1;
-    const int64_t total = std::max<int64_t>((outputs - 1) * options.stride + extent - size, 0);
-    return {total / 2, total - total / 2};
+Padding padding_of(const Conv2dOptions& options, HeightWidth size) {
+    const auto& [kernel, stride, padding, dilation, groups, bias, same] = options;
+    if (!same) return {{padding.height, padding.height}, {padding.width, padding.width}};
+    return {same_padding(size.height, kernel.height, stride.height, dilation.height),
+            same_padding(size.width, kernel.width, stride.width, dilation.width)};
 }
 
 LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias) {
@@ -42,28 +47,29 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
 }
 
 torch::Tensor LinearImpl::rows(const torch::Tensor& input) const {
-    return linear_rows(input, in_features());
+    return linear_rows(input, 1, in_features());
 }
 
 Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOptions& options)
     : options_(options) {
-    weight_ = register_parameter("weight", torch::zeros({out_channels, in_channels / options.groups,
-                                                         options.kernel, options.kernel}));
+    weight_ =
+        register_parameter("weight", torch::zeros({out_channels, in_channels / options.groups,
+                                                   options.kernel.height, options.kernel.width}));
     if (options.bias) bias_ = register_parameter("bias", torch::zeros({out_channels}));
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {
     return tapped_output(torch::conv2d(same_padded(tapped_input(input), options_), weight_, bias_,
-                                       options_.stride, symmetric_padding(options_),
-                                       options_.dilation, options_.groups));
+                                       options_.stride.array(), symmetric_padding(options_).array(),
+                                       options_.dilation.array(), options_.groups));
 }
 
 torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {
     return convolution_rows(input, options_, in_features());
 }
 
-torch::Tensor linear_rows(const torch::Tensor& input, int64_t in_features) {
-    return input.reshape({1, -1, in_features}).contiguous();
+torch::Tensor linear_rows(const torch::Tensor& input, int64_t groups, int64_t in_features) {
+    return input.reshape({-1, groups, in_features}).transpose(0, 1).contiguous();
 }
 
 torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& options,
@@ -72,12 +78,14 @@ torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& 
     const torch::Tensor padded = same_padded(input, options);
     torch::Tensor patches;  // [B, C·kh·kw, output pixels]
     if (options.kernel == 1 && symmetric_padding(options) == 0) {
-        const Slice every_stride(0, torch::indexing::None, options.stride);
-        patches = padded.index({Slice(), Slice(), every_stride, every_stride}).flatten(2);
+        const auto every = [](int64_t stride) { return Slice(0, torch::indexing::None, stride); };
+        patches = padded
+                      .index({Slice(), Slice(), every(options.stride.height),
+                              every(options.stride.width)})
+                      .flatten(2);
     } else {
-        const auto both = [](int64_t value) { return std::vector<int64_t>{value, value}; };
-        patches = torch::im2col(padded, both(options.kernel), both(options.dilation),
-                                both(symmetric_padding(options)), both(options.stride));
+        patches = torch::im2col(padded, options.kernel.array(), options.dilation.array(),
+                                symmetric_padding(options).array(), options.stride.array());
     }
     const int64_t batch = patches.size(0), pixels = patches.size(2);
     return patches.view({batch, options.groups, in_features, pixels})

@@ -2,26 +2,45 @@
 
 #include "torch_bridge/torch.hpp"
 
+#include <array>
 #include <cstdint>
 
 #include "networks/observable.hpp"
 
 namespace comq {
 
+/** A number for each axis of a map; one number stands for both. */
+struct HeightWidth {
+    int64_t height;
+    int64_t width;
+
+    constexpr HeightWidth(int64_t both) : height(both), width(both) {}
+    constexpr HeightWidth(int64_t of_height, int64_t of_width)
+        : height(of_height), width(of_width) {}
+
+    bool operator==(const HeightWidth&) const = default;
+    constexpr int64_t product() const { return height * width; }
+    /** As LibTorch takes it. */
+    constexpr std::array<int64_t, 2> array() const { return {height, width}; }
+};
+
 struct Conv2dOptions {
-    int64_t kernel = 1;
-    int64_t stride = 1;
-    int64_t padding = 0;  ///< on every side; ignored when `same_padding`
-    int64_t dilation = 1;
+    HeightWidth kernel = 1;
+    HeightWidth stride = 1;
+    HeightWidth padding = 0;  ///< on both sides of an axis; ignored when `same_padding`
+    HeightWidth dilation = 1;
     int64_t groups = 1;
     bool bias = true;
     bool same_padding = false;  ///< TensorFlow's "SAME": pads more below and right when odd
+
+    bool operator==(const Conv2dOptions&) const = default;
 };
 
 /**
  * A Linear layer or a convolution, as calibration and quantization see it: `groups` matrix products
  * of rows `[N, m]` with a weight `[out / groups, m]`, transposed. Its weight is `[out, in]` or
- * `[out, in / groups, kh, kw]`.
+ * `[out, in / groups, kh, kw]`; that of a program may be a strided view, and have other dimensions
+ * that flatten to `[out, m]`. A 1-D convolution is one over maps of height 1.
  */
 class QuantizableLayer : public Observable {
   public:
@@ -30,9 +49,9 @@ class QuantizableLayer : public Observable {
     virtual const Conv2dOptions* convolution() const { return nullptr; }
     virtual int64_t groups() const { return 1; }
 
-    int64_t out_features() const { return weight().size(0); }
+    virtual int64_t out_features() const { return weight().size(0); }
     /** m, the inputs of one output channel: `in`, or `in / groups · kh · kw`. */
-    int64_t in_features() const { return weight().numel() / weight().size(0); }
+    int64_t in_features() const { return weight().numel() / out_features(); }
 
     /**
      * The rows that the layer multiplies, from its input of any batch shape: `[groups, N, m]`,
@@ -42,8 +61,11 @@ class QuantizableLayer : public Observable {
     virtual torch::Tensor rows(const torch::Tensor& input) const = 0;
 };
 
-/** QuantizableLayer::rows of a Linear layer of `in_features` inputs. */
-torch::Tensor linear_rows(const torch::Tensor& input, int64_t in_features);
+/**
+ * QuantizableLayer::rows of a Linear layer: its input is `[..., groups · in_features]`, the inputs
+ * of a group side by side.
+ */
+torch::Tensor linear_rows(const torch::Tensor& input, int64_t groups, int64_t in_features);
 
 /** QuantizableLayer::rows of a convolution; `in_features` is its m. */
 torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& options,

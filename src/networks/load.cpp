@@ -4,13 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include "core/errors.hpp"
 #include "networks/families/families.hpp"
 #include "torch_bridge/bridge.hpp"
-#include "weights/augreg_vit.hpp"
 
 namespace comq {
 
@@ -67,6 +68,25 @@ const Mismatch* find(const std::vector<Mismatch>& mismatches, std::string_view n
     return match == mismatches.end() ? nullptr : &*match;
 }
 
+std::string first_of(const std::vector<std::string>& names) {
+    const auto shown = std::min(names.size(), named_in_errors);
+    return fmt::format("{}{}",
+                       fmt::join(names.begin(), names.begin() + static_cast<long>(shown), ", "),
+                       names.size() > shown ? ", …" : "");
+}
+
+/** The parts of names up to the first dot. */
+std::vector<std::string> begins_of(const TensorMap& tensors) {
+    std::set<std::string> begins;
+    for (const auto& [name, tensor] : tensors) begins.insert(name.substr(0, name.find('.')));
+    return {begins.begin(), begins.end()};
+}
+
+bool is_floating(DType dtype) {
+    return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 ||
+           dtype == DType::bf16;
+}
+
 /** The sentence that tells a recognisable cause, or an empty string. */
 std::string diagnosis(const Network& network, const TensorMap& tensors,
                       const Comparison& comparison) {
@@ -74,8 +94,11 @@ std::string diagnosis(const Network& network, const TensorMap& tensors,
         comparison.matching + comparison.missing.size() + comparison.misshaped.size();
     if (comparison.missing.size() * 2 > expected) {
         const std::string family = recognised_family(tensors);
-        return family.empty() ? "the names are of no publisher known here"
-                              : fmt::format("this is the checkpoint of {}", family);
+        if (!family.empty()) return fmt::format("this is the checkpoint of {}", family);
+        return fmt::format(
+            "the names are of no publisher known here (they begin with {}; where these are several "
+            "networks, model.state_dict chooses one)",
+            first_of(begins_of(tensors)));
     }
     if (contains(comparison.unexpected, "dist_token")) {
         return "this is a distilled checkpoint; use the model's distilled variant";
@@ -105,13 +128,6 @@ std::string diagnosis(const Network& network, const TensorMap& tensors,
     return {};
 }
 
-std::string first_of(const std::vector<std::string>& names) {
-    const auto shown = std::min(names.size(), named_in_errors);
-    return fmt::format("{}{}",
-                       fmt::join(names.begin(), names.begin() + static_cast<long>(shown), ", "),
-                       names.size() > shown ? ", …" : "");
-}
-
 std::string describe(const Comparison& comparison) {
     std::vector<std::string> parts;
     if (!comparison.missing.empty()) {
@@ -135,17 +151,12 @@ std::string describe(const Comparison& comparison) {
 
 }  // namespace
 
-TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const std::string& file) {
-    if (is_augreg_vit(tensors)) return tensors_of_augreg_vit(tensors, file);
-    const ModelFamily* known = find_family(family);
-    if (known == nullptr) return tensors;
-    for (const KeyMap& map : known->key_maps) {
-        if (map.applies_to(tensors)) tensors = rename_tensors(tensors, map, file);
-    }
-    return tensors;
-}
+namespace {
 
-void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+/** Calls `set(parameter, values)` with each, once all fit. */
+template <typename Set>
+void set_parameters(Network& network, const TensorMap& tensors, const std::string& file,
+                    const Set& set) {
     std::map<std::string, torch::Tensor> expected;
     for (auto& [name, tensor] : network.state_dict()) {
         if (!follows_from_architecture(name)) expected.emplace(name, tensor);
@@ -158,15 +169,48 @@ void load_parameters(Network& network, const TensorMap& tensors, const std::stri
     }
     const torch::NoGradGuard no_grad;
     for (auto& [name, parameter] : expected) {
-        const torch::Tensor values = to_float(tensors.at(name));
+        const HostTensor& found = tensors.at(name);
+        if (parameter.is_floating_point() && !is_floating(found.dtype)) {
+            throw InputError(
+                "{}: tensor '{}' holds integers ({}) and no scale that makes weights of them; take "
+                "the float checkpoint, or save what PyTorch computes from this one",
+                file, name, name_of(found.dtype));
+        }
+        const torch::Tensor values = to_float(found);
         if (!torch::isfinite(values).all().item<bool>()) {
             throw InputError(
                 "{}: tensor '{}' holds NaN or infinite values; the checkpoint is "
                 "damaged, fetch it again",
                 file, name);
         }
-        parameter.copy_(values);
+        set(parameter, values);
     }
+}
+
+/** Kernels of LibTorch may round otherwise at other addresses. */
+bool is_aligned(const torch::Tensor& tensor) {
+    constexpr std::uintptr_t alignment = 64;
+    return reinterpret_cast<std::uintptr_t>(tensor.data_ptr()) % alignment == 0;
+}
+
+}  // namespace
+
+void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+    set_parameters(
+        network, tensors, file,
+        [](torch::Tensor& parameter, const torch::Tensor& values) { parameter.copy_(values); });
+}
+
+void take_over_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
+    set_parameters(network, tensors, file,
+                   [](torch::Tensor& parameter, const torch::Tensor& values) {
+                       if (parameter.scalar_type() == values.scalar_type() && is_aligned(values)) {
+                           parameter.set_data(values);
+                       } else {
+                           parameter.copy_(values);
+                       }
+                   });
+    network.parameters_moved();
 }
 
 }  // namespace comq

@@ -8,22 +8,20 @@
 namespace comq {
 
 /**
- * A checkpoint for a model of `family` (ModelDescription::family) under canonical names: timm 0.6's
- * for transformers, torchvision's for CNNs, efficientnet_lite_pytorch's for EfficientNet-Lite.
- * Every key map of the family that applies is applied, in their order, and the original ViT's
- * arrays are converted (augreg_vit.hpp). timm's ViT, DeiT and ResNet names are canonical as they
- * are, and Hugging Face's copies of timm's models have timm's names. `file` is for messages.
- */
-TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const std::string& file);
-
-/**
  * Copies the tensors of a checkpoint, already under the network's own names, into its parameters
  * and buffers; other floating dtypes become float32. Strict: throws one InputError that counts and
  * lists the missing, unexpected and mis-shaped tensors of `file` and says what the checkpoint
  * looks like (distilled, another class count, resolution, size or family; nothing is resampled).
- * A weight that is NaN or infinite is an InputError naming the tensor. Buffers that follow from
- * the architecture (num_batches_tracked, relative_position_index, attn_mask) are never read.
+ * A weight that is NaN, infinite or an integer is an InputError naming the tensor. Buffers that
+ * follow from the architecture (num_batches_tracked, relative_position_index, attn_mask) are never
+ * read.
  */
 void load_parameters(Network& network, const TensorMap& tensors, const std::string& file);
+
+/**
+ * The same, but parameters and buffers become the tensors' own bytes where those are float32 and
+ * aligned as LibTorch's are; nothing else may use those bytes, which must be writable.
+ */
+void take_over_parameters(Network& network, const TensorMap& tensors, const std::string& file);
 
 }  // namespace comq

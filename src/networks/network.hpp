@@ -60,12 +60,21 @@ class Network : public torch::nn::Module {
     /** The layers among the observables. */
     const std::vector<LayerEntry>& layers() const { return layers_; }
 
-    /** What multiplies weights but can't be quantized, and why. */
-    struct Unquantizable {
+    /** What is not among the observables, and why. */
+    struct Unusable {
         std::string name;
         std::string reason;
     };
-    const std::vector<Unquantizable>& unquantizable() const { return unquantizable_; }
+    /** What multiplies weights but can't be quantized. */
+    const std::vector<Unusable>& unquantizable() const { return unquantizable_; }
+    /** Norms that repairs can't have. */
+    const std::vector<Unusable>& unusable_norms() const { return unusable_norms_; }
+
+    /** To be called when parameters have been given other memory. */
+    virtual void parameters_moved() {}
+
+    /** Tensors that take part beside the state_dict: constants of a program. */
+    virtual std::vector<torch::Tensor> constants() const { return {}; }
 
     /** Parameters and buffers by the names and in the order of PyTorch's state_dict. */
     std::vector<std::pair<std::string, torch::Tensor>> state_dict() const;
@@ -81,7 +90,10 @@ class Network : public torch::nn::Module {
     void add_block(Block block) { blocks_.push_back(std::move(block)); }
     /** Adds a named layer or norm to the block that comes next. */
     void add_observable(Observable& observable, Scope scope, Observable* convolution);
-    void add_unquantizable(Unquantizable what) { unquantizable_.push_back(std::move(what)); }
+    void set_unusable(std::vector<Unusable> layers, std::vector<Unusable> norms) {
+        unquantizable_ = std::move(layers);
+        unusable_norms_ = std::move(norms);
+    }
 
     /**
      * Appends a cut point. `modules` are the (already registered) modules that `forward` runs:
@@ -103,7 +115,8 @@ class Network : public torch::nn::Module {
     std::vector<Block> blocks_;
     std::vector<ObservableEntry> observables_;
     std::vector<LayerEntry> layers_;
-    std::vector<Unquantizable> unquantizable_;
+    std::vector<Unusable> unquantizable_;
+    std::vector<Unusable> unusable_norms_;
 };
 
 }  // namespace comq

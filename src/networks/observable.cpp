@@ -16,8 +16,20 @@ void leave_if_done() {
 }  // namespace
 
 int64_t Observable::channel_axis() const {
-    return kind() == ObservableKind::convolution || kind() == ObservableKind::batch_norm ? 1 : -1;
+    switch (kind()) {
+        case ObservableKind::convolution:
+        case ObservableKind::batch_norm:
+        case ObservableKind::group_norm:
+            return 1;
+        case ObservableKind::linear:
+        case ObservableKind::layer_norm:
+        case ObservableKind::rms_norm:
+            break;
+    }
+    return -1;
 }
+
+bool Observable::is_tapped() { return tap_of_this_thread != nullptr; }
 
 torch::Tensor Observable::tapped_input(const torch::Tensor& input) const {
     if (tap_of_this_thread == nullptr) return input;

@@ -9,7 +9,7 @@
 
 namespace comq {
 
-enum class ObservableKind { linear, convolution, layer_norm, batch_norm };
+enum class ObservableKind { linear, convolution, layer_norm, rms_norm, group_norm, batch_norm };
 
 class QuantizableLayer;
 
@@ -35,7 +35,10 @@ class Observable {
     /** The dimension of channels in its input and output: 1 of maps, −1 of tokens. */
     int64_t channel_axis() const;
 
-    /** The parameter; its first dimension is that of the output's channels. */
+    /**
+     * The parameter; its first dimension is that of the output's channels. Undefined for a norm
+     * without.
+     */
     torch::Tensor& weight() { return weight_; }
     const torch::Tensor& weight() const { return weight_; }
     /** The parameter `[channels]`; an undefined tensor where there is none. */
@@ -51,6 +54,8 @@ class Observable {
     virtual BatchStatistics* batch_statistics() { return nullptr; }
 
   protected:
+    /** Whether this thread has a tap. */
+    static bool is_tapped();
     /** What this thread's tap, if any, makes of the input. */
     torch::Tensor tapped_input(const torch::Tensor& input) const;
     /** The output, which this thread's tap, if any, has seen. */

@@ -14,7 +14,7 @@
 namespace comq {
 
 std::shared_ptr<Network> ModelDescription::make() const {
-    std::shared_ptr<Network> network = factory();
+    std::shared_ptr<Network> network = factory({classes, preprocessing.crop, window});
     network->set_model_name(name);
     network->eval();
     // A block that is not told of one of its layers or norms would hide it from repairs.
@@ -39,12 +39,16 @@ const std::vector<ModelDescription>& model_registry() {
     return registry;
 }
 
+const ModelDescription* registered_model(const std::string& name) {
+    const auto& registry = model_registry();
+    const auto found = std::ranges::find(registry, name, &ModelDescription::name);
+    return found == registry.end() ? nullptr : &*found;
+}
+
 const ModelDescription& find_model(const std::string& name) {
+    if (const auto* model = registered_model(name)) return *model;
     std::vector<std::string> known;
-    for (const ModelDescription& model : model_registry()) {
-        if (model.name == name) return model;
-        known.push_back(model.name);
-    }
+    for (const ModelDescription& model : model_registry()) known.push_back(model.name);
     throw UsageError(
         "model.name: there is no model '{}'; the nearest is '{}' (--list-models "
         "shows all)",

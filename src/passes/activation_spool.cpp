@@ -6,7 +6,8 @@
 #include <system_error>
 
 #include "core/errors.hpp"
-#include "core/units.hpp"
+#include "core/paths.hpp"
+#include "core/text.hpp"
 
 namespace comq {
 
@@ -15,8 +16,7 @@ namespace fs = std::filesystem;
 ActivationSpool::ActivationSpool(fs::path folder) : folder_(std::move(folder)) {
     std::error_code error;
     fs::remove_all(folder_, error);
-    fs::create_directories(folder_, error);
-    if (error) throw Failure("{}: can't be created ({})", folder_.string(), error.message());
+    create_folder(folder_);
 }
 
 ActivationSpool::~ActivationSpool() {

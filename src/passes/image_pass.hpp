@@ -14,6 +14,9 @@
 
 namespace comq {
 
+/** A forward and a backward pass, in forward passes. */
+inline constexpr double gradient_pass = 3.0;
+
 /** A pass over images: which they are, how they are read, where networks run, when to stop. */
 struct ImagePass {
     ImageSet images;

@@ -2,15 +2,9 @@
 
 #include <mutex>
 
+#include "passes/kl_divergence.hpp"
+
 namespace comq {
-
-namespace {
-
-torch::Tensor log_probabilities(const torch::Tensor& logits) {
-    return torch::log_softmax(logits.to(torch::kCPU, torch::kDouble), 1);
-}
-
-}  // namespace
 
 LogitDivergence::LogitDivergence(const SideBySide& walk) : walk_(walk) {
     std::mutex mutex;
@@ -22,22 +16,34 @@ LogitDivergence::LogitDivergence(const SideBySide& walk) : walk_(walk) {
     });
 }
 
-double LogitDivergence::measure() const {
-    std::map<int64_t, double> sums;
-    for (const auto& [batch, expected] : expected_) sums[batch] = 0.0;
+std::map<int64_t, torch::Tensor> LogitDivergence::by_batch() const {
+    std::map<int64_t, torch::Tensor> divergences;
+    for (const auto& [batch, expected] : expected_) divergences.try_emplace(batch);
     walk_.for_each(walk_.held_out(), [&](int64_t batch) {
         const torch::InferenceMode inference;
-        const auto& expected = expected_.at(batch);
         const auto seen = log_probabilities(walk_.quantized_logits(batch));
-        sums.at(batch) = (expected.exp() * (expected - seen)).sum().item<double>();
+        divergences.at(batch) = kl_divergence(expected_.at(batch), seen);
     });
+    return divergences;
+}
+
+double LogitDivergence::measure() const {
     double total = 0.0;
     int64_t images = 0;
-    for (const auto& [batch, sum] : sums) {
-        total += sum;
-        images += expected_.at(batch).size(0);
+    for (const auto& [batch, divergences] : by_batch()) {
+        total += divergences.sum().item<double>();
+        images += divergences.size(0);
     }
     return total / static_cast<double>(images);
+}
+
+std::vector<double> LogitDivergence::measure_images() const {
+    std::vector<double> all;
+    for (const auto& [batch, divergences] : by_batch()) {
+        const auto* values = divergences.data_ptr<double>();
+        all.insert(all.end(), values, values + divergences.size(0));
+    }
+    return all;
 }
 
 }  // namespace comq

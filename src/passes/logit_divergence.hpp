@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "passes/side_by_side.hpp"
 
@@ -27,8 +28,13 @@ class LogitDivergence {
      * its block and all that follow. The same bits for any number of threads. Throws Interrupted.
      */
     double measure() const;
+    /** The same of each image, in the order of the batches. */
+    std::vector<double> measure_images() const;
 
   private:
+    /** By batch: of each of its images, [images]. */
+    std::map<int64_t, torch::Tensor> by_batch() const;
+
     const SideBySide& walk_;
     std::map<int64_t, torch::Tensor> expected_;  ///< by batch: log p, [images, classes] in fp64
 };

@@ -6,38 +6,48 @@
 #include <mutex>
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
 
 namespace {
 
-/** Keeps an activation of one layer or norm; what comes after it would be thrown away. */
+/** Keeps the activations of one layer or norm; what comes after them would be thrown away. */
 class KeepingTap : public Tap {
   public:
     KeepingTap(const std::string& name, bool output) : name_(name), output_(output) {}
 
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
-        if (!output_ && observed.name() == name_) kept_ = input;
+        if (!output_) keep(observed, input);
         return input;
     }
     void on_output(const Observable& observed, const torch::Tensor& output) override {
-        if (output_ && observed.name() == name_) kept_ = output;
+        if (output_) keep(observed, output);
     }
-    bool done() const override { return kept_.defined(); }
-    const torch::Tensor& kept() const { return kept_; }
+    bool done() const override { return calls_ > 0 && std::ssize(kept) == calls_; }
+
+    std::vector<torch::Tensor> kept;
 
   private:
+    void keep(const Observable& observed, const torch::Tensor& activation) {
+        if (observed.name() != name_) return;
+        calls_ = observed.calls();
+        kept.push_back(activation);
+    }
+
     const std::string& name_;
     bool output_;
-    torch::Tensor kept_;
+    int calls_ = 0;
 };
 
 /** Keeps the names of layers and norms in the order in which they run. */
 class OrderTap : public Tap {
   public:
     void on_output(const Observable& observed, const torch::Tensor& /*output*/) override {
-        names.push_back(observed.name());
+        if (std::ranges::find(names, observed.name()) == names.end()) {
+            names.push_back(observed.name());
+        }
     }
     std::vector<std::string> names;
 };
@@ -55,7 +65,7 @@ SideBySide::SideBySide(const Network& full_precision, const Network& quantized,
       stop_(fitted.stop),
       fitted_(read(fitted, 0)),
       held_out_(read(fitted.over(held_out), fitted.count())) {
-    if (fitted_.empty()) {
+    if (fitted_.empty() && fitted.count() > 0) {
         throw InputError("data.calibration: none of the {} images can be read", fitted.count());
     }
     if (held_out_.empty() && !held_out.empty()) {
@@ -96,14 +106,21 @@ std::vector<std::string> SideBySide::order_of_execution() const {
     return tap.names;
 }
 
-ActivationPair SideBySide::kept(const std::string& name, bool output, int64_t batch) const {
+std::vector<ActivationPair> SideBySide::kept(const std::string& name, bool output,
+                                             int64_t batch) const {
     const auto kept_of = [&](const Network& network) {
         KeepingTap tap(name, output);
         run(network, batch, block_ + 1, &tap);
-        return tap.kept();
+        return std::move(tap.kept);
     };
     const auto full_precision = kept_of(full_precision_);
-    return {full_precision, diverged_ ? kept_of(quantized_) : full_precision};
+    const auto quantized = diverged_ ? kept_of(quantized_) : full_precision;
+    COMQ_CHECK(full_precision.size() == quantized.size());
+    std::vector<ActivationPair> pairs;
+    for (std::size_t i = 0; i < quantized.size(); ++i) {
+        pairs.push_back({full_precision[i], quantized[i]});
+    }
+    return pairs;
 }
 
 void SideBySide::for_each(const std::vector<int64_t>& batches,
@@ -128,6 +145,11 @@ void SideBySide::advance() {
         spool_.store(float_side, batch, run(full_precision_, batch, block_ + 1));
     });
     ++block_;
+}
+
+double two_networks_forwards(const Network& network, int64_t observed) {
+    const auto blocks = static_cast<double>(network.blocks().size());
+    return 2.0 * (static_cast<double>(observed) + blocks) / blocks;
 }
 
 }  // namespace comq

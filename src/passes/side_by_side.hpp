@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -51,18 +52,18 @@ class SideBySide {
         return spool_.load(float_side, batch).to(device_);
     }
 
-    /** Names of the layers and norms of this block as they run. */
+    /** Names of the layers and norms of this block in the order in which they first run. */
     std::vector<std::string> order_of_execution() const;
 
     /** From here on the weights of the networks differ; until then one pass serves both. */
     void diverge() { diverged_ = true; }
 
-    /** What `layer` of this block sees of `batch`. */
-    ActivationPair inputs(const std::string& layer, int64_t batch) const {
+    /** What `layer` of this block sees of `batch`, each time that it is called. */
+    std::vector<ActivationPair> inputs(const std::string& layer, int64_t batch) const {
         return kept(layer, /*output=*/false, batch);
     }
-    /** What a layer or norm of this block makes of `batch`. */
-    ActivationPair outputs(const std::string& name, int64_t batch) const {
+    /** What a layer or norm of this block makes of `batch`, each time that it is called. */
+    std::vector<ActivationPair> outputs(const std::string& name, int64_t batch) const {
         return kept(name, /*output=*/true, batch);
     }
 
@@ -90,7 +91,7 @@ class SideBySide {
     /** From this block up to, not including, `to`. */
     torch::Tensor run(const Network& network, int64_t batch, std::size_t to,
                       Tap* tap = nullptr) const;
-    ActivationPair kept(const std::string& name, bool output, int64_t batch) const;
+    std::vector<ActivationPair> kept(const std::string& name, bool output, int64_t batch) const;
 
     const Network& full_precision_;
     const Network& quantized_;
@@ -104,5 +105,11 @@ class SideBySide {
     std::size_t block_ = 0;
     bool diverged_ = false;
 };
+
+/**
+ * Forward passes of an image that two networks side by side make: both go through a block once for
+ * each of its `observed` layers and norms and once more to leave it; blocks count as equally long.
+ */
+double two_networks_forwards(const Network& network, int64_t observed);
 
 }  // namespace comq

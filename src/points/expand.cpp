@@ -6,16 +6,24 @@
 #include <map>
 #include <utility>
 
+#include "config/override.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
 #include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
-#include "points/point_label.hpp"
-#include "points/seed_use.hpp"
 
 namespace comq {
 
 namespace {
+
+/** A scalar in quotes only where YAML would misread it. */
+std::string value_text(const YamlNode& value) {
+    if (value.kind != YamlNode::Kind::scalar) return flow_text(value);
+    ConfigProblems problems;
+    const auto read = parse_yaml(value.scalar, "", problems, false);
+    const bool same = read && problems.empty() && read->scalar == value.scalar;
+    return same ? value.scalar : print_yaml_text(value.scalar);
+}
 
 constexpr std::size_t id_digits = 16;
 
@@ -128,13 +136,55 @@ class Expansion {
 
 }  // namespace
 
-PointSet expand(PointSet set, const Variation& variation, const LoadOptions& options) {
-    return Expansion(std::move(set), variation, options).run();
+Setting setting_of(const std::string& key, const std::string& value) {
+    Setting setting{key, {}, {}};
+    setting.value.kind = YamlNode::Kind::scalar;
+    setting.value.scalar = value;
+    return setting;
 }
 
-std::size_t PointSet::runs() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(points, [](const Point& point) { return !point.same_as; }));
+YamlNode document_of(const Setting& setting) {
+    return nested_document(setting.key, setting.position, setting.value);
+}
+
+std::string override_of(const Setting& setting) {
+    return setting.key + "=" + value_text(setting.value);
+}
+
+void lay_over(YamlNode& map, const YamlNode& more) {
+    map.kind = YamlNode::Kind::map;
+    map.position = more.position;
+    for (auto& leaf : dotted_keys(more)) {
+        const auto found = std::ranges::find(map.entries, leaf.key, &Setting::key);
+        if (found == map.entries.end()) {
+            map.entries.push_back(std::move(leaf));
+        } else {
+            *found = std::move(leaf);
+        }
+    }
+}
+
+ValueType<YamlNode> tree(YamlNode::Kind kind, std::string description) {
+    ValueType<YamlNode> result;
+    result.description = std::move(description);
+    result.form = ValueForm::tree;
+    result.read = [kind, text = result.description](const YamlNode& node, const std::string& key,
+                                                    YamlNode& value, ConfigProblems& problems) {
+        if (node.kind == kind && kind == YamlNode::Kind::map) {
+            lay_over(value, node);
+        } else if (node.kind == kind || node.kind == YamlNode::Kind::null) {
+            value = node;
+        } else {
+            problems.add(node.position, key,
+                         fmt::format("expected a {}, not {}", text, node.describe()));
+        }
+    };
+    result.print = [](const YamlNode&) { return std::string("null"); };
+    return result;
+}
+
+PointSet expand(PointSet set, const Variation& variation, const LoadOptions& options) {
+    return Expansion(std::move(set), variation, options).run();
 }
 
 }  // namespace comq

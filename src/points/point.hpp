@@ -23,7 +23,7 @@ struct Point {
     std::string label;                ///< what varies, in short: "bits=4 order=greedy"
     /**
      * Position of the earlier point whose run is this one's, too: the same experiment, or one that
-     * differs in a seed on which nothing depends (seed_use.hpp). Such a point is never run.
+     * differs in a seed on which nothing depends (depends_on_seed). Such a point is never run.
      */
     std::optional<std::size_t> same_as;
 
@@ -63,5 +63,21 @@ struct PointSet {
     /** Points that are not the same as an earlier one. */
     std::size_t runs() const;
 };
+
+/**
+ * The last part of each dotted key, with as many parts before it as tell it from the others:
+ * "bits", "calibration.images".
+ */
+std::vector<std::string> short_keys(const std::vector<std::string>& keys);
+
+/** Fills in Point::label: every key that has two values or more, and of paths the file. */
+void label_points(PointSet& set);
+
+/**
+ * Whether another seed may give another quantized network, other evaluation images or other images
+ * to repair on. Where it can't, runs that differ in the seed have equal codes, predictions and
+ * accuracies; only the errors of their layers are measured on other calibration images.
+ */
+bool depends_on_seed(const ExperimentConfig& config);
 
 }  // namespace comq

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -24,15 +23,6 @@ namespace {
 
 constexpr std::streamoff log_tail_bytes = 16'384;
 
-using StateName = std::pair<PointState, std::string_view>;
-constexpr std::array<StateName, 7> state_names{{{PointState::finished, "finished"},
-                                                {PointState::running, "running"},
-                                                {PointState::queued, "queued"},
-                                                {PointState::interrupted, "interrupted"},
-                                                {PointState::failed, "failed"},
-                                                {PointState::repeated, "repeated"},
-                                                {PointState::waiting, "waiting"}}};
-
 std::vector<std::string> tail_lines(const fs::path& log) {
     std::ifstream stream(log, std::ios::binary | std::ios::ate);
     const std::streamoff size = stream ? static_cast<std::streamoff>(stream.tellg()) : 0;
@@ -46,12 +36,6 @@ std::vector<std::string> tail_lines(const fs::path& log) {
         if (!squeezed.empty()) lines.push_back(std::move(squeezed));
     }
     return lines;
-}
-
-/** Whether an interrupted run left finished work. */
-bool has_parts(const Point& point) {
-    std::error_code none;
-    return fs::exists(RunJournal::folder_of(point.result()), none);
 }
 
 /** Whether `a` was written after `b`; a file that is not there is older than any. */
@@ -98,66 +82,56 @@ std::string describe_loss(const SlurmTask& task) {
 }
 
 PointStatus finished_status(const Point& point) {
-    PointStatus status;
     try {
         const RunRecord run = read_run_file(point.result(), ReadScope::summary);
-        status.state = PointState::finished;
-        status.top1 = find_figure(run.quantized ? "top1" : "full_precision_top1")->of(run);
-        status.seconds = find_figure("seconds")->value(run);
+        return {.state = PointState::finished,
+                .top1 = find_figure(run.quantized ? "top1" : "full_precision_top1")->of(run),
+                .seconds = find_figure("seconds")->value(run)};
     } catch (const Error& error) {
-        status.state = PointState::failed;
-        status.detail = std::string(error.what()) + "; delete the file to compute it again";
+        return {.state = PointState::failed,
+                .detail = std::string(error.what()) + "; delete the file to compute it again"};
     }
-    return status;
 }
 
 /** `task`: the last that Slurm had of it, if any, and whether it came after the processes here. */
 PointStatus unfinished_status(const PointSet& set, const Point& point, const SlurmTask* task,
                               bool task_was_last) {
-    PointStatus status;
+    const auto is = [](PointState state, std::string detail) {
+        return PointStatus{.state = state, .detail = std::move(detail)};
+    };
     const bool in_queue = task != nullptr && !task->state.empty();
     const auto local_log = point_files::local_log(set, point);
     const auto holder = lock_holder(point.result());
     if (holder || (in_queue && task->state == "RUNNING")) {
         const bool by_task = in_queue && task->state != "PENDING";
-        status.state = PointState::running;
-        status.detail =
+        return is(
+            PointState::running,
             fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
-                        by_task ? "task " + task->job : *holder);
-        return status;
+                        by_task ? "task " + task->job : *holder));
     }
     if (in_queue) {
-        status.state = PointState::queued;
-        status.detail = fmt::format("task {}: {}", task->job, task->reason);
-        return status;
+        return is(PointState::queued, fmt::format("task {}: {}", task->job, task->reason));
     }
     if (const auto outcome = read_outcome(set, point)) {
         const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
-        status.state = stopped ? PointState::interrupted : PointState::failed;
-        status.detail = stopped ? error_line(outcome->log) : describe_end(*outcome);
-    } else if (task_was_last) {
-        status.state = PointState::failed;
-        status.detail = describe_loss(*task);
-    } else if (has_parts(point)) {
-        status.state = PointState::interrupted;
-        status.detail = "what is finished is kept";
-    } else if (task != nullptr) {
-        status.state = PointState::interrupted;
-        status.detail = fmt::format("ended without a word; see {}", local_log.string());
+        return stopped ? is(PointState::interrupted, error_line(outcome->log))
+                       : is(PointState::failed, describe_end(*outcome));
     }
-    return status;
+    if (task_was_last) return is(PointState::failed, describe_loss(*task));
+    std::error_code none;
+    if (fs::exists(RunJournal::folder_of(point.result()), none)) {
+        return is(PointState::interrupted, "what is finished is kept");
+    }
+    if (task == nullptr) return {};
+    return is(PointState::interrupted,
+              fmt::format("ended without a word; see {}", local_log.string()));
 }
 
 }  // namespace
 
 std::string_view name_of(PointState state) {
-    return std::ranges::find(state_names, state, &StateName::first)->second;
-}
-
-std::vector<PointState> all_point_states() {
-    std::vector<PointState> states;
-    for (const auto& [state, name] : state_names) states.push_back(state);
-    return states;
+    return std::ranges::find(point_states, state, [](const auto& named) { return named.first; })
+        ->second;
 }
 
 namespace point_files {

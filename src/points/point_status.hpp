@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "points/point.hpp"
@@ -22,9 +24,16 @@ enum class PointState {
     repeated,     ///< the same run as an earlier point's (Point::same_as)
 };
 
-std::string_view name_of(PointState state);
 /** From finished to waiting, as summaries count them. */
-std::vector<PointState> all_point_states();
+inline constexpr std::array<std::pair<PointState, std::string_view>, 7> point_states{
+    {{PointState::finished, "finished"},
+     {PointState::running, "running"},
+     {PointState::queued, "queued"},
+     {PointState::interrupted, "interrupted"},
+     {PointState::failed, "failed"},
+     {PointState::repeated, "repeated"},
+     {PointState::waiting, "waiting"}}};
+std::string_view name_of(PointState state);
 
 struct PointStatus {
     PointState state = PointState::waiting;
@@ -56,10 +65,10 @@ std::optional<Outcome> read_outcome(const PointSet& set, const Point& point);
 
 /** Where a point stands in Slurm. */
 struct SlurmTask {
-    std::string job;     ///< "12_3": array and index
-    std::string state;   ///< "PENDING", "RUNNING", ...; empty: Slurm has it no longer
-    std::string reason;  ///< why it waits
-    std::filesystem::path log;
+    std::string job;       ///< "12_3": array and index
+    std::string state{};   ///< "PENDING", "RUNNING", ...; empty: Slurm has it no longer
+    std::string reason{};  ///< why it waits
+    std::filesystem::path log{};
 };
 using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last submission of each
 

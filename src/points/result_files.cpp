@@ -46,30 +46,20 @@ bool is_temporary(const fs::path& file) {
     return name.starts_with('.') && name.ends_with(".tmp");
 }
 
-/** Refuses what can't be read, or warns of it. */
-class UnreadableCheck {
-  public:
-    UnreadableCheck(Unreadable unreadable, std::vector<std::string>& warnings)
-        : unreadable_(unreadable), warnings_(warnings) {}
-
-    /** `what` names it and says why; `kind` is "file" or "folder". */
-    void add(const std::string& what, const char* remedy, const char* kind) const {
-        if (unreadable_ == Unreadable::refuse) {
-            throw InputError("{}; {}, or pass such {}s over with --skip-unreadable", what, remedy,
-                             kind);
-        }
-        warnings_.push_back(fmt::format("passed over: {}", what));
+/** Refuses what can't be read, which `what` names, or warns of it; `kind`: "file" or "folder". */
+void refuse_or_warn(Unreadable unreadable, ResultFolder& found, const std::string& what,
+                    const char* remedy, const char* kind) {
+    if (unreadable == Unreadable::refuse) {
+        throw InputError("{}; {}, or pass such {}s over with --skip-unreadable", what, remedy,
+                         kind);
     }
-
-  private:
-    Unreadable unreadable_;
-    std::vector<std::string>& warnings_;
-};
+    found.warnings.push_back(fmt::format("passed over: {}", what));
+}
 
 /** Collects the files in folders and below them, links followed, that may be results. */
 class Search {
   public:
-    explicit Search(const UnreadableCheck& check) : check_(check) {}
+    Search(Unreadable unreadable, ResultFolder& found) : unreadable_(unreadable), found_(found) {}
 
     void enter(const fs::path& folder) {
         std::error_code error;
@@ -108,12 +98,14 @@ class Search {
     /** What is not there, or no longer, holds nothing. */
     void report(const fs::path& path, const std::error_code& error) const {
         if (!error || error == std::errc::no_such_file_or_directory) return;
-        check_.add(
+        refuse_or_warn(
+            unreadable_, found_,
             fmt::format("{}: can't be searched for results: {}", path.string(), error.message()),
             "make it readable or move it away", "folder");
     }
 
-    const UnreadableCheck& check_;
+    Unreadable unreadable_;
+    ResultFolder& found_;
     std::set<fs::path> files_;
     std::set<fs::path> seen_;
 };
@@ -146,6 +138,11 @@ ConfigValues values_of(const RunRecord& run, const fs::path& file) {
 
 }  // namespace
 
+std::string ResultFile::value(const std::string& key) const {
+    const auto found = values.find(key);
+    return found == values.end() ? std::string() : found->second;
+}
+
 ResultFile read_result(const fs::path& file) {
     ResultFile result;
     result.path = file;
@@ -162,7 +159,6 @@ ResultFile read_result(const fs::path& file) {
 }
 
 void add_results(const std::set<fs::path>& files, Unreadable unreadable, ResultFolder& found) {
-    const UnreadableCheck check(unreadable, found.warnings);
     for (const fs::path& file : files) {
         if (holds_something_else(file)) continue;
         try {
@@ -170,15 +166,16 @@ void add_results(const std::set<fs::path>& files, Unreadable unreadable, ResultF
         } catch (const Error& error) {
             std::error_code unknown;
             const bool is_gone = !fs::exists(file, unknown) && !unknown;
-            if (!is_gone) check.add(error.what(), "move the file away and run it again", "file");
+            if (is_gone) continue;
+            refuse_or_warn(unreadable, found, error.what(), "move the file away and run it again",
+                           "file");
         }
     }
 }
 
 ResultFolder find_results(const std::vector<fs::path>& folders, Unreadable unreadable) {
     ResultFolder found;
-    const UnreadableCheck check(unreadable, found.warnings);
-    Search search(check);
+    Search search(unreadable, found);
     for (const fs::path& folder : folders) search.enter(folder);
     add_results(search.files(), unreadable, found);
     return found;

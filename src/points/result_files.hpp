@@ -17,6 +17,9 @@ struct ResultFile {
     ConfigValues values;  ///< of the resolved config, by dotted key
     std::string evaluation_images;   ///< digest of their ids and labels
     std::string calibration_images;  ///< digest of their ids
+
+    /** Of a key in `values`; empty where it has none. */
+    std::string value(const std::string& key) const;
 };
 
 struct ResultFolder {

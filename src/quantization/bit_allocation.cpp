@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "core/check.hpp"
+
 namespace comq {
 
 namespace {
@@ -61,16 +63,27 @@ std::vector<int> allocate_bits(std::span<const BitCandidate> layers, int64_t bud
     return bits;
 }
 
-ByBits interpolate_losses(double at_2, double at_4, double at_8) {
-    const auto logarithm = [](double loss) {
-        return std::log(std::max(loss, std::numeric_limits<double>::min()));
+ByBits interpolate_losses(std::span<const int> bits, std::span<const double> measured) {
+    COMQ_CHECK(!bits.empty() && bits.size() == measured.size());
+    const auto logarithm = [&](std::size_t i) {
+        return std::log(std::max(measured[i], std::numeric_limits<double>::min()));
     };
-    const double two = logarithm(at_2), four = logarithm(at_4), eight = logarithm(at_8);
+    const double of_a_bit = std::log(4.0);
     ByBits losses{};
-    for (int bits = least_bits; bits <= most_bits; ++bits) {
-        losses[static_cast<std::size_t>(bits - least_bits)] =
-            std::exp(bits <= 4 ? std::lerp(two, four, (bits - 2) / 2.0)
-                               : std::lerp(four, eight, (bits - 4) / 4.0));
+    std::size_t next = 0;  // first measured width that is not below `width`
+    for (int width = least_bits; width <= most_bits; ++width) {
+        while (next < bits.size() && bits[next] < width) ++next;
+        double loss = 0.0;
+        if (next == bits.size()) {
+            loss = logarithm(next - 1) - of_a_bit * (width - bits[next - 1]);
+        } else if (bits[next] == width || next == 0) {
+            loss = logarithm(next) + of_a_bit * (bits[next] - width);
+        } else {
+            const double share = static_cast<double>(width - bits[next - 1]) /
+                                 static_cast<double>(bits[next] - bits[next - 1]);
+            loss = std::lerp(logarithm(next - 1), logarithm(next), share);
+        }
+        losses[static_cast<std::size_t>(width - least_bits)] = std::exp(loss);
     }
     return losses;
 }

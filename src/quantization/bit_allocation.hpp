@@ -31,10 +31,11 @@ struct BitCandidate {
 std::vector<int> allocate_bits(std::span<const BitCandidate> layers, int64_t budget);
 
 /**
- * Losses at every width from those at 2, 4 and 8 bits, linear in their logarithm: a bit less
- * multiplies the error by nearly the same factor (4, for squares) at each step. A loss of 0 counts
- * as the smallest positive one.
+ * Losses at every width from those `measured` at `bits` (ascending, at least one), linear in their
+ * logarithm between them: a bit less multiplies a squared error by nearly the same factor at each
+ * step. Beyond them the factor is 4, that of a step half as large. A loss of 0 counts as the
+ * smallest positive one.
  */
-ByBits interpolate_losses(double at_2, double at_4, double at_8);
+ByBits interpolate_losses(std::span<const int> bits, std::span<const double> measured);
 
 }  // namespace comq

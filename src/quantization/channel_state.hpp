@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -10,7 +12,7 @@
 
 namespace comq {
 
-/** The matrix of a first sweep (first_sweep.hpp). */
+/** The matrix of a first sweep. */
 struct SweepMatrix {
     const GramPanels& panels;
     std::span<const double> inverse_diagonal;  ///< [m], in units of the panels
@@ -85,6 +87,35 @@ ChannelState make_channel(const DescentContext& context, const Grid& grid, int64
 void prepare_channels(const DescentContext& context, const Start& start, int64_t first_channel,
                       std::span<ChannelState> channels);
 
+/**
+ * The sweep that takes channels from their float weights onto the grid. Every coordinate moves, so
+ * this sweep costs more than all later ones together; it runs several channels side by side in
+ * blocks: within a block of visits r is corrected for these coordinates alone, and then the block's
+ * moves update all of r in one pass over the matrix's panels. Fills the codes and r.
+ */
+void first_sweep(const SweepMatrix& matrix, std::span<ChannelState> channels);
+
+/** Visits in a block. Part of the arithmetic (see gram_panels.hpp), so it depends on m alone. */
+constexpr int64_t first_sweep_block(int64_t in_features) { return in_features > 1536 ? 32 : 16; }
+
+/**
+ * Batches of neighbouring channels, each of which one task takes through first_sweep together.
+ * Their size follows the number of threads; no result depends on it.
+ */
+class ChannelBatches {
+  public:
+    ChannelBatches(int64_t channels, int64_t in_features);
+    int64_t count() const { return (channels_ + size_ - 1) / size_; }
+    int64_t first(int64_t batch) const { return batch * size_; }
+    int64_t end(int64_t batch) const { return std::min(channels_, first(batch) + size_); }
+    /** Calls body for every batch, in parallel. */
+    void run(const std::function<void(int64_t batch)>& body) const;
+
+  private:
+    int64_t channels_;
+    int64_t size_;
+};
+
 /** One sweep of a channel that is on the grid; returns how many coordinates moved. */
 int64_t sweep_channel(const DescentContext& context, ChannelState& channel);
 
@@ -93,5 +124,34 @@ void move_coordinate(const DescentContext& context, ChannelState& channel, int64
 
 /** eᵀHe in the units of the problem. */
 double squared_error(const DescentContext& context, const ChannelState& channel);
+
+/** Numerator and denominator of the closed-form scale δ = cᵀHw / cᵀHc, c = q + z. */
+struct ScaleSums {
+    double numerator = 0;
+    double denominator = 0;
+};
+
+/** Sums of a channel with one scale, in the units of the problem's weights. */
+ScaleSums scale_sums(const ChannelState& channel);
+
+/** The minimiser of the sums, or the old δ where it is not a positive number. */
+float minimising_scale(float scale, const ScaleSums& sums);
+
+/** Gives a channel with one scale a new one, and r what follows from it. */
+void rescale(ChannelState& channel, float scale);
+
+/**
+ * Minimises the error over the channel's scales in closed form: over its one scale, where the
+ * options say so together with its zero point, or over one group after the other. Returns whether
+ * any level moved.
+ */
+bool minimise_scales(const DescentContext& context, ChannelState& channel);
+
+/**
+ * One sweep over pairs of a channel in which no single coordinate can move to advantage: each
+ * coordinate in turn steps to a neighbouring level together with that partner's step which lowers
+ * eᵀHe most, if any does. Costs O(m²). Returns the number of pairs that moved.
+ */
+int64_t sweep_pairs(const DescentContext& context, ChannelState& channel);
 
 }  // namespace comq

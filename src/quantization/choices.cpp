@@ -7,15 +7,8 @@ namespace comq {
 namespace {
 
 double zero_step(const QuantizationConfig& config) {
-    switch (config.zero_point) {
-        case ZeroPoint::half:
-            return 0.5;
-        case ZeroPoint::real:
-            return 0.0;
-        case ZeroPoint::whole:
-            break;
-    }
-    return 1.0;
+    if (config.zero_point == ZeroPoint::real) return 0.0;
+    return config.zero_point == ZeroPoint::half ? 0.5 : 1.0;
 }
 
 }  // namespace
@@ -31,25 +24,13 @@ GridSearchOptions grid_search_options(const QuantizationConfig& config) {
     return {config.granularity, config.zero_point == ZeroPoint::whole ? 1.0 : 0.5};
 }
 
-Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem) {
-    return choose_grid(config, problem, unsearched_grid(config, problem));
-}
-
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
                  const Grid& unsearched) {
-    switch (config.grid) {
-        case GridChoice::searched:
-            return search_grid(problem, unsearched, grid_search_options(config));
-        case GridChoice::look_ahead:
-            return unsearched.groups == 1
-                       ? search_grid(LookAhead(problem, {}), unsearched,
-                                     grid_search_options(config))
-                       : search_grid(problem, unsearched, grid_search_options(config));
-        case GridChoice::automatic:
-        case GridChoice::minmax:
-            break;
-    }
-    return unsearched;
+    if (!searches_grid(config)) return unsearched;
+    const GridSearchOptions options = grid_search_options(config);
+    return config.grid == GridChoice::look_ahead && unsearched.groups == 1
+               ? search_grid(LookAhead(problem, {}), unsearched, options)
+               : search_grid(problem, unsearched, options);
 }
 
 bool searches_grid(const QuantizationConfig& config) {
@@ -69,15 +50,8 @@ std::vector<std::string> grid_keys(std::initializer_list<std::string> further) {
 
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem,
                    const Grid& grid) {
-    switch (config.start) {
-        case StartChoice::rtn:
-            return rtn_start(problem.weight, grid);
-        case StartChoice::look_ahead:
-            return look_ahead_start(problem, grid, {});
-        case StartChoice::automatic:
-        case StartChoice::weights:
-            break;
-    }
+    if (config.start == StartChoice::rtn) return rtn_start(problem.weight, grid);
+    if (config.start == StartChoice::look_ahead) return look_ahead_start(problem, grid, {});
     return float_start();
 }
 

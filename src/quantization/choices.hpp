@@ -18,8 +18,9 @@ Grid unsearched_grid(const QuantizationConfig& config, const GroupProblem& probl
 /** The grid a config names: `unsearched`, or searched from there. */
 Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem,
                  const Grid& unsearched);
-/** choose_grid from unsearched_grid. */
-Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem);
+inline Grid choose_grid(const QuantizationConfig& config, const GroupProblem& problem) {
+    return choose_grid(config, problem, unsearched_grid(config, problem));
+}
 
 GridSearchOptions grid_search_options(const QuantizationConfig& config);
 

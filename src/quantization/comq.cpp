@@ -30,14 +30,14 @@ Grid starting_grid(const QuantizationConfig& config, const GroupProblem& problem
  */
 Solution solve_comq(const MethodArguments& arguments) {
     const QuantizationConfig& config = arguments.config;
-    DescentOptions options;
-    options.order = config.order;
-    options.sweeps = config.sweeps;
-    options.scale_update = config.scale_update;
-    options.fit_zero_points = fits_zero_points(config);
-    options.granularity = config.granularity;
-    options.undo_worse_sweeps = config.scale_update == ScaleUpdate::closed_form;
     const Grid grid = starting_grid(config, arguments.problem);
+    const DescentOptions options{
+        .order = config.order,
+        .sweeps = config.sweeps,
+        .scale_update = config.scale_update,
+        .fit_zero_points = fits_zero_points(config),
+        .granularity = config.granularity,
+        .undo_worse_sweeps = config.scale_update == ScaleUpdate::closed_form};
     DescentResult result = arguments.descend(
         arguments.problem, grid, choose_start(config, arguments.problem, grid), options);
     return {std::move(result.weight), result.sweeps};

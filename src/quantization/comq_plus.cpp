@@ -84,17 +84,6 @@ class BestCandidate {
     int sweeps_ = 0;
 };
 
-DescentOptions descent_options(const QuantizationConfig& config) {
-    DescentOptions options;
-    options.order = config.order;
-    options.sweeps = most_sweeps;
-    options.scale_update = ScaleUpdate::closed_form;
-    options.fit_zero_points = fits_zero_points(config);
-    options.granularity = config.granularity;
-    options.undo_worse_sweeps = true;
-    return options;
-}
-
 /**
  * Our own method. The grid is searched on the error that GPTQ's look-ahead leaves with it; descent
  * with closed-form scales runs from look-ahead and from the float weights (COMQ's start) until
@@ -135,7 +124,12 @@ Solution solve_comq_plus(const MethodArguments& arguments) {
     }
     const double best_start = total(best.get());
     if (begins_from(StartChoice::weights)) starts.emplace_back(grid, float_start());
-    DescentOptions options = descent_options(config);
+    DescentOptions options{.order = config.order,
+                           .sweeps = most_sweeps,
+                           .scale_update = ScaleUpdate::closed_form,
+                           .fit_zero_points = fits_zero_points(config),
+                           .granularity = config.granularity,
+                           .undo_worse_sweeps = true};
     for (const auto& [from, start] : starts) best.descend_from(from, start, options);
 
     if (problem.bits <= most_bits_with_pairs) options.pair_sweeps = most_pair_sweeps;

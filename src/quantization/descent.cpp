@@ -7,9 +7,6 @@
 
 #include "core/check.hpp"
 #include "quantization/channel_state.hpp"
-#include "quantization/first_sweep.hpp"
-#include "quantization/pair_moves.hpp"
-#include "quantization/scale_update.hpp"
 
 namespace comq {
 namespace {

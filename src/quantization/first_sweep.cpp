@@ -1,4 +1,4 @@
-#include "quantization/first_sweep.hpp"
+#include "quantization/channel_state.hpp"
 
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>

@@ -10,9 +10,7 @@ namespace {
 /** GPTQ, arXiv 2210.17323, with its defaults: 1% damping; greedy order is its act-order. */
 Solution round_with_look_ahead(const MethodArguments& arguments) {
     const Grid grid = choose_grid(arguments.config, arguments.problem);
-    LookAheadOptions options;
-    options.order = arguments.config.order;
-    Start start = look_ahead_start(arguments.problem, grid, options);
+    Start start = look_ahead_start(arguments.problem, grid, {.order = arguments.config.order});
     return {on_grid(std::move(start.bit_code), grid), 1};
 }
 

@@ -69,15 +69,6 @@ Grid uniform_grid(int64_t channels, int bits, ScaleAndZero levels) {
     return {bits, std::vector<float>(n, levels.scale), std::vector<float>(n, levels.zero_point)};
 }
 
-int largest_code(const Matrix<uint8_t>& bit_code) {
-    uint8_t largest = 0;
-    const uint8_t* codes = bit_code.data();
-    for (int64_t i = 0; i < bit_code.rows() * bit_code.cols(); ++i) {
-        largest = std::max(largest, codes[i]);
-    }
-    return largest;
-}
-
 }  // namespace
 
 int64_t scale_groups(int64_t in_features, int64_t most) {
@@ -117,11 +108,8 @@ Grid minmax_grid(Granularity granularity, MatrixView<const float> weight, int bi
 Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double scalar) {
     double sum_of_largest = 0;
     for (int64_t j = 0; j < weight.rows; ++j) {
-        float largest = 0;
-        for (int64_t i = 0; i < weight.cols; ++i) {
-            largest = std::max(largest, std::fabs(weight(j, i)));
-        }
-        sum_of_largest += largest;
+        const auto [lowest, highest] = extremes(weight.row(j), weight.cols);
+        sum_of_largest += std::max(std::fabs(lowest), std::fabs(highest));
     }
     const int half = 1 << (bits - 1);
     const auto scale =
@@ -132,7 +120,9 @@ Grid symmetric_grid_per_layer(MatrixView<const float> weight, int bits, double s
 QuantizedWeight on_grid(Matrix<uint8_t> bit_code, const Grid& grid) {
     const int64_t n = bit_code.rows();
     COMQ_CHECK(grid.channels() == n);
-    COMQ_CHECK(largest_code(bit_code) <= grid.top_code());
+    const uint8_t* codes = bit_code.data();
+    COMQ_CHECK(std::all_of(codes, codes + n * bit_code.cols(),
+                           [&](uint8_t code) { return code <= grid.top_code(); }));
     QuantizedWeight weight{std::move(bit_code), Matrix<float>(n, grid.groups),
                            Matrix<float>(n, grid.groups)};
     std::copy(grid.scale.begin(), grid.scale.end(), weight.scale.data());

@@ -1,14 +1,19 @@
 #include "quantization/grid_search.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <numeric>
+#include <utility>
+#include <vector>
 
 #include "core/check.hpp"
 #include "quantization/layer_error.hpp"
 
 namespace comq {
 namespace {
+
+/** The errors by which each scale of a grid is judged, [n, groups] as the scales are. */
+using GridErrors = std::function<std::vector<double>(const Grid&)>;
 
 /** A factor on each scale and a shift of its zero point. */
 struct Candidates {
@@ -18,10 +23,10 @@ struct Candidates {
 
 class GridSearch {
   public:
-    GridSearch(const Grid& grid, const GridSearchOptions& options, const GridErrors& errors)
+    GridSearch(const Grid& grid, const GridSearchOptions& options, GridErrors errors)
         : grid_(grid),
           options_(options),
-          judge_(errors),
+          judge_(std::move(errors)),
           best_{std::vector<double>(grid.scale.size(), 1.0),
                 std::vector<double>(grid.scale.size(), 0)},
           best_error_(errors_of(best_)) {}
@@ -97,16 +102,10 @@ class GridSearch {
 
     const Grid& grid_;
     const GridSearchOptions& options_;
-    const GridErrors& judge_;
+    const GridErrors judge_;
     Candidates best_;
     std::vector<double> best_error_;
 };
-
-}  // namespace
-
-Grid search_grid(const Grid& grid, const GridSearchOptions& options, const GridErrors& errors) {
-    return GridSearch(grid, options, errors).run();
-}
 
 std::vector<double> rounding_errors(const GroupProblem& problem, const Grid& grid) {
     const int64_t n = problem.out_features();
@@ -133,17 +132,19 @@ std::vector<double> rounding_errors(const GroupProblem& problem, const Grid& gri
     return errors;
 }
 
+}  // namespace
+
 Grid search_grid(const GroupProblem& problem, const Grid& grid, const GridSearchOptions& options) {
-    return search_grid(grid, options,
-                       [&](const Grid& tried) { return rounding_errors(problem, tried); });
+    const auto errors = [&](const Grid& tried) { return rounding_errors(problem, tried); };
+    return GridSearch(grid, options, errors).run();
 }
 
 Grid search_grid(const LookAhead& look_ahead, const Grid& grid, const GridSearchOptions& options) {
     COMQ_CHECK(grid.groups == 1);
     GridSearchOptions fewer = options;
     fewer.thorough = false;
-    return search_grid(grid, fewer,
-                       [&](const Grid& tried) { return look_ahead.run(tried).squared_error; });
+    const auto errors = [&](const Grid& tried) { return look_ahead.run(tried).squared_error; };
+    return GridSearch(grid, fewer, errors).run();
 }
 
 }  // namespace comq

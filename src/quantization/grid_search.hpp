@@ -1,17 +1,11 @@
 #pragma once
 
-#include <functional>
-#include <vector>
-
 #include "quantization/grid.hpp"
 #include "quantization/look_ahead.hpp"
 #include "quantization/problem.hpp"
 #include "quantization/quantization_config.hpp"
 
 namespace comq {
-
-/** The errors by which each scale of a grid is judged, [n, groups] as the scales are. */
-using GridErrors = std::function<std::vector<double>(const Grid&)>;
 
 struct GridSearchOptions {
     Granularity granularity = Granularity::per_channel;
@@ -27,20 +21,14 @@ struct GridSearchOptions {
  * layer as a whole, coarse to fine: the scales of `grid` are multiplied by factors from 1 to 0.3 or
  * 0.4, combined with shifts of its zero points; then half and a quarter of the factors' distance
  * around the best are tried. `grid` itself is the first candidate, so the error never rises.
+ *
+ * The error is eᵀHe of each channel whose weights are rounded to nearest; with groups, of each
+ * group as if the others had no error.
  */
-Grid search_grid(const Grid& grid, const GridSearchOptions& options, const GridErrors& errors);
-
-/**
- * eᵀHe of each channel whose weights are rounded to nearest; with groups, of each group as if the
- * others had no error.
- */
-std::vector<double> rounding_errors(const GroupProblem& problem, const Grid& grid);
-
-/** The search on rounding_errors. */
 Grid search_grid(const GroupProblem& problem, const Grid& grid, const GridSearchOptions& options);
 
 /**
- * The search on the error that look-ahead leaves with each grid, one scale a channel or layer; not
+ * The same by the error that look-ahead leaves with each grid, one scale a channel or layer; not
  * thorough, whatever the options say.
  */
 Grid search_grid(const LookAhead& look_ahead, const Grid& grid, const GridSearchOptions& options);

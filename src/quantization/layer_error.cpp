@@ -149,19 +149,15 @@ double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const 
 }
 
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
-                         const QuantizedWeight& quantized, double signal) {
+                         const QuantizedWeight& quantized, std::optional<double> signal) {
     const Matrix<float> difference = difference_of(weight, quantized);
     LayerError found;
     found.error = std::sqrt(sum_of(group_energies(grams, difference.view())));
-    found.relative_error = ratio(found.error, std::sqrt(signal));
+    found.relative_error =
+        ratio(found.error, std::sqrt(signal ? *signal : signal_energy(grams, weight)));
     found.sqnr_db = -20.0 * std::log10(found.relative_error);
     found.weight_error = weight_error(weight, difference.view());
     return found;
-}
-
-LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
-                         const QuantizedWeight& quantized) {
-    return measure_error(grams, weight, quantized, signal_energy(grams, weight));
 }
 
 }  // namespace comq

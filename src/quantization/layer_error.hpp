@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "core/matrix.hpp"
@@ -35,11 +35,9 @@ double signal_energy(const std::vector<PackedTriangle>& grams, MatrixView<const 
 /**
  * Error of a whole layer on any rows, held-out ones included: `grams` holds one triangle a group,
  * and group g owns the g-th run of n/groups output channels of `weight` [n, m]. `signal` is their
- * signal_energy.
+ * signal_energy; none: it is computed.
  */
 LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
-                         const QuantizedWeight& quantized, double signal);
-LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<const float> weight,
-                         const QuantizedWeight& quantized);
+                         const QuantizedWeight& quantized, std::optional<double> signal = {});
 
 }  // namespace comq

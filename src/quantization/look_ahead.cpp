@@ -3,25 +3,20 @@
 #include <algorithm>
 #include <vector>
 
+#include "quantization/channel_state.hpp"
 #include "quantization/cholesky.hpp"
-#include "quantization/first_sweep.hpp"
-#include "quantization/gram_panels.hpp"
 #include "quantization/order.hpp"
 
 namespace comq {
 namespace {
 
+/** That of all channels: of the greedy orders the one that weights do not decide. */
 std::vector<int32_t> visiting_order(const GroupProblem& problem, Order order) {
-    std::vector<int32_t> visits(static_cast<std::size_t>(problem.in_features()));
-    if (order == Order::cyclic) {
-        cyclic_order(visits);
-    } else if (order == Order::shared) {
-        shared_order(order_norms(problem), problem.weight, visits);
-    } else {
-        const std::vector<float> equal_weights(visits.size(), 1.0F);
-        greedy_order(order_norms(problem), equal_weights, visits);
+    const std::vector<float> norm = order_norms(problem);
+    if (order == Order::cyclic || order == Order::shared) {
+        return channel_order(order, problem, norm, 0);
     }
-    return visits;
+    return greedy_order(norm, std::vector<float>(norm.size(), 1.0F));
 }
 
 /**

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "quantization/problem.hpp"
 #include "quantization/quantization_config.hpp"
 #include "quantization/quantized_weight.hpp"
+#include "statistics/statistics.hpp"
 
 namespace comq {
 
@@ -19,7 +21,7 @@ struct Solution {
 
 /** What a method is given: one layer or group, the config, and how to descend. */
 struct MethodArguments {
-    const GroupProblem& problem;  ///< checked by check_problem
+    const GroupProblem& problem;  ///< finite, its bits within 2…8
     const QuantizationConfig& config;
     const DescentFunction& descend;  ///< for the methods that descend
 };
@@ -63,7 +65,10 @@ class Method {
     Method(const MethodEntry& entry, const QuantizationConfig& config,
            DescentFunction descend = comq::descend);
 
-    /** Thread-safe. Throws what check_problem throws. */
+    /**
+     * Thread-safe. Throws InputError naming the layer when a weight or a Gram entry is NaN or
+     * infinite, UsageError when the bits are not within 2…8.
+     */
     Solution solve(const GroupProblem& problem) const;
     bool follows_output_path() const { return entry_.follows_output_path; }
     double cost_in_sweeps() const;
@@ -81,6 +86,17 @@ class Method {
  */
 std::unique_ptr<Method> make_method(const QuantizationConfig& config,
                                     const DescentFunction& descend = comq::descend);
+
+/**
+ * Quantizes a whole layer. The groups of a grouped convolution are problems of their own: group g
+ * has the g-th run of out/groups output channels and the g-th triangle of the Gram. `weight` is
+ * [out, m] with m = inputs of one group (a convolution's weight flattened). Where there is a
+ * weighted Gram, it takes the place of the plain one. Groups run in parallel. `input_change` has
+ * GroupProblem::input_change of each group, or is empty. Throws what Method::solve throws.
+ */
+Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
+                     const LayerStatistics& statistics, int bits,
+                     std::span<const Matrix<double>> input_change = {});
 
 /**
  * Whether a layer's codes depend on the rows that its calibration images give; a method that only

@@ -60,14 +60,17 @@ std::vector<float> order_norms(const GroupProblem& problem) {
     return norm;
 }
 
-void cyclic_order(std::span<int32_t> order) { std::iota(order.begin(), order.end(), 0); }
+std::vector<int32_t> cyclic_order(int64_t in_features) {
+    std::vector<int32_t> order(static_cast<std::size_t>(in_features));
+    std::iota(order.begin(), order.end(), 0);
+    return order;
+}
 
-void greedy_order(std::span<const float> norm, std::span<const float> weight,
-                  std::span<int32_t> order) {
+std::vector<int32_t> greedy_order(std::span<const float> norm, std::span<const float> weight) {
     // Non-negative floats compare like their bits; complemented, ascending keys are descending
     // floats. With its index behind it no two keys are equal, and ties keep the lower index first.
-    const std::size_t m = order.size();
-    COMQ_CHECK(norm.size() == m && weight.size() == m);
+    const std::size_t m = norm.size();
+    COMQ_CHECK(weight.size() == m);
     std::vector<uint64_t> keys(m);
     uint32_t differing = 0;
     const auto bits_of = [&](std::size_t i) {
@@ -80,14 +83,15 @@ void greedy_order(std::span<const float> norm, std::span<const float> weight,
     }
     sort_nearly(keys, 32 + std::max(static_cast<int>(std::bit_width(differing)) - 16, 0));
     insert_each(keys);
+    std::vector<int32_t> order(m);
     std::ranges::transform(keys, order.begin(),
                            [](uint64_t key) { return static_cast<int32_t>(key); });
+    return order;
 }
 
-void shared_order(std::span<const float> norm, MatrixView<const float> weight,
-                  std::span<int32_t> order) {
-    COMQ_CHECK(weight.cols == std::ssize(order));
-    std::vector<double> squares(order.size(), 0.0);
+std::vector<int32_t> shared_order(std::span<const float> norm, MatrixView<const float> weight) {
+    COMQ_CHECK(weight.cols == std::ssize(norm));
+    std::vector<double> squares(norm.size(), 0.0);
     for (int64_t j = 0; j < weight.rows; ++j) {
         const float* row = weight.row(j);
         for (std::size_t i = 0; i < squares.size(); ++i) {
@@ -97,25 +101,14 @@ void shared_order(std::span<const float> norm, MatrixView<const float> weight,
     std::vector<float> weight_norm;
     for (const double square : squares)
         weight_norm.push_back(static_cast<float>(std::sqrt(square)));
-    greedy_order(norm, weight_norm, order);
+    return greedy_order(norm, weight_norm);
 }
 
 std::vector<int32_t> channel_order(Order order, const GroupProblem& problem,
                                    std::span<const float> norm, int64_t channel) {
-    std::vector<int32_t> visits(norm.size());
-    switch (order) {
-        case Order::cyclic:
-            cyclic_order(visits);
-            break;
-        case Order::shared:
-            shared_order(norm, problem.weight, visits);
-            break;
-        case Order::greedy:
-        case Order::greedy_dynamic:
-            greedy_order(norm, {problem.weight.row(channel), norm.size()}, visits);
-            break;
-    }
-    return visits;
+    if (order == Order::cyclic) return cyclic_order(problem.in_features());
+    if (order == Order::shared) return shared_order(norm, problem.weight);
+    return greedy_order(norm, {problem.weight.row(channel), norm.size()});
 }
 
 }  // namespace comq

@@ -15,22 +15,20 @@ struct GroupProblem;
 std::vector<float> order_norms(const GroupProblem& problem);
 
 /** 0, …, m − 1. */
-void cyclic_order(std::span<int32_t> order);
+std::vector<int32_t> cyclic_order(int64_t in_features);
 
 /**
  * The order in which the greedy rule visits one channel, fixed before the first sweep:
  * ‖x_i‖·|w_i| descending, computed in fp32 as the authors do; ties keep the lower index first.
  * Spans of length m.
  */
-void greedy_order(std::span<const float> norm, std::span<const float> weight,
-                  std::span<int32_t> order);
+std::vector<int32_t> greedy_order(std::span<const float> norm, std::span<const float> weight);
 
 /**
  * One order for all channels of `weight` [n, m]: ‖x_i‖·‖w_·i‖ descending, what an input
  * contributes to the whole layer; ties keep the lower index first.
  */
-void shared_order(std::span<const float> norm, MatrixView<const float> weight,
-                  std::span<int32_t> order);
+std::vector<int32_t> shared_order(std::span<const float> norm, MatrixView<const float> weight);
 
 /** Order of the first visits to one channel of the problem, `norm` being its order_norms. */
 std::vector<int32_t> channel_order(Order order, const GroupProblem& problem,

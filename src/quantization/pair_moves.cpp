@@ -1,12 +1,9 @@
-#include "quantization/pair_moves.hpp"
-
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
-#include "core/matrix.hpp"
 #include "core/simd.hpp"
+#include "quantization/channel_state.hpp"
 
 namespace comq {
 namespace {

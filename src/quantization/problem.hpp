@@ -32,10 +32,4 @@ struct GroupProblem {
     int levels() const { return 1 << bits; }
 };
 
-/**
- * Throws InputError naming the layer when a weight or a Gram entry is NaN or infinite, UsageError
- * when the bits are not within 2…8. Method::solve calls it first; shapes are checked.
- */
-void check_problem(const GroupProblem& problem);
-
 }  // namespace comq

@@ -12,7 +12,7 @@
 #include "quantization/add_row.hpp"
 #include "quantization/cholesky.hpp"
 #include "quantization/layer_error.hpp"
-#include "quantization/layer_solver.hpp"
+#include "quantization/method.hpp"
 
 namespace comq {
 namespace {

@@ -15,18 +15,38 @@ enum class ZeroPoint { whole, half, real };
 enum class GridChoice { automatic, minmax, searched, look_ahead };
 enum class StartChoice { automatic, weights, rtn, look_ahead };
 
-/** A rule of `quantization.layers`; the first whose glob matches a layer's name decides. */
-struct LayerRule {
-    std::string match;
-    std::optional<bool> quantize;
-    std::optional<int> bits;
+/** `depthwise` and `pointwise` are convolutions as well; `grouped` is any layer in groups. */
+enum class LayerKind { linear, convolution, depthwise, pointwise, grouped };
+enum class LayerPosition { first, last };
+/** From `first` to `last`, both included. */
+struct BlockRange {
+    int first = 0;
+    int last = 0;
 };
+
+/**
+ * A rule of `quantization.layers`: it matches the layers that all it names fits; the first rule
+ * that matches a layer decides.
+ */
+struct LayerRule {
+    std::string match = {};  ///< glob over names; empty: any
+    std::optional<bool> quantize = {};
+    std::optional<int> bits = {};
+    std::optional<LayerKind> kind = {};
+    std::optional<LayerPosition> position = {};
+    std::optional<BlockRange> blocks = {};
+};
+
+/** What the widths of layers are to keep small: their own errors, or the divergence of predictions.
+ */
+enum class BitsCriterion { layer_error, predictions };
 
 struct QuantizationConfig {
     std::string method = "comq";  ///< a name of the method registry, or "none"
     Preset preset = Preset::paper;
     int bits = 4;
     std::optional<double> average_bits;  ///< none: every layer has `bits`
+    BitsCriterion bits_criterion = BitsCriterion::layer_error;
     Granularity granularity = Granularity::per_channel;
     int64_t group_size = 64;  ///< most inputs that share a scale when granularity is per_group
     bool symmetric = false;

@@ -4,12 +4,44 @@ namespace comq {
 
 namespace {
 
+ValueType<BlockRange> block_range() {
+    return scalar_value<BlockRange>(
+        "a block or a range of blocks like 0-3",
+        [](const YamlNode& node) -> std::optional<BlockRange> {
+            const std::string& text = node.scalar;
+            const auto dash = text.find('-');
+            const auto first = parse_number<int>(text.substr(0, dash));
+            const auto last =
+                dash == std::string::npos ? first : parse_number<int>(text.substr(dash + 1));
+            if (!first || !last || *first < 0 || *last < *first) return std::nullopt;
+            return BlockRange{*first, *last};
+        },
+        [](const BlockRange& range) {
+            return range.first == range.last ? fmt::format("{}", range.first)
+                                             : fmt::format("{}-{}", range.first, range.last);
+        });
+}
+
 ValueType<std::vector<LayerRule>> layer_rules() {
     Schema<LayerRule> rule;
-    rule.add({.key = "match",
-              .meaning = "Glob over layer names; '*' also crosses dots.",
-              .required = true},
-             &LayerRule::match, text());
+    rule.add({.key = "match", .meaning = "Glob over layer names; '*' also crosses dots."},
+             &LayerRule::match, or_null(text()));
+    rule.add({.key = "kind",
+              .meaning = "Kind of layer; depthwise and pointwise (1 x 1) ones are convolutions as "
+                         "well, grouped are all in groups."},
+             &LayerRule::kind,
+             optional(choice<LayerKind>({{"linear", LayerKind::linear},
+                                         {"convolution", LayerKind::convolution},
+                                         {"depthwise", LayerKind::depthwise},
+                                         {"pointwise", LayerKind::pointwise},
+                                         {"grouped", LayerKind::grouped}})));
+    rule.add({.key = "position", .meaning = "The first or the last layer of the network."},
+             &LayerRule::position,
+             optional(choice<LayerPosition>(
+                 {{"first", LayerPosition::first}, {"last", LayerPosition::last}})));
+    rule.add({.key = "blocks",
+              .meaning = "A block or a range of blocks, 0-3, numbered as --list-layers does."},
+             &LayerRule::blocks, optional(block_range()));
     rule.add(
         {.key = "quantize",
          .meaning = "Whether the layer is quantized; null: as by default, or if bits are given."},
@@ -18,19 +50,32 @@ ValueType<std::vector<LayerRule>> layer_rules() {
               .meaning = "Width of the layer's codes; null: as without the rule.",
               .unit = "bit"},
              &LayerRule::bits, optional(integer<int>(2, 8)));
-    return list_of<LayerRule>(
-        rule, "list of {match: GLOB, quantize: true | false, bits: 2 to 8}",
-        [](const LayerRule& read, const YamlPosition& position, const std::string& name,
-           ConfigProblems& problems) {
-            if (!read.quantize && !read.bits) {
-                problems.add(position, name, "changes nothing: give 'quantize' or 'bits'");
-            } else if (read.bits && read.quantize == false) {
-                problems.add(position, name, "gives 'bits' to layers it leaves unquantized");
-            }
-        });
+    const auto check = [](const LayerRule& read, const YamlPosition& position,
+                          const std::string& name, ConfigProblems& problems) {
+        if (read.match.empty() && !read.kind && !read.position && !read.blocks) {
+            problems.add(position, name,
+                         "names no layers: give 'match', 'kind', 'position' or 'blocks'");
+        } else if (!read.quantize && !read.bits) {
+            problems.add(position, name, "changes nothing: give 'quantize' or 'bits'");
+        } else if (read.bits && read.quantize == false) {
+            problems.add(position, name, "gives 'bits' to layers it leaves unquantized");
+        }
+    };
+    return sequence_of(map_of<LayerRule>(rule, check),
+                       "list of {match: GLOB, kind: KIND, position: first | last, blocks: "
+                       "FIRST-LAST, quantize: true | false, bits: 2 to 8}");
 }
 
 }  // namespace
+
+std::string text_of(const LayerRule& rule) {
+    if (!rule.kind && !rule.position && !rule.blocks) return rule.match;
+    LayerRule named = rule;
+    named.quantize.reset();
+    named.bits.reset();
+    const std::string list = layer_rules().print({named});
+    return list.substr(1, list.size() - 2);
+}
 
 Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::string>& methods) {
     using enum Effect;
@@ -54,12 +99,20 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
     keys.add({.key = "average_bits",
               .affects = solution,
               .meaning = "Bits that codes may take on average over all quantized weights, scales "
-                         "apart: each layer gets a width of its own, 2 to 8, so that the sum of "
-                         "squared relative layer errors is least, and quantization.bits is not "
-                         "read. Rules of quantization.layers keep theirs. null: every layer has "
-                         "quantization.bits.",
+                         "apart: each layer gets a width of its own, 2 to 8, so that what "
+                         "quantization.bits_criterion says is least, and quantization.bits is "
+                         "not read. Rules of quantization.layers keep theirs. null: every layer "
+                         "has quantization.bits.",
               .unit = "bit"},
              &QuantizationConfig::average_bits, optional(number(2.0, 8.0)));
+    keys.add({.key = "bits_criterion",
+              .affects = solution,
+              .meaning = "What average_bits keeps small: the sum of squared relative layer errors "
+                         "(layer_error), or of the divergences of predictions on held-out images "
+                         "that each layer alone causes (predictions; section sensitivity)."},
+             &QuantizationConfig::bits_criterion,
+             choice<BitsCriterion>({{"layer_error", BitsCriterion::layer_error},
+                                    {"predictions", BitsCriterion::predictions}}));
     keys.add({.key = "granularity",
               .affects = solution,
               .meaning = "What shares one scale: an output channel, a whole layer (of a grouped "
@@ -141,8 +194,9 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
              &QuantizationConfig::scalar, number(0.01, 10.0));
     keys.add({.key = "layers",
               .affects = solution,
-              .meaning = "Exceptions by layer name; the first rule whose glob matches decides. "
-                         "Without rules: every Linear layer but the head of a transformer, every "
+              .meaning = "Exceptions by layers' names, kinds and positions; the first rule "
+                         "that matches a layer decides. Without rules: every Linear layer but the "
+                         "head of a transformer, every "
                          "layer but the classifier of a CNN."},
              &QuantizationConfig::layers, layer_rules());
     return keys;

@@ -1,14 +1,11 @@
-#include "ranks/announced_ranks.hpp"
-
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <string_view>
 
-#include "core/errors.hpp"
+#include "ranks/start_ranks.hpp"
 
 namespace comq {
 

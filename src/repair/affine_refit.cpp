@@ -6,7 +6,8 @@ namespace {
 
 /** `[C, rows]` of one image in fp64. */
 torch::Tensor channels_first(const torch::Tensor& image, int64_t channels) {
-    return image.to(torch::kDouble).movedim(channels, 0).flatten(1);
+    const auto first = image.to(torch::kDouble).movedim(channels, 0);
+    return first.reshape({first.size(0), -1});
 }
 
 }  // namespace

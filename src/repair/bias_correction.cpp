@@ -3,7 +3,6 @@
 #include <map>
 #include <vector>
 
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {
@@ -36,9 +35,12 @@ class ErrorTap : public Tap {
         const auto sum = rows.sum({1}, /*keepdim=*/true);  // [groups, 1, m]
         Correction& correction = found->second;
         const auto error = correction.weight_error.to(torch::kDouble)
-                               .view({layer.groups(), -1, layer.in_features()});
-        correction.sums[batch_] = (error * sum).sum({2}).flatten().to(torch::kCPU);
-        correction.rows[batch_] = rows.size(1) * input.size(0);
+                               .reshape({layer.groups(), -1, layer.in_features()});
+        const auto errors = (error * sum).sum({2}).flatten().to(torch::kCPU);
+        // Once a call.
+        torch::Tensor& total = correction.sums[batch_];
+        total = total.defined() ? total + errors : errors;
+        correction.rows[batch_] += rows.size(1) * input.size(0);
         return input;
     }
 

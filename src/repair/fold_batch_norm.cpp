@@ -1,8 +1,8 @@
 #include <cmath>
+#include <vector>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {
@@ -28,7 +28,9 @@ void fold(const ConvNormPair& pair) {
     const auto shift = norm.bias().to(torch::kDouble) - statistics.mean.to(torch::kDouble) * scale;
 
     torch::Tensor& weight = pair.convolution->weight();
-    weight.copy_(weight.to(torch::kDouble) * scale.view({-1, 1, 1, 1}));
+    std::vector<int64_t> along_outputs(static_cast<std::size_t>(weight.dim()), 1);
+    along_outputs[0] = -1;
+    weight.copy_(weight.to(torch::kDouble) * scale.view(along_outputs));
     torch::Tensor& bias = pair.convolution->bias();
     if (bias.defined()) bias.copy_(bias.to(torch::kDouble) * scale);
     // γ cancels ε: the norm is y = x + shift.
@@ -40,7 +42,10 @@ void fold(const ConvNormPair& pair) {
 
 RepairedParts fold_batch_norm(Network& network, int64_t image_size) {
     const torch::NoGradGuard no_gradient;
-    const auto pairs = conv_norm_pairs(network);
+    auto pairs = conv_norm_pairs(network);
+    std::erase_if(pairs, [](const ConvNormPair& pair) {
+        return !pair.norm->weight().defined() || !pair.norm->bias().defined();
+    });
     RepairedParts parts{"fold_batch_norm", std::ssize(pairs), "BatchNorms folded"};
     if (pairs.empty()) return parts;
     const auto image = noise(image_size, pairs.front().norm->weight().device());

@@ -10,7 +10,6 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "passes/pass_cost.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {
@@ -20,12 +19,19 @@ namespace {
 // Images of one forward and backward pass: the unit of work of a thread.
 constexpr int64_t micro_batch = 5;
 
-/** Norm weights and biases, and the biases of layers: all parameters of one dimension. */
+bool is_weight_of_layer(const torch::Tensor& parameter, const Network& network) {
+    return std::ranges::any_of(network.layers(), [&](const Network::LayerEntry& entry) {
+        return entry.layer->weight().is_alias_of(parameter);
+    });
+}
+
+/** Norm weights and biases, and the biases of layers: all other parameters of one dimension. */
 std::vector<torch::Tensor> tunable_parameters(Network& network) {
     std::vector<torch::Tensor> tunable;
     for (torch::Tensor& parameter : network.parameters()) {
-        parameter.requires_grad_(parameter.dim() == 1);
-        if (parameter.dim() == 1) tunable.push_back(parameter);
+        const bool tuned = parameter.dim() == 1 && !is_weight_of_layer(parameter, network);
+        parameter.requires_grad_(tuned);
+        if (tuned) tunable.push_back(parameter);
     }
     return tunable;
 }

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <utility>
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "passes/logit_divergence.hpp"
-#include "passes/pass_cost.hpp"
 #include "passes/side_by_side.hpp"
 #include "repair/affine_refit.hpp"
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 #include "torch_bridge/bridge.hpp"
 
@@ -111,8 +108,8 @@ void Refit::run() {
             if (record != context_.layers.end()) {
                 behind_quantized = true;
                 if (context_.config.output_refit) refit(site_of(observable, *record), outputs_);
-            } else if (observable.layer() == nullptr && behind_quantized &&
-                       context_.config.norm_refit) {
+            } else if (observable.layer() == nullptr && observable.weight().defined() &&
+                       behind_quantized && context_.config.norm_refit) {
                 refit(site_of(observable), norms_);
             }
         }
@@ -146,14 +143,14 @@ Site Refit::site_of(Observable& layer, LayerRecord& record) const {
 Site Refit::site_of(Observable& norm) {
     const auto weight = norm.weight(), bias = norm.bias();
     const auto take = [weight, bias, old_weight = weight.clone(),
-                       old_bias = bias.clone()](const AffineStep& step) {
+                       old_bias = bias.defined() ? bias.clone() : bias](const AffineStep& step) {
         const auto factor = step.slope + 1.0;
         set(weight, old_weight, factor, torch::zeros_like(factor));
-        set(bias, old_bias, factor, step.shift);
+        if (bias.defined()) set(bias, old_bias, factor, step.shift);
     };
     return {.name = norm.name(),
             .channel_axis = norm.channel_axis(),
-            .can_shift = true,
+            .can_shift = bias.defined(),
             .shared_slope = false,
             .take = take};
 }
@@ -190,9 +187,11 @@ OutputSums Refit::sums_of(const Site& site) const {
     std::map<int64_t, OutputSums> by_batch;
     for (const auto batch : walk_.fitted()) by_batch[batch] = {};
     walk_.for_each(walk_.fitted(), [&](int64_t batch) {
-        const auto outputs = walk_.outputs(site.name, batch);
+        const auto calls = walk_.outputs(site.name, batch);
         const torch::InferenceMode inference;
-        by_batch.at(batch).add(outputs.quantized, outputs.full_precision, site.channel_axis);
+        for (const ActivationPair& outputs : calls) {
+            by_batch.at(batch).add(outputs.quantized, outputs.full_precision, site.channel_axis);
+        }
     });
     OutputSums sums;
     for (const auto& [batch, part] : by_batch) sums.add(part);
@@ -230,7 +229,8 @@ RepairedParts Refit::parts_of(std::string_view key, std::string_view what,
  * `repair.output_refit`: the factor goes into the scales of a quantized layer, its codes stay; the
  * shift into its bias, or into the running mean of the BatchNorm behind a layer without one. A
  * layer with neither gets the factor alone; where a layer has one scale, so has it one factor.
- * `repair.norm_refit`: both go into weight and bias of the norms behind a quantized layer.
+ * `repair.norm_refit`: both go into weight and bias of the norms behind a quantized layer, the
+ * factor alone where a norm has no bias.
  *
  * The closest output is not the best: least squares shrinks what is noisy, and a network of layers
  * that are all shrunken knows nothing (DeiT-Tiny at 2 bits falls from 45.8% to 3.2% Top-1, though

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,5 +73,17 @@ COMQ_REPAIRS(COMQ_DECLARE_REPAIR)
 
 /** Those that `config` asks for, in order. */
 std::vector<const Repair*> repairs_of(const RepairConfig& config);
+
+/** A convolution and the BatchNorm that its output goes through, and nothing else. */
+struct ConvNormPair {
+    Observable* convolution;
+    Observable* norm;
+};
+
+/** Every pair of a network, in the order of its observables. */
+std::vector<ConvNormPair> conv_norm_pairs(const Network& network);
+
+/** The running mean of the BatchNorm behind each convolution that has one. */
+std::map<const Observable*, torch::Tensor> means_behind(const Network& network);
 
 }  // namespace comq

@@ -3,17 +3,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
 #include <map>
 
-#include "report/figures_text.hpp"
+#include "core/check.hpp"
+#include "core/json_text.hpp"
+#include "report/value_text.hpp"
 
 namespace comq {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
+/** P(B ≤ k) for B ~ Binomial(n, ½); in logarithms, since 2^-n underflows for a large n. */
+double binomial_half_below(int64_t k, int64_t n) {
+    const auto log_factorial = [](int64_t i) { return std::lgamma(static_cast<double>(i) + 1); };
+    double sum = 0;
+    for (int64_t i = 0; i <= k; ++i) {
+        sum += std::exp(log_factorial(n) - log_factorial(i) - log_factorial(n - i) -
+                        static_cast<double>(n) * std::log(2.0));
+    }
+    return sum;
+}
+
 ConfigValues provenance_values(const RunRecord& run) {
     ConfigValues values;
-    visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(run.provenance, [&](const char* name, const auto& value) {
         values[name] = fmt::format("{}", value);
     });
     return values;
@@ -61,6 +79,16 @@ std::vector<LayerComparison> compare_all_layers(const RunRecord& first, const Ru
     return result;
 }
 
+DivergenceComparison compare_divergences(const std::vector<double>& first,
+                                         const std::vector<double>& second) {
+    std::vector<double> differences;
+    std::ranges::transform(second, first, std::back_inserter(differences), std::minus<>());
+    DivergenceComparison comparison{mean_of(first), mean_of(second), mean_of(differences)};
+    const auto& [mean, error] = comparison.difference;
+    if (mean != 0.0) comparison.p_value = std::erfc(std::abs(mean) / error / std::sqrt(2.0));
+    return comparison;
+}
+
 /** Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. */
 void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
                  AccuracyComparison& comparison) {
@@ -69,6 +97,7 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
     if (first.image.empty() || first.image.size() != second.image.size()) return;
     std::vector<uint8_t> first_right;
     std::vector<uint8_t> second_right;
+    std::vector<double> second_divergence;
     int64_t differing = 0;
     for (std::size_t i = 0; i < first.image.size(); ++i) {
         const auto found = position_of.find(first.image[i]);
@@ -78,9 +107,13 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
         first_right.push_back(first.prediction[i] == first.label[i]);
         second_right.push_back(second.prediction[j] == second.label[j]);
         differing += first.prediction[i] != second.prediction[j];
+        if (!second.kl.empty()) second_divergence.push_back(second.kl[j]);
     }
     comparison.differing_predictions = differing;
     comparison.paired = mcnemar_test(first_right, second_right);
+    if (!first.kl.empty() && !second.kl.empty()) {
+        comparison.divergence = compare_divergences(first.kl, second_divergence);
+    }
 }
 
 std::vector<AccuracyComparison> compare_accuracies(const RunRecord& first,
@@ -109,15 +142,14 @@ std::vector<FigureComparison> compare_figures(const RunRecord& first, const RunR
     return differing;
 }
 
-std::string describe_figures(const std::vector<FigureComparison>& figures) {
-    if (figures.empty()) return "figures: no difference\n";
-    std::string text = fmt::format("figures: {} differ\n", figures.size());
+/** Figures of both runs as they are printed. */
+std::vector<DifferingKey> printed(const std::vector<FigureComparison>& figures) {
+    std::vector<DifferingKey> lines;
     for (const auto& [figure, first, second] : figures) {
-        text += fmt::format("  {:<28} {} | {}\n", figure->name,
-                            format_number(first.value, figure->digits),
-                            format_number(second.value, figure->digits));
+        lines.push_back({figure->name, format_number(first.value, figure->digits),
+                         format_number(second.value, figure->digits)});
     }
-    return text;
+    return lines;
 }
 
 std::string describe_keys(const char* title, const std::vector<DifferingKey>& keys) {
@@ -135,13 +167,20 @@ std::string describe_accuracy(const AccuracyComparison& accuracy) {
                     format_accuracy(accuracy.second));
     if (!accuracy.paired) return text + "; not the same images, so no paired test\n";
     const McNemarTest& test = *accuracy.paired;
+    text += fmt::format(
+        "\n  {} images, {} predicted differently; only the first is right on {}, only "
+        "the second on {}\n  second − first: {:+.2f} ± {:.2f}, McNemar's exact p = "
+        "{:.3g}\n",
+        test.images, accuracy.differing_predictions, test.only_first_right, test.only_second_right,
+        test.difference, test.standard_error, test.p_value);
+    if (!accuracy.divergence) return text;
+    const auto& [first, second, difference, p_value] = *accuracy.divergence;
     return text +
            fmt::format(
-               "\n  {} images, {} predicted differently; only the first is right on {}, only "
-               "the second on {}\n  second − first: {:+.2f} ± {:.2f}, McNemar's exact p = "
-               "{:.3g}\n",
-               test.images, accuracy.differing_predictions, test.only_first_right,
-               test.only_second_right, test.difference, test.standard_error, test.p_value);
+               "  KL from full precision (nats): {:.4f} ± {:.4f} | {:.4f} ± {:.4f}; second − "
+               "first, by image: {:+.4f} ± {:.4f}, p = {:.3g}\n",
+               first.value, first.standard_error, second.value, second.standard_error,
+               difference.value, difference.standard_error, p_value);
 }
 
 std::string error_text(const std::optional<LayerComparison::Side>& side) {
@@ -169,7 +208,83 @@ std::string describe_layers(const std::vector<LayerComparison>& layers) {
                        text.empty() ? "" : "; bits and relative errors of the others:", text);
 }
 
+Json keys_json(const std::vector<DifferingKey>& keys) {
+    Json array = Json::array();
+    for (const DifferingKey& key : keys) {
+        array.push_back({{"key", key.key}, {"first", key.first}, {"second", key.second}});
+    }
+    return array;
+}
+
+Json paired_test_json(const AccuracyComparison& accuracy) {
+    if (!accuracy.paired) return nullptr;
+    const McNemarTest& test = *accuracy.paired;
+    return {{"images", test.images},
+            {"differing_predictions", accuracy.differing_predictions},
+            {"only_first_right", test.only_first_right},
+            {"only_second_right", test.only_second_right},
+            {"difference", with_decimals(test.difference, 2)},
+            {"standard_error", with_decimals(test.standard_error, 2)},
+            {"p_value", with_digits(test.p_value, 3)}};
+}
+
+Json divergence_json(const AccuracyComparison& accuracy) {
+    if (!accuracy.divergence) return nullptr;
+    const auto& [first, second, difference, p_value] = *accuracy.divergence;
+    return {{"first_kl", with_digits(first.value, 5)},
+            {"first_standard_error", with_digits(first.standard_error, 3)},
+            {"second_kl", with_digits(second.value, 5)},
+            {"second_standard_error", with_digits(second.standard_error, 3)},
+            {"difference", with_digits(difference.value, 5)},
+            {"standard_error", with_digits(difference.standard_error, 3)},
+            {"p_value", with_digits(p_value, 3)}};
+}
+
+Json accuracy_json(const AccuracyComparison& accuracy) {
+    return {{"network", accuracy.network},
+            {"first_top1", with_decimals(accuracy.first.value, 2)},
+            {"first_standard_error", with_decimals(accuracy.first.standard_error, 2)},
+            {"second_top1", with_decimals(accuracy.second.value, 2)},
+            {"second_standard_error", with_decimals(accuracy.second.standard_error, 2)},
+            {"paired_test", paired_test_json(accuracy)},
+            {"paired_divergence", divergence_json(accuracy)}};
+}
+
+Json layer_json(const LayerComparison& layer) {
+    const auto bits = [](const auto& side) { return side ? Json(side->bits) : Json(nullptr); };
+    const auto error = [](const auto& side) {
+        return with_digits(side ? side->relative_error : not_measured, 5);
+    };
+    return {{"name", layer.name},
+            {"first_bits", bits(layer.first)},
+            {"second_bits", bits(layer.second)},
+            {"first_relative_error", error(layer.first)},
+            {"second_relative_error", error(layer.second)},
+            {"equal_codes_percent",
+             with_decimals(layer.equal_codes ? 100 * *layer.equal_codes : not_measured, 2)},
+            {"same_weights", layer.same_weights}};
+}
+
 }  // namespace
+
+McNemarTest mcnemar_test(std::span<const uint8_t> first, std::span<const uint8_t> second) {
+    COMQ_CHECK(first.size() == second.size());
+    McNemarTest test;
+    test.images = static_cast<int64_t>(first.size());
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        test.only_first_right += first[i] != 0 && second[i] == 0;
+        test.only_second_right += first[i] == 0 && second[i] != 0;
+    }
+    const int64_t discordant = test.only_first_right + test.only_second_right;
+    if (discordant == 0) return test;
+    const auto n = static_cast<double>(test.images);
+    const double mean = static_cast<double>(test.only_second_right - test.only_first_right) / n;
+    test.difference = 100 * mean;
+    test.standard_error = 100 * std::sqrt((static_cast<double>(discordant) / n - mean * mean) / n);
+    const int64_t fewer = std::min(test.only_first_right, test.only_second_right);
+    test.p_value = std::min(1.0, 2 * binomial_half_below(fewer, discordant));
+    return test;
+}
 
 RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
     RunComparison comparison;
@@ -188,8 +303,27 @@ std::string describe_comparison(const RunComparison& comparison) {
     for (const AccuracyComparison& accuracy : comparison.accuracies) {
         text += describe_accuracy(accuracy);
     }
-    text += describe_figures(comparison.figures);
+    text += describe_keys("figures", printed(comparison.figures));
     return text + describe_layers(comparison.layers);
+}
+
+nlohmann::ordered_json comparison_json(const RunComparison& comparison) {
+    Json json{{"accuracies", Json::array()}, {"figures", Json::array()}};
+    for (const AccuracyComparison& accuracy : comparison.accuracies) {
+        json["accuracies"].push_back(accuracy_json(accuracy));
+    }
+    for (const auto& [figure, first, second] : comparison.figures) {
+        json["figures"].push_back({{"figure", figure->name},
+                                   {"first", figure_number(*figure, first.value)},
+                                   {"second", figure_number(*figure, second.value)}});
+    }
+    json["config"] = keys_json(comparison.config);
+    json["provenance"] = keys_json(comparison.provenance);
+    json["layers"] = Json::array();
+    for (const LayerComparison& layer : comparison.layers) {
+        json["layers"].push_back(layer_json(layer));
+    }
+    return json;
 }
 
 }  // namespace comq

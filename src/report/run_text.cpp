@@ -6,22 +6,96 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <span>
+#include <type_traits>
 #include <utility>
 
-#include "core/errors.hpp"
+#include "core/json_text.hpp"
+#include "core/child_process.hpp"
 #include "core/text.hpp"
-#include "core/text_table.hpp"
-#include "core/units.hpp"
 #include "experiment_config/config_text.hpp"
-#include "report/csv.hpp"
-#include "report/figures_text.hpp"
-#include "results/layer_columns.hpp"
+#include "results/record_columns.hpp"
+#include "report/value_text.hpp"
 
 namespace comq {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
+
+/** What `--sort` calls the order of the network. */
+constexpr std::string_view network_order = "network";
+constexpr int significant_digits = 5;
+constexpr std::size_t screen_columns = 80;
+
+/** What a stage takes in which there was nothing to do is less. */
+constexpr double shortest_shown = 0.05;
+
+void add_accuracy(TextTable& table, const char* network,
+                  const std::optional<EvaluationRecord>& record) {
+    if (!record) return table.add({network, "not evaluated"});
+    table.add({network, format_accuracy({record->top1, record->top1_standard_error}),
+               format_number(record->top5, 2), fmt::format("{}", record->images)});
+}
+
+/** Mean, quantiles and largest divergence of the predictions; empty: not measured. */
+std::string divergence_text(const RunRecord& run) {
+    std::string text;
+    for (const auto& [word, name] :
+         {std::pair{"mean", "kl"}, std::pair{"median", "kl_median"},
+          std::pair{"95% below", "kl_95"}, std::pair{"largest", "kl_largest"}}) {
+        const Figure& figure = *find_figure(name);
+        const Measurement measured = figure.of(run);
+        if (!measured.exists()) return "";
+        text += fmt::format("{}{} {} ± {}", text.empty() ? "" : ", ", word,
+                            format_number(measured.value, figure.digits),
+                            format_number(measured.standard_error, figure.digits));
+    }
+    return "  KL(full precision ‖ quantized) in nats:\n    " + wrapped(text, 4, screen_columns) +
+           "\n";
+}
+
+/** The accuracies of both networks, and how often they predict the same class. */
+std::string accuracy_table(const RunRecord& run) {
+    TextTable table({{.heading = "network", .width = 16},
+                     {.heading = "Top-1 %", .to_the_right = true, .width = 15},
+                     {.heading = "Top-5 %", .to_the_right = true, .width = 9},
+                     {.heading = "images", .to_the_right = true, .width = 8}},
+                    1, 2);
+    add_accuracy(table, "full precision", run.full_precision);
+    if (run.quantized || !run.full_precision) add_accuracy(table, "quantized", run.quantized);
+    std::string text = table.text();
+    if (run.agreement) {
+        text += fmt::format("  same class as full precision: {}% of the images\n",
+                            format_accuracy(find_figure("agreement")->of(run)));
+    }
+    return text + divergence_text(run);
+}
+
+/** "160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales". */
+std::string size_text(const RunRecord& run) {
+    const ModelSize& size = run.model_size;
+    const auto bytes = static_cast<double>(size.float_bytes);
+    if (run.layers.empty()) return format_bytes(bytes) + " as floats";
+    const auto quantized = static_cast<double>(size.quantized_bytes);
+    return fmt::format("{} instead of {}{}, {:.2f} bits a weight with scales",
+                       format_bytes(quantized), format_bytes(bytes),
+                       quantized > 0 ? fmt::format(" ({:.1f}x)", bytes / quantized) : "",
+                       size.average_bits_with_scales);
+}
+
+/** "12 s: calibrate 1.2 s, …" of all stages; empty when none are recorded. */
+std::string time_text(const RunRecord& run) {
+    double seconds = 0.0;
+    std::string stages;
+    for (const StageRecord& stage : run.stages) {
+        seconds += stage.seconds;
+        if (stage.seconds < shortest_shown) continue;
+        stages += fmt::format("{}{} {}", stages.empty() ? ": " : ", ", stage.name,
+                              format_duration(stage.seconds));
+    }
+    return run.stages.empty() ? "" : format_duration(seconds) + stages;
+}
 
 /** The config by section: "quantization  bits=4 method=comq …". */
 std::string config_paragraph(const RunRecord& run, const std::string& origin, bool every_key) {
@@ -44,7 +118,7 @@ std::string config_paragraph(const RunRecord& run, const std::string& origin, bo
 
 std::string whole_provenance(const RunRecord& run) {
     std::string text = "provenance\n";
-    visit_fields(run.provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(run.provenance, [&](const char* name, const auto& value) {
         const std::string shown = fmt::format("{}", value);
         if (!shown.empty()) text += fmt::format("  {:<18} {}\n", name, shown);
     });
@@ -79,6 +153,11 @@ std::string marks(const RunRecord& run) {
                        run.uses_gradients ? "yes" : "no");
 }
 
+/** The end of a table of so many rows of which some are shown. */
+std::string rest_of(std::size_t rows, std::size_t shown) {
+    return shown < rows ? fmt::format("  … and {} more (--layers all)\n", rows - shown) : "";
+}
+
 std::string activation_table(const RunRecord& run, std::size_t most) {
     if (run.activations.empty()) return "";
     const auto shown = std::span(run.activations).first(std::min(most, run.activations.size()));
@@ -100,24 +179,23 @@ std::string activation_table(const RunRecord& run, std::size_t most) {
                        fmt::format("{:.4g}", std::ranges::max(record.maximum.as<float>()))});
         }
     }
-    std::string text =
-        fmt::format("rounded inputs ({} layers)\n{}", run.activations.size(), table.text());
-    if (shown.size() < run.activations.size()) {
-        text +=
-            fmt::format("  … and {} more (--layers all)\n", run.activations.size() - shown.size());
-    }
-    return text;
+    return fmt::format("rounded inputs ({} layers)\n{}{}", run.activations.size(), table.text(),
+                       rest_of(run.activations.size(), shown.size()));
 }
 
 /** The columns that fit a screen; the CSV has all. */
 std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t most) {
-    const auto order = sorted_layers(columns_of(run.layers), sort);
+    const auto order = ordered_rows(columns_of(run.layers), sort, network_order);
     const std::size_t shown = std::min(most, order.size());
     std::string text = fmt::format("layers ({}, sorted by {})\n", run.layers.size(), sort);
     if (shown == 0) return text;
     const auto chosen = std::span(order).first(shown);
-    const bool held_out = std::ranges::any_of(
-        chosen, [&](std::size_t i) { return !std::isnan(run.layers[i].heldout_relative_error); });
+    const auto measured = [&](double LayerRecord::*column) {
+        return std::ranges::any_of(
+            chosen, [&](std::size_t i) { return !std::isnan(run.layers[i].*column); });
+    };
+    const bool held_out = measured(&LayerRecord::heldout_relative_error);
+    const bool cumulative = measured(&LayerRecord::cumulative_error);
     std::vector<TextTable::Column> columns{
         {.heading = "name", .width = 5},
         {.heading = "out x in", .to_the_right = true, .width = 12},
@@ -126,6 +204,7 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
         {.heading = "relative", .to_the_right = true},
         {.heading = "RTN's", .to_the_right = true, .width = 8}};
     if (held_out) columns.push_back({.heading = "held-out", .to_the_right = true});
+    if (cumulative) columns.push_back({.heading = "cumulative", .to_the_right = true});
     columns.push_back({.heading = "SQNR dB", .to_the_right = true});
     TextTable table(std::move(columns), 1, 2);
     for (const std::size_t i : chosen) {
@@ -138,29 +217,93 @@ std::string layer_table(const RunRecord& run, std::string_view sort, std::size_t
             format_number(layer.relative_error, 5),
             format_number(layer.rtn_relative_error, 5)};
         if (held_out) cells.push_back(format_number(layer.heldout_relative_error, 5));
+        if (cumulative) cells.push_back(format_number(layer.cumulative_error, 5));
         cells.push_back(format_number(layer.sqnr_db, 2));
         table.add(std::move(cells));
     }
-    text += table.text();
-    if (shown < order.size()) {
-        text += fmt::format("  … and {} more (--layers all)\n", order.size() - shown);
+    return text + table.text() + rest_of(order.size(), shown);
+}
+
+Json size_json(const RunRecord& run) {
+    const ModelSize& size = run.model_size;
+    const Figure& bits = *find_figure("average_bits_with_scales");
+    return {{"float_bytes", size.float_bytes},
+            {"quantized_bytes", run.layers.empty() ? Json(nullptr) : Json(size.quantized_bytes)},
+            {bits.name, figure_number(bits, bits.value(run))}};
+}
+
+Json provenance_json(const Provenance& provenance) {
+    Json json;
+    visit_fields(provenance, [&](const char* name, const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+            json[name] = value.empty() ? Json(nullptr) : Json(value);
+        } else {
+            json[name] = value;
+        }
+    });
+    return json;
+}
+
+Json evaluation_json(const std::optional<EvaluationRecord>& record) {
+    if (!record) return nullptr;
+    return {{"top1", with_decimals(record->top1, 2)},
+            {"top1_standard_error", with_decimals(record->top1_standard_error, 2)},
+            {"top5", with_decimals(record->top5, 2)},
+            {"images", record->images}};
+}
+
+constexpr std::size_t worst_layers_shown = 5;
+std::string worst_layers(const RunRecord& run) {
+    if (run.layers.empty()) return "";
+    const auto order = sorted_rows(*find_column(columns_of(run.layers), "relative_error"));
+    const auto shown = std::min(worst_layers_shown, order.size());
+    std::size_t width = 5;
+    for (std::size_t i = 0; i < shown; ++i) {
+        width = std::max(width, display_width(run.layers[order[i]].name));
+    }
+    width = std::min<std::size_t>(width, screen_columns - 40);
+    std::string text = "  worst layers by relative error ‖X(W−Wq)‖/‖XW‖ (RTN: round-to-nearest)\n";
+    for (std::size_t i = 0; i < shown; ++i) {
+        const LayerRecord& layer = run.layers[order[i]];
+        text += fmt::format(
+            "    {}  {} bits  {}  (RTN {})\n", padded(cut(layer.name, width), width), layer.bits,
+            format_number(layer.relative_error, 4), format_number(layer.rtn_relative_error, 4));
+    }
+    const auto better = std::ranges::count_if(run.layers, [](const LayerRecord& layer) {
+        return layer.relative_error < layer.rtn_relative_error;
+    });
+    text +=
+        fmt::format("  {} of {} layers are below round-to-nearest\n", better, run.layers.size());
+    return text;
+}
+
+/** Those whose quantization alone moves the predictions most; empty where that is not known. */
+std::string most_sensitive(const RunRecord& run) {
+    std::vector<SensitivityRecord> records = run.sensitivities;
+    if (records.empty()) return "";
+    const auto least = std::ranges::min_element(records, {}, &SensitivityRecord::bits)->bits;
+    std::erase_if(records, [&](const SensitivityRecord& record) { return record.bits != least; });
+    std::ranges::stable_sort(records, std::greater<>(), &SensitivityRecord::kl);
+    records.resize(std::min(worst_layers_shown, records.size()));
+    std::size_t width = 0;
+    for (const auto& record : records) width = std::max(width, display_width(record.unit));
+    width = std::min<std::size_t>(width, screen_columns - 40);
+    std::string text =
+        fmt::format("  most sensitive: KL of the predictions with that alone at {} bits\n", least);
+    for (const auto& record : records) {
+        text +=
+            fmt::format("    {}  {} ± {}\n", padded(cut(record.unit, width), width),
+                        format_number(record.kl, 4), format_number(record.kl_standard_error, 4));
     }
     return text;
 }
 
-}  // namespace
-
-std::vector<std::size_t> sorted_layers(const Columns& layers, std::string_view column) {
-    if (const Column* found = find_column(layers, column)) return sorted_rows(*found);
-    if (column != "network") {
-        std::vector<std::string> names{"network"};
-        for (const Column& known : layers) names.push_back(known.name);
-        throw UsageError("--sort {}: no such column; there are {}", column, fmt::join(names, ", "));
-    }
-    std::vector<std::size_t> order(layers.front().rows());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    return order;
+std::string labelled(const std::string& label, const std::string& value) {
+    constexpr std::size_t indent = 10;
+    return padded("  " + label, indent) + wrapped(value, indent, screen_columns) + "\n";
 }
+
+}  // namespace
 
 std::string describe_run(const RunRecord& run, const std::string& origin,
                          const DescribeOptions& options) {
@@ -174,7 +317,74 @@ std::string describe_run(const RunRecord& run, const std::string& origin,
 
 std::string layers_csv(const RunRecord& run, std::string_view sort) {
     const Columns columns = columns_of(run.layers);
-    return csv_text(columns, sorted_layers(columns, sort));
+    return csv_text(columns, ordered_rows(columns, sort, network_order));
+}
+
+nlohmann::ordered_json run_json(const RunRecord& run, const std::string& origin,
+                                std::string_view sort) {
+    Json json{{"file", origin},
+              {"identity", run.identity},
+              {"full_precision", evaluation_json(run.full_precision)},
+              {"quantized", evaluation_json(run.quantized)}};
+    json.update(figures_json(run));
+    json["size"] = size_json(run);
+    json["uses_labels"] = run.uses_labels;
+    json["uses_gradients"] = run.uses_gradients;
+    json["config"] = json_of_yaml(run.config, origin);
+    json["provenance"] = provenance_json(run.provenance);
+    json["stages"] = Json::array();
+    for (const StageRecord& stage : run.stages) {
+        json["stages"].push_back(
+            {{"name", stage.name}, {"seconds", with_digits(stage.seconds, significant_digits)}});
+    }
+    json["sensitivities"] = Json::array();
+    const Columns sensitivities = columns_of(run.sensitivities);
+    for (std::size_t i = 0; i < run.sensitivities.size(); ++i) {
+        json["sensitivities"].push_back(row_json(sensitivities, i, significant_digits));
+    }
+    json["rounded_inputs"] = Json::array();
+    for (const ActivationRecord& record : run.activations) {
+        json["rounded_inputs"].push_back({{"layer", record.layer}, {"bits", record.bits}});
+    }
+    json["layers"] = Json::array();
+    const Columns columns = columns_of(run.layers);
+    for (const std::size_t i : ordered_rows(columns, sort, network_order)) {
+        json["layers"].push_back(row_json(columns, i, significant_digits));
+    }
+    return json;
+}
+
+std::string closing_summary(const RunRecord& run, const std::string& file) {
+    std::string text = "\n" + accuracy_table(run) + labelled("size", size_text(run));
+    if (!run.activations.empty()) {
+        text += fmt::format("  inputs of {} layers rounded to {} bits\n", run.activations.size(),
+                            run.activations.front().bits);
+    }
+    text += worst_layers(run) + most_sensitive(run);
+    if (!run.stages.empty()) text += labelled("time", time_text(run));
+    // Never broken or cut: they are copied.
+    return text +
+           fmt::format("  result  {}\n  next    inspect_results {}\n", file, shell_quoted(file));
+}
+
+std::string closing_sentence(const RunRecord& run, const std::string& file) {
+    std::string text = file + ":";
+    const auto add = [&](const char* network, const std::optional<EvaluationRecord>& record) {
+        if (!record) return;
+        text += fmt::format(" {} Top-1 {}%", network,
+                            format_accuracy({record->top1, record->top1_standard_error}));
+    };
+    add("full precision", run.full_precision);
+    if (run.full_precision && run.quantized) text += ",";
+    add("quantized", run.quantized);
+    return text + "\n";
+}
+
+std::string closing_json(const RunRecord& run, const std::string& file) {
+    nlohmann::ordered_json line{
+        {"file", file}, {"status", complete_status}, {"identity", run.identity}};
+    line.update(figures_json(run));
+    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace comq

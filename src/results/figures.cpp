@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
+
+#include "accuracy/estimate.hpp"
 
 namespace comq {
 
@@ -67,6 +70,28 @@ double stage_seconds(const RunRecord& run, std::string_view stage) {
     return found ? seconds : not_measured;
 }
 
+/** Of the divergences of predictions from the full-precision ones, over the evaluation images. */
+template <Estimate (*of)(std::span<const double>), double Estimate::*part>
+double of_divergences(const RunRecord& run) {
+    return run.quantized ? of(run.quantized->kl).*part : not_measured;
+}
+
+Estimate median_of(std::span<const double> values) { return quantile_of(values, 0.5); }
+Estimate high_quantile_of(std::span<const double> values) { return quantile_of(values, 0.95); }
+
+/** The entry of a figure of the divergences. */
+template <Estimate (*of)(std::span<const double>)>
+Figure divergence_figure(const char* name, const char* heading, const char* description) {
+    return {name,
+            heading,
+            "nat",
+            description,
+            4,
+            false,
+            of_divergences<of, &Estimate::value>,
+            of_divergences<of, &Estimate::standard_error>};
+}
+
 constexpr Value top5 = evaluated<&RunRecord::quantized, &EvaluationRecord::top5>;
 
 }  // namespace
@@ -87,6 +112,11 @@ const std::vector<Figure>& figures() {
          binomial_error<top5>},
         {"agreement", "agreement", "percent", "images that both networks put into the same class",
          2, higher, agreement_of, binomial_error<agreement_of>},
+        divergence_figure<mean_of>("kl", "KL",
+                                   "mean over images of KL(full precision || quantized)"),
+        divergence_figure<median_of>("kl_median", "", "median over images of the same"),
+        divergence_figure<high_quantile_of>("kl_95", "", "95% of the images have less of the same"),
+        divergence_figure<largest_of>("kl_largest", "", "the same of the image with most"),
         {"mean_squared_relative_error", "error^2", "1",
          "mean over layers of (||X(W-Wq)||_F / ||XW||_F)^2", 5, lower,
          mean_over_layers<&Layer::relative_error, true>},
@@ -121,7 +151,7 @@ const std::vector<Figure>& figure_columns() {
             all.push_back(figure);
             if (figure.standard_error == nullptr) continue;
             all.push_back({figure.name + "_standard_error", "", figure.unit,
-                           "binomial standard error of " + figure.name, figure.digits, false,
+                           "standard error of " + figure.name, figure.digits, false,
                            figure.standard_error});
         }
         return all;

@@ -2,12 +2,11 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <type_traits>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "results/layer_columns.hpp"
+#include "results/record_columns.hpp"
 #include "storage/safetensors.hpp"
 
 namespace comq {
@@ -36,10 +35,13 @@ json to_json(double value) {
     return std::isnan(value) ? "nan" : (value > 0 ? "inf" : "-inf");
 }
 
-void from_json(const json& item, std::string& value) { value = item.get<std::string>(); }
-void from_json(const json& item, int64_t& value) { value = item.get<int64_t>(); }
-void from_json(const json& item, double& value) {
-    value = item.is_string() ? std::stod(item.get<std::string>()) : item.get<double>();
+template <typename T>
+void from_json(const json& item, T& value) {
+    if constexpr (std::is_same_v<T, double>) {
+        value = item.is_string() ? std::stod(item.get<std::string>()) : item.get<double>();
+    } else {
+        value = item.get<T>();
+    }
 }
 
 const HostTensor& tensor_of(const JournalPart& part, const char* name, DType dtype,
@@ -53,14 +55,8 @@ const HostTensor& tensor_of(const JournalPart& part, const char* name, DType dty
     return found->second;
 }
 
-HostTensor column(const std::vector<int64_t>& values) {
-    return HostTensor::copy_of<int64_t>(DType::i64, {static_cast<int64_t>(values.size())}, values);
-}
-
-std::vector<int64_t> column_of(const JournalPart& part, const char* name, const fs::path& file) {
-    const auto values = tensor_of(part, name, DType::i64, 1, file).as<int64_t>();
-    return {values.begin(), values.end()};
-}
+template <typename T>
+constexpr DType column_type = std::is_same_v<T, double> ? DType::f64 : DType::i64;
 
 }  // namespace
 
@@ -89,7 +85,7 @@ JournalPart read_journal_part(const fs::path& file) {
 
 JournalPart to_part(const LayerRecord& layer) {
     json record;
-    for (const LayerColumn& column : layer_columns()) {
+    for (const auto& column : record_columns<LayerRecord>()) {
         std::visit(
             [&](auto field) {
                 if constexpr (std::is_same_v<decltype(field), double LayerRecord::*>) {
@@ -111,7 +107,7 @@ LayerRecord layer_from(const JournalPart& part, const fs::path& file) {
     LayerRecord layer;
     try {
         const json record = json::parse(part.record);
-        for (const LayerColumn& column : layer_columns()) {
+        for (const auto& column : record_columns<LayerRecord>()) {
             std::visit([&](auto field) { from_json(record.at(column.name), layer.*field); },
                        column.field);
         }
@@ -126,10 +122,17 @@ LayerRecord layer_from(const JournalPart& part, const fs::path& file) {
 
 JournalPart to_part(const FinishedPredictions& finished) {
     JournalPart part{json{{"network", finished.network}}.dump(), {}};
-    part.tensors["image"] = column(finished.predictions.image);
-    part.tensors["label"] = column(finished.predictions.label);
-    part.tensors["prediction"] = column(finished.predictions.prediction);
-    part.tensors["rank"] = column(finished.predictions.rank);
+    const auto images = static_cast<int64_t>(finished.predictions.size());
+    visit_columns([&]<typename T>(const char* name, std::vector<T> Predictions::*column) {
+        part.tensors[name] =
+            HostTensor::copy_of<T>(column_type<T>, {images}, finished.predictions.*column);
+    });
+    const auto& probabilities = finished.predictions.log_probability;
+    if (!probabilities.empty()) {
+        const int64_t classes = static_cast<int64_t>(probabilities.size()) / images;
+        part.tensors["log_probability"] =
+            HostTensor::copy_of<uint16_t>(DType::f16, {images, classes}, probabilities);
+    }
     return part;
 }
 
@@ -141,15 +144,20 @@ FinishedPredictions predictions_from(const JournalPart& part, const fs::path& fi
     FinishedPredictions finished;
     finished.network = record["network"];
     Predictions& predictions = finished.predictions;
-    predictions.image = column_of(part, "image", file);
-    predictions.label = column_of(part, "label", file);
-    predictions.prediction = column_of(part, "prediction", file);
-    predictions.rank = column_of(part, "rank", file);
-    if (predictions.label.size() != predictions.size() ||
-        predictions.prediction.size() != predictions.size() ||
-        predictions.rank.size() != predictions.size()) {
-        throw InputError("{}: its columns differ in length", file.string());
+    bool even = true;
+    visit_columns([&]<typename T>(const char* name, std::vector<T> Predictions::*column) {
+        std::vector<T>& values = predictions.*column;
+        const auto stored = tensor_of(part, name, column_type<T>, 1, file).template as<T>();
+        values.assign(stored.begin(), stored.end());
+        even = even && values.size() == predictions.size();
+    });
+    if (part.tensors.contains("log_probability")) {
+        const HostTensor& stored = tensor_of(part, "log_probability", DType::f16, 2, file);
+        const auto bits = stored.as<uint16_t>();
+        predictions.log_probability.assign(bits.begin(), bits.end());
+        even = even && stored.shape[0] == static_cast<int64_t>(predictions.size());
     }
+    if (!even) throw InputError("{}: its columns differ in length", file.string());
     return finished;
 }
 

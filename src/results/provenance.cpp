@@ -10,15 +10,14 @@
 #include <array>
 #include <chrono>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <sstream>
 #include <string_view>
 #include <vector>
 
+#include "core/child_process.hpp"
 #include "core/hash.hpp"
 #include "core/paths.hpp"
-#include "core/shell.hpp"
 #include "core/threads.hpp"
 #include "core/version.hpp"
 

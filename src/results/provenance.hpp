@@ -29,36 +29,41 @@ struct Provenance {
     uint64_t seed = 0;              ///< set by the caller, like the three below
     std::string checkpoint;         ///< file name
     std::string checkpoint_sha256;  ///< of the file
-    std::string evaluation_images;  ///< digest of their ids and content
+    std::string program_sha256;     ///< of a program whose weights are in a file of their own
+    std::string evaluation_images;     ///< digest of their ids and content
+    std::string preprocessing;         ///< what is done to every image
+    std::string preprocessing_origin;  ///< who says so
+    std::string position_embedding;    ///< how it was interpolated; empty: it was not
 };
 
-/**
- * Calls `visit(name, value, description)` for every field: the one list from which they are
- * written, read and printed.
- */
+/** Calls `visit(name, value)` for every field: the list by which they are written and printed. */
 template <typename ProvenanceType, typename Visitor>
 void visit_fields(ProvenanceType& provenance, Visitor&& visit) {
-    visit("build_commit", provenance.build_commit, "commit that the program was built from");
-    visit("git_commit", provenance.git_commit, "commit of the source tree at the start");
-    visit("git_dirty", provenance.git_dirty, "the tree differed from that commit");
-    visit("git_diff_sha256", provenance.git_diff_sha256, "hash of that difference");
-    visit("comq_version", provenance.comq_version, "version of comq");
-    visit("libtorch_version", provenance.libtorch_version, "version of LibTorch");
-    visit("hdf5_version", provenance.hdf5_version, "version of HDF5");
-    visit("opencv_version", provenance.opencv_version, "version of OpenCV");
-    visit("compiler", provenance.compiler, "compiler of the program");
-    visit("cpu_model", provenance.cpu_model, "processor");
-    visit("instruction_set", provenance.instruction_set, "vector extensions of the processor");
-    visit("device", provenance.device, "device of the networks");
-    visit("threads", provenance.threads, "threads");
-    visit("hostname", provenance.hostname, "machine");
-    visit("started_utc", provenance.started_utc, "start, ISO 8601");
-    visit("finished_utc", provenance.finished_utc, "end, ISO 8601");
-    visit("command_line", provenance.command_line, "command");
-    visit("seed", provenance.seed, "seed of every random stream");
-    visit("checkpoint", provenance.checkpoint, "file name of the weights");
-    visit("checkpoint_sha256", provenance.checkpoint_sha256, "SHA-256 of that file");
-    visit("evaluation_images", provenance.evaluation_images, "digest of the evaluation images");
+    visit("build_commit", provenance.build_commit);
+    visit("git_commit", provenance.git_commit);
+    visit("git_dirty", provenance.git_dirty);
+    visit("git_diff_sha256", provenance.git_diff_sha256);
+    visit("comq_version", provenance.comq_version);
+    visit("libtorch_version", provenance.libtorch_version);
+    visit("hdf5_version", provenance.hdf5_version);
+    visit("opencv_version", provenance.opencv_version);
+    visit("compiler", provenance.compiler);
+    visit("cpu_model", provenance.cpu_model);
+    visit("instruction_set", provenance.instruction_set);
+    visit("device", provenance.device);
+    visit("threads", provenance.threads);
+    visit("hostname", provenance.hostname);
+    visit("started_utc", provenance.started_utc);
+    visit("finished_utc", provenance.finished_utc);
+    visit("command_line", provenance.command_line);
+    visit("seed", provenance.seed);
+    visit("checkpoint", provenance.checkpoint);
+    visit("checkpoint_sha256", provenance.checkpoint_sha256);
+    visit("program_sha256", provenance.program_sha256);
+    visit("evaluation_images", provenance.evaluation_images);
+    visit("preprocessing", provenance.preprocessing);
+    visit("preprocessing_origin", provenance.preprocessing_origin);
+    visit("position_embedding", provenance.position_embedding);
 }
 
 /** State of a source tree as git sees it. */

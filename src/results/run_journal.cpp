@@ -8,9 +8,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <span>
-#include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "core/check.hpp"
 #include "core/errors.hpp"
@@ -30,16 +29,22 @@ constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
 constexpr std::string_view part_suffix = ".safetensors";
 
+constexpr std::pair<TensorSet, const char*> set_files[] = {
+    {TensorSet::parameters, "parameters"},
+    {TensorSet::input_ranges, "input_ranges"},
+    {TensorSet::rotations, "rotations"},
+    {TensorSet::sensitivities, "sensitivities"},
+    {TensorSet::bit_errors, "bit_errors"}};
+
 /** "parameters.safetensors", the name of its part. */
-std::string file_name(TensorSet set) {
-    const char* name = set == TensorSet::parameters     ? "parameters"
-                       : set == TensorSet::input_ranges ? "input_ranges"
-                                                        : "bit_errors";
-    return std::string(name).append(part_suffix);
+std::string file_name(TensorSet wanted) {
+    const auto found =
+        std::ranges::find(set_files, wanted, [](const auto& entry) { return entry.first; });
+    return std::string(found->second).append(part_suffix);
 }
 
 std::optional<TensorSet> set_named(const std::string& file) {
-    for (const auto set : {TensorSet::parameters, TensorSet::input_ranges, TensorSet::bit_errors}) {
+    for (const auto& [set, name] : set_files) {
         if (file == file_name(set)) return set;
     }
     return std::nullopt;
@@ -68,13 +73,6 @@ void remove_temporaries(const fs::path& folder, const std::string& of_file = {})
     }
 }
 
-std::string text_of(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
-}
-
 void write_header(const fs::path& file, const RunIdentity& identity) {
     const json header{{"format", header_format},
                       {"identity", identity.digest},
@@ -86,7 +84,7 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
 
 RunIdentity read_header(const fs::path& file) {
     try {
-        const json header = json::parse(text_of(file));
+        const json header = json::parse(std::ifstream(file, std::ios::binary));
         if (header.at("format") != header_format)
             throw Failure("format is not '{}'", header_format);
         return {header.at("identity"), header.at("config"), header.at("content"),
@@ -112,6 +110,7 @@ std::vector<std::string> differences(const RunIdentity& here, const RunIdentity&
 
 /** Image index ascending, each once. */
 Predictions sorted(const Predictions& all) {
+    if (std::ranges::is_sorted(all.image, std::less_equal<>())) return all;
     std::vector<std::size_t> order(all.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
@@ -119,10 +118,7 @@ Predictions sorted(const Predictions& all) {
     Predictions result;
     for (const std::size_t i : order) {
         if (!result.image.empty() && result.image.back() == all.image[i]) continue;
-        result.image.push_back(all.image[i]);
-        result.label.push_back(all.label[i]);
-        result.prediction.push_back(all.prediction[i]);
-        result.rank.push_back(all.rank[i]);
+        append_image(result, all, i);
     }
     return result;
 }
@@ -217,8 +213,14 @@ void RunJournal::take_part(const fs::path& file) {
         layers_[layer_from(part, file).name] = file;
     } else {
         const FinishedPredictions finished = predictions_from(part, file);
-        append(predictions_[finished.network], finished.predictions);
+        add_block(finished, file);
     }
+}
+
+void RunJournal::add_block(const FinishedPredictions& finished, const fs::path& file) {
+    Blocks& blocks = predictions_[finished.network];
+    blocks.files.push_back(file);
+    blocks.images += finished.predictions.size();
 }
 
 void RunJournal::write_part(const fs::path& file, const JournalPart& part) const {
@@ -226,7 +228,7 @@ void RunJournal::write_part(const fs::path& file, const JournalPart& part) const
         write_journal_part(file, part);
     } catch (const Error& error) {
         std::size_t count = 0;
-        for (const auto& [network, predictions] : predictions_) count += predictions.size();
+        for (const auto& [network, blocks] : predictions_) count += blocks.images;
         throw Failure(
             "{}; the {} finished layers and {} predictions in {} are kept, --resume continues "
             "there",
@@ -277,7 +279,12 @@ void RunJournal::store_tensors(TensorSet set, const TensorMap& tensors) {
 Predictions RunJournal::predictions(const std::string& network) const {
     const std::scoped_lock guard(mutex_);
     const auto found = predictions_.find(network);
-    return found == predictions_.end() ? Predictions() : sorted(found->second);
+    if (found == predictions_.end()) return {};
+    Predictions all;
+    for (const fs::path& file : found->second.files) {
+        append(all, predictions_from(read_journal_part(file), file).predictions);
+    }
+    return sorted(all);
 }
 
 void RunJournal::store_predictions(const FinishedPredictions& finished) {
@@ -288,7 +295,7 @@ void RunJournal::store_predictions(const FinishedPredictions& finished) {
                                                 finished.network, first, part_suffix);
     const std::scoped_lock guard(mutex_);
     write_part(file, to_part(finished));
-    append(predictions_[finished.network], block);
+    add_block(finished, file);
 }
 
 void RunJournal::remove() {

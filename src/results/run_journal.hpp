@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -40,9 +39,11 @@ enum class Leftover {
 
 /** Sets of tensors that a journal keeps, each in a part of its own. */
 enum class TensorSet {
-    parameters,    ///< of the network, but for codes: those that repairs changed, by name
-    input_ranges,  ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
-    bit_errors,    ///< squared relative errors at 2, 4 and 8 bits, by layer
+    parameters,     ///< of the network, but for codes: those that repairs changed, by name
+    input_ranges,   ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
+    rotations,      ///< "kl": KL and its error by trial, f64 [trials, 2]
+    sensitivities,  ///< KL and its error by width, as "UNIT", f64 [widths, 2]
+    bit_errors,     ///< squared relative errors at 2, 4 and 8 bits, by layer
 };
 
 /**
@@ -95,17 +96,24 @@ class RunJournal {
     void remove();
 
   private:
+    /** Predictions of one network stay on disk: their probabilities are large. */
+    struct Blocks {
+        std::vector<std::filesystem::path> files;
+        std::size_t images = 0;
+    };
+
     explicit RunJournal(const std::filesystem::path& result_file);
     void open(const RunIdentity& identity, Leftover leftover, const DifferingKeys& differing_keys);
     void read_parts();
     void take_part(const std::filesystem::path& file);
+    void add_block(const FinishedPredictions& finished, const std::filesystem::path& file);
     void write_part(const std::filesystem::path& file, const JournalPart& part) const;
 
     std::filesystem::path folder_;
     std::unique_ptr<FileLock> lock_;
     mutable std::mutex mutex_;
     std::map<std::string, std::filesystem::path> layers_;
-    std::map<std::string, Predictions> predictions_;
+    std::map<std::string, Blocks> predictions_;
     std::map<TensorSet, TensorMap> tensors_;
 };
 

@@ -34,9 +34,10 @@ struct LayerRecord {
     double rtn_relative_error = not_measured;      ///< relative_error of round-to-nearest
     double heldout_relative_error = not_measured;  ///< relative_error on rows that fitted nothing
     double weight_error = not_measured;            ///< ‖W − Wq‖_F / ‖W‖_F
-    int64_t sweeps = 0;                            ///< sweeps over the codes that were done
-    double seconds = 0;                            ///< of solving, without calibration
-    double propagation = not_measured;             ///< strength of error propagation; NaN: none
+    double cumulative_error = not_measured;  ///< ‖Y − Ỹ‖_F / ‖XW‖_F, Ỹ in the quantized network
+    int64_t sweeps = 0;                      ///< sweeps over the codes that were done
+    double seconds = 0;                      ///< of solving, without calibration
+    double propagation = not_measured;  ///< strength of error propagation; NaN: none
 
     HostTensor bit_code;    ///< [out, m] u8
     HostTensor scale;       ///< [out, scale groups] f32
@@ -65,12 +66,32 @@ struct EvaluationRecord {
     std::vector<int64_t> label;       ///< class; −1: none
     std::vector<int64_t> prediction;  ///< class with the highest logit
     std::vector<uint8_t> in_top5;     ///< 1: the label is among the five highest logits
+    std::vector<double> margin;       ///< highest logit minus the second highest; since 1.5
+    std::vector<double> kl;  ///< KL(full precision ‖ quantized), nats; empty: not measured
 };
 
 struct ModelSize {
     int64_t float_bytes = 0;              ///< every parameter and buffer at its own precision
     int64_t quantized_bytes = 0;          ///< packed codes, scales, zero points, untouched tensors
     double average_bits_with_scales = 0;  ///< bits of a quantized weight, its share of scales in
+};
+
+/**
+ * How far the predictions on the held-out images move when one layer, or all of one block, is
+ * quantized and the rest of the network stays as it is.
+ */
+struct SensitivityRecord {
+    std::string unit;  ///< name of the layer or block
+    int64_t bits = 0;
+    double kl = not_measured;  ///< mean over images of KL(full precision ‖ quantized), nats
+    double kl_standard_error = not_measured;
+};
+
+/** A random rotation of the network that was tried; the one with the least divergence is taken. */
+struct RotationRecord {
+    int64_t trial = 0;
+    double kl = not_measured;  ///< as of SensitivityRecord, with all layers quantized
+    double kl_standard_error = not_measured;
 };
 
 /** Wall-clock time of one stage ("calibrate", "solve", …). */
@@ -89,9 +110,11 @@ struct RunRecord {
     ModelSize model_size;
     std::optional<EvaluationRecord> full_precision;
     std::optional<EvaluationRecord> quantized;
-    std::optional<double> agreement;            ///< percent of images on which both networks agree
-    std::vector<LayerRecord> layers;            ///< in the order of the network
-    std::vector<ActivationRecord> activations;  ///< layers whose inputs were rounded
+    std::optional<double> agreement;  ///< percent of images on which both networks agree
+    std::vector<LayerRecord> layers;  ///< in the order of the network
+    std::vector<SensitivityRecord> sensitivities;  ///< in the order of the network, by width
+    std::vector<RotationRecord> rotations;         ///< empty where none was chosen
+    std::vector<ActivationRecord> activations;     ///< layers whose inputs were rounded
     TensorMap parameters;  ///< other tensors that changed (biases, norms), by name
     std::vector<std::string> calibration_images;  ///< ids, in the order they were used
     std::vector<std::string> heldout_images;      ///< ids; fitted nothing, errors were measured on

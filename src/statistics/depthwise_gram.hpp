@@ -2,7 +2,6 @@
 
 #include "statistics/conv_geometry.hpp"
 #include "statistics/gram_accumulator.hpp"
-#include "statistics/patches.hpp"
 
 namespace comq {
 

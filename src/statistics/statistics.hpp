@@ -22,7 +22,13 @@ class PackedTriangle {
     AlignedVector<double>& values() { return values_; }
     const AlignedVector<double>& values() const { return values_; }
     /** The whole symmetric matrix. */
-    Matrix<double> unpacked() const;
+    Matrix<double> unpacked() const {
+        Matrix<double> full(order_, order_);
+        for (int64_t i = 0; i < order_; ++i) {
+            for (int64_t j = 0; j <= i; ++j) full(i, j) = full(j, i) = row(i)[j];
+        }
+        return full;
+    }
 
   private:
     int64_t order_ = 0;
@@ -33,9 +39,9 @@ class PackedTriangle {
 namespace statistic {
 inline constexpr const char* gram = "gram";                  ///< H = XᵀX, full-precision rows
 inline constexpr const char* heldout_gram = "heldout_gram";  ///< the same over held-out images
-/// rows weighted by their importance (fisher_gram.hpp); where it is there, methods fit to it
+/// rows weighted by their importance (row_importance.hpp); where it is there, methods fit to it
 inline constexpr const char* weighted_gram = "weighted_gram";
-/// of the rows [x̃ x], order 2m: H̃ = X̃ᵀX̃, G = X̃ᵀX and H (paired_gram.hpp)
+/// of the rows [x̃ x], order 2m: H̃ = X̃ᵀX̃, G = X̃ᵀX and H (gram_collector.hpp)
 inline constexpr const char* paired_gram = "paired_gram";
 inline constexpr const char* heldout_paired_gram = "heldout_paired_gram";
 }  // namespace statistic

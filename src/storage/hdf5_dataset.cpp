@@ -3,7 +3,6 @@
 #include <array>
 #include <optional>
 
-#include "core/errors.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
 

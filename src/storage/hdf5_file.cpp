@@ -1,7 +1,7 @@
 #include <unistd.h>
 
-#include "core/errors.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
 
 namespace comq {
@@ -32,9 +32,21 @@ std::string open_problem(const std::filesystem::path& file) {
     return message;
 }
 
-herr_t add_name(hid_t, const char* name, const H5L_info_t*, void* names) {
+template <typename Info>
+herr_t add_name(hid_t, const char* name, const Info*, void* names) {
     static_cast<std::vector<std::string>*>(names)->emplace_back(name);
     return 0;
+}
+
+/** Names inside an object, in order of creation where it keeps that; `iterate` adds them. */
+template <typename Iterate>
+std::vector<std::string> listed(hid_t object, const char* action, Iterate iterate) {
+    std::vector<std::string> names;
+    if (iterate(H5_INDEX_CRT_ORDER, &names) < 0) {
+        names.clear();
+        check_read(iterate(H5_INDEX_NAME, &names), action, {object});
+    }
+    return names;
 }
 
 /** Names of nested links are looked up part by part: H5Lexists fails on a missing middle. */
@@ -50,7 +62,101 @@ bool path_exists(hid_t group, const std::string& path) {
     return true;
 }
 
+Hdf5Handle open_attribute(hid_t object, const std::string& name) {
+    return {check_read(H5Aopen(object, name.c_str(), H5P_DEFAULT), "read the attribute",
+                       {object, name}),
+            H5Aclose};
+}
+
+/** A scalar attribute of `type` in file and memory; replaces one of that name. */
+void write_scalar(hid_t object, const std::string& name, hid_t type, const void* value) {
+    const char* action = "write the attribute";
+    const Hdf5Place place{object, name};
+    if (check_write(H5Aexists(object, name.c_str()), action, place) > 0) {
+        check_write(H5Adelete(object, name.c_str()), action, place);
+    }
+    const Hdf5Handle space(check_write(H5Screate(H5S_SCALAR), action, place), H5Sclose);
+    const Hdf5Handle attribute(
+        check_write(H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                    action, place),
+        H5Aclose);
+    check_write(H5Awrite(attribute.get(), type, value), action, place);
+}
+
+template <typename T>
+T read_scalar(hid_t object, const std::string& name, hid_t memory_type) {
+    const Hdf5Handle attribute = open_attribute(object, name);
+    const Hdf5Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    if (H5Sget_simple_extent_npoints(space.get()) != 1) {
+        throw InputError("{}", hdf5_failure("read one value of the attribute", {object, name}));
+    }
+    T value{};
+    check_read(H5Aread(attribute.get(), memory_type, &value), "read the attribute", {object, name});
+    return value;
+}
+
 }  // namespace
+
+std::string Hdf5Object::path() const {
+    const Hdf5Guard guard;
+    return hdf5_path(id());
+}
+
+bool Hdf5Object::has_attribute(const std::string& name) const {
+    const Hdf5Guard guard;
+    return check_read(H5Aexists(id(), name.c_str()), "look for the attribute", {id(), name}) > 0;
+}
+
+std::vector<std::string> Hdf5Object::attribute_names() const {
+    const Hdf5Guard guard;
+    return listed(id(), "list the attributes", [this](H5_index_t order, void* names) {
+        return H5Aiterate2(id(), order, H5_ITER_INC, nullptr, add_name<H5A_info_t>, names);
+    });
+}
+
+void Hdf5Object::write_attribute(const std::string& name, const std::string& value) {
+    const Hdf5Guard guard;
+    const Hdf5Handle type = text_type();
+    const std::string valid = replace_invalid_utf8(value);
+    const char* text = valid.c_str();
+    write_scalar(id(), name, type.get(), &text);
+}
+
+void Hdf5Object::write_integer_attribute(const std::string& name, int64_t value) {
+    const Hdf5Guard guard;
+    write_scalar(id(), name, H5T_NATIVE_INT64, &value);
+}
+
+void Hdf5Object::write_real_attribute(const std::string& name, double value) {
+    const Hdf5Guard guard;
+    write_scalar(id(), name, H5T_NATIVE_DOUBLE, &value);
+}
+
+std::string Hdf5Object::text_attribute(const std::string& name) const {
+    const Hdf5Guard guard;
+    const Hdf5Handle attribute = open_attribute(id(), name);
+    const Hdf5Handle type(H5Aget_type(attribute.get()), H5Tclose);
+    const Hdf5Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1) {
+        throw InputError("{}", hdf5_failure("read the attribute as text", {id(), name}));
+    }
+    return read_texts(type.get(), space.get(),
+                      [&](hid_t memory_type, void* values) {
+                          check_read(H5Aread(attribute.get(), memory_type, values),
+                                     "read the attribute", {id(), name});
+                      })
+        .front();
+}
+
+int64_t Hdf5Object::integer_attribute(const std::string& name) const {
+    const Hdf5Guard guard;
+    return read_scalar<int64_t>(id(), name, H5T_NATIVE_INT64);
+}
+
+double Hdf5Object::real_attribute(const std::string& name) const {
+    const Hdf5Guard guard;
+    return read_scalar<double>(id(), name, H5T_NATIVE_DOUBLE);
+}
 
 Hdf5File Hdf5File::create_in_memory(const std::string& name) {
     const Hdf5Guard guard;
@@ -124,14 +230,9 @@ bool Hdf5Group::contains(const std::string& name) const {
 
 std::vector<std::string> Hdf5Group::names() const {
     const Hdf5Guard guard;
-    std::vector<std::string> names;
-    // Only groups that track the order of creation can be listed in it.
-    if (H5Literate(id(), H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, add_name, &names) < 0) {
-        names.clear();
-        check_read(H5Literate(id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add_name, &names),
-                   "list the group", {id()});
-    }
-    return names;
+    return listed(id(), "list the group", [this](H5_index_t order, void* names) {
+        return H5Literate(id(), order, H5_ITER_INC, nullptr, add_name<H5L_info_t>, names);
+    });
 }
 
 }  // namespace comq

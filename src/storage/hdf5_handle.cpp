@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "core/errors.hpp"
-
 namespace comq {
 namespace {
 
@@ -51,9 +49,11 @@ std::string hdf5_message() {
     return message;
 }
 
+std::string hdf5_path(hid_t object) { return name_through<H5Iget_name>(object); }
+
 std::string hdf5_name(const Hdf5Place& place) {
     if (place.object < 0) return place.name;
-    std::string path = name_through<H5Iget_name>(place.object);
+    std::string path = hdf5_path(place.object);
     if (!place.name.empty()) {
         if (!path.ends_with('/')) path += '/';
         path += place.name;
@@ -61,14 +61,9 @@ std::string hdf5_name(const Hdf5Place& place) {
     return fmt::format("{}: {}", name_through<H5Fget_name>(place.object), path);
 }
 
-void throw_read_error(const char* action, const Hdf5Place& place) {
+std::string hdf5_failure(const char* action, const Hdf5Place& place) {
     const std::string message = hdf5_message();
-    throw InputError("{}: can't {}: {}", hdf5_name(place), action, message);
-}
-
-void throw_write_error(const char* action, const Hdf5Place& place) {
-    const std::string message = hdf5_message();
-    throw Failure("{}: can't {}: {}", hdf5_name(place), action, message);
+    return fmt::format("{}: can't {}: {}", hdf5_name(place), action, message);
 }
 
 Hdf5Handle text_type() {

@@ -4,7 +4,10 @@
 
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "core/errors.hpp"
 #include "storage/hdf5.hpp"
 
 namespace comq {
@@ -26,40 +29,33 @@ struct Hdf5Place {
     std::string name = {};
 };
 
-/**
- * Throw InputError (reading) or Failure (writing) "FILE: OBJECT: can't ACTION: HDF5's message"
- * when `status` is negative; return it otherwise.
- */
-template <typename Status>
-Status check_read(Status status, const char* action, const Hdf5Place& place);
-template <typename Status>
-Status check_write(Status status, const char* action, const Hdf5Place& place);
-
-[[noreturn]] void throw_read_error(const char* action, const Hdf5Place& place);
-[[noreturn]] void throw_write_error(const char* action, const Hdf5Place& place);
 /** The innermost cause on HDF5's error stack. */
 std::string hdf5_message();
+/** "/layers/error"; empty for what has no name. */
+std::string hdf5_path(hid_t object);
 /** "FILE: OBJECT". */
 std::string hdf5_name(const Hdf5Place& place);
+/** "FILE: OBJECT: can't ACTION: HDF5's message". */
+std::string hdf5_failure(const char* action, const Hdf5Place& place);
+
+/** Throws InputError when the `status` of a call that reads is negative; else returns it. */
+template <typename Status>
+Status check_read(Status status, const char* action, const Hdf5Place& place) {
+    if (status < 0) throw InputError("{}", hdf5_failure(action, place));
+    return status;
+}
+
+/** Throws Failure when the `status` of a call that writes is negative; else returns it. */
+template <typename Status>
+Status check_write(Status status, const char* action, const Hdf5Place& place) {
+    if (status < 0) throw Failure("{}", hdf5_failure(action, place));
+    return status;
+}
 
 /** UTF-8 text of variable length. */
 Hdf5Handle text_type();
+
 /** Reads all elements of text type `type` of a dataset or attribute through `read`. */
-template <typename Read>
-std::vector<std::string> read_texts(hid_t type, hid_t space, Read read);
-
-template <typename Status>
-Status check_read(Status status, const char* action, const Hdf5Place& place) {
-    if (status < 0) throw_read_error(action, place);
-    return status;
-}
-
-template <typename Status>
-Status check_write(Status status, const char* action, const Hdf5Place& place) {
-    if (status < 0) throw_write_error(action, place);
-    return status;
-}
-
 template <typename Read>
 std::vector<std::string> read_texts(hid_t type, hid_t space, Read read) {
     const auto count = static_cast<std::size_t>(H5Sget_simple_extent_npoints(space));

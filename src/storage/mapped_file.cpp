@@ -11,7 +11,7 @@
 
 namespace comq {
 
-FileBytes map_file(const std::filesystem::path& file) {
+FileBytes map_file(const std::filesystem::path& file, Mapping mapping) {
     const std::string name = file.string();
     const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) throw InputError("{}: can't be opened: {}", name, system_message());
@@ -23,7 +23,8 @@ FileBytes map_file(const std::filesystem::path& file) {
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size == 0) return {name, std::make_shared<const std::byte>(), 0};
 
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    const int access = mapping == Mapping::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    void* address = ::mmap(nullptr, size, access, MAP_PRIVATE, fd.get(), 0);
     if (address == MAP_FAILED) throw InputError("{}: can't be mapped: {}", name, system_message());
     const auto unmap = [size](const std::byte* begin) {
         ::munmap(const_cast<std::byte*>(begin), size);

@@ -23,12 +23,18 @@ struct FileBytes {
     }
 };
 
+/** What may be done to mapped bytes. */
+enum class Mapping {
+    read_only,
+    copy_on_write,  ///< those who share them may write to them: to copies of pages, not to the file
+};
+
 /**
- * Maps a regular file read-only; it stays mapped while anything shares its bytes, and pages are
- * read when first touched. The file must not be truncated meanwhile (files replaced by rename, as
+ * Maps a regular file; it stays mapped while anything shares its bytes, and pages are read when
+ * first touched. The file must not be truncated meanwhile (files replaced by rename, as
  * `AtomicFile` does, are safe). Throws InputError naming the file when it can't be mapped.
  */
-FileBytes map_file(const std::filesystem::path& file);
+FileBytes map_file(const std::filesystem::path& file, Mapping mapping = Mapping::read_only);
 
 /** A copy of `bytes` under a name. */
 FileBytes copy_bytes(std::string name, std::span<const std::byte> bytes);

@@ -38,11 +38,24 @@ struct LaunchPlan {
 LaunchPlan plan_launch(const PointSet& set, const LaunchOptions& options, bool launches);
 
 /**
- * Runs the chosen points here until they have ended, or submits them; returns the ids of the jobs
- * that Slurm has them as. Throws what launch_local and launch_slurm do, and UsageError where a path
- * that a point names is not there.
+ * Runs the chosen points, or submits them; returns the ids of the jobs that Slurm has them as.
+ * Throws UsageError where a path that a point names is not there, and what launch_slurm does.
+ *
+ * Here they run as processes of this machine, `local.jobs` at a time, until all have ended; what a
+ * point prints goes to logs/ID.log. On a terminal a table of what is running is kept up to date,
+ * elsewhere each point has a line when it ends. Once `stop` is set, the running points finish the
+ * layer they are at and keep it; then throws Interrupted. Throws Failure naming the failed points,
+ * after all others have run or, with `fail_fast`, been stopped; and Interrupted when none failed
+ * and some were stopped by a signal of their own.
  */
 std::vector<std::string> launch_points(const PointSet& set, const LaunchPlan& plan,
                                        const LaunchOptions& options, const std::atomic<bool>& stop);
+
+/**
+ * What starts a point here, with `local.threads` threads, else those that its config names, else
+ * the cores shared out among the jobs.
+ */
+std::vector<std::string> point_command(const PointSet& set, const Point& point,
+                                       const std::filesystem::path& program);
 
 }  // namespace comq

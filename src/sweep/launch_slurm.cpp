@@ -6,16 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "config/value_types.hpp"
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
-#include "core/shell.hpp"
 #include "storage/atomic_file.hpp"
-#include "sweep/slurm_script.hpp"
 
 namespace comq {
 
@@ -26,19 +24,6 @@ namespace {
 constexpr std::size_t default_max_array_size = 1001;
 constexpr int default_cpus = 4;
 constexpr const char* list_suffix = ".points";
-
-/** Indices of an array are below Slurm's MaxArraySize. */
-std::size_t max_array_size() {
-    const auto config = run_shell("scontrol show config 2>/dev/null");
-    std::istringstream lines(config.output);
-    for (std::string line; std::getline(lines, line);) {
-        if (!line.starts_with("MaxArraySize")) continue;
-        const auto value = line.find_last_of(" =");
-        const auto size = parse_number<std::size_t>(line.substr(value + 1));
-        if (size && *size > 0) return *size;
-    }
-    return default_max_array_size;
-}
 
 /** Cores of the largest node that tasks may run on; none where Slurm can't be asked. */
 std::optional<int> largest_node(const SlurmSettings& slurm) {
@@ -87,14 +72,93 @@ std::vector<fs::path> submissions_of(const PointSet& sweep) {
     return files;
 }
 
-struct QueueEntry {
-    std::string state;
-    std::string reason;
-};
+// Bash returns from `wait` when a trap has run; the program is waited for until it has ended. A
+// task that stopped at its time limit without finishing any part would do so for ever. sbatch hands
+// on the environment it was called in, which may say of another job step that it has many ranks.
+constexpr const char* body = R"sh(
+unset SLURM_STEP_ID SLURM_PROCID SLURM_STEP_NUM_TASKS ${{!PMI_@}} ${{!PMI2_@}} ${{!PMIX_@}} ${{!OMPI_COMM_WORLD_@}}
+point=${{points[$SLURM_ARRAY_TASK_ID]}}
+log=logs/${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID.log
+cd {folder} || exit 1
+if [ -e "$point.h5" ]; then
+    echo "$point is finished already"
+    exit 0
+fi
+rm -f "points/$point.exit"
+begun=points/$point.begun
+touch "$begun"
+got_on() {{
+    [ -n "$(find "$point.h5.parts" -name '*.safetensors' -newer "$begun" 2>/dev/null)" ]
+}}
 
-/** By "12_3", of this user's jobs. */
-std::map<std::string, QueueEntry> queue(QueueUnknown unknown) {
-    std::map<std::string, QueueEntry> entries;
+signals=0
+warned=false
+forward() {{
+    signals=$((signals + 1))
+    kill -s "$1" "$child"
+}}
+trap 'warned=true; forward USR1' USR1
+trap 'forward TERM' TERM
+{program} "points/$point.yaml" --resume --threads {cpus} &
+child=$!
+while
+    seen=$signals
+    wait "$child"
+    code=$?
+    [ "$signals" != "$seen" ]
+do :; done
+
+if [ "$code" = 75 ] && $warned; then
+    if got_on; then
+        echo "requeued to continue"
+        scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && exit 0
+    else
+        echo "error: the time limit is too short to finish anything; raise slurm.time"
+        code=1
+    fi
+fi
+rm -f "$begun"
+printf '%s\n%s\n' "$code" "$PWD/$log" >"points/$point.exit.$$" && mv "points/$point.exit.$$" "points/$point.exit"
+exit "$code"
+)sh";
+
+/** A value of an #SBATCH line, which sbatch splits at blanks outside quotes. */
+std::string sbatch_quoted(const std::string& value) {
+    return value.find_first_of(" \t'") == std::string::npos ? value : "\"" + value + "\"";
+}
+
+std::string directives(const PointSet& sweep, std::size_t tasks, int cpus) {
+    const SlurmSettings& slurm = sweep.slurm;
+    std::string text;
+    const auto add = [&](const std::string& option) { text += "#SBATCH " + option + "\n"; };
+    const auto add_value = [&](const char* option, const std::string& value) {
+        add(fmt::format("--{}={}", option, sbatch_quoted(value)));
+    };
+    const auto add_given = [&](const char* option, const std::optional<std::string>& value) {
+        if (value) add_value(option, *value);
+    };
+    add_value("job-name", sweep.name);
+    add_value("array", fmt::format("0-{}{}", tasks - 1,
+                                   slurm.concurrent > 0 ? fmt::format("%{}", slurm.concurrent)
+                                                        : std::string()));
+    add_value("output", (point_files::logs(sweep) / "%A_%a.log").string());
+    add("--open-mode=append");
+    add("--requeue");
+    add(fmt::format("--signal=B:USR1@{}", slurm.lead_time));
+    add("--ntasks=1");
+    add(fmt::format("--cpus-per-task={}", cpus));
+    add_given("partition", slurm.partition);
+    add_given("account", slurm.account);
+    add_given("time", slurm.time);
+    add_given("mem", slurm.memory);
+    add_given("gres", slurm.gres);
+    for (const auto& option : slurm.options) add(option);
+    return text;
+}
+
+/** Of this user's jobs, by their name in Slurm: "12_3". */
+std::map<std::string, SlurmTask> queue(QueueUnknown unknown) {
+    std::map<std::string, SlurmTask> entries;
     const auto result = run_shell(
         fmt::format("squeue --noheader --array --user={} --format='%i|%T|%r' 2>&1", ::geteuid()));
     if (result.exit_code != 0) {
@@ -117,14 +181,26 @@ std::map<std::string, QueueEntry> queue(QueueUnknown unknown) {
         const auto first = line.find('|');
         const auto second = line.find('|', first + 1);
         if (second == std::string::npos) continue;
-        if (line.substr(first + 1, second - first - 1) == "COMPLETING") continue;  // it has ended
-        entries[line.substr(0, first)] = {line.substr(first + 1, second - first - 1),
-                                          line.substr(second + 1)};
+        SlurmTask task{line.substr(0, first), line.substr(first + 1, second - first - 1),
+                       line.substr(second + 1)};
+        if (task.state != "COMPLETING") entries[task.job] = std::move(task);  // that has ended
     }
     return entries;
 }
 
 }  // namespace
+
+std::size_t max_array_size() {
+    const auto config = run_shell("scontrol show config 2>/dev/null");
+    std::istringstream lines(config.output);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("MaxArraySize")) continue;
+        const auto value = line.find_last_of(" =");
+        const auto size = parse_number<std::size_t>(line.substr(value + 1));
+        if (size && *size > 0) return *size;
+    }
+    return default_max_array_size;
+}
 
 int slurm_cpus(const SlurmSettings& slurm) {
     const auto most = largest_node(slurm);
@@ -136,19 +212,26 @@ int slurm_cpus(const SlurmSettings& slurm) {
     return cpus;
 }
 
-std::vector<std::vector<std::size_t>> split_array(const std::vector<std::size_t>& chosen,
-                                                  std::size_t limit) {
+std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen,
+                                                   std::size_t limit) {
     std::vector<std::vector<std::size_t>> arrays;
-    for (std::size_t first = 0; first < chosen.size(); first += limit) {
-        const auto last = std::min(first + limit, chosen.size());
-        arrays.emplace_back(chosen.begin() + static_cast<std::ptrdiff_t>(first),
-                            chosen.begin() + static_cast<std::ptrdiff_t>(last));
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        if (i % limit == 0) arrays.emplace_back();
+        arrays.back().push_back(chosen[i]);
     }
     return arrays;
 }
 
-std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen) {
-    return split_array(chosen, max_array_size());
+std::string slurm_script(const PointSet& sweep, const std::vector<std::size_t>& points,
+                         const std::filesystem::path& program, int cpus) {
+    std::string list;
+    for (const auto i : points) list += "    " + sweep.points[i].id + "\n";
+    std::string setup;
+    for (const auto& line : sweep.slurm.setup) setup += line + "\n";
+    return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size(), cpus),
+                       list, setup) +
+           fmt::format(body, fmt::arg("folder", shell_quoted(sweep.folder.string())),
+                       fmt::arg("program", shell_quoted(program.string())), fmt::arg("cpus", cpus));
 }
 
 std::vector<std::string> launch_slurm(const PointSet& sweep, const std::vector<std::size_t>& chosen,
@@ -180,15 +263,10 @@ SlurmTasks slurm_tasks(const PointSet& sweep, QueueUnknown unknown) {
         std::ifstream stream(file);
         std::size_t index = 0;
         for (std::string id; std::getline(stream, id); ++index) {
-            SlurmTask task;
-            task.job = fmt::format("{}_{}", file.stem().string(), index);
-            task.log = point_files::logs(sweep) / (task.job + ".log");
-            const auto entry = queued.find(task.job);
-            if (entry != queued.end()) {
-                task.state = entry->second.state;
-                task.reason = entry->second.reason;
-            }
-            tasks[id] = std::move(task);
+            const std::string job = fmt::format("{}_{}", file.stem().string(), index);
+            const auto entry = queued.find(job);
+            SlurmTask& task = tasks[id] = entry == queued.end() ? SlurmTask{job} : entry->second;
+            task.log = point_files::logs(sweep) / (job + ".log");
         }
     }
     return tasks;

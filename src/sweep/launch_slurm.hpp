@@ -21,11 +21,21 @@ std::vector<std::string> launch_slurm(const PointSet& sweep, const std::vector<s
  */
 int slurm_cpus(const SlurmSettings& slurm);
 
-/** Splits `chosen` into runs of at most `limit` points. */
-std::vector<std::vector<std::size_t>> split_array(const std::vector<std::size_t>& chosen,
-                                                  std::size_t limit);
-/** By the MaxArraySize that Slurm tells, or its default of 1001 where there is no Slurm. */
-std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen);
+/** Slurm's MaxArraySize, below which the indices of an array are; its default without Slurm. */
+std::size_t max_array_size();
+
+/** Splits `chosen` into arrays of at most `limit` points. */
+std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen,
+                                                   std::size_t limit = max_array_size());
+
+/**
+ * The batch script of one job array whose task i runs the point points[i]. It gives the program
+ * its signals, waits for it, and requeues its own task when the program stopped for the time limit
+ * (exit 75); a task whose point is finished ends at once, so requeueing is safe at any time. Each
+ * has `cpus` cores, which slurm_cpus tells.
+ */
+std::string slurm_script(const PointSet& sweep, const std::vector<std::size_t>& points,
+                         const std::filesystem::path& program, int cpus);
 
 /** What to do where squeue can't be asked. */
 enum class QueueUnknown {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/standard_streams.hpp"
 #include "core/terminal.hpp"
 #include "core/text.hpp"
 
@@ -15,7 +14,7 @@ LiveTable::LiveTable() : terminal_(error_is_terminal()) {}
 void LiveTable::show(const std::vector<std::string>& lines) {
     if (!terminal_) return;
     const ScreenSize screen = screen_size();
-    erase();
+    finish();
     // The last line, with the totals, is never cut off.
     const std::size_t room = std::max<std::size_t>(screen.rows, 3) - 1;
     const std::size_t first = lines.size() > room ? lines.size() - room : 0;
@@ -28,13 +27,11 @@ void LiveTable::show(const std::vector<std::string>& lines) {
 }
 
 void LiveTable::print(const std::string& line) {
-    erase();
+    finish();
     inform(line + "\n");
 }
 
-void LiveTable::finish() { erase(); }
-
-void LiveTable::erase() {
+void LiveTable::finish() {
     if (drawn_ > 0) inform(fmt::format("\x1b[{}A\x1b[J", drawn_));
     drawn_ = 0;
 }

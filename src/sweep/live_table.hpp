@@ -22,8 +22,6 @@ class LiveTable {
     void finish();
 
   private:
-    void erase();
-
     bool terminal_;
     std::size_t drawn_ = 0;  ///< lines of the table on the screen
 };

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "config/expand_path.hpp"
 #include "config/override.hpp"
 #include "config/schema.hpp"
-#include "config/shipped_file.hpp"
-#include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "experiment_config/experiment_schema.hpp"
-#include "points/settings.hpp"
+#include "points/expand.hpp"
 
 namespace comq {
 
@@ -112,47 +111,28 @@ Schema<Spec> sweep_schema() {
     return schema;
 }
 
-/** Reads the "key=value" of the command line into the sweep. */
-class ArgumentReader {
-  public:
-    ArgumentReader(const Schema<Spec>& schema, SweepSpec& spec, GivenKeys& given,
-                   ConfigProblems& problems)
-        : schema_(schema),
-          experiment_keys_(experiment_schema().keys()),
-          spec_(spec),
-          given_(given),
-          problems_(problems) {}
-
-    void read(const std::string& argument) {
-        if (is_sweep_key(argument)) {
-            schema_.read(parse_override(argument, schema_.keys(), problems_), spec_, given_,
-                         problems_);
-        } else if (const auto values = several_values(argument, experiment_keys_)) {
-            const std::string key = argument.substr(0, argument.find('='));
-            problems_.add(YamlPosition("command line: " + excerpt(argument)), key,
-                          fmt::format("one point takes one value; vary the key by grid.{}={}", key,
-                                      excerpt(*values)));
-        } else if (auto override = parse_override(argument, experiment_keys_, problems_);
-                   !override.entries.empty()) {
-            spec_.experiment_overrides.push_back(std::move(override));
-        }
-    }
-
-  private:
-    /** Whether the override "a.b=c" is one of the sweep and not of the experiment. */
-    bool is_sweep_key(const std::string& argument) const {
+/** Reads each "key=value" of the command line into the sweep, or keeps it for the experiment. */
+void read_arguments(const std::vector<std::string>& arguments, const Schema<Spec>& schema,
+                    SweepSpec& spec, GivenKeys& given, ConfigProblems& problems) {
+    const auto experiment_keys = experiment_schema().keys();
+    for (const std::string& argument : arguments) {
         const auto first = argument.substr(0, argument.find_first_of(".="));
-        return std::ranges::any_of(schema_.keys(), [&](const KeyInfo& info) {
+        const bool of_sweep = std::ranges::any_of(schema.keys(), [&](const KeyInfo& info) {
             return info.key.substr(0, info.key.find('.')) == first;
         });
+        if (of_sweep) {
+            schema.read(parse_override(argument, schema.keys(), problems), spec, given, problems);
+        } else if (const auto values = several_values(argument, experiment_keys)) {
+            const std::string key = argument.substr(0, argument.find('='));
+            problems.add(YamlPosition("command line: " + excerpt(argument)), key,
+                         fmt::format("one point takes one value; vary the key by grid.{}={}", key,
+                                     excerpt(*values)));
+        } else if (auto override = parse_override(argument, experiment_keys, problems);
+                   !override.entries.empty()) {
+            spec.experiment_overrides.push_back(std::move(override));
+        }
     }
-
-    const Schema<Spec>& schema_;
-    std::vector<KeyInfo> experiment_keys_;
-    SweepSpec& spec_;
-    GivenKeys& given_;
-    ConfigProblems& problems_;
-};
+}
 
 /** From the working directory, beside the sweep, or among the files that come with comq. */
 fs::path find_config(const fs::path& named, const fs::path& sweep_file) {
@@ -161,6 +141,156 @@ fs::path find_config(const fs::path& named, const fs::path& sweep_file) {
     }
     return named;
 }
+
+constexpr std::size_t most_points = 100'000;
+
+/**
+ * Reads what all points of a sweep share, and an axis for its `points`, for its `zip` and for each
+ * key of its `grid`.
+ */
+class VariationReader {
+  public:
+    VariationReader(const SweepSpec& spec, const KnownNames& known_names)
+        : spec_(spec), schema_(experiment_schema(known_names)) {}
+
+    Variation read() {
+        read_shared();
+        add_points();
+        add_zip();
+        add_grid();
+        check_varied();
+        problems_.throw_if_any();
+        return std::move(variation_);
+    }
+
+  private:
+    bool known(const Setting& setting) {
+        if (setting.key == "output.file") {
+            problems_.add(setting.position, setting.key,
+                          "a sweep names the files of its points itself; set 'folder'");
+            return false;
+        }
+        if (schema_.find(setting.key) != nullptr) return true;
+        // On the command line a key of the sweep may have been meant.
+        auto candidates = schema_.keys();
+        std::ranges::copy(sweep_keys(), std::back_inserter(candidates));
+        problems_.add(setting.position, setting.key, unknown_key_message(setting.key, candidates));
+        return false;
+    }
+
+    void read_shared() {
+        std::vector<Setting> settings = dotted_keys(spec_.overrides);
+        for (const auto& document : spec_.experiment_overrides) {
+            for (auto& setting : dotted_keys(document)) settings.push_back(std::move(setting));
+        }
+        for (auto& setting : settings) {
+            if (!known(setting)) continue;
+            fixed_[setting.key] = setting.position;
+            variation_.shared.push_back(std::move(setting));
+        }
+    }
+
+    /** The values of an axis; a problem and none when there is no list of them. */
+    const std::vector<YamlNode>& values_of(const Setting& setting) {
+        static const std::vector<YamlNode> none;
+        if (!known(setting)) return none;
+        const YamlNode& list = setting.value;
+        const bool is_list = list.kind == YamlNode::Kind::list;
+        if (is_list && !list.items.empty()) return list.items;
+        problems_.add(list.position, setting.key,
+                      fmt::format("expected a list of values, not {}",
+                                  is_list ? "an empty one" : list.describe()));
+        return none;
+    }
+
+    void add_points() {
+        Axis axis;
+        for (const auto& item : spec_.points.items) {
+            if (item.kind != YamlNode::Kind::map) {
+                problems_.add(item.position, "points",
+                              fmt::format("expected a map of keys, not {}", item.describe()));
+                continue;
+            }
+            Choice choice = dotted_keys(item);
+            std::erase_if(choice, [&](const Setting& setting) { return !known(setting); });
+            axis.push_back(std::move(choice));
+        }
+        if (!axis.empty()) variation_.axes.push_back(std::move(axis));
+    }
+
+    void add_zip() {
+        Axis axis;
+        const Setting* first = nullptr;
+        const auto settings = dotted_keys(spec_.zip);
+        for (const auto& setting : settings) {
+            const auto& values = values_of(setting);
+            if (values.empty()) continue;
+            if (first == nullptr) {
+                first = &setting;
+                axis.resize(values.size());
+            }
+            if (values.size() != axis.size()) {
+                problems_.add(setting.position, setting.key,
+                              fmt::format("has {} values, but {} has {}; lists of a zip are of "
+                                          "one length",
+                                          values.size(), first->key, axis.size()));
+                continue;
+            }
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                axis[i].push_back({setting.key, setting.position, values[i]});
+            }
+        }
+        if (!axis.empty()) variation_.axes.push_back(std::move(axis));
+    }
+
+    void add_grid() {
+        for (const auto& setting : dotted_keys(spec_.grid)) {
+            Axis axis;
+            for (const auto& value : values_of(setting)) {
+                axis.push_back({{setting.key, setting.position, value}});
+            }
+            if (!axis.empty()) variation_.axes.push_back(std::move(axis));
+        }
+    }
+
+    /** Each key is varied in one place and fixed in none. */
+    void check_varied() {
+        std::map<std::string, YamlPosition> varied;
+        std::size_t count = 1;
+        for (const auto& axis : variation_.axes) {
+            count = std::min(count * axis.size(), most_points + 1);
+            std::map<std::string, YamlPosition> keys;
+            for (const auto& choice : axis) {
+                for (const auto& setting : choice) keys.emplace(setting.key, setting.position);
+            }
+            for (const auto& [key, position] : keys) {
+                const auto [other, is_new] = varied.emplace(key, position);
+                if (!is_new) {
+                    problems_.add(position, key,
+                                  "is varied at " + other->second.text() + " too; name it once");
+                } else if (const auto found = fixed_.find(key); found != fixed_.end()) {
+                    problems_.add(found->second, key,
+                                  fmt::format("is varied by the sweep ({}); change its values "
+                                              "there, or with grid.{}=[...]",
+                                              position.text(), key));
+                }
+            }
+        }
+        const YamlPosition whole(spec_.file, 1, 1);
+        if (count > most_points) {
+            problems_.add(whole, fmt::format("more than {} points", most_points));
+        }
+        if (variation_.axes.empty() && problems_.empty()) {
+            problems_.add(whole, "varies nothing; give 'grid', 'zip' or 'points'");
+        }
+    }
+
+    const SweepSpec& spec_;
+    ExperimentSchema schema_;
+    ConfigProblems problems_;
+    Variation variation_;
+    std::map<std::string, YamlPosition> fixed_;
+};
 
 }  // namespace
 
@@ -176,8 +306,7 @@ SweepSpec load_sweep(const fs::path& file, const std::vector<std::string>& argum
     spec.name = file.stem().string();
     GivenKeys given;
     schema.read(*document, spec, given, problems);
-    ArgumentReader reader(schema, spec, given, problems);
-    for (const auto& argument : arguments) reader.read(argument);
+    read_arguments(arguments, schema, spec, given, problems);
     if (problems.empty()) schema.require(given, YamlPosition(spec.file, 1, 1), problems);
     spec.config = expand_path(spec.config, "config", given["config"], problems);
     spec.folder = expand_path(spec.folder, "folder", given["folder"], problems);
@@ -201,6 +330,13 @@ std::vector<KeyInfo> sweep_arguments(const KnownNames& known) {
         keys.push_back(std::move(info));
     }
     return keys;
+}
+
+PointSet open_sweep(const std::filesystem::path& file, const std::vector<std::string>& arguments,
+                    const KnownNames& known) {
+    const SweepSpec spec = load_sweep(file, arguments);
+    return expand({spec.name, spec.config, spec.folder, spec.local, spec.slurm},
+                  VariationReader(spec, known).read(), {known, {data_folder() / "configs"}});
 }
 
 }  // namespace comq

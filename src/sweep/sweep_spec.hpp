@@ -35,6 +35,14 @@ struct SweepSpec {
 SweepSpec load_sweep(const std::filesystem::path& file,
                      const std::vector<std::string>& arguments = {});
 
+/**
+ * Reads and expands a sweep with the fragments that come with comq, its models and methods checked
+ * against `known`. Throws one UsageError with a line for everything that is wrong: keys that are not
+ * known, varied twice or fixed as well, lists that are none, configs of points.
+ */
+PointSet open_sweep(const std::filesystem::path& file, const std::vector<std::string>& arguments,
+                    const KnownNames& known = {});
+
 /** Every key of a sweep, for `run_sweep --explain`. */
 std::vector<KeyInfo> sweep_keys();
 /** Every key that may stand as key=value: of experiments, of sweeps, and "grid." of experiments. */

@@ -5,39 +5,61 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
+#include "config/config_values.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
-#include "core/text_table.hpp"
-#include "core/units.hpp"
-#include "points/point_label.hpp"
-#include "report/figures_text.hpp"
+#include "report/value_text.hpp"
 
 namespace comq {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr std::size_t widest_value = 40;
 
 std::string cut_value(const std::string& text) { return cut(text, widest_value); }
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json point_json(const PointSet& sweep, const Point& point, const PointStatus& status) {
+    const Point& run = point.same_as ? sweep.points[*point.same_as] : point;
+    Json overrides = Json::object();
+    for (std::size_t i = 0; i < sweep.varied.size(); ++i) {
+        overrides[sweep.varied[i]] = json_of_yaml(point.values[i], sweep.varied[i]);
+    }
+    return {{"point", point.id},
+            {"label", point.label},
+            {"state", name_of(status.state)},
+            {"same_as", point.same_as ? Json(run.id) : Json(nullptr)},
+            {"file", run.result().string()},
+            {"overrides", std::move(overrides)},
+            {"top1", json_number(status.top1.value)},
+            {"top1_standard_error", json_number(status.top1.standard_error)},
+            {"seconds", json_number(status.seconds)},
+            {"job", text_or_null(status.job)},
+            {"log", text_or_null(status.log.string())},
+            {"reason", text_or_null(status.detail)}};
+}
 
 }  // namespace
 
 std::string count_line(const std::vector<PointStatus>& statuses) {
     std::vector<std::string> parts;
-    for (const PointState state : all_point_states()) {
+    for (const auto& [state, name] : point_states) {
         const auto count = std::ranges::count(statuses, state, &PointStatus::state);
-        if (count > 0) parts.push_back(fmt::format("{} {}", count, name_of(state)));
+        if (count > 0) parts.push_back(fmt::format("{} {}", count, name));
     }
     return fmt::format("{} points: {}", statuses.size(), fmt::join(parts, ", "));
 }
 
 std::string point_line(const Point& point, const PointStatus& status) {
     std::string line = fmt::format("{:<11} {} {}", name_of(status.state), point.id, point.label);
-    if (status.top1.exists()) {
-        line += "  Top-1 " + format_accuracy(status.top1);
-    }
+    if (status.top1.exists()) line += "  Top-1 " + format_accuracy(status.top1);
     if (!std::isnan(status.seconds)) {
         line +=
             fmt::format("{} {}", status.top1.exists() ? "," : " ", format_duration(status.seconds));
@@ -80,6 +102,21 @@ std::string status_table(const PointSet& sweep, const std::vector<PointStatus>& 
     std::iota(all.begin(), all.end(), std::size_t{0});
     return fmt::format("{}\n{}\n", fmt::join(status_lines(sweep, statuses, all), "\n"),
                        count_line(statuses));
+}
+
+nlohmann::ordered_json sweep_json(const PointSet& sweep, const std::vector<PointStatus>& statuses) {
+    Json json{{"sweep", sweep.name},
+              {"folder", sweep.folder.string()},
+              {"counts", Json::object()},
+              {"points", Json::array()}};
+    for (const auto& [state, name] : point_states) {
+        json["counts"][std::string(name)] =
+            std::ranges::count(statuses, state, &PointStatus::state);
+    }
+    for (std::size_t i = 0; i < statuses.size(); ++i) {
+        json["points"].push_back(point_json(sweep, sweep.points[i], statuses[i]));
+    }
+    return json;
 }
 
 }  // namespace comq

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -20,5 +21,13 @@ std::string status_table(const PointSet& sweep, const std::vector<PointStatus>& 
 std::vector<std::string> status_lines(const PointSet& sweep,
                                       const std::vector<PointStatus>& statuses,
                                       const std::vector<std::size_t>& points);
+
+/**
+ * A sweep and its points for programs, as `sweep_status --json` prints them: name, folder, how many
+ * points are in each state, and of each point its id, label, state, result file, the values of what
+ * varies, accuracy, time, and the Slurm task, log and reason of what is not finished. Null:
+ * unknown.
+ */
+nlohmann::ordered_json sweep_json(const PointSet& sweep, const std::vector<PointStatus>& statuses);
 
 }  // namespace comq

@@ -5,17 +5,16 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <tuple>
 #include <utility>
 
-#include "config/shipped_file.hpp"
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
-#include "core/shell.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
-#include "points/seed_use.hpp"
-#include "table/key_use.hpp"
-#include "table/peer_methods.hpp"
+#include "table/missing_runs.hpp"
 #include "weights/checkpoint.hpp"
 
 namespace comq {
@@ -41,16 +40,14 @@ ConfigValues expected_values(const ConfigValues& resolved,
 
 /** Of the checkpoint, the file that the run found, not what its config demanded. */
 std::string recorded(const ResultFile& file, const std::string& key) {
-    if (key == "model.sha256") return file.run.provenance.checkpoint_sha256;
-    const auto found = file.values.find(key);
-    return found == file.values.end() ? std::string() : found->second;
+    return key == "model.sha256" ? file.run.provenance.checkpoint_sha256 : file.value(key);
 }
 
 /** SHA-256 of a checkpoint, read once for all cells; none where it is not on this machine. */
 std::optional<std::string> digest_of(const std::filesystem::path& file) {
     static std::map<std::filesystem::path, std::string> known;
     std::error_code none;
-    if (!std::filesystem::is_regular_file(file, none)) return std::nullopt;
+    if (!std::filesystem::exists(file, none)) return std::nullopt;
     auto found = known.find(file);
     if (found == known.end()) found = known.emplace(file, checkpoint_sha256(file)).first;
     return found->second;
@@ -63,7 +60,77 @@ bool has_checkpoint(const ResultFile& file, const std::filesystem::path& weights
                   : weights.filename().string() == file.run.provenance.checkpoint;
 }
 
+/** What but the seed two runs differ in, in words. */
+std::vector<std::string> differences(const ResultFile& a, const ResultFile& b,
+                                     const Figure& figure) {
+    static const std::vector<KeyInfo> keys = experiment_schema().keys();
+    std::vector<std::string> found;
+    for (const KeyInfo& key : keys) {
+        if (!tells_apart(key)) continue;
+        if (figure.before_quantization && !describes_full_precision(key)) continue;
+        const std::string first = a.value(key.key);
+        const std::string second = b.value(key.key);
+        if (first != second) found.push_back(fmt::format("{} ({}, {})", key.key, first, second));
+    }
+    if (!found.empty()) return found;
+    const bool same_seed = a.run.provenance.seed == b.run.provenance.seed;
+    const auto compare = [&](const auto& first, const auto& second, const char* what) {
+        if (first != second) found.emplace_back(what);
+    };
+    compare(a.run.provenance.checkpoint_sha256, b.run.provenance.checkpoint_sha256,
+            "the checkpoint (model.weights)");
+    if (same_seed || a.value("evaluation.images") == "all") {
+        compare(a.evaluation_images, b.evaluation_images,
+                "the evaluation images (data.evaluation)");
+    }
+    if (figure.before_quantization) return found;
+    if (same_seed || a.value("calibration.selection") == "first") {
+        compare(a.calibration_images, b.calibration_images,
+                "the calibration images (data.calibration)");
+    }
+    if (figure.is_time()) {
+        compare(a.run.provenance.cpu_model, b.run.provenance.cpu_model, "the processor");
+        compare(a.run.provenance.threads, b.run.provenance.threads,
+                "the number of threads (resources.threads)");
+        compare(a.run.provenance.device, b.run.provenance.device, "the device");
+    }
+    if (same_seed && found.empty()) {
+        compare(a.run.identity, b.run.identity, "LibTorch or the instruction set");
+    }
+    return found;
+}
+
+void refuse_different(const CellPlan& plan, const ResultFile& a, const ResultFile& b) {
+    const auto different = differences(a, b, *plan.measure);
+    if (different.empty()) return;
+    throw InputError(
+        "cell {}: {} and {} both fill it and differ by more than the seed: {}; keep to "
+        "the runs meant with --results FOLDER, move one of the two away, or name these keys under "
+        "'set' in the table",
+        plan.name, a.path.string(), b.path.string(), fmt::join(different, ", "));
+}
+
 }  // namespace
+
+bool describes_full_precision(const KeyInfo& key) {
+    return key.affects.has(Effect::full_precision) || key.affects.has(Effect::evaluation_images);
+}
+
+bool tells_apart(const KeyInfo& key) { return key.affects.numbers() && key.key != "seed"; }
+
+bool always_decides(const KeyInfo& key) {
+    return key.affects.numbers() && !key.affects.has(Effect::calibration_images) &&
+           !key.affects.has(Effect::evaluation_images);
+}
+
+bool decides_when_named(const KeyInfo& key, const std::string& value, bool of_time) {
+    if (key.key == "model.weights") return false;           // by content: CellPlan::weights
+    if (key.key == "model.sha256") return value != "null";  // which accepts any
+    if (key.key == "resources.threads") return value != "all";
+    // What a run took from a cache cost it no time; where the cache lies makes no difference.
+    if (key.key == "resources.cache") return of_time && value == "null";
+    return !key.affects.has(Effect::resource);
+}
 
 std::vector<std::string> MissingRun::overrides() const {
     std::vector<std::string> words;
@@ -132,6 +199,32 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
         throw UsageError("{}: cell {}: {}", spec.file.string(), plan.name, error.what());
     }
     return plan;
+}
+
+std::vector<const ResultFile*> claims_of(const CellPlan& plan,
+                                         const std::vector<ResultFile>& results) {
+    std::vector<const ResultFile*> claims;
+    for (const ResultFile& file : results) {
+        if (plan.matches(file) && plan.measure->of(file.run).exists()) claims.push_back(&file);
+    }
+    std::map<uint64_t, const ResultFile*> first_of_seed;
+    for (const ResultFile* claim : claims) {
+        refuse_different(plan, *claims.front(), *claim);
+        // Runs of one seed have more in common: their images, and all of their identity.
+        const auto first = first_of_seed.try_emplace(claim->run.provenance.seed, claim).first;
+        refuse_different(plan, *first->second, *claim);
+    }
+    std::ranges::sort(claims, {}, [](const ResultFile* file) {
+        return std::tuple(file->run.provenance.seed, file->path);
+    });
+    if (plan.measure->before_quantization) {
+        if (!claims.empty()) claims.assign(1, claims.front());  // the seed does not enter
+    } else if (!plan.measure->is_time()) {
+        const auto copies = std::ranges::unique(
+            claims, {}, [](const ResultFile* file) { return file->run.provenance.seed; });
+        claims.erase(copies.begin(), copies.end());
+    }
+    return claims;
 }
 
 }  // namespace comq

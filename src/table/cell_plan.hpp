@@ -52,4 +52,29 @@ struct CellPlan {
 CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec* group,
                    const ColumnSpec& column, const KnownNames& known);
 
+/**
+ * The runs of one cell, by seed: one for each, or more where a time was measured repeatedly.
+ * Throws InputError naming two files that differ by more than their seed.
+ */
+std::vector<const ResultFile*> claims_of(const CellPlan& plan,
+                                         const std::vector<ResultFile>& results);
+
+// Which keys tell the runs of one cell from others, by what a key affects.
+
+/**
+ * Whether a key says on which images which network is evaluated; the others say what is done to the
+ * network, which its full-precision accuracy does not depend on.
+ */
+bool describes_full_precision(const KeyInfo& key);
+
+/** Whether two runs that differ in the key are different experiments, which one cell can't hold. */
+bool tells_apart(const KeyInfo& key);
+
+/** Whether a cell has one value of the key even if no `set` names it: it says what is done. */
+bool always_decides(const KeyInfo& key);
+
+/** Whether a cell has the `value` that a `set` names; `of_time`: it shows how long something took.
+ */
+bool decides_when_named(const KeyInfo& key, const std::string& value, bool of_time);
+
 }  // namespace comq

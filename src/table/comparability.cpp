@@ -36,6 +36,15 @@ std::string describe(LabelUse use) {
     return "";
 }
 
+/** Adds a reason where both are given and differ, or are alike not known; `what` begins it. */
+template <typename Choice>
+void compare_choices(std::optional<Choice> here, std::optional<Choice> reference, const char* what,
+                     std::vector<std::string>& reasons) {
+    if (!here || !reference || (*here == *reference && *here != Choice::unknown)) return;
+    reasons.push_back(what + describe(*here));
+    if (*here != *reference) reasons.back() += "; elsewhere " + describe(*reference);
+}
+
 bool uniform_bits(const RunRecord& run) {
     return std::ranges::all_of(run.layers, [&](const LayerRecord& layer) {
         return layer.bits == run.layers.front().bits;
@@ -50,8 +59,8 @@ MeasuredSetting setting_of(const ResultFile& file) {
         setting.evaluation_images = evaluation->images;
         setting.full_precision = evaluation->top1;
     }
-    const auto rules = file.values.find("quantization.layers");
-    const bool no_rules = rules == file.values.end() || rules->second == "[]";
+    const std::string rules = file.value("quantization.layers");
+    const bool no_rules = rules.empty() || rules == "[]";
     setting.layers =
         no_rules && uniform_bits(file.run) ? LayerScope::default_layers : LayerScope::other;
     setting.uses_labels = file.run.uses_labels ? LabelUse::yes : LabelUse::no;
@@ -71,20 +80,8 @@ std::vector<std::string> reasons_against(const MeasuredSetting& here,
         reasons.push_back(fmt::format("another checkpoint: {:.2f} in full precision, not {:.2f}",
                                       *here.full_precision, *reference.full_precision));
     }
-    if (here.layers && reference.layers &&
-        (*here.layers != *reference.layers || *here.layers == LayerScope::unknown)) {
-        reasons.push_back(*here.layers == *reference.layers
-                              ? fmt::format("quantized layers: {}", describe(*here.layers))
-                              : fmt::format("quantized layers: {}; elsewhere {}",
-                                            describe(*here.layers), describe(*reference.layers)));
-    }
-    if (here.uses_labels && reference.uses_labels &&
-        (*here.uses_labels != *reference.uses_labels || *here.uses_labels == LabelUse::unknown)) {
-        reasons.push_back(*here.uses_labels == *reference.uses_labels
-                              ? describe(*here.uses_labels)
-                              : fmt::format("{}; elsewhere {}", describe(*here.uses_labels),
-                                            describe(*reference.uses_labels)));
-    }
+    compare_choices(here.layers, reference.layers, "quantized layers: ", reasons);
+    compare_choices(here.uses_labels, reference.uses_labels, "", reasons);
     for (const std::string& reason : here.differs) {
         if (std::ranges::find(reference.differs, reason) == reference.differs.end()) {
             reasons.push_back(reason);

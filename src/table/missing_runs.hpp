@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "points/point.hpp"
@@ -16,5 +18,17 @@ namespace comq {
  */
 std::vector<PointSet> missing_points(const Table& table, const std::filesystem::path& folder,
                                      const LoadOptions& options);
+
+/**
+ * Methods of Brevitas that scripts/compare_peers.py runs and writes result files of: the names
+ * that quantization.method has there. Tables know them; run_experiment does not.
+ */
+const std::vector<std::string>& peer_methods();
+
+/** `known` with the methods of peers. */
+KnownNames with_peers(KnownNames known);
+
+/** The peer's method that settings ask for. */
+std::optional<std::string> peer_method(const std::vector<Setting>& settings);
 
 }  // namespace comq

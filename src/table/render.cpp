@@ -2,20 +2,13 @@
 
 namespace comq {
 
-std::string render(const Table& table, TableFormat format) {
-    switch (format) {
-        case TableFormat::markdown:
-            return render_markdown(table);
-        case TableFormat::latex:
-            return render_latex(table);
-        case TableFormat::csv:
-            return render_csv(table);
-        case TableFormat::html:
-            return render_html(table);
-        case TableFormat::json:
-            return render_json(table);
-    }
-    return {};
+const std::vector<TableFormat>& table_formats() {
+    static const std::vector<TableFormat> formats{{"md", render_markdown},
+                                                  {"latex", render_latex},
+                                                  {"csv", render_csv},
+                                                  {"html", render_html},
+                                                  {"json", render_json}};
+    return formats;
 }
 
 }  // namespace comq

@@ -1,14 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "table/table.hpp"
 
 namespace comq {
-
-enum class TableFormat { markdown, latex, csv, html, json };
 
 /** Each ends in a newline. */
 std::string render_markdown(const Table& table);
@@ -24,6 +21,11 @@ std::string render_html(const Table& table);
 /** An object: title, columns, rows with their cells, notes, missing runs; null: unknown. */
 std::string render_json(const Table& table);
 
-std::string render(const Table& table, TableFormat format);
+struct TableFormat {
+    std::string name;  ///< for `--format`
+    std::string (*render)(const Table&);
+};
+/** The first is the default. */
+const std::vector<TableFormat>& table_formats();
 
 }  // namespace comq

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/csv.hpp"
+#include "report/value_text.hpp"
 #include "table/render.hpp"
 
 namespace comq {

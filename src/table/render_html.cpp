@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "table/cell_text.hpp"
 #include "table/render.hpp"
 
@@ -16,19 +17,7 @@ const CellStyle html_style{
     .raised = [](const std::string& text) { return "<sup>" + text + "</sup>"; }};
 
 std::string html_escaped(const std::string& text) {
-    std::string result;
-    for (const char c : text) {
-        if (c == '&') {
-            result += "&amp;";
-        } else if (c == '<') {
-            result += "&lt;";
-        } else if (c == '>') {
-            result += "&gt;";
-        } else {
-            result += c;
-        }
-    }
-    return result;
+    return replace_each(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
 }
 
 constexpr const char* head =

@@ -2,10 +2,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <vector>
 
+#include "core/text.hpp"
 #include "table/cell_text.hpp"
 #include "table/render.hpp"
 
@@ -26,51 +26,36 @@ const CellStyle style{
  * may not begin with, since \\ and \midrule before it would take them for arguments.
  */
 std::string escaped(std::string_view text) {
-    using Replacement = std::pair<std::string_view, std::string_view>;
-    constexpr std::array replacements{Replacement{"\\", "\\textbackslash{}"},
-                                      Replacement{"{", "\\{"},
-                                      Replacement{"}", "\\}"},
-                                      Replacement{"%", "\\%"},
-                                      Replacement{"&", "\\&"},
-                                      Replacement{"#", "\\#"},
-                                      Replacement{"_", "\\_"},
-                                      Replacement{"$", "\\$"},
-                                      Replacement{"~", "\\textasciitilde{}"},
-                                      Replacement{"^", "\\textasciicircum{}"},
-                                      Replacement{"[", "{[}"},
-                                      Replacement{"]", "{]}"},
-                                      Replacement{"*", "{*}"},
-                                      Replacement{"\"", "''"},
-                                      Replacement{"<", "$<$"},
-                                      Replacement{">", "$>$"},
-                                      Replacement{"|", "$|$"},
-                                      Replacement{"±", "$\\pm$"},
-                                      Replacement{"−", "$-$"},
-                                      Replacement{"–", "--"},
-                                      Replacement{"—", "---"},
-                                      Replacement{"…", "\\dots{}"},
-                                      Replacement{"×", "$\\times$"},
-                                      Replacement{"·", "$\\cdot$"},
-                                      Replacement{"≤", "$\\le$"},
-                                      Replacement{"≥", "$\\ge$"},
-                                      Replacement{"²", "$^2$"},
-                                      Replacement{"‖", "$\\|$"},
-                                      Replacement{"δ", "$\\delta$"},
-                                      Replacement{"→", "$\\to$"}};
-    std::string result;
-    while (!text.empty()) {
-        const auto* found = std::ranges::find_if(replacements, [&](const Replacement& replacement) {
-            return text.starts_with(replacement.first);
-        });
-        if (found == replacements.end()) {
-            result += text.front();
-            text.remove_prefix(1);
-        } else {
-            result += found->second;
-            text.remove_prefix(found->first.size());
-        }
-    }
-    return result;
+    return replace_each(text, {{"\\", "\\textbackslash{}"},
+                               {"{", "\\{"},
+                               {"}", "\\}"},
+                               {"%", "\\%"},
+                               {"&", "\\&"},
+                               {"#", "\\#"},
+                               {"_", "\\_"},
+                               {"$", "\\$"},
+                               {"~", "\\textasciitilde{}"},
+                               {"^", "\\textasciicircum{}"},
+                               {"[", "{[}"},
+                               {"]", "{]}"},
+                               {"*", "{*}"},
+                               {"\"", "''"},
+                               {"<", "$<$"},
+                               {">", "$>$"},
+                               {"|", "$|$"},
+                               {"±", "$\\pm$"},
+                               {"−", "$-$"},
+                               {"–", "--"},
+                               {"—", "---"},
+                               {"…", "\\dots{}"},
+                               {"×", "$\\times$"},
+                               {"·", "$\\cdot$"},
+                               {"≤", "$\\le$"},
+                               {"≥", "$\\ge$"},
+                               {"²", "$^2$"},
+                               {"‖", "$\\|$"},
+                               {"δ", "$\\delta$"},
+                               {"→", "$\\to$"}});
 }
 
 /** One of the numbers that cells of a column have; each gets a column of the page. */

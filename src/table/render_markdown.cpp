@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "table/cell_text.hpp"
 #include "table/render.hpp"
 
@@ -16,12 +17,8 @@ const CellStyle markdown_style{
     .raised = [](const std::string& text) { return "<sup>" + text + "</sup>"; }};
 
 std::string markdown_escaped(const std::string& text) {
-    std::string result;
-    for (const char c : text) {
-        if (c == '|' || c == '*' || c == '_' || c == '<' || c == '`') result += '\\';
-        result += c;
-    }
-    return result;
+    return replace_each(text,
+                        {{"|", "\\|"}, {"*", "\\*"}, {"_", "\\_"}, {"<", "\\<"}, {"`", "\\`"}});
 }
 
 std::string line_of(const std::string& first, const std::vector<std::string>& cells) {

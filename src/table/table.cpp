@@ -7,8 +7,6 @@
 #include <set>
 
 #include "core/check.hpp"
-
-#include "table/claims.hpp"
 #include "table/comparability.hpp"
 
 namespace comq {
@@ -64,7 +62,7 @@ class Filler {
         return std::nullopt;
     }
 
-    /** Of the column: the table's, with the published accuracy of the float network. */
+    /** Of the column: the table's, with the published accuracy of the full-precision network. */
     MeasuredSetting column_setting(const ColumnSpec& column) const {
         MeasuredSetting setting = spec_.setting;
         if (setting.full_precision) return setting;

@@ -32,31 +32,26 @@ struct MeasuredSetting {
 /** `base` with what `over` gives in its place; `differs` of both. */
 MeasuredSetting overlaid(MeasuredSetting base, const MeasuredSetting& over);
 
-struct ColumnSpec {
+/** What columns, blocks and rows of a table say of their cells. */
+struct CellsSpec {
     SpecReference id;
     std::string label;
-    std::filesystem::path config;     ///< empty: the table's
     const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
-    bool measured = true;             ///< false: only published numbers
     YamlNode set;                     ///< map of config keys
+};
+
+struct ColumnSpec : CellsSpec {
+    std::filesystem::path config;  ///< empty: the table's
+    bool measured = true;          ///< false: only published numbers
 };
 
 /** A block of rows under a title of its own, like "4 bits". */
-struct RowGroupSpec {
-    SpecReference id;
-    std::string label;
-    const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
-    YamlNode set;                     ///< map of config keys
-};
+struct RowGroupSpec : CellsSpec {};
 
-struct RowSpec {
-    SpecReference id;
-    std::string label;
-    const Figure* measure = nullptr;  ///< null: see TableSpec::measure_of
+struct RowSpec : CellsSpec {
     /** Blocks with such a row; none: all of them; an empty list: it stands above them. */
     std::optional<std::vector<SpecReference>> groups;
     std::optional<std::vector<uint64_t>> seeds;  ///< in place of the table's
-    YamlNode set;                                ///< map of config keys
 
     /** Whether runs of comq fill it; other rows only hold published numbers. */
     bool measured() const {

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <set>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
@@ -18,26 +19,61 @@
 namespace comq {
 namespace {
 
-constexpr std::array<std::string_view, 2> prefixes{"module.", "_orig_mod."};
+/** A folder's weights, the first that there is; an index goes before one of its shards. */
+constexpr std::array<std::string_view, 4> names_in_folders{
+    "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json",
+    "pytorch_model.bin"};
 
-TensorMap without_prefixes(TensorMap tensors, const std::string& file) {
-    TensorMap result;
-    for (auto& [name, tensor] : tensors) {
-        std::string_view rest = name;
-        for (bool again = true; again;) {
-            again = false;
-            for (const std::string_view prefix : prefixes) {
-                if (!rest.starts_with(prefix)) continue;
-                rest.remove_prefix(prefix.size());
-                again = true;
+constexpr std::string_view data_parallel = "module.";
+/** What wrappers of modules put into names, wherever they stand. */
+constexpr std::array<std::string_view, 3> wrapper_parts{"_orig_mod.", "_fsdp_wrapped_module.",
+                                                        "_checkpoint_wrapped_module."};
+
+std::string without_wrappers(std::string name) {
+    for (const std::string_view part : wrapper_parts) {
+        for (std::size_t at = 0; (at = name.find(part, at)) != std::string::npos;) {
+            if (at == 0 || name[at - 1] == '.') {
+                name.erase(at, part.size());
+            } else {
+                at += part.size();
             }
         }
-        if (!result.emplace(rest, std::move(tensor)).second) {
+    }
+    while (name.starts_with(data_parallel)) name.erase(0, data_parallel.size());
+    return name;
+}
+
+TensorMap without_wrappers(TensorMap tensors, const std::string& file) {
+    TensorMap result;
+    for (auto& [name, tensor] : tensors) {
+        // torch.optim.swa_utils.AveragedModel counts what it has averaged.
+        if (name == "n_averaged" && tensor.shape.empty()) continue;
+        const auto [place, inserted] = result.emplace(without_wrappers(name), std::move(tensor));
+        if (!inserted) {
             throw InputError(
                 "{}: tensor '{}' stands there twice, with and without the prefix of a "
-                "wrapper ({})",
-                file, rest, fmt::join(prefixes, " or "));
+                "wrapper ({} or {})",
+                file, place->first, data_parallel, fmt::join(wrapper_parts, " or "));
         }
+    }
+    return result;
+}
+
+/** The tensors whose names begin with `wanted`, in a format without dictionaries. */
+TensorMap below(TensorMap tensors, const std::string& wanted, const std::string& file) {
+    if (wanted.empty()) return tensors;
+    const std::string prefix = wanted + ".";
+    TensorMap result;
+    std::set<std::string> begins;
+    for (auto& [name, tensor] : tensors) {
+        begins.insert(name.substr(0, name.find('.')));
+        if (name.starts_with(prefix)) result.emplace(name.substr(prefix.size()), tensor);
+    }
+    if (result.empty()) {
+        throw InputError(
+            "{}: model.state_dict names '{}', but no tensor's name begins with it; names begin "
+            "with {}",
+            file, wanted, fmt::join(begins, ", "));
     }
     return result;
 }
@@ -63,41 +99,58 @@ TensorMap without_prefixes(TensorMap tensors, const std::string& file) {
     throw InputError("{}: not a checkpoint: {}", file.name, what);
 }
 
-Checkpoint from_zip(const FileBytes& file) {
+Checkpoint flat(TensorMap tensors, const std::string& wanted, const std::string& file) {
+    return {below(std::move(tensors), wanted, file), wanted, {}};
+}
+
+Checkpoint from_zip(const FileBytes& file, const std::string& wanted) {
     ZipArchive archive(file);
-    if (is_torch_archive(archive)) return read_torch_archive(archive, file);
-    if (is_npz(archive)) return {read_npz(archive), {}, {}};
+    if (is_torch_archive(archive)) return read_torch_archive(archive, file, wanted);
+    if (is_npz(archive)) return flat(read_npz(archive), wanted, file.name);
     throw InputError("{}: a zip archive with neither PyTorch's data.pkl nor .npy arrays",
                      file.name);
 }
 
-Checkpoint read_bytes(const FileBytes& file) {
-    if (file.text().starts_with("PK\x03\x04")) return from_zip(file);
-    if (looks_like_safetensors(file.bytes())) return {parse_safetensors(file).tensors, {}, {}};
-    if (looks_like_pickle(file.bytes())) return read_legacy_torch_file(file);
+Checkpoint read_bytes(const FileBytes& file, const std::string& wanted) {
+    if (file.text().starts_with("PK\x03\x04")) return from_zip(file, wanted);
+    if (looks_like_safetensors(file.bytes())) {
+        return flat(parse_safetensors(file).tensors, wanted, file.name);
+    }
+    if (looks_like_pickle(file.bytes())) return read_legacy_torch_file(file, wanted);
     refuse(file);
 }
 
 }  // namespace
 
-Checkpoint parse_checkpoint(const FileBytes& file) {
-    Checkpoint checkpoint = read_bytes(file);
-    checkpoint.tensors = without_prefixes(std::move(checkpoint.tensors), file.name);
+std::filesystem::path checkpoint_file(const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) return path;
+    for (const std::string_view name : names_in_folders) {
+        if (std::filesystem::exists(path / name, ignored)) return path / name;
+    }
+    throw UsageError("{}: is a folder without weights; looked for {}; name the file itself",
+                     path.string(), fmt::join(names_in_folders, ", "));
+}
+
+Checkpoint parse_checkpoint(const FileBytes& file, const std::string& wanted) {
+    Checkpoint checkpoint = read_bytes(file, wanted);
+    checkpoint.tensors = without_wrappers(std::move(checkpoint.tensors), file.name);
     return checkpoint;
 }
 
-Checkpoint open_checkpoint(const std::filesystem::path& file) {
+Checkpoint open_checkpoint(const std::filesystem::path& path, const std::string& wanted) {
+    const std::filesystem::path file = checkpoint_file(path);
     require_file(file);
     const FileBytes bytes = map_file(file);
-    if (!looks_like_shard_index(bytes)) return parse_checkpoint(bytes);
-    Checkpoint whole;
-    whole.tensors = join_shards(bytes, [&](const std::string& shard) {
-        return parse_checkpoint(map_file(file.parent_path() / shard)).tensors;
+    if (!looks_like_shard_index(bytes)) return parse_checkpoint(bytes, wanted);
+    TensorMap whole = join_shards(bytes, [&](const std::string& shard) {
+        return read_bytes(map_file(file.parent_path() / shard), {}).tensors;
     });
-    return whole;
+    return {without_wrappers(below(std::move(whole), wanted, bytes.name), bytes.name), wanted, {}};
 }
 
-std::string checkpoint_sha256(const std::filesystem::path& file) {
+std::string checkpoint_sha256(const std::filesystem::path& path) {
+    const std::filesystem::path file = checkpoint_file(path);
     require_file(file);
     const FileBytes bytes = map_file(file);
     if (!looks_like_shard_index(bytes)) return sha256_hex_of_file(file);
@@ -109,11 +162,11 @@ std::string checkpoint_sha256(const std::filesystem::path& file) {
     return hash.hex_digest();
 }
 
-TensorMap read_checkpoint(const std::filesystem::path& file) {
-    Checkpoint checkpoint = open_checkpoint(file);
+TensorMap read_checkpoint(const std::filesystem::path& path, const std::string& wanted) {
+    Checkpoint checkpoint = open_checkpoint(path, wanted);
     if (!checkpoint.others.empty()) {
-        spdlog::info("{}: using its '{}', not {}", file.string(), checkpoint.entry,
-                     fmt::join(checkpoint.others, ", "));
+        spdlog::info("{}: using its '{}', not {} (model.state_dict chooses)", path.string(),
+                     checkpoint.entry, fmt::join(checkpoint.others, ", "));
     }
     return std::move(checkpoint.tensors);
 }

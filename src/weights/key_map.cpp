@@ -64,15 +64,55 @@ std::optional<std::string> substitute(std::string_view replacement,
     return result.append(replacement);
 }
 
-/** Nothing when the tensor is dropped. */
-std::optional<std::string> new_name(const std::string& name, const KeyMap& map) {
+/** What becomes of a tensor; without a name it is dropped. */
+struct Renamed {
+    std::optional<std::string> name;
+    RowPart part;
+    bool as_matrix = false;
+};
+
+Renamed renamed(const std::string& name, const KeyMap& map) {
     for (const KeyRule& rule : map.rules) {
         const auto captures = match_pattern(rule.pattern, name);
         if (!captures) continue;
-        if (!rule.replacement) return std::nullopt;
-        if (auto renamed = substitute(*rule.replacement, *captures)) return renamed;
+        if (!rule.replacement) return {};
+        if (auto target = substitute(*rule.replacement, *captures)) {
+            return {std::move(target), rule.part, rule.as_matrix};
+        }
     }
-    return name;
+    return {name, {}, false};
+}
+
+HostTensor as_matrix(HostTensor tensor) {
+    if (tensor.shape.size() < 3) return tensor;
+    const int64_t rows = tensor.shape[0];
+    tensor.shape = {rows, rows == 0 ? 0 : tensor.numel() / rows};
+    return tensor;
+}
+
+/** The rows of all parts, in their order; `names` are what they were called. */
+HostTensor joined(const std::map<int, HostTensor>& parts, const std::map<int, std::string>& names,
+                  const std::string& file) {
+    HostTensor whole = parts.begin()->second;
+    const auto same_rows = [&](const HostTensor& part) {
+        return part.dtype == whole.dtype && !part.shape.empty() &&
+               std::equal(part.shape.begin() + 1, part.shape.end(), whole.shape.begin() + 1,
+                          whole.shape.end());
+    };
+    std::vector<std::byte> bytes;
+    int64_t rows = 0;
+    for (const auto& [number, part] : parts) {
+        if (whole.shape.empty() || !same_rows(part)) {
+            throw InputError(
+                "{}: tensors '{}' and '{}' belong together, but their shapes are {} and {}", file,
+                names.begin()->second, names.at(number), format_shape(parts.begin()->second.shape),
+                format_shape(part.shape));
+        }
+        rows += part.shape[0];
+        bytes.insert(bytes.end(), part.bytes().begin(), part.bytes().end());
+    }
+    whole.shape[0] = rows;
+    return HostTensor::copy_of<std::byte>(whole.dtype, whole.shape, bytes);
 }
 
 }  // namespace
@@ -91,19 +131,35 @@ bool KeyMap::applies_to(const TensorMap& tensors) const {
 }
 
 TensorMap rename_tensors(const TensorMap& tensors, const KeyMap& map, const std::string& file) {
-    TensorMap renamed;
-    std::map<std::string, std::string> old_names;
+    struct Target {
+        int parts = 1;
+        std::map<int, std::string> old_names;
+        std::map<int, HostTensor> values;
+    };
+    std::map<std::string, Target> targets;
     for (const auto& [name, tensor] : tensors) {
-        const auto target = new_name(name, map);
+        const auto [target, part, as_matrix_too] = renamed(name, map);
         if (!target) continue;
-        const auto [known, inserted] = old_names.emplace(*target, name);
+        Target& whole = targets[*target];
+        whole.parts = part.of;
+        const auto [known, inserted] = whole.old_names.emplace(part.number, name);
         if (!inserted) {
             throw InputError("{}: tensors '{}' and '{}' would both be '{}' by the names of {}",
                              file, known->second, name, *target, map.publisher);
         }
-        renamed.emplace(*target, tensor);
+        whole.values.emplace(part.number, as_matrix_too ? as_matrix(tensor) : tensor);
     }
-    return renamed;
+    TensorMap result;
+    for (const auto& [name, target] : targets) {
+        const auto& [parts, old_names, values] = target;
+        if (std::ssize(values) != parts) {
+            throw InputError(
+                "{}: '{}' is made of {} tensors by the names of {}, but there is only {}", file,
+                name, parts, map.publisher, old_names.begin()->second);
+        }
+        result.emplace(name, parts == 1 ? values.begin()->second : joined(values, old_names, file));
+    }
+    return result;
 }
 
 }  // namespace comq

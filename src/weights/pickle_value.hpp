@@ -54,6 +54,7 @@ struct TorchTensor {
     PickleRef size = nullptr;
     PickleRef stride = nullptr;
     PickleRef dtype = nullptr;  ///< a global like torch.float32 when the storage is untyped
+    PickleRef flags = nullptr;  ///< {"neg": True, …}: what a lazy view does to its numbers
 };
 
 struct PickleValue {

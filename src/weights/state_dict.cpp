@@ -5,39 +5,80 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <set>
 
 #include "core/errors.hpp"
-#include "weights/strided_copy.hpp"
-#include "weights/torch_pickle.hpp"
+#include "weights/tensor_reader.hpp"
 
 namespace comq {
 namespace {
 
 constexpr std::array<std::string_view, 7> wrappers{
     "state_dict_ema", "model_ema", "ema", "state_dict", "model", "model_state_dict", "net"};
-constexpr int max_wrappers = 4;
-constexpr std::size_t max_dimensions = 16;
-constexpr std::size_t copy_allowance = std::size_t{64} << 20;
+constexpr int max_depth = 4;
+constexpr std::size_t max_dictionaries = 256;
+constexpr std::size_t max_listed = 8;
 
-const PickleValue* lookup(const PickleMapping& mapping, std::string_view key) {
-    for (auto it = mapping.entries.rbegin(); it != mapping.entries.rend(); ++it) {
-        const auto* text = it->first->get<std::string_view>();
-        if (text != nullptr && *text == key) return it->second;
+/** A dictionary in which tensors stand. */
+struct Candidate {
+    const PickleMapping* mapping = nullptr;
+    std::string path = {};
+    /** Positions of the path's keys in `wrappers`; an unknown key has the last one. */
+    std::vector<std::size_t> ranks = {};
+    std::size_t tensors = 0;
+    bool has_matrix = false;  ///< a tensor of 2 dimensions or more, as weights are
+
+    bool is_wrapped() const {
+        return !ranks.empty() &&
+               std::ranges::all_of(ranks, [](std::size_t rank) { return rank < wrappers.size(); });
     }
-    return nullptr;
+};
+
+bool is_matrix(const TorchTensor& tensor) {
+    const auto* size = tensor.size == nullptr ? nullptr : tensor.size->get<PickleSequence>();
+    return size != nullptr && size->items.size() > 1;
 }
 
-bool holds_tensors(const PickleMapping& mapping) {
-    return std::any_of(mapping.entries.begin(), mapping.entries.end(), [](const auto& entry) {
-        return entry.second->template get<TorchTensor>() != nullptr;
-    });
-}
+/** The dictionaries that text keys lead to, the outer before the inner. */
+class Search {
+  public:
+    explicit Search(const PickleMapping& root) { visit(root, {}, 0); }
+    std::vector<Candidate> found;
+
+  private:
+    void visit(const PickleMapping& mapping, const Candidate& outer, int depth) {
+        // A pickle may name one dictionary by any number of paths, itself among them.
+        if (depth > max_depth || !seen_.insert(&mapping).second) return;
+        if (seen_.size() > max_dictionaries) return;
+        Candidate here = outer;
+        here.mapping = &mapping;
+        for (const auto& [key, value] : mapping.entries) {
+            const auto* tensor = value->get<TorchTensor>();
+            if (tensor == nullptr) continue;
+            ++here.tensors;
+            here.has_matrix = here.has_matrix || is_matrix(*tensor);
+        }
+        if (here.tensors > 0) found.push_back(here);
+        for (const auto& [key, value] : mapping.entries) {
+            const auto* inner = value->get<PickleMapping>();
+            const auto* name = key->get<std::string_view>();
+            if (inner == nullptr || name == nullptr) continue;
+            Candidate next{.path = fmt::format("{}{}{}", outer.path, outer.path.empty() ? "" : ".",
+                                               name->substr(0, 200)),
+                           .ranks = outer.ranks};
+            next.ranks.push_back(
+                static_cast<std::size_t>(std::ranges::find(wrappers, *name) - wrappers.begin()));
+            visit(*inner, next, depth + 1);
+        }
+    }
+
+    std::set<const PickleMapping*> seen_;
+};
 
 std::string first_keys(const PickleMapping& mapping) {
     std::vector<std::string> keys;
     for (const auto& [key, value] : mapping.entries) {
-        if (keys.size() == 8) {
+        if (keys.size() == max_listed) {
             keys.emplace_back("…");
             break;
         }
@@ -47,160 +88,113 @@ std::string first_keys(const PickleMapping& mapping) {
     return fmt::format("{}", fmt::join(keys, ", "));
 }
 
-/** Turns TorchTensors into HostTensors, within a bound on what copies may cost. */
-class TensorReader {
-  public:
-    TensorReader(StorageSource& source, const std::string& file, std::size_t file_size)
-        : source_(source), file_(file), copy_budget_(4 * file_size + copy_allowance) {}
-
-    HostTensor read(const std::string& name, const TorchTensor& tensor) {
-        name_ = &name;
-        const auto* storage = tensor.storage->get<TorchStorage>();
-        if (storage == nullptr) fail("is a view of what is no storage");
-        const DType dtype = dtype_of(tensor, *storage);
-        const std::vector<int64_t> size = extents(tensor.size, "size");
-        const std::vector<int64_t> stride = extents(tensor.stride, "stride");
-        const auto* offset = tensor.offset->get<int64_t>();
-        if (size.size() != stride.size() || offset == nullptr || *offset < 0) {
-            fail("has no proper size, stride and offset");
+/** "state_dict (320 tensors: model, ema_model), …": the begins of names tell networks apart. */
+std::string list(const std::vector<Candidate>& candidates) {
+    std::vector<std::string> parts;
+    for (const Candidate& candidate : candidates) {
+        if (parts.size() == max_listed) {
+            parts.emplace_back("…");
+            break;
         }
-        const auto nbytes = checked_nbytes(dtype, size);
-        if (!nbytes) fail(fmt::format("shape {} is too large", format_shape(size)));
-        if (*nbytes == 0) return gather(dtype, size, stride, nullptr);
-
-        const auto storage_bytes = storage_size(*storage, dtype);
-        const int64_t first = first_element(size, stride, *offset, *storage, storage_bytes, dtype);
-        const std::shared_ptr<const std::byte>& bytes = load(*storage, storage_bytes);
-        const std::byte* begin = bytes.get() + static_cast<std::size_t>(first) * size_of(dtype);
-        const bool aligned = reinterpret_cast<std::uintptr_t>(begin) % size_of(dtype) == 0;
-        if (aligned && is_contiguous(size, stride)) return {dtype, size, {bytes, begin}};
-        if (*nbytes > copy_budget_) {
-            fail(fmt::format("repeats its storage to {} bytes (damaged?)", *nbytes));
+        std::set<std::string_view> begins;
+        for (const auto& [key, value] : candidate.mapping->entries) {
+            const auto* name = key->get<std::string_view>();
+            if (name == nullptr || value->get<TorchTensor>() == nullptr) continue;
+            begins.insert(name->substr(0, name->find('.')));
         }
-        copy_budget_ -= *nbytes;
-        return gather(dtype, size, stride, begin);
+        std::string names;
+        if (begins.size() <= max_listed) names = fmt::format(": {}", fmt::join(begins, ", "));
+        parts.push_back(
+            fmt::format("{} ({} tensors{})",
+                        candidate.path.empty() ? "the root" : fmt::format("'{}'", candidate.path),
+                        candidate.tensors, names));
     }
+    return fmt::format("{}", fmt::join(parts, ", "));
+}
 
-  private:
-    [[noreturn]] void fail(const std::string& what) const {
+/** The entries of training scripts that are no dictionaries: a pickled module, for one. */
+[[noreturn]] void refuse_root(const PickleMapping& root, const std::string& file) {
+    for (const auto& [key, value] : root.entries) {
+        const auto* name = key->get<std::string_view>();
+        const bool known = name != nullptr && std::ranges::find(wrappers, *name) != wrappers.end();
+        const bool is_object = value->get<PickleOpaque>() != nullptr;
+        if (!known || !is_object) continue;
         throw InputError(
-            "{}: tensor '{}': {}; download the checkpoint again or save its "
-            "state_dict with a current PyTorch",
-            file_, *name_, what);
+            "{}: byte {}: entry '{}' is {} and not a dictionary of tensors (load it where it was "
+            "made and save its state_dict())",
+            file, value->offset, *name, describe(*value));
     }
+    throw InputError("{}: no tensors among its entries {} (known entries of that kind: {})", file,
+                     first_keys(root), fmt::join(wrappers, ", "));
+}
 
-    DType dtype_of(const TorchTensor& tensor, const TorchStorage& storage) const {
-        if (tensor.dtype == nullptr) {
-            if (!storage.dtype) fail(fmt::format("{} is not supported", storage.type));
-            return *storage.dtype;
-        }
-        const auto* global = tensor.dtype->get<PickleGlobal>();
-        const auto dtype = global != nullptr ? torch_dtype(global->name) : std::nullopt;
-        if (!dtype) fail(fmt::format("{} is not a supported dtype", describe(*tensor.dtype)));
-        return *dtype;
+bool has_name_below(const PickleMapping& mapping, const std::string& prefix) {
+    return std::ranges::any_of(mapping.entries, [&](const auto& entry) {
+        const auto* name = entry.first->template get<std::string_view>();
+        return name != nullptr && name->starts_with(prefix) &&
+               entry.second->template get<TorchTensor>() != nullptr;
+    });
+}
+
+/** Those below entries of training scripts, the best first; counters beside them don't count. */
+std::vector<Candidate> wrapped_networks(const std::vector<Candidate>& candidates) {
+    std::vector<Candidate> wrapped;
+    std::ranges::copy_if(candidates, std::back_inserter(wrapped), &Candidate::is_wrapped);
+    if (std::ranges::any_of(wrapped, &Candidate::has_matrix)) {
+        std::erase_if(wrapped, [](const Candidate& candidate) { return !candidate.has_matrix; });
     }
+    std::ranges::stable_sort(wrapped, {}, &Candidate::ranks);
+    return wrapped;
+}
 
-    std::vector<int64_t> extents(const PickleRef value, const char* what) const {
-        const auto* sequence = value->get<PickleSequence>();
-        if (sequence == nullptr || sequence->items.size() > max_dimensions) {
-            fail(fmt::format("its {} is not a short tuple", what));
-        }
-        std::vector<int64_t> numbers;
-        for (const PickleRef item : sequence->items) {
-            const auto* number = item->get<int64_t>();
-            if (number == nullptr || *number < 0) fail(fmt::format("its {} is not valid", what));
-            numbers.push_back(*number);
-        }
-        return numbers;
+StateDict find_wanted(const std::vector<Candidate>& candidates, const std::string& wanted,
+                      const std::string& file) {
+    for (const Candidate& candidate : candidates) {
+        if (candidate.path == wanted) return {candidate.mapping, candidate.path, {}};
     }
-
-    std::size_t storage_size(const TorchStorage& storage, DType dtype) const {
-        const DType element = storage.dtype.value_or(DType::u8);
-        const auto nbytes = checked_nbytes(element, std::array{storage.numel});
-        if (!nbytes) fail(fmt::format("storage '{}' is too large", storage.key));
-        if (storage.dtype && *storage.dtype != dtype) fail("its dtype is not its storage's");
-        return *nbytes;
-    }
-
-    /** Checks that the view's last element lies in the storage, too. */
-    int64_t first_element(const std::vector<int64_t>& size, const std::vector<int64_t>& stride,
-                          int64_t offset, const TorchStorage& storage, std::size_t storage_bytes,
-                          DType dtype) const {
-        int64_t first = 0;
-        bool overflow = __builtin_add_overflow(offset, storage.view_offset, &first);
-        int64_t last = first;
-        for (std::size_t d = 0; d < size.size(); ++d) {
-            int64_t reach = 0;
-            overflow = overflow || __builtin_mul_overflow(size[d] - 1, stride[d], &reach) ||
-                       __builtin_add_overflow(last, reach, &last);
+    for (const Candidate& candidate : candidates) {
+        const std::string outer = candidate.path.empty() ? "" : candidate.path + ".";
+        if (!wanted.starts_with(outer)) continue;
+        const std::string prefix = wanted.substr(outer.size()) + ".";
+        if (has_name_below(*candidate.mapping, prefix)) {
+            return {candidate.mapping, wanted, {}, prefix};
         }
-        const auto elements = static_cast<int64_t>(storage_bytes / size_of(dtype));
-        if (overflow || last >= elements) {
-            fail(fmt::format(
-                "shape {} with strides {} from element {} lies outside its storage "
-                "'{}' of {}",
-                format_shape(size), format_shape(stride), first, storage.key, elements));
-        }
-        return first;
     }
-
-    const std::shared_ptr<const std::byte>& load(const TorchStorage& storage, std::size_t nbytes) {
-        auto found = loaded_.find(storage.key);
-        if (found == loaded_.end()) {
-            try {
-                found = loaded_.emplace(storage.key, source_.load(storage, nbytes)).first;
-            } catch (const InputError& error) {
-                throw InputError("{} (needed by tensor '{}')", error.what(), *name_);
-            }
-        }
-        return found->second;
-    }
-
-    StorageSource& source_;
-    const std::string& file_;
-    const std::string* name_ = nullptr;
-    std::size_t copy_budget_;
-    std::map<std::string_view, std::shared_ptr<const std::byte>> loaded_;
-};
+    throw InputError("{}: model.state_dict names '{}', which holds no tensors; there are {}", file,
+                     wanted, list(candidates));
+}
 
 }  // namespace
 
-StateDict find_state_dict(const PickleValue& root, const std::string& file) {
-    StateDict found;
-    found.mapping = root.get<PickleMapping>();
-    if (found.mapping == nullptr) {
+StateDict find_state_dict(const PickleValue& root, const std::string& wanted,
+                          const std::string& file) {
+    const auto* mapping = root.get<PickleMapping>();
+    if (mapping == nullptr) {
         throw InputError(
             "{}: byte {}: the checkpoint is {} and not a dictionary of tensors (load "
             "it where it was made and save its state_dict())",
             file, root.offset, describe(root));
     }
-    for (int level = 0; level < max_wrappers && !holds_tensors(*found.mapping); ++level) {
-        const PickleMapping& outer = *found.mapping;
-        std::vector<std::string> candidates;
-        for (const std::string_view wrapper : wrappers) {
-            const PickleValue* value = lookup(outer, wrapper);
-            if (value == nullptr || value->get<PickleNone>() != nullptr) continue;
-            const auto* inner = value->get<PickleMapping>();
-            if (candidates.empty()) {
-                if (inner == nullptr) {
-                    throw InputError(
-                        "{}: byte {}: entry '{}' is {} and not a dictionary of tensors "
-                        "(load it where it was made and save its state_dict())",
-                        file, value->offset, wrapper, describe(*value));
-                }
-                found.mapping = inner;
-            }
-            candidates.emplace_back(wrapper);
-        }
-        if (candidates.empty()) break;
-        found.entry += (found.entry.empty() ? "" : ".") + candidates.front();
-        found.others.assign(candidates.begin() + 1, candidates.end());
+    const std::vector<Candidate> candidates = Search(*mapping).found;
+    if (candidates.empty()) refuse_root(*mapping, file);
+    if (!wanted.empty()) return find_wanted(candidates, wanted, file);
+
+    if (const auto wrapped = wrapped_networks(candidates); !wrapped.empty()) {
+        StateDict found{wrapped.front().mapping, wrapped.front().path, {}};
+        for (std::size_t i = 1; i < wrapped.size(); ++i) found.others.push_back(wrapped[i].path);
+        return found;
     }
-    if (!holds_tensors(*found.mapping)) {
-        throw InputError("{}: no tensors among its entries {} (known entries of that kind: {})",
-                         file, first_keys(*found.mapping), fmt::join(wrappers, ", "));
+    const Candidate& first = candidates.front();
+    if (candidates.size() == 1 || (first.path.empty() && first.has_matrix)) {
+        return {first.mapping, first.path, {}};
     }
-    return found;
+    const auto is_network = [](const Candidate& candidate) { return candidate.has_matrix; };
+    const auto network = std::ranges::find_if(candidates, is_network);
+    if (std::ranges::count_if(candidates, is_network) == 1) {
+        return {network->mapping, network->path, {}};
+    }
+    throw InputError("{}: several dictionaries of tensors: {}; choose by model.state_dict", file,
+                     list(candidates));
 }
 
 TensorMap extract_tensors(const StateDict& state_dict, StorageSource& source,
@@ -209,7 +203,8 @@ TensorMap extract_tensors(const StateDict& state_dict, StorageSource& source,
     TensorMap tensors;
     for (const auto& [key, value] : state_dict.mapping->entries) {
         const auto* text = key->get<std::string_view>();
-        const std::string name(text != nullptr ? *text : describe(*key));
+        std::string name(text != nullptr ? *text : describe(*key));
+        if (!name.starts_with(state_dict.prefix)) continue;
         if (value->get<PickleOpaque>() != nullptr || value->get<TorchStorage>() != nullptr) {
             throw InputError(
                 "{}: byte {}: '{}' is {}, which is not read: only plain tensors are "
@@ -222,7 +217,9 @@ TensorMap extract_tensors(const StateDict& state_dict, StorageSource& source,
             throw InputError("{}: byte {}: a tensor's name is {} instead of text", file,
                              key->offset, name);
         }
-        if (!tensors.emplace(name, reader.read(name, *tensor)).second) {
+        HostTensor values = reader.read(name, *tensor);
+        name.erase(0, state_dict.prefix.size());
+        if (!tensors.emplace(name, std::move(values)).second) {
             throw InputError("{}: tensor '{}' stands twice in the state_dict", file, name);
         }
     }

@@ -24,14 +24,23 @@ struct StateDict {
     const PickleMapping* mapping = nullptr;
     std::string entry;                ///< "state_dict"; empty when it is the root itself
     std::vector<std::string> others;  ///< entries that would have done, too
+    std::string prefix = {};          ///< of the names meant: all, if empty
 };
 
 /**
- * Unwraps dictionaries by the entries of training scripts. Of several the first in this order is
- * taken: state_dict_ema, model_ema, ema, state_dict, model, model_state_dict, net; so averaged
- * weights go before the last step's, as in timm. Throws InputError when the root is none.
+ * Finds the dictionary of tensors in what a training script saved: beside it may stand tensors
+ * (counters, generator states), empty dictionaries and objects of any class.
+ *
+ * `wanted` (model.state_dict) is the path of a dictionary, its keys joined by dots, with the begin
+ * of the tensors' names behind it where one dictionary holds several networks ("state_dict.ema").
+ * Without it the entries of training scripts are looked for, in this order: state_dict_ema,
+ * model_ema, ema, state_dict, model, model_state_dict, net; so averaged weights go before the last
+ * step's, as in timm. Then the root itself is taken, or the one dictionary that there is.
+ *
+ * Throws InputError that lists the dictionaries when there is none, none of that path, or several.
  */
-StateDict find_state_dict(const PickleValue& root, const std::string& file);
+StateDict find_state_dict(const PickleValue& root, const std::string& wanted,
+                          const std::string& file);
 
 /**
  * The tensors of a state_dict; plain values beside them (numbers, None, text) are left out.

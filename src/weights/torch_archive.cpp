@@ -58,7 +58,8 @@ void check_byte_order(ZipArchive& archive, const std::string& folder, const std:
 
 bool is_torch_archive(const ZipArchive& archive) { return pickle_entry(archive) != nullptr; }
 
-Checkpoint read_torch_archive(ZipArchive& archive, const FileBytes& file) {
+Checkpoint read_torch_archive(ZipArchive& archive, const FileBytes& file,
+                              const std::string& wanted) {
     const ZipArchive::Entry* entry = pickle_entry(archive);
     if (entry == nullptr) throw InputError("{}: no data.pkl in the zip archive", file.name);
     const std::string folder = entry->name.substr(0, entry->name.find('/') + 1);
@@ -73,7 +74,7 @@ Checkpoint read_torch_archive(ZipArchive& archive, const FileBytes& file) {
     PickleArena arena;
     TorchMeaning meaning;
     const PickleRef root = unpickle(in, arena, meaning);
-    StateDict state_dict = find_state_dict(*root, pickle.name);
+    StateDict state_dict = find_state_dict(*root, wanted, pickle.name);
     ArchiveStorages storages(archive, folder, file.name);
     return {extract_tensors(state_dict, storages, pickle.name, file.size),
             std::move(state_dict.entry), std::move(state_dict.others)};

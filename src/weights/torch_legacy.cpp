@@ -94,13 +94,13 @@ bool looks_like_pickle(std::span<const std::byte> bytes) {
     return bytes.size() > 1 && bytes[0] == std::byte{0x80} && bytes[1] <= std::byte{5};
 }
 
-Checkpoint read_legacy_torch_file(const FileBytes& file) {
+Checkpoint read_legacy_torch_file(const FileBytes& file, const std::string& wanted) {
     ByteReader in(file.bytes(), file.name);
     PickleArena arena;
     TorchMeaning meaning;
     check_preamble(in, arena, meaning);
     const PickleRef root = unpickle(in, arena, meaning);
-    StateDict state_dict = find_state_dict(*root, file.name);
+    StateDict state_dict = find_state_dict(*root, wanted, file.name);
     const PickleRef keys = unpickle(in, arena, meaning);
     const auto offsets = locate_storages(in, *keys, meaning);
     LegacyStorages storages(file, offsets);

@@ -8,8 +8,8 @@ namespace comq {
 namespace {
 
 enum class Function {
-    tensor,     ///< (storage, offset, size, stride, …): a view of a typed storage
-    tensor_v3,  ///< (storage, offset, size, stride, requires_grad, hooks, dtype, …)
+    tensor,     ///< (storage, offset, size, stride, requires_grad, hooks, flags): a typed view
+    tensor_v3,  ///< (storage, offset, size, stride, requires_grad, hooks, dtype, flags)
     first,      ///< (value, …): the value itself, as parameters and sizes are
     from_type,  ///< (function, type, arguments, state): a call for a subclass of Tensor
     dictionary,
@@ -88,11 +88,12 @@ PickleRef TorchMeaning::call(const ByteReader& in, PickleArena& arena, std::size
     const auto known = function_named(name);
     if (!known) return arena.make(offset, PickleOpaque{name});
     const auto at = [&](std::size_t i) { return argument(arguments, i, in, offset); };
+    const auto maybe = [&](std::size_t i) { return i < arguments.size() ? arguments[i] : nullptr; };
     switch (*known) {
         case Function::tensor:
-            return arena.make(offset, TorchTensor{at(0), at(1), at(2), at(3), nullptr});
+            return arena.make(offset, TorchTensor{at(0), at(1), at(2), at(3), nullptr, maybe(6)});
         case Function::tensor_v3:
-            return arena.make(offset, TorchTensor{at(0), at(1), at(2), at(3), at(6)});
+            return arena.make(offset, TorchTensor{at(0), at(1), at(2), at(3), at(6), maybe(7)});
         case Function::first:
             return at(0);
         case Function::from_type: {

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <zip.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "core/errors.hpp"
 
 namespace comq {
@@ -35,21 +38,75 @@ ZipArchive::ZipArchive(const FileBytes& file) : file_(file) {
     const zip_int64_t count = zip_get_num_entries(archive_.get(), 0);
     for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
         zip_stat_t stat;
-        constexpr zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
+        constexpr zip_uint64_t needed =
+            ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
         if (zip_stat_index(archive_.get(), i, 0, &stat) != 0 || (stat.valid & needed) != needed) {
             throw damaged_file(file_.name, "entry {} of the zip archive can't be read", i);
         }
-        entries_.push_back({stat.name, i, stat.size, stat.comp_size});
+        entries_.push_back({stat.name, i, stat.size, stat.comp_size,
+                            stat.comp_method == ZIP_CM_STORE && stat.size == stat.comp_size});
         if (!index_.emplace(stat.name, entries_.size() - 1).second) {
             throw InputError("{}: two entries of the zip archive are named '{}'", file_.name,
                              stat.name);
         }
     }
+    find_stored();
 }
 
 const ZipArchive::Entry* ZipArchive::find(const std::string& name) const {
     const auto found = index_.find(name);
     return found == index_.end() ? nullptr : &entries_[found->second];
+}
+
+/**
+ * Headers stand before the contents of entries, which follow each other in the order of the
+ * archive's directory in all that common writers make. Whatever is found elsewhere is unpacked.
+ */
+void ZipArchive::find_stored() {
+    constexpr std::size_t header = 30, name_length = 26, extra_length = 28;
+    constexpr std::size_t longest_descriptor = 24;  // behind a content
+    constexpr std::string_view signature("PK\3\4", 4);
+    const std::string_view text = file_.text();
+    const auto number_at = [&](std::size_t at) {
+        return static_cast<std::size_t>(static_cast<unsigned char>(text[at])) |
+               static_cast<std::size_t>(static_cast<unsigned char>(text[at + 1])) << 8;
+    };
+    std::size_t position = 0;
+    for (Entry& entry : entries_) {
+        const auto begin =
+            text.substr(0, std::min(position + longest_descriptor + signature.size(), text.size()))
+                .find(signature, position);
+        if (begin == std::string_view::npos || text.size() - begin < header) return;
+        const std::size_t content =
+            begin + header + number_at(begin + name_length) + number_at(begin + extra_length);
+        if (content > text.size() || entry.compressed_size > text.size() - content ||
+            text.substr(begin + header, number_at(begin + name_length)) != entry.name) {
+            return;
+        }
+        if (entry.stored) entry.stored_at = content;
+        position = content + entry.compressed_size;
+    }
+}
+
+void ZipArchive::unpack(
+    const Entry& entry, const std::string& name,
+    const std::function<void(std::size_t, std::span<const std::byte>)>& visit) const {
+    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> opened(
+        zip_fopen_index(archive_.get(), entry.index, 0), zip_fclose);
+    std::vector<std::byte> buffer(std::size_t{256} << 10);
+    std::size_t done = 0;
+    // One more read than there are bytes: the checksum is compared at the end.
+    for (zip_int64_t got = 1; opened != nullptr && got > 0;) {
+        got = zip_fread(opened.get(), buffer.data(), buffer.size());
+        if (got == 0 && done == entry.size) return;
+        if (got <= 0 || static_cast<std::size_t>(got) > entry.size - done) break;
+        visit(done, std::span(buffer).first(static_cast<std::size_t>(got)));
+        done += static_cast<std::size_t>(got);
+    }
+    zip_error_t* error =
+        opened != nullptr ? zip_file_get_error(opened.get()) : zip_get_error(archive_.get());
+    throw damaged_file(name, "damaged after {} of {} bytes: {}", done, entry.size,
+                       error->zip_err != ZIP_ER_OK ? zip_error_strerror(error) : "wrong length");
 }
 
 FileBytes ZipArchive::read(const Entry& entry) {
@@ -61,26 +118,19 @@ FileBytes ZipArchive::read(const Entry& entry) {
     }
     read_bytes_ += entry.compressed_size;
 
-    std::shared_ptr<std::byte[]> buffer(new std::byte[entry.size]);
-    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> opened(
-        zip_fopen_index(archive_.get(), entry.index, 0), zip_fclose);
-    std::size_t done = 0;
-    // One more read than there are bytes: the checksum is compared at the end.
-    for (zip_int64_t got = 1; opened != nullptr && got > 0;) {
-        std::byte beyond{};
-        const bool full = done == entry.size;
-        got = zip_fread(opened.get(), full ? &beyond : buffer.get() + done,
-                        full ? 1 : entry.size - done);
-        if (got == 0 && full) {
-            return {name, std::shared_ptr<const std::byte>(buffer, buffer.get()), entry.size};
-        }
-        if (got > 0 && full) break;
-        if (got > 0) done += static_cast<std::size_t>(got);
+    if (entry.stored_at) {
+        bool same = true;
+        unpack(entry, name, [&](std::size_t offset, std::span<const std::byte> bytes) {
+            same = same && std::ranges::equal(bytes, file_.bytes().subspan(
+                                                         *entry.stored_at + offset, bytes.size()));
+        });
+        if (same) return {name, file_.share(*entry.stored_at), entry.size};
     }
-    zip_error_t* error =
-        opened != nullptr ? zip_file_get_error(opened.get()) : zip_get_error(archive_.get());
-    throw damaged_file(name, "damaged after {} of {} bytes: {}", done, entry.size,
-                       error->zip_err != ZIP_ER_OK ? zip_error_strerror(error) : "wrong length");
+    std::shared_ptr<std::byte[]> buffer(new std::byte[entry.size]);
+    unpack(entry, name, [&](std::size_t offset, std::span<const std::byte> bytes) {
+        std::ranges::copy(bytes, buffer.get() + offset);
+    });
+    return {name, std::shared_ptr<const std::byte>(buffer, buffer.get()), entry.size};
 }
 
 }  // namespace comq

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +24,9 @@ class ZipArchive {
         uint64_t index = 0;
         std::size_t size = 0;
         std::size_t compressed_size = 0;
+        bool stored = false;  ///< as it is, not compressed
+        /** Where its stored content lies in the file; none where that isn't known. */
+        std::optional<std::size_t> stored_at = {};
     };
 
     /** Throws InputError naming the file. */
@@ -29,8 +35,8 @@ class ZipArchive {
     const std::vector<Entry>& entries() const { return entries_; }
     const Entry* find(const std::string& name) const;
     /**
-     * The content of an entry, decompressed, its checksum verified. All reads together cost at
-     * most what the file's own bytes can unpack to.
+     * The content of an entry, its checksum verified: a part of the file's own bytes, or else
+     * decompressed. All reads together cost at most what the file's own bytes can unpack to.
      */
     FileBytes read(const Entry& entry);
 
@@ -38,6 +44,11 @@ class ZipArchive {
     struct Discard {
         void operator()(zip* archive) const;
     };
+
+    void find_stored();
+    /** Calls `visit(offset, bytes)` with the content from beginning to end. */
+    void unpack(const Entry& entry, const std::string& name,
+                const std::function<void(std::size_t, std::span<const std::byte>)>& visit) const;
 
     FileBytes file_;
     std::unique_ptr<zip, Discard> archive_;

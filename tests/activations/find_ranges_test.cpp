@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "activations/channel_view.hpp"
 #include "core/errors.hpp"
 #include "networks/hash_weights.hpp"
 #include "passes/pass_over.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 
@@ -42,7 +42,7 @@ bool has(const Words& words, const std::string& word) {
 
 TEST_CASE("keys are completed with '=', in any section") {
     CHECK(offers("run_experiment configs/demo_vit_4bit.yaml quantization.b") ==
-          Words{"quantization.bits="});
+          Words{"quantization.bits=", "quantization.bits_criterion="});
     CHECK(has(offers("run_experiment "), "seed="));
     CHECK(has(offers("run_sweep experiments/start.yaml grid.quantization.b"),
               "grid.quantization.bits="));

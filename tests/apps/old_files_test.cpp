@@ -4,7 +4,7 @@
 #include <sstream>
 #include <string>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 

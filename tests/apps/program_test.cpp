@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "../networks/exported_programs.hpp"
 #include "core/child_process.hpp"
 #include "data/dataset_files.hpp"
 #include "results/run_file.hpp"
@@ -74,6 +75,20 @@ TEST_CASE("a run over several ranks has the codes and predictions of one") {
     const std::string text = test::text_of(together.log);
     CHECK(text.find("comq-result") != std::string::npos);
     CHECK(text.find("comq-result") == text.rfind("comq-result"));
+}
+
+TEST_CASE("a program over several ranks has the codes and predictions of one") {
+    if (!test::have_mpirun()) return;
+    COMQ_NEED_PROGRAMS(programs);
+    const std::vector<std::string> more{
+        "model.name=null", "model.program=" + (programs / "products.pt2").string(),
+        "evaluation.allow_chance=true", "calibration.holdout=20", "repair.bias_correction=true"};
+    const RanksRun alone, together;
+    REQUIRE(alone.run(1, "demo_cnn_4bit.yaml", more) == 0);
+    const int code = together.run(2, "demo_cnn_4bit.yaml", more);
+    INFO(test::text_of(together.log));
+    REQUIRE(code == 0);
+    check_equal_results(alone.result, together.result);
 }
 
 TEST_CASE("unreadable images of all ranks count together") {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "support/local_slurm.hpp"
 
 using namespace comq;

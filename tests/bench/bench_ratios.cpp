@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/program.hpp"
+#include "bench/layout_ratios.hpp"
 #include "bench/pipeline_ratios.hpp"
+#include "bench/program_ratios.hpp"
 #include "bench/solver_ratios.hpp"
 #include "core/threads.hpp"
 #include "results/provenance.hpp"
@@ -19,8 +21,10 @@ int main(int argc, char** argv) {
     CLI::App& app = program.arguments();
     bool quick = false;
     std::string json;
+    std::string archives;
     app.add_flag("--quick", quick, "a fraction of the work");
     app.add_option("--json", json, "file for the figures");
+    app.add_option("--programs", archives, "folder of what export_programs.py wrote");
     return program.run(argc, argv, [&] {
         spdlog::set_level(spdlog::level::warn);
         set_torch_threads(available_cores());
@@ -29,7 +33,9 @@ int main(int argc, char** argv) {
         figures["instruction_set"] = torch_cpu_capability();
         figures["threads"] = thread_count();
         bench::measure_solver(quick, figures);
+        bench::measure_layouts(quick, figures);
         bench::measure_pipeline(quick, COMQ_PROGRAMS, figures);
+        if (!archives.empty()) bench::measure_programs(quick, archives, figures);
         if (!json.empty()) std::ofstream(json) << figures.dump(2) << '\n';
     });
 }

@@ -72,6 +72,14 @@ torch::Tensor random_rows(int64_t rows, int64_t m, uint64_t seed) {
     return torch::randn({rows, m}) * torch::exp(0.5 * torch::randn({m}));
 }
 
+double stage_seconds(const RunRecord& run, const std::string& name) {
+    double seconds = 0.0;
+    for (const auto& stage : run.stages) {
+        if (stage.name == name) seconds += stage.seconds;
+    }
+    return seconds;
+}
+
 int64_t peak_memory_of(const std::vector<std::string>& arguments) {
     // Not wait4's ru_maxrss: what the parent held when the child began counts in it.
     ChildProcess child(arguments, "/dev/null");

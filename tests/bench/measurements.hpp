@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "results/run_record.hpp"
+
 namespace comq::bench {
 
 class Stopwatch {
@@ -39,6 +41,9 @@ double element_rate(int64_t numel, int threads);
 
 /** Random normal fp32 rows whose columns differ in norm, the same for the same seed. */
 torch::Tensor random_rows(int64_t rows, int64_t m, uint64_t seed);
+
+/** Wall-clock seconds of the stage of that name in a run. */
+double stage_seconds(const RunRecord& run, const std::string& name);
 
 /** Peak resident memory in bytes of a program run to its end; throws when it fails. */
 int64_t peak_memory_of(const std::vector<std::string>& arguments);

@@ -33,14 +33,6 @@ LoadedConfig deit_tiny(int64_t calibration, int64_t evaluation, int threads, con
                        {known_names(), {configs}});
 }
 
-double stage_seconds(const RunRecord& run, const std::string& name) {
-    double seconds = 0.0;
-    for (const auto& stage : run.stages) {
-        if (stage.name == name) seconds += stage.seconds;
-    }
-    return seconds;
-}
-
 struct QuantizationTime {
     double calibrate = 0.0;
     double solve = 0.0;

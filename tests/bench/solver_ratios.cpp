@@ -11,7 +11,7 @@
 #include "calibration/gram_collector.hpp"
 #include "core/threads.hpp"
 #include "networks/layers.hpp"
-#include "quantization/layer_solver.hpp"
+#include "quantization/method.hpp"
 
 namespace comq::bench {
 

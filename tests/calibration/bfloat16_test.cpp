@@ -1,4 +1,3 @@
-#include "calibration/bfloat16_scope.hpp"
 #include "calibration/collect.hpp"
 #include "networks/hash_weights.hpp"
 #include "passes/pass_over.hpp"

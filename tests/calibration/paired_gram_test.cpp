@@ -1,4 +1,4 @@
-#include "calibration/paired_gram.hpp"
+#include "calibration/gram_collector.hpp"
 
 #include <limits>
 

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "config/yaml_json.hpp"
+#include "config/config_values.hpp"
 #include "core/errors.hpp"
 #include "core/text.hpp"
 #include "support/catch.hpp"

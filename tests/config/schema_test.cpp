@@ -39,7 +39,7 @@ Schema<Table> table_schema() {
                     "number or a note at its foot."},
         [](auto& object) -> auto& { return object.page.scale; }, number(0.1, 10.0));
     table.add({.key = "columns", .meaning = "The columns."}, &Table::columns,
-              list_of(column, "list of {title, width}"));
+              sequence_of(map_of(column), "list of {title, width}"));
     return table;
 }
 

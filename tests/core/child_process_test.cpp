@@ -1,5 +1,6 @@
 #include "core/child_process.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 
@@ -25,6 +26,20 @@ TEST_CASE("a point's process learns nothing of ranks that its launcher is one of
     ::unsetenv("SLURM_STEP_ID");
     CHECK_THAT(test::text_of(log), ContainsSubstring("PATH=") && !ContainsSubstring("PMIX_RANK") &&
                                        !ContainsSubstring("SLURM_STEP_ID"));
+}
+
+TEST_CASE("a signal that comes before the program does ends it all the same") {
+    // Handlers of this process stay in the child until the program takes its place.
+    static std::atomic<int> taken{0};
+    const auto before = std::signal(SIGTERM, [](int) { ++taken; });
+    const auto log = test::temporary_folder() / "log";
+    for (int i = 0; i < 20; ++i) {
+        ChildProcess sleeper({"sleep", "3"}, log);
+        sleeper.signal(SIGTERM);
+        CHECK(sleeper.wait() == 128 + SIGTERM);
+    }
+    std::signal(SIGTERM, before);
+    CHECK(taken == 0);
 }
 
 TEST_CASE("a child's end and what it prints are told") {

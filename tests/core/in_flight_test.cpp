@@ -1,4 +1,4 @@
-#include "core/in_flight.hpp"
+#include "core/threads.hpp"
 
 #include <tbb/parallel_for.h>
 

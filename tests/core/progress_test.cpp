@@ -1,7 +1,6 @@
 #include "core/progress.hpp"
 
 #include "core/text.hpp"
-#include "core/units.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

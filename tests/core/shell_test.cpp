@@ -1,4 +1,4 @@
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 
 #include "support/catch.hpp"
 

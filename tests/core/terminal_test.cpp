@@ -10,7 +10,6 @@
 #include <string>
 
 #include "core/progress.hpp"
-#include "core/standard_streams.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

@@ -1,4 +1,4 @@
-#include "core/text_table.hpp"
+#include "core/text.hpp"
 
 #include "support/catch.hpp"
 

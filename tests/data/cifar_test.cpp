@@ -31,7 +31,7 @@ TEST_CASE("CIFAR-10 records become pixels, labels and distinct content hashes") 
     CHECK(source->classes() == 10);
     CHECK(source->info(1).label == 9);
     CHECK(source->info(1).id == "test_batch.bin:1");
-    CHECK(source->info(0).content != source->info(1).content);
+    CHECK(source->content(0) != source->content(1));
     const RgbImage image = source->load(1);
     REQUIRE(image.pixels.size() == 3072);
     // Pixel (2, 5) is byte 69 of each plane; a plane begins 1024 + 50 higher.

@@ -66,7 +66,7 @@ TEST_CASE("splits of the demo set have their sizes, equal classes and no image i
         CHECK(source->classes() == 10);
         for (int64_t i = 0; i < source->size(); ++i) {
             const ImageInfo info = source->info(i);
-            contents.insert(info.content);
+            contents.insert(source->content(i));
             ids.insert(info.id);
             REQUIRE(info.label >= 0);
             REQUIRE(info.label < 10);

@@ -15,6 +15,7 @@
 
 using namespace comq;
 using namespace comq::test;
+using namespace std::string_literals;
 namespace fs = std::filesystem;
 
 namespace {
@@ -34,9 +35,9 @@ TEST_CASE("ids of the development kit become the index of the sorted wnid") {
     // The kit's first ids are 490 and 361, a sea snake and an alp: 65 and 970.
     const GroundTruth truth = truth_of("490\n361\n171\n822\n297\n482\n");
     CHECK(truth.classes() == 1000);
-    CHECK(truth.label_of(first) == 65);
-    CHECK(truth.label_of(second) == 970);
-    CHECK(truth.label_of("ILSVRC2012_val_00000006.JPEG") == 57);
+    CHECK(truth.labels_of(first).front() == 65);
+    CHECK(truth.labels_of(second).front() == 970);
+    CHECK(truth.labels_of("ILSVRC2012_val_00000006.JPEG").front() == 57);
     CHECK_THROWS_WITH(truth_of("490\n1001\n"), ContainsSubstring("1001"));
 
     std::vector<bool> seen(1000, false);
@@ -60,11 +61,11 @@ TEST_CASE("the other forms of ground truth give the same labels") {
         CAPTURE(text);
         const GroundTruth truth = truth_of(text, synsets);
         CHECK(truth.classes() == 3);
-        CHECK(truth.label_of(first) == 2);
-        CHECK(truth.label_of(second) == 0);
+        CHECK(truth.labels_of(first).front() == 2);
+        CHECK(truth.labels_of(second).front() == 0);
     }
     // Without data.synsets the wnids that occur are numbered.
-    CHECK(truth_of("n03\nn01\n").label_of(first) == 1);
+    CHECK(truth_of("n03\nn01\n").labels_of(first).front() == 1);
 }
 
 TEST_CASE("malformed ground truth is refused with file and line") {
@@ -80,12 +81,76 @@ TEST_CASE("malformed ground truth is refused with file and line") {
     CHECK_THROWS_WITH(truth_of("a.JPEG n01\nb.JPEG n07\n", synsets),
                       ContainsSubstring("truth.txt:2") && ContainsSubstring("data.synsets"));
     CHECK_THROWS_WITH(truth_of("a.JPEG 2\n", synsets), ContainsSubstring("names 2 classes"));
-    CHECK_THROWS_WITH(truth_of("a.JPEG 1\n").label_of("c.JPEG"),
+    CHECK_THROWS_WITH(truth_of("a.JPEG 1\n").labels_of("c.JPEG").front(),
                       ContainsSubstring("no label for c.JPEG"));
     CHECK_THROWS_AS(GroundTruth::read("/nonexistent/val.txt", {}), UsageError);
-    CHECK_THROWS_AS(truth_of("a.JPEG 1\n").label_of("c.JPEG"), UsageError);
+    CHECK_THROWS_AS(truth_of("a.JPEG 1\n").labels_of("c.JPEG").front(), UsageError);
     CHECK_THROWS_AS(truth_of("a.JPEG n01\nb.JPEG n07\n", synsets), UsageError);
     CHECK_THROWS_AS(truth_of("a.JPEG 1\nb.JPEG -1\n"), InputError);
+}
+
+TEST_CASE("lists are read whatever editor wrote them") {
+    const std::string lines = first + " 2\r\n" + second + " 0";
+    CHECK(truth_of("\xEF\xBB\xBF" + lines).labels_of(first).front() == 2);
+    CHECK_THROWS_WITH(truth_of("\xFF\xFEI\0L\0"s), ContainsSubstring("UTF-16"));
+    CHECK_THROWS_WITH(truth_of(lines + "\0"s), ContainsSubstring("no text"));
+    const fs::path synsets = temporary_folder() / "synsets.txt";
+    write_text(synsets, "\xEF\xBB\xBFn01\r\nn02\r\n");
+    CHECK(Synsets::read(synsets).label_of("n01") == 0);
+    CHECK(Synsets::read(synsets).size() == 2);
+}
+
+TEST_CASE("the classes of ILSVRC-2012 need no list") {
+    const Synsets synsets = Synsets::read("imagenet");
+    CHECK(synsets.size() == 1000);
+    CHECK(synsets.label_of("n01440764") == 0);
+    CHECK(synsets.label_of("n15075141") == 999);
+    COMQ_NEED_ASSETS(assets);
+    const Synsets listed = Synsets::read(assets / "imagenet" / "synsets.txt");
+    for (int64_t i = 0; i < 1000; ++i) CHECK(synsets.name(i) == listed.name(i));
+}
+
+TEST_CASE("ReaL's lists of labels count each, and images of an empty one are left out") {
+    const fs::path root = temporary_folder();
+    write_jpeg(root / "val" / "n01" / first);
+    write_jpeg(root / "val" / "n02" / second);
+    write_jpeg(root / "val" / "n02" / "ILSVRC2012_val_00000003.JPEG");
+    write_text(root / "real.json", "[[1, 5], [], [4]]");
+    DataConfig config;
+    config.root = root;
+    config.evaluation = config.calibration = root / "val";
+    config.labels = root / "real.json";
+    for (const char* layout : {"imagefolder", "imagenet_flat"}) {
+        config.layout = layout;
+        const auto source = open_image_source(config, Split::evaluation);
+        REQUIRE(source->size() == 2);
+        CHECK(source->classes() == 6);
+        CHECK(source->labels(0) == std::vector<int64_t>{1, 5});
+        CHECK(source->info(1).id == "n02/ILSVRC2012_val_00000003.JPEG");
+        CHECK(source->labels(1) == std::vector<int64_t>{4});
+        CHECK(source->load(1).width == 16);
+    }
+    // Each split has labels of its own.
+    CHECK(open_image_source(config, Split::calibration)->size() == 3);
+    write_text(root / "train.txt", first + " 7\n" + second + " 8\nILSVRC2012_val_00000003 9\n");
+    config.calibration_labels = root / "train.txt";
+    CHECK(open_image_source(config, Split::calibration)->info(0).label == 7);
+    CHECK(open_image_source(config, Split::evaluation)->info(0).label == 1);
+
+    const auto refused = [&](const std::string& text, const std::string& reason) {
+        write_text(root / "real.json", text);
+        CHECK_THROWS_WITH(open_image_source(config, Split::evaluation),
+                          ContainsSubstring("real.json") && ContainsSubstring(reason));
+    };
+    refused("[[1], [2", "no list of lists");
+    refused("{\"1\": 2}", "no list of lists");
+    refused("[[1], [-2], [3]]", "no list of lists");
+    refused("[]", "no list of lists");
+    refused("[[1]]", "no label for n02/" + second);
+    refused("[[], [], []]", "no label for any of the 3 images");
+    write_text(root / "synsets.txt", "n01\nn02\n");
+    config.synsets = root / "synsets.txt";
+    refused("[[0], [1], [2]]", "names 2 classes");
 }
 
 TEST_CASE("a flat validation folder finds its ground truth by its usual names") {
@@ -137,7 +202,7 @@ TEST_CASE("the published validation list reads in full") {
     CHECK(truth.classes() == 1000);
     std::vector<int> of_class(1000, 0);
     for (int i = 1; i <= 50'000; ++i) {
-        const int64_t label = truth.label_of(fmt::format("ILSVRC2012_val_{:08}.JPEG", i));
+        const int64_t label = truth.labels_of(fmt::format("ILSVRC2012_val_{:08}.JPEG", i)).front();
         ++of_class.at(static_cast<std::size_t>(label));
     }
     CHECK(of_class == std::vector<int>(1000, 50));

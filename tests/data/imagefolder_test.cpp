@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -85,6 +86,55 @@ TEST_CASE("with a synsets file the label is the line of the class") {
     }
 }
 
+TEST_CASE("images of folders inside a class folder belong to the class") {
+    const fs::path root = temporary_folder();
+    for (const char* image : {"a/1.JPEG", "b/more/2.JPEG", "b/more/most/0.JPEG", "b/more-x/4.JPEG",
+                              "b/3.JPEG", "c/.hidden/5.JPEG"}) {
+        write_jpeg(root / "val" / image);
+    }
+    const auto source = open_image_source(folder_config(root / "val"), Split::evaluation);
+    CHECK(ids_of(*source) == std::vector<std::string>{"a/1.JPEG", "b/3.JPEG", "b/more/2.JPEG",
+                                                      "b/more-x/4.JPEG", "b/more/most/0.JPEG"});
+    CHECK(source->classes() == 3);
+    CHECK(source->info(4).label == 1);
+
+    // One folder too high is no data set of the class "val", unless it is called a class.
+    CHECK_THROWS_WITH(open_image_source(folder_config(root), Split::evaluation),
+                      ContainsSubstring("(val, …)") && ContainsSubstring("data.synsets"));
+    write_text(root / "synsets.txt", "train\nval\n");
+    const auto one =
+        open_image_source(folder_config(root, root / "synsets.txt"), Split::evaluation);
+    CHECK(one->size() == 5);
+
+    fs::create_directory_symlink(root / "val" / "b", root / "val" / "b" / "more" / "loop");
+    CHECK_THROWS_WITH(open_image_source(folder_config(root / "val"), Split::evaluation),
+                      ContainsSubstring("more/loop") && ContainsSubstring("leads back"));
+}
+
+TEST_CASE("class folders called by numbers count as numbers") {
+    const fs::path root = temporary_folder();
+    const auto labels = [&](const std::vector<std::string>& folders, const fs::path& synsets = {}) {
+        const fs::path set = temporary_folder();
+        for (const std::string& folder : folders) write_jpeg(set / folder / "x.JPEG");
+        const auto source = open_image_source(folder_config(set, synsets), Split::evaluation);
+        std::map<std::string, int64_t> found{{"classes", source->classes()}};
+        for (int64_t i = 0; i < source->size(); ++i) {
+            found[fs::path(source->info(i).id).parent_path()] = source->info(i).label;
+        }
+        return found;
+    };
+    using Labels = std::map<std::string, int64_t>;
+    CHECK(labels({"0", "1", "2", "10"}) ==
+          Labels{{"classes", 11}, {"0", 0}, {"1", 1}, {"2", 2}, {"10", 10}});
+    CHECK(labels({"1", "2", "3"}) == Labels{{"classes", 3}, {"1", 0}, {"2", 1}, {"3", 2}});
+    CHECK(labels({"7", "more"}) == Labels{{"classes", 2}, {"7", 0}, {"more", 1}});
+    write_text(root / "synsets.txt", "n01\nn02\nn03\n");
+    CHECK(labels({"0", "2"}, root / "synsets.txt") == Labels{{"classes", 3}, {"0", 0}, {"2", 2}});
+    CHECK_THROWS_WITH(labels({"0", "3"}, root / "synsets.txt"), ContainsSubstring("folder 3"));
+    write_text(root / "numbers.txt", "10\n2\n");
+    CHECK(labels({"10", "2"}, root / "numbers.txt") == Labels{{"classes", 2}, {"10", 0}, {"2", 1}});
+}
+
 TEST_CASE("a flat folder serves calibration without labels, never evaluation") {
     const fs::path root = temporary_folder();
     write_jpeg(root / "2.JPEG");
@@ -139,7 +189,13 @@ TEST_CASE("the identity follows ids, order and content, not the place of the fol
     CHECK(first == identity("second", {0, 1}));
     CHECK(first != identity("first", {1, 0}));
     CHECK(first != identity("first", {0}));
-    write_text(root / "second" / "n01" / "b.JPEG", jpeg_of_grey(20) + "!");
+    // Of the same name and size, as an uncompressed image that is replaced always is.
+    std::string replaced = jpeg_of_grey(20);
+    replaced.back() ^= 1;
+    write_text(root / "second" / "n01" / "b.JPEG", replaced);
+    CHECK(first != identity("second", {0, 1}));
+    fs::remove(root / "second" / "n01" / "b.JPEG");
+    fs::create_symlink("nowhere", root / "second" / "n01" / "b.JPEG");
     CHECK(first != identity("second", {0, 1}));
 }
 

@@ -26,9 +26,7 @@ class GreySource : public ImageSource {
         : size_(size), broken_(std::move(broken)) {}
     int64_t size() const override { return size_; }
     int64_t classes() const override { return 256; }
-    ImageInfo info(int64_t index) const override {
-        return {std::to_string(index), index % 256, 1, 0};
-    }
+    ImageInfo info(int64_t index) const override { return {std::to_string(index), index % 256, 1}; }
     RgbImage load(int64_t index) const override {
         ++loads;
         if (std::find(broken_.begin(), broken_.end(), index) != broken_.end()) {

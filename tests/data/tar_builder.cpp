@@ -65,6 +65,20 @@ TarBuilder& TarBuilder::add(const std::string& name, const std::string& content,
     return *this;
 }
 
+TarBuilder& TarBuilder::add_link(const std::string& name, const std::string& target, char type) {
+    std::string header = header_of(name, 0, type, form_ != Form::gnu);
+    if (target.size() > 100 && form_ == Form::gnu) {
+        append(header_of("././@LongLink", target.size() + 1, 'K', false), target + '\0');
+    } else if (target.size() > 100) {
+        const std::string record = pax_record("linkpath", target);
+        append(header_of("PaxHeaders/x", record.size(), 'x', true), record);
+    }
+    put(header, 157, target.substr(0, 100));
+    put_checksum(header);
+    append(header, "");
+    return *this;
+}
+
 TarBuilder& TarBuilder::add_with_binary_size(const std::string& name, const std::string& content) {
     std::string header = header_of(name, 0, '0', false);
     std::string size(12, '\0');

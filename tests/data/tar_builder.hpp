@@ -11,6 +11,8 @@ class TarBuilder {
 
     explicit TarBuilder(Form form = Form::ustar) : form_(form) {}
     TarBuilder& add(const std::string& name, const std::string& content, char type = '0');
+    /** A hard link ('1') or a symbolic one ('2') to the member or path `target`. */
+    TarBuilder& add_link(const std::string& name, const std::string& target, char type);
     /** A size in GNU's base-256 form. */
     TarBuilder& add_with_binary_size(const std::string& name, const std::string& content);
     /** A member whose size stands in a pax header only. */

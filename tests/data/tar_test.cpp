@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "core/errors.hpp"
 #include "data/dataset_files.hpp"
@@ -50,7 +51,7 @@ TEST_CASE("members of every form of tar are found with their bytes") {
                                                      .add("short.JPEG", "abc")
                                                      .add(long_name, std::string(1000, 'x'))
                                                      .add("empty.JPEG", "")
-                                                     .add("link.JPEG", "", '2')
+                                                     .add("device.JPEG", "", '3')
                                                      .add("last.JPEG", std::string(512, 'y'))
                                                      .finish());
         REQUIRE(members.size() == 4);
@@ -103,6 +104,90 @@ TEST_CASE("damaged and incomplete archives are refused with the byte") {
     }
 }
 
+TEST_CASE("an archive holds what unpacking it gives: links and updated members") {
+    const fs::path archive = temporary_folder() / "a.tar";
+    const std::string long_name = std::string(80, 'd') + "/" + std::string(70, 'f') + ".JPEG";
+    for (const auto form : {TarBuilder::Form::gnu, TarBuilder::Form::pax}) {
+        const auto members = members_of(archive, TarBuilder(form)
+                                                     .add("./c/a.JPEG", "old")
+                                                     .add(long_name, "long")
+                                                     .add_link("c/hard.JPEG", "./c/a.JPEG", '1')
+                                                     .add_link("c/far.JPEG", long_name, '1')
+                                                     .add("c/a.JPEG", "new")
+                                                     .add_link("c/soft.JPEG", "../c/a.JPEG", '2')
+                                                     .add_link("d/soft.JPEG", "../c/soft.JPEG", '2')
+                                                     .add_link("d/read.me", "nowhere", '2')
+                                                     .finish());
+        std::map<std::string, std::string> contents;
+        for (const auto& member : members) {
+            CHECK(contents.emplace(member.name, content_of(archive, member)).second);
+        }
+        CHECK(contents == std::map<std::string, std::string>{{"c/a.JPEG", "new"},
+                                                             {"c/far.JPEG", "long"},
+                                                             {"c/hard.JPEG", "old"},
+                                                             {"c/soft.JPEG", "new"},
+                                                             {"d/soft.JPEG", "new"},
+                                                             {long_name, "long"}});
+    }
+    const auto refused = [&](const TarBuilder& builder, const std::string& reason) {
+        CHECK_THROWS_WITH(members_of(archive, builder.finish()),
+                          ContainsSubstring("a.tar") && ContainsSubstring(reason));
+    };
+    refused(TarBuilder().add_link("c/b.JPEG", "c/a.JPEG", '1'), "c/b.JPEG is a link to c/a.JPEG");
+    refused(TarBuilder().add_link("c/b.JPEG", "/srv/a.JPEG", '2'), "c/b.JPEG is a link to no file");
+    refused(TarBuilder().add_link("b.JPEG", "c.JPEG", '2').add_link("c.JPEG", "b.JPEG", '2'),
+            "b.JPEG is a link to no file");
+    refused(TarBuilder().add("c/a.JPEG", "x").add_link("d", "c", '2'), "d is a link to the folder");
+    refused(TarBuilder().add("c/a.JPEG", "x", 'S'), "c/a.JPEG is stored without its zeros");
+    for (const auto& [magic, program] :
+         {std::pair("\x1F\x8B", "gunzip"), std::pair("BZh", "bunzip2"),
+          std::pair("\xFD"
+                    "7zXZ",
+                    "unxz"),
+          std::pair("\x28\xB5\x2F\xFD", "unzstd")}) {
+        CHECK_THROWS_WITH(members_of(archive, magic + std::string(600, 'x')),
+                          ContainsSubstring("compressed") && ContainsSubstring(program));
+    }
+}
+
+TEST_CASE("an archive of class folders gives the images of the unpacked folders, deeper ones too") {
+    const fs::path root = temporary_folder();
+    const fs::path archive = root / "val.tar";
+    const std::vector<std::string> names{"n01/b.JPEG", "n01/more/a.JPEG", "n01-x/c.JPEG",
+                                         "n02/more/d.JPEG"};
+    TarBuilder builder;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        builder.add("./val/" + names[i], jpeg_of_grey(static_cast<int>(40 * i)));
+        write_jpeg(root / "val" / names[i], static_cast<int>(40 * i));
+    }
+    write_text(archive, builder.finish());
+    const auto packed = open_tar(archive, Split::evaluation);
+    const auto unpacked = open_tar(root / "val", Split::evaluation);
+    REQUIRE(packed->size() == 4);
+    CHECK(packed->classes() == 3);
+    CHECK(packed->info(0).id == "n01/b.JPEG");
+    CHECK(packed->info(1).id == "n01/more/a.JPEG");
+    CHECK(packed->info(2).id == "n01-x/c.JPEG");
+    const std::vector<int64_t> all{0, 1, 2, 3};
+    CHECK(source_identity(*packed, all) == source_identity(*unpacked, all));
+
+    write_text(root / "synsets.txt", "n00\nn01\n");
+    write_text(archive, TarBuilder()
+                            .add("val/n01/a.JPEG", jpeg_of_grey(1))
+                            .add("val/n01/more/b.JPEG", jpeg_of_grey(2))
+                            .finish());
+    const auto one_class = open_tar(archive, Split::evaluation, root / "synsets.txt");
+    CHECK(one_class->size() == 2);
+    CHECK(one_class->info(1).label == 1);
+    CHECK(one_class->info(1).id == "n01/more/b.JPEG");
+    write_text(archive, TarBuilder()
+                            .add("set/train/n01/a.JPEG", jpeg_of_grey(1))
+                            .add("set/val/n01/b.JPEG", jpeg_of_grey(2))
+                            .finish());
+    CHECK_THROWS_WITH(open_tar(archive, Split::evaluation),
+                      ContainsSubstring("(train, …)") && ContainsSubstring("data.synsets"));
+}
+
 TEST_CASE("a validation archive is read in place with labels of a ground truth") {
     const fs::path root = temporary_folder();
     const fs::path archive = root / "ILSVRC2012_img_val.tar";
@@ -152,7 +237,7 @@ TEST_CASE("a training archive of class archives gives the ids of the unpacked fo
 
     write_text(root / "synsets.txt", "n00\nn01\n");
     CHECK_THROWS_WITH(open_tar(archive, Split::calibration, root / "synsets.txt"),
-                      ContainsSubstring("class n02") && ContainsSubstring("data.synsets"));
+                      ContainsSubstring("folder n02") && ContainsSubstring("data.synsets"));
     std::string cut = class_archive("n01", 50);
     cut.resize(cut.size() - 1600);
     write_text(archive, TarBuilder().add("n01.tar", cut).finish());

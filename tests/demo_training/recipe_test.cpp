@@ -1,4 +1,4 @@
-#include "demo_training/recipe.hpp"
+#include "demo_training/train.hpp"
 
 #include "core/errors.hpp"
 #include "support/catch.hpp"

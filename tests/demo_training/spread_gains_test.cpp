@@ -1,4 +1,3 @@
-#include "demo_training/spread_gains.hpp"
 
 #include <map>
 #include <string>

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
-#include "core/hash.hpp"
 #include "data/file_reader.hpp"
 
 namespace comq {
@@ -32,10 +31,7 @@ class IdxSource final : public ImageSource {
     ImageInfo info(int64_t index) const override {
         std::byte label{};
         labels_.read(label_header + static_cast<uint64_t>(index), {&label, 1});
-        const RgbImage image = load(index);
-        const std::string_view bytes(reinterpret_cast<const char*>(image.pixels.data()),
-                                     image.pixels.size());
-        return {fmt::format("{}", index), std::to_integer<int64_t>(label), pixels, fnv1a64(bytes)};
+        return {fmt::format("{}", index), std::to_integer<int64_t>(label), pixels};
     }
 
     RgbImage load(int64_t index) const override {
@@ -66,6 +62,6 @@ std::unique_ptr<ImageSource> open_idx(const DataConfig& config, Split split) {
 
 }  // namespace
 
-const DataLayout idx_layout{"idx", open_idx};
+const DataLayout idx_layout{"idx", {"calibration", "evaluation"}, open_idx};
 
 }  // namespace comq

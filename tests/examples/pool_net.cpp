@@ -42,10 +42,14 @@ const ModelFamily pool_net_family{
                  .source = "https://example.org/pool_net-1.safetensors",
                  .license = "MIT",
                  .expected_top1 = {},
-                 .factory = [] { return std::make_shared<PoolNet>(10); }}},
+                 .factory =
+                     [](const NetworkSize& size) {
+                         return std::make_shared<PoolNet>(size.classes);
+                     }}},
     .marks = {{"body.weight", "a PoolNet"}},
     .key_maps = {{"somebody else's names",
                   "conv2.weight",
-                  {{"conv1.*", "stem.$1"}, {"conv2.*", "body.$1"}, {"fc.*", "head.$1"}}}}};
+                  {{"conv1.*", "stem.$1"}, {"conv2.*", "body.$1"}, {"fc.*", "head.$1"}}}},
+    .classifier = "head"};
 
 }  // namespace comq

@@ -2,9 +2,13 @@
 #include <set>
 
 #include "core/errors.hpp"
+#include "experiment/quantize_layer.hpp"
 #include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/stages/stages.hpp"
+#include "networks/load.hpp"
+#include "passes/logit_divergence.hpp"
+#include "passes/pass_over.hpp"
 #include "quantization/bit_allocation.hpp"
 #include "results/figures.hpp"
 #include "support/catch.hpp"
@@ -50,6 +54,74 @@ TEST_CASE("chosen bits keep the budget and have a smaller summed error than equa
     CHECK(summed_error(chosen) < 0.9 * summed_error(equal));
     const auto bits = bits_of(chosen);
     CHECK(std::set(bits.begin(), bits.end()).size() > 1);
+}
+
+TEST_CASE(
+    "each layer's sensitivity is the divergence of a network in which it alone is quantized") {
+    const std::string name = GENERATE("demo_vit_4bit", "demo_cnn_4bit");
+    const std::vector<std::string> keys{"calibration.holdout=32", "quantization.bits=3"};
+    auto measuring = keys;
+    measuring.emplace_back("sensitivity.bits=[2, 3]");
+    const auto measured = run(name, measuring);
+    REQUIRE(measured.sensitivities.size() == 2 * measured.layers.size());
+    // The same layer alone, by a rule, and its network seen by the held-out images as a whole.
+    const std::string chosen = measured.layers[measured.layers.size() / 2].name;
+    auto alone = keys;
+    alone.push_back("quantization.layers=[{match: '" + chosen +
+                    "', bits: 3}, {match: '*', quantize: false}]");
+    const auto folder = test::temporary_folder();
+    const auto by_rule = run(name, alone, folder);
+    REQUIRE(by_rule.layers.size() == 1);
+    const auto loaded = test::shipped_config(name, folder, small(alone));
+    const auto original = load_model(loaded.config.model, torch::kCPU);
+    const auto quantized = load_model(loaded.config.model, torch::kCPU);
+    for (const auto& entry : quantized.network->layers()) {
+        if (entry.layer->name() == chosen) install_weight(*entry.layer, by_rule.layers[0]);
+    }
+    const auto images = open_images(loaded.config);
+    BadImages bad(0);
+    const auto pass = test::pass_over(*images.calibration_source, loaded.config.model.name, 8, bad);
+    const SideBySide walk(*original.network, *quantized.network, pass.over({}),
+                          images.calibration.held_out, test::temporary_folder() / "spool",
+                          "testing");
+    const double expected = LogitDivergence(walk).measure();
+    for (const SensitivityRecord& record : measured.sensitivities) {
+        CHECK(record.kl >= 0.0);
+        if (record.unit != chosen || record.bits != 3) continue;
+        CHECK(record.kl == Approx(expected).epsilon(1e-3));  // logits of other batches, in fp32
+    }
+    // Nothing is left behind in the network.
+    const auto unmeasured = run(name, keys);
+    CHECK(unmeasured.quantized->kl == measured.quantized->kl);
+}
+
+TEST_CASE("bits chosen by predictions keep the budget, by layer and also on quantized inputs") {
+    const auto chosen =
+        run("demo_vit_4bit", {"calibration.holdout=32", "quantization.average_bits=3",
+                              "quantization.bits_criterion=predictions"});
+    CHECK(average_bits(chosen) <= 3.0);
+    CHECK(average_bits(chosen) > 2.9);
+    CHECK(chosen.sensitivities.size() == 3 * chosen.layers.size());
+    const auto bits = bits_of(chosen);
+    CHECK(std::set(bits.begin(), bits.end()).size() > 1);
+    const auto walked =
+        run("demo_vit_4bit", {"calibration.holdout=32", "quantization.average_bits=3",
+                              "quantization.bits_criterion=predictions",
+                              "calibration.inputs=quantized", "calibration.propagation=0.5"});
+    CHECK(bits_of(walked) == bits);
+}
+
+TEST_CASE("blocks have a sensitivity of their own, and what it needs is said") {
+    const auto blocks = run("demo_cnn_4bit", {"calibration.holdout=16", "sensitivity.bits=[2]",
+                                              "sensitivity.unit=block"});
+    CHECK(blocks.sensitivities.size() < blocks.layers.size());
+    CHECK_THROWS_WITH(
+        run("demo_cnn_4bit", {"sensitivity.bits=[2]"}),
+        ContainsSubstring("sensitivity.bits") && ContainsSubstring("set calibration.holdout"));
+    CHECK_THROWS_WITH(
+        run("demo_cnn_4bit", {"calibration.holdout=16", "quantization.average_bits=3",
+                              "quantization.bits_criterion=predictions", "sensitivity.unit=block"}),
+        ContainsSubstring("sensitivity.unit=layer"));
 }
 
 TEST_CASE("rules keep their bits, and the others share what is left") {

@@ -17,7 +17,7 @@ TEST_CASE("every shipped config can be planned without its weights and images") 
     const auto configs = test::source_dir() / "configs";
     // Planning runs the network once: cells of one network differ in nothing that it could miss.
     std::set<std::string> planned;
-    for (const char* folder : {"", "published"}) {
+    for (const char* folder : {"", "models"}) {
         for (const auto& entry : fs::directory_iterator(configs / folder)) {
             if (entry.path().extension() != ".yaml") continue;
             INFO(entry.path());
@@ -89,14 +89,19 @@ TEST_CASE("a run is a list of stages, and its cost is theirs") {
     using Names = std::vector<std::string>;
     CHECK(names({"quantization.method=none"}) == Names{"evaluate full precision"});
     CHECK(names({}) == Names{"evaluate full precision", "quantize layers", "repair network",
-                             "evaluate quantized"});
+                             "measure cumulative errors", "evaluate quantized"});
     CHECK(names({"repair.fold_batch_norm=true", "activations.bits=8",
                  "quantization.average_bits=3"}) ==
           Names{"evaluate full precision", "prepare network", "find input ranges", "choose bits",
-                "quantize layers", "repair network", "evaluate quantized"});
+                "quantize layers", "repair network", "measure cumulative errors",
+                "evaluate quantized"});
     CHECK(names({"calibration.inputs=quantized", "calibration.holdout=64"}) ==
           Names{"evaluate full precision", "quantize layer after layer", "repair network",
-                "evaluate quantized"});
+                "measure cumulative errors", "evaluate quantized"});
+    CHECK(names({"calibration.holdout=64", "rotation.values=true", "sensitivity.bits=[2]",
+                 "evaluation.layer_images=0"}) == Names{"evaluate full precision", "rotate network",
+                                                        "measure sensitivity", "quantize layers",
+                                                        "repair network", "evaluate quantized"});
     const auto probe = probe_with({"activations.bits=8"});
     Cost sum;
     for (const Stage* stage : stages_of(probe.config)) sum = sum + stage->cost(probe);
@@ -111,7 +116,9 @@ TEST_CASE("a plan counts every pass over the images") {
         seconds_with({images, "activations.bits=8", "activations.range=percentile"}).calibration ==
         300.0);
     CHECK(seconds_with({images, "calibration.weighting=fisher"}).calibration == 400.0);
-    CHECK(seconds_with({"evaluation.images=50"}).evaluation == 100.0);
+    // Layers are compared on 64 images in two networks.
+    CHECK(seconds_with({"evaluation.images=50"}).evaluation == 100.0 + 2 * 64.0);
+    CHECK(seconds_with({"evaluation.images=50", "evaluation.layer_images=0"}).evaluation == 100.0);
     CHECK(seconds_with({"evaluation.images=50", "quantization.method=none"}).evaluation == 50.0);
 }
 
@@ -159,7 +166,7 @@ TEST_CASE("a plan counts what repairs cost") {
 }
 
 TEST_CASE("a plan's memory follows the largest layer, the solver and quantized inputs") {
-    Probe probe = probe_with({});
+    Probe probe = probe_with({"evaluation.layer_images=0"});
     const auto peak = [&] { return cost_of_run(probe).memory_bytes; };
     int64_t largest = 0, sum = 0;
     for (const auto& planned : probe.plan.layers) {

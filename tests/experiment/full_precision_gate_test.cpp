@@ -85,9 +85,9 @@ LabelCheck ten_classes(int64_t images, int64_t right) {
 }  // namespace
 
 TEST_CASE("a network that is better than guessing passes, and so do few images") {
-    CHECK_NOTHROW(check_above_chance(ten_classes(500, 3)));
-    CHECK_NOTHROW(check_above_chance(ten_classes(40, 0)));
-    CHECK_NOTHROW(check_above_chance(LabelCheck{}));  // no labels at all
+    CHECK_NOTHROW(check_plausible(ten_classes(500, 3)));
+    CHECK_NOTHROW(check_plausible(ten_classes(40, 0)));
+    CHECK_NOTHROW(check_plausible(LabelCheck{}));  // no labels at all
 }
 
 TEST_CASE("chance level is one divided by the classes, with three standard errors") {
@@ -107,11 +107,27 @@ TEST_CASE("chance level is one divided by the classes, with three standard error
 }
 
 TEST_CASE("a network at chance level stops the run with causes and the key that allows it") {
-    CHECK_THROWS_AS(check_above_chance(ten_classes(500, 0)), GateError);
-    CHECK_THROWS_WITH(check_above_chance(ten_classes(500, 0)),
+    CHECK_THROWS_AS(check_plausible(ten_classes(500, 0)), GateError);
+    CHECK_THROWS_WITH(check_plausible(ten_classes(500, 0)),
                       ContainsSubstring("no better than guessing") &&
                           ContainsSubstring("50.0 would by chance among 10 classes") &&
                           ContainsSubstring("evaluation.allow_chance=true"));
+}
+
+TEST_CASE("labels of another order stop the run, though some are right") {
+    LabelCheck check{.pattern = LabelPattern::one_too_high,
+                     .images = 1000,
+                     .agreeing = 200,
+                     .explained = 700,
+                     .classes = 10};
+    REQUIRE_FALSE(check.at_chance_level());
+    CHECK_THROWS_AS(check_plausible(check), GateError);
+    CHECK_THROWS_WITH(check_plausible(check),
+                      ContainsSubstring("200 of 1000 predictions agree; 700 would with every label "
+                                        "one lower") &&
+                          ContainsSubstring("Nothing was quantized"));
+    check.pattern = LabelPattern::unrelated;
+    CHECK_NOTHROW(check_plausible(check));
 }
 
 TEST_CASE("a network that predicts one class is not blamed on labels") {
@@ -121,6 +137,7 @@ TEST_CASE("a network that predicts one class is not blamed on labels") {
         predictions.push_back(3);
     }
     CHECK_THROWS_WITH(
-        check_above_chance(check_labels(labels, predictions, 10)),
-        ContainsSubstring("predicts class 3 for 200 images") && !ContainsSubstring("data.labels"));
+        check_plausible(check_labels(labels, predictions, 10)),
+        ContainsSubstring("guessing: the network predicts class 3 for 200 images") &&
+            !ContainsSubstring("labels"));
 }

@@ -46,21 +46,55 @@ TEST_CASE("a resumed evaluation has the batches of an undisturbed one") {
     BadImages bad(1);
     const auto pass = test::pass_over(source, "demo_cnn", 4, bad);
     BatchSizes undisturbed(first);
-    const auto whole = predict(*model.network, quantized_network, pass, journal, &undisturbed);
+    const auto whole =
+        predict(*model.network, quantized_network, pass, journal, {.tap = &undisturbed});
     CHECK(whole.size() == 13);
     CHECK(undisturbed.sorted() == std::vector<int64_t>{2, 3, 4, 4});
 
     // The first two batches were finished, all but the image that can't be read.
     journal.remove();
     RunJournal half = test::new_journal(loaded);
-    Predictions finished = whole;
-    for (auto* column : {&finished.image, &finished.label, &finished.prediction, &finished.rank}) {
-        column->resize(7);
-    }
+    Predictions finished;
+    for (std::size_t i = 0; i < 7; ++i) append_image(finished, whole, i);
     half.store_predictions({quantized_network, finished});
     BatchSizes resumed(first);
-    const auto rest = predict(*model.network, quantized_network, pass, half, &resumed);
+    const auto rest = predict(*model.network, quantized_network, pass, half, {.tap = &resumed});
     CHECK(resumed.sorted() == std::vector<int64_t>{2, 4});
     CHECK(rest.image == whole.image);
     CHECK(rest.prediction == whole.prediction);
+    CHECK(rest.margin == whole.margin);
+}
+
+TEST_CASE("divergences are the same from computed, stored and cached probabilities") {
+    const auto loaded = test::shipped_config("demo_cnn_4bit", test::temporary_folder());
+    const auto model = load_model(loaded.config.model, torch::kCPU);
+    const test::MemorySource source(6, 32, 10);
+    const CacheFolder cache(test::temporary_folder(), int64_t{1} << 30);
+    BadImages bad(0);
+    const auto pass = test::pass_over(source, "demo_cnn", 4, bad);
+    const auto expected_from = [&](RunJournal& journal) {
+        return predict_full_precision(*model.network, pass, journal, cache, "key");
+    };
+    RunJournal journal = test::new_journal(loaded);
+    const auto computed = expected_from(journal);
+    CHECK(computed.log_probability.size() == 60);
+    journal.remove();
+    RunJournal empty = test::new_journal(loaded);
+    const auto cached = expected_from(empty);
+    CHECK(cached.log_probability == computed.log_probability);
+    CHECK(std::ranges::all_of(cached.divergence, [](double kl) { return std::isnan(kl); }));
+
+    const auto same =
+        predict(*model.network, quantized_network, pass, empty, {.full_precision = &cached});
+    // Half precision is all that parts a network from itself.
+    for (const double kl : same.divergence) CHECK(std::abs(kl) < 1e-6);
+    empty.remove();
+    {
+        const torch::NoGradGuard no_grad;
+        model.network->layers().front().layer->weight().mul_(0.5);
+    }
+    RunJournal another = test::new_journal(loaded);
+    const auto changed =
+        predict(*model.network, quantized_network, pass, another, {.full_precision = &computed});
+    for (const double kl : changed.divergence) CHECK(kl > 1e-6);
 }

@@ -1,10 +1,12 @@
 #include <algorithm>
 
-#include "../networks/exported_programs.hpp"
 #include "core/errors.hpp"
 #include "experiment/list_layers.hpp"
 #include "experiment/restore_network.hpp"
+#include "experiment/run_plan.hpp"
 #include "experiment/runs.hpp"
+#include "experiment/setup.hpp"
+#include "networks/exported_programs.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"
 #include "weights/checkpoint.hpp"
@@ -17,18 +19,23 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/** The overrides that put a program with the weights of a demo network in that network's place. */
-Words as_program(const fs::path& programs, const std::string& name) {
-    std::string file = name;
-    std::erase(file, '_');
-    return {
-        "model.name=null", "model.program=" + (programs / (file + ".pt2")).string(),
-        "model.weights=" + (source_dir() / "datasets" / "demo" / (name + ".safetensors")).string()};
-}
-
 Words joined(Words words, const Words& more) {
     words.insert(words.end(), more.begin(), more.end());
     return words;
+}
+
+/** The overrides that put a program in the place of a config's network. */
+Words as_program(const fs::path& program) {
+    return {"model.name=null", "model.program=" + program.string()};
+}
+
+/** The same for a demo network, with its weights. */
+Words as_program(const fs::path& programs, const std::string& name) {
+    std::string file = name;
+    std::erase(file, '_');
+    return joined(as_program(programs / (file + ".pt2")),
+                  {"model.weights=" +
+                   (source_dir() / "datasets" / "demo" / (name + ".safetensors")).string()});
 }
 
 void check_equal(const RunRecord& family, const RunRecord& program) {
@@ -68,6 +75,52 @@ TEST_CASE("a network gives the same codes as a program and as a family") {
     compare("demo_vit", {"calibration.weighting=fisher", "repair.norm_refit=true"});
 }
 
+TEST_CASE("networks of comq's families with real weights give the same codes as programs") {
+    COMQ_NEED_ASSETS(assets);
+    COMQ_NEED_EXPORTED("families", programs);
+    setenv("COMQ_ASSETS", assets.c_str(), 1);
+    const fs::path family = temporary_folder(), program = temporary_folder();
+    const auto compare = [&](const std::string& network, const std::string& config,
+                             const Words& more) {
+        INFO(network);
+        const Words overrides = joined({"evaluation.images=16", "calibration.images=8",
+                                        "quantization.bits=3", "evaluation.allow_chance=true"},
+                                       more);
+        const Words exported = as_program(programs / (network + ".pt2"));
+        check_equal(run_shipped(config, family, overrides),
+                    run_shipped(config, program, joined(overrides, exported)));
+    };
+    compare("deit_tiny_patch16_224", "deit_tiny_4bit", {});
+    compare("squeezenet1_1", "squeezenet_4bit", {});
+    for (const std::string depth : {"20", "32", "56"}) {
+        compare("cifar10_resnet" + depth, "cifar_resnet" + depth + "_4bit", {});
+    }
+    // Its real weights are not among the assets.
+    compare("efficientnet_lite0", "efficientnet_lite0_4bit",
+            {"model.weights=" + (programs / "efficientnet_lite0.pth").string()});
+}
+
+TEST_CASE("networks of every kind are quantized as programs") {
+    COMQ_NEED_PROGRAMS(programs);
+    for (const std::string& name : names_of_programs(programs)) {
+        INFO(name);
+        const Words overrides = joined(as_program(programs / (name + ".pt2")),
+                                       {"evaluation.images=8", "evaluation.allow_chance=true",
+                                        "calibration.images=32", "quantization.sweeps=1"});
+        const auto loaded = shipped_config("demo_vit_4bit", temporary_folder(), overrides);
+        const auto network = load_model(loaded.config.model, torch::kCPU).network;
+        const RunRecord run = run_experiment(loaded, {Leftover::refuse, {}});
+        CHECK(std::ranges::count_if(network->layers(), [](const auto& entry) {
+                  return entry.quantized_by_default;
+              }) == std::ssize(run.layers));
+        for (const LayerRecord& layer : run.layers) {
+            INFO(layer.name);
+            CHECK(layer.bits == 4);
+            CHECK(layer.relative_error < layer.rtn_relative_error);
+        }
+    }
+}
+
 TEST_CASE("a program runs from its archive alone, resumes by content and is restored") {
     COMQ_NEED_PROGRAMS(programs);
     const fs::path folder = temporary_folder();
@@ -86,11 +139,12 @@ TEST_CASE("a program runs from its archive alone, resumes by content and is rest
     const fs::path moved = folder / "moved.pt2";
     fs::rename(file, moved);
     const auto record = read_run_file(folder / "demo_vit_4bit.h5", ReadScope::everything);
-    const LoadedModel restored = restore_network(record, "demo_vit_4bit.h5", moved);
+    const LoadedModel restored = restore_network(record, "demo_vit_4bit.h5", {.weights = moved});
     CHECK(restored.description->name == "moved");
     CHECK(restored.network->layers().size() == 22);
-    CHECK_THROWS_AS(restore_network(record, "demo_vit_4bit.h5", programs / "democnn.pt2"),
-                    InputError);
+    CHECK_THROWS_AS(
+        restore_network(record, "demo_vit_4bit.h5", {.weights = programs / "democnn.pt2"}),
+        InputError);
 
     // The same content from elsewhere is the same run.
     const auto identity = [&](const Words& model) {
@@ -108,6 +162,24 @@ TEST_CASE("a program runs from its archive alone, resumes by content and is rest
     const auto content = identity(as_program(programs, "demo_vit")).content;
     CHECK(content.at("program") == checkpoint_sha256(programs / "demovit.pt2"));
     CHECK(content.at("checkpoint") != content.at("program"));
+}
+
+TEST_CASE("a program with other weights is restored from its own two files only") {
+    COMQ_NEED_PROGRAMS(programs);
+    const fs::path folder = temporary_folder();
+    fs::copy_file(programs / "demovit.pt2", folder / "demovit.pt2");
+    run_shipped("demo_vit_4bit", folder,
+                joined({"evaluation.images=50", "calibration.images=8", "quantization.method=rtn"},
+                       as_program(folder, "demo_vit")));
+    const auto record = read_run_file(folder / "demo_vit_4bit.h5", ReadScope::everything);
+    CHECK(record.provenance.program_sha256 == checkpoint_sha256(programs / "demovit.pt2"));
+    fs::remove(folder / "demovit.pt2");
+    CHECK(restore_network(record, "run.h5", {.program = programs / "demovit.pt2"})
+              .network->layers()
+              .size() == 22);
+    CHECK_THROWS_WITH(
+        restore_network(record, "run.h5", {.program = programs / "copies" / "demovit.pt2"}),
+        ContainsSubstring("is not the program of run.h5") && ContainsSubstring("--program"));
 }
 
 TEST_CASE("the layers of any network are listed with what becomes of them") {

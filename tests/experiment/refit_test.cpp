@@ -2,10 +2,10 @@
 
 #include "evaluation/evaluate.hpp"
 #include "experiment/quantize_layer.hpp"
-#include "experiment/restore_network.hpp"
 #include "experiment/runs.hpp"
+#include "experiment/restore_network.hpp"
+#include "experiment/setup.hpp"
 #include "passes/pass_over.hpp"
-#include "repair/conv_norm_pairs.hpp"
 #include "repair/repair.hpp"
 #include "results/run_file.hpp"
 #include "support/catch.hpp"

@@ -5,6 +5,7 @@
 #include "experiment/runs.hpp"
 #include "experiment/stages/stages.hpp"
 #include "networks/registry.hpp"
+#include "results/figures.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
 #include "support/catch.hpp"
@@ -29,11 +30,13 @@ bool same_bytes(const HostTensor& a, const HostTensor& b) {
 void check_same_numbers(const RunRecord& a, const RunRecord& b) {
     CHECK(a.identity == b.identity);
     CHECK(a.quantized->prediction == b.quantized->prediction);
+    CHECK(a.quantized->kl == b.quantized->kl);
     REQUIRE(a.layers.size() == b.layers.size());
     for (std::size_t i = 0; i < a.layers.size(); ++i) {
         CHECK(same_bytes(a.layers[i].bit_code, b.layers[i].bit_code));
         CHECK(same_bytes(a.layers[i].scale, b.layers[i].scale));
         CHECK(a.layers[i].error == b.layers[i].error);
+        CHECK(a.layers[i].cumulative_error == b.layers[i].cumulative_error);
     }
 }
 
@@ -52,6 +55,13 @@ TEST_CASE("the demo networks lose little at 4 bits and their result file can be 
     check_same_numbers(run, read);
     CHECK(read.calibration_images.size() > 0);
     CHECK(read.heldout_images == run.heldout_images);
+    CHECK(read.quantized->kl == run.quantized->kl);
+    CHECK(find_figure("kl")->value(run) > 0.0);
+    CHECK(find_figure("kl")->value(run) < 0.5);
+    // The first layer has no one before it, and what it sees is what calibration saw.
+    CHECK(read.layers.front().cumulative_error ==
+          Approx(read.layers.front().relative_error).epsilon(0.2));
+    for (const LayerRecord& layer : read.layers) CHECK(layer.cumulative_error > 0.0);
     CHECK_FALSE(fs::exists(RunJournal::folder_of(file)));
 }
 

@@ -97,6 +97,17 @@ TEST_CASE("preprocessing is given a field at a time") {
         "and blue, not a list");
 }
 
+TEST_CASE("two keys that say the same of the preprocessing are named") {
+    CHECK(error_of("model: {name: x, preprocessing: {resize: 9, crop_pct: 0.9}}\n"
+                   "data: {layout: demo}\n") ==
+          "test.yaml:1: key 'model.preprocessing.crop_pct': model.preprocessing.resize says how "
+          "long images become; take out one of them");
+    CHECK(error_of("model: {name: x, preprocessing: {crop: 9, input_size: 9}}\n"
+                   "data: {layout: demo}\n") ==
+          "test.yaml:1: key 'model.preprocessing.input_size': model.preprocessing.crop says how "
+          "large images are; take out one of them");
+}
+
 TEST_CASE("missing keys are named") {
     CHECK(error_of("data: {layout: demo}\n") ==
           "test.yaml:1: key 'model.name': is required: the name of a model, unless model.program "
@@ -176,6 +187,18 @@ TEST_CASE("layer rules are read and checked one by one") {
     CHECK_FALSE(rules[0].quantize.has_value());
     CHECK(rules[1].quantize == true);
 
+    const auto kinds =
+        load(complete_config, {"quantization.layers=[{kind: depthwise, blocks: 0-3, bits: 8}, "
+                               "{position: last, quantize: false}, {blocks: 2, bits: 3}]"})
+            .config.quantization.layers;
+    CHECK(kinds.at(0).kind == LayerKind::depthwise);
+    CHECK(kinds[0].blocks->first == 0);
+    CHECK(kinds[0].blocks->last == 3);
+    CHECK(kinds[1].position == LayerPosition::last);
+    CHECK(kinds[2].blocks->last == 2);
+    CHECK(error_of(complete_config, {"quantization.layers=[{blocks: 3-1, bits: 8}]"})
+              .find("expected a block or a range of blocks like 0-3") != std::string::npos);
+
     const std::string message = error_of(complete_config +
                                          "quantization:\n"
                                          "  layers:\n"
@@ -186,7 +209,7 @@ TEST_CASE("layer rules are read and checked one by one") {
     CHECK(message.find("test.yaml:5: key 'quantization.layers[0]': changes nothing") == 0);
     CHECK(message.find("test.yaml:6: key 'quantization.layers[1].bits': expected integer, 2 to 8, "
                        "not '12'") != std::string::npos);
-    CHECK(message.find("test.yaml:6: key 'quantization.layers[1].match': is required") !=
+    CHECK(message.find("test.yaml:6: key 'quantization.layers[1]': names no layers: give") !=
           std::string::npos);
     CHECK(message.find("test.yaml:7: key 'quantization.layers[2]': gives 'bits' to layers it "
                        "leaves unquantized") != std::string::npos);

@@ -55,7 +55,7 @@ TEST_CASE("a method may be chosen above a config that is made for another") {
     for (const char* unread : {"sweeps", "preset", "scale_update", "start"}) {
         INFO(unread);
         CHECK(text.find(std::string("  ") + unread + ":") == std::string::npos);
-        CHECK_FALSE(is_read(std::string("quantization.") + unread, "gptq"));
+        CHECK_FALSE(is_read(std::string("quantization.") + unread, loaded.config));
     }
     CHECK_THAT(text, ContainsSubstring("  order: cyclic\n"));
     // The resolved config is a config of its own, and none of this is another run.
@@ -80,4 +80,35 @@ TEST_CASE("a stored config may hold keys that its method does not read") {
     const auto config = load(stored).config;
     CHECK(identity_text(config) ==
           identity_text(load(complete_config + "quantization: {method: gptq}\n").config));
+}
+
+TEST_CASE("a key that the layout does not read is an error") {
+    const ConfigFolder folder;
+    const auto plain = folder.write("plain.yaml", complete_config);
+    const auto problem = [&](const std::vector<std::string>& overrides) {
+        return error_of_file(plain, overrides);
+    };
+    CHECK_THAT(problem({"data.layout=cifar10", "data.evaluation=x", "data.calibration=x",
+                        "data.synsets=names.txt"}),
+               ContainsSubstring("key 'data.synsets': the layout cifar10 does not read it "
+                                 "(imagefolder, "));
+    CHECK_THAT(problem({"data.labels=val.txt"}), ContainsSubstring("the layout demo does not"));
+    const std::vector<std::string> webdataset{"data.layout=webdataset", "data.evaluation=v-*.tar",
+                                              "data.calibration=t-{0..9}.tar"};
+    auto labelled = webdataset;
+    labelled.push_back("data.labels=val.txt");
+    CHECK_THAT(problem(labelled), ContainsSubstring("webdataset does not read it (imagefolder, "
+                                                    "imagenet_flat, imagenet_tar do)"));
+    // null names no file, and words are no paths.
+    auto named = webdataset;
+    named.insert(named.end(), {"data.labels=null", "data.synsets=imagenet", "data.classes=present",
+                               "data.root=/images"});
+    const auto data = load_config(plain, named).config.data;
+    CHECK(data.synsets == "imagenet");
+    CHECK(data.classes == "present");
+    CHECK(data.evaluation == "/images/v-*.tar");
+    // What stands in an earlier document may be meant for another layout.
+    folder.write("base.yaml", "data: {layout: imagenet_flat, labels: val.txt, evaluation: val}\n");
+    const auto file = folder.write("file.yaml", "defaults: [base]\n" + complete_config);
+    CHECK(resolved_text(load_config(file).config).find("labels:") == std::string::npos);
 }

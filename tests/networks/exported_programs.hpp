@@ -1,40 +1,41 @@
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/child_process.hpp"
 #include "support/assets.hpp"
 
 namespace comq::test {
 
-/** Where export_programs.py has written its networks; none without PyTorch in Python. */
-inline const std::optional<std::filesystem::path>& exported_programs() {
-    static const auto folder = []() -> std::optional<std::filesystem::path> {
-        const auto made = temporary_folder();
-        const auto script = source_dir() / "tests" / "networks" / "export_programs.py";
-        const char* chosen = std::getenv("COMQ_PYTHON");
-        // The bits are those of the LibTorch that is linked.
-        for (const std::string python :
-             {chosen != nullptr ? chosen : "python3", "python3", "/usr/bin/python3"}) {
-            const std::vector<std::string> command{"/usr/bin/env", "PYTHONPATH=" COMQ_TORCH_SITE,
-                                                   python, script.string(), made.string()};
-            if (ChildProcess(command, made / "log").wait() == 0) return made;
-        }
-        return std::nullopt;
-    }();
-    return folder;
-}
+/**
+ * Where a script of this folder (export_NAME.py) has written its programs, in the build folder:
+ * once, until one of the scripts changes. None without PyTorch in Python.
+ */
+std::optional<std::filesystem::path> exported(const std::string& name);
+
+/**
+ * Runs a script with PyTorch, its output in `log`; the exit code of the first Python that has
+ * PyTorch, none without one.
+ */
+std::optional<int> run_with_torch(const std::filesystem::path& script,
+                                  const std::vector<std::string>& arguments,
+                                  const std::filesystem::path& log);
+
+/** The names of the programs in a folder, sorted: NAME.pt2, with NAME.images and so on beside it.
+ */
+std::vector<std::string> names_of_programs(const std::filesystem::path& folder);
 
 }  // namespace comq::test
 
-/** Leaves the test case, skipped, unless there are programs; defines `name` as their folder. */
-#define COMQ_NEED_PROGRAMS(name)                                                       \
-    if (!comq::test::exported_programs()) {                                            \
+/** Leaves the test case, skipped, without what export_SCRIPT.py writes; `name` is its folder. */
+#define COMQ_NEED_EXPORTED(script, name)                                               \
+    const auto name##_or_none = comq::test::exported(script);                          \
+    if (!name##_or_none) {                                                             \
         comq::test::skip("python", "Python with the PyTorch that comq is built with"); \
         return;                                                                        \
     }                                                                                  \
-    [[maybe_unused]] const std::filesystem::path name = *comq::test::exported_programs()
+    [[maybe_unused]] const std::filesystem::path name = *name##_or_none
+
+#define COMQ_NEED_PROGRAMS(name) COMQ_NEED_EXPORTED("programs", name)

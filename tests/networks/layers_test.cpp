@@ -43,29 +43,50 @@ const std::vector<Case>& cases() {
          8,
          9,
          {.kernel = 5, .stride = 2, .groups = 6, .same_padding = true}},
+        {"1x7", 3, 4, 5, 9, {.kernel = {1, 7}, .padding = {0, 3}}},
+        {"7x1, strided along it", 3, 4, 9, 5, {.kernel = {7, 1}, .stride = {2, 1}}},
+        {"rectangular in all",
+         4,
+         6,
+         11,
+         12,
+         {.kernel = {3, 5}, .stride = {2, 3}, .padding = {1, 4}, .dilation = {2, 1}, .groups = 2}},
+        {"1x1, strided along one axis", 4, 6, 7, 8, {.kernel = 1, .stride = {1, 2}}},
+        {"same, even kernel", 3, 4, 8, 7, {.kernel = {4, 2}, .same_padding = true}},
+        {"one row", 3, 4, 1, 12, {.kernel = {1, 5}, .stride = {1, 2}, .padding = {0, 2}}},
     };
     return all;
 }
 
-int64_t outputs_along(int64_t size, const Conv2dOptions& o) {
-    if (o.same_padding) return (size + o.stride - 1) / o.stride;
-    return (size + 2 * o.padding - o.dilation * (o.kernel - 1) - 1) / o.stride + 1;
-}
+struct Axis {
+    int64_t kernel, stride, padding, dilation;
+    bool same;
 
-int64_t padding_before(int64_t size, const Conv2dOptions& o) {
-    if (!o.same_padding) return o.padding;
-    const int64_t last = (outputs_along(size, o) - 1) * o.stride;
-    return std::max<int64_t>(last + o.dilation * (o.kernel - 1) + 1 - size, 0) / 2;
+    int64_t outputs(int64_t size) const {
+        if (same) return (size + stride - 1) / stride;
+        return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+    }
+    int64_t padding_before(int64_t size) const {
+        if (!same) return padding;
+        const int64_t last = (outputs(size) - 1) * stride;
+        return std::max<int64_t>(last + dilation * (kernel - 1) + 1 - size, 0) / 2;
+    }
+};
+
+Axis axis_of(const Conv2dOptions& o, int64_t HeightWidth::*axis) {
+    return {o.kernel.*axis, o.stride.*axis, o.padding.*axis, o.dilation.*axis, o.same_padding};
 }
 
 /** Patches by the definition of a convolution, one number at a time. */
 torch::Tensor brute_force_rows(const torch::Tensor& input, const Case& c) {
     const Conv2dOptions& o = c.options;
     const int64_t batch = input.size(0), channels = c.in_channels / o.groups;
-    const int64_t height = outputs_along(c.height, o), width = outputs_along(c.width, o);
-    const int64_t top = padding_before(c.height, o), left = padding_before(c.width, o);
+    const Axis along_y = axis_of(o, &HeightWidth::height),
+               along_x = axis_of(o, &HeightWidth::width);
+    const int64_t height = along_y.outputs(c.height), width = along_x.outputs(c.width);
+    const int64_t top = along_y.padding_before(c.height), left = along_x.padding_before(c.width);
     torch::Tensor rows =
-        torch::zeros({o.groups, batch * height * width, channels * o.kernel * o.kernel});
+        torch::zeros({o.groups, batch * height * width, channels * o.kernel.product()});
     auto to = rows.accessor<float, 3>();
     const auto from = input.accessor<float, 4>();
     for (int64_t g = 0; g < o.groups; ++g)
@@ -73,13 +94,13 @@ torch::Tensor brute_force_rows(const torch::Tensor& input, const Case& c) {
             for (int64_t y = 0; y < height; ++y)
                 for (int64_t x = 0; x < width; ++x)
                     for (int64_t i = 0; i < channels; ++i)
-                        for (int64_t ky = 0; ky < o.kernel; ++ky)
-                            for (int64_t kx = 0; kx < o.kernel; ++kx) {
-                                const int64_t v = y * o.stride + ky * o.dilation - top;
-                                const int64_t u = x * o.stride + kx * o.dilation - left;
+                        for (int64_t ky = 0; ky < along_y.kernel; ++ky)
+                            for (int64_t kx = 0; kx < along_x.kernel; ++kx) {
+                                const int64_t v = y * along_y.stride + ky * along_y.dilation - top;
+                                const int64_t u = x * along_x.stride + kx * along_x.dilation - left;
                                 if (v < 0 || u < 0 || v >= c.height || u >= c.width) continue;
                                 to[g][(b * height + y) * width + x]
-                                  [(i * o.kernel + ky) * o.kernel + kx] =
+                                  [(i * along_y.kernel + ky) * along_x.kernel + kx] =
                                       from[b][g * channels + i][v][u];
                             }
     return rows;

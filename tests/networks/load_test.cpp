@@ -135,8 +135,19 @@ TEST_CASE("a checkpoint of another variant is refused with the reason") {
                           ContainsSubstring("a ViT or DeiT"));
         TensorMap unknown;
         unknown["weight"] = to_host(torch::zeros({1}));
-        CHECK_THAT(refusal(unknown), ContainsSubstring("of no publisher known here"));
+        unknown["bias"] = to_host(torch::zeros({1}));
+        CHECK_THAT(refusal(unknown),
+                   ContainsSubstring("of no publisher known here (they begin with bias, weight;"));
         CHECK_THAT(refusal({}), ContainsSubstring("missing"));
+    }
+}
+
+TEST_CASE("integers without a scale are refused by name") {
+    for (const auto type : {torch::kInt8, torch::kBool, torch::kInt64}) {
+        TensorMap tensors = vit_checkpoint(small_vit);
+        tensors["head.weight"] = to_host(torch::ones({5, 8}, type));
+        CHECK_THAT(refusal(tensors), ContainsSubstring("'head.weight' holds integers (") &&
+                                         ContainsSubstring("take the float checkpoint"));
     }
 }
 

@@ -40,14 +40,15 @@ nlohmann::json compared(const char* file, const char* images_file, const char* l
             : ((logits - expected).abs().max() / expected.abs().max()).item<double>();
     nlohmann::json result{{"difference", difference},
                           {"blocks", network.blocks().size()},
-                          {"layers", network.layers().size()},
+                          {"layers", nlohmann::json::array()},
                           {"kept", nlohmann::json::array()},
                           {"unquantizable", nlohmann::json::array()}};
     for (const auto& entry : network.layers()) {
+        result["layers"].push_back(entry.layer->name());
         if (!entry.quantized_by_default) result["kept"].push_back(entry.layer->name());
     }
     for (const auto& what : network.unquantizable()) {
-        result["unquantizable"].push_back(what.name + ": " + what.reason);
+        result["unquantizable"].push_back({{"name", what.name}, {"reason", what.reason}});
     }
     return result;
 }

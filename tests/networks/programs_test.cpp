@@ -4,13 +4,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include "core/errors.hpp"
-#include "exported_programs.hpp"
 #include "networks/describe_model.hpp"
+#include "networks/exported_programs.hpp"
 #include "networks/load.hpp"
 #include "networks/programs/json_fields.hpp"
 #include "networks/programs/program_network.hpp"
@@ -40,13 +41,14 @@ struct Exported {
 
 Exported load_exported(const std::string& name) {
     torch::set_num_threads(1);
-    const fs::path stem = *test::exported_programs() / name;
+    const fs::path stem = test::exported("programs").value() / name;
     Exported result;
     ModelConfig config;
     config.program = stem.string() + ".pt2";
     result.description = describe_model(config);
     result.network = result.description->make();
-    load_parameters(*result.network, result.description->own_weights(), config.program.string());
+    take_over_parameters(*result.network, result.description->own_weights(),
+                         config.program.string());
     result.images = raw_floats(stem.string() + ".images", {3, 3, 32, 32});
     result.logits = raw_floats(stem.string() + ".logits", {3, 10});
     return result;
@@ -102,7 +104,7 @@ class RowsTap : public Tap {
 };
 
 nlohmann::json program_json(const std::string& name) {
-    ProgramArchive archive(*test::exported_programs() / (name + ".pt2"));
+    ProgramArchive archive(test::exported("programs").value() / (name + ".pt2"));
     return archive.program();
 }
 
@@ -119,8 +121,9 @@ std::string refusal(const nlohmann::json& program) {
 
 TEST_CASE("programs give the logits of PyTorch bit for bit") {
     COMQ_NEED_PROGRAMS(folder);
-    for (const std::string name :
-         {"residual", "transformer", "windows", "shared", "democnn", "demovit"}) {
+    const auto names = test::names_of_programs(folder);
+    CHECK(names.size() == 20);
+    for (const std::string& name : names) {
         INFO(name);
         const Exported program = load_exported(name);
         const torch::InferenceMode inference;
@@ -151,10 +154,11 @@ TEST_CASE("a program's layers, blocks and scope are those of its modules") {
     COMQ_NEED_PROGRAMS(folder);
     using Names = std::vector<std::string>;
     const auto residual = load_exported("residual").network;
-    CHECK(names_of(*residual, true) == Names{"stem", "conv1", "conv2", "squeeze", "excite"});
+    CHECK(names_of(*residual, true) ==
+          Names{"stem", "conv1", "conv2", "squeeze", "excite", "wide"});
     CHECK(names_of(*residual, false) == Names{"fc"});
-    CHECK_THAT(reason_of(*residual, "wide"), ContainsSubstring("rectangular"));
-    CHECK(blocks_of(*residual).size() == 3);
+    CHECK(residual->unquantizable().empty());
+    CHECK(blocks_of(*residual).size() == 4);
     std::vector<std::string> pairs;
     for (const auto& entry : residual->observables()) {
         if (entry.convolution == nullptr) continue;
@@ -184,6 +188,106 @@ TEST_CASE("a program's layers, blocks and scope are those of its modules") {
     CHECK(calls == std::map<std::string, int>{{"conv", 1}, {"twice", 2}, {"gate", 1}, {"head", 1}});
 }
 
+TEST_CASE("no Linear layer or convolution of a module is missed in its program") {
+    COMQ_NEED_PROGRAMS(folder);
+    for (const std::string& name : test::names_of_programs(folder)) {
+        INFO(name);
+        const auto network = load_exported(name).network;
+        std::set<std::string> found;
+        for (const auto& entry : network->layers()) found.insert(entry.layer->name());
+        for (const auto& what : network->unquantizable()) found.insert(what.name);
+        std::ifstream lines(folder / (name + ".layers"));
+        std::vector<std::string> missed;
+        int ran = 0;
+        for (std::string line; std::getline(lines, line); ++ran) {
+            if (!found.contains(line)) missed.push_back(line);
+        }
+        CHECK(ran > 0);
+        // Its weight is computed, so that what multiplies it goes by the name of a node.
+        if (name == "standardized") missed.erase(std::ranges::find(missed, "conv"));
+        CHECK(missed == std::vector<std::string>{});
+    }
+}
+
+TEST_CASE("products of any operator are layers, whatever layout their weights have") {
+    COMQ_NEED_PROGRAMS(folder);
+    using Names = std::vector<std::string>;
+    const auto network = load_exported("products").network;
+    CHECK(names_of(*network, true) == Names{"patch", "expand", "shrink", "tokens", "heads_last",
+                                            "merge", "heads_first", "groups", "batched", "turned",
+                                            "query", "pooled"});
+    CHECK(names_of(*network, false) == Names{"head"});
+    CHECK(reason_of(*network, "linear_1") == "its weight is computed from parameters");
+
+    const auto parameters = network->named_parameters();
+    const torch::NoGradGuard no_gradient;
+    const auto check = [&](const std::string& name, const std::string& parameter, int64_t out,
+                           int64_t in, const torch::Tensor& rows_of_outputs) {
+        INFO(name);
+        const auto found = std::ranges::find_if(
+            network->layers(), [&](const auto& entry) { return entry.layer->name() == name; });
+        REQUIRE(found != network->layers().end());
+        QuantizableLayer& layer = *found->layer;
+        CHECK(layer.out_features() == out);
+        CHECK(layer.in_features() == in);
+        CHECK(torch::equal(layer.weight().reshape({out, in}), rows_of_outputs.reshape({out, in})));
+        // What is installed is the parameter, in its own layout.
+        layer.weight().fill_(7.0F);
+        CHECK(parameters[parameter].eq(7.0F).all().item<bool>());
+    };
+    const auto p = [&](const std::string& name) { return parameters[name].clone(); };
+    check("expand", "expand.weight", 24, 12, p("expand.weight").t());
+    check("shrink", "shrink", 12, 24, p("shrink").t());
+    check("tokens", "tokens", 64, 64, p("tokens"));
+    check("heads_last", "heads_last", 12, 12, p("heads_last"));
+    check("merge", "merge", 12, 12, p("merge").permute({2, 0, 1}));
+    check("heads_first", "heads_first", 12, 12, p("heads_first").permute({0, 2, 1}));
+    check("groups", "groups", 15, 4, p("groups").permute({0, 2, 1}));
+    check("batched", "batched", 12, 5, p("batched").permute({0, 2, 1}));
+    check("turned", "turned", 9, 12, p("turned").t());
+    check("query", "query", 1, 12, p("query"));
+    check("pooled", "pooled", 12, 12, p("pooled"));
+}
+
+TEST_CASE("height and width of a convolution may differ, and a line is a map") {
+    COMQ_NEED_PROGRAMS(folder);
+    using Names = std::vector<std::string>;
+    const auto network = load_exported("axes").network;
+    CHECK(names_of(*network, true) ==
+          Names{"stem", "wide", "tall", "even", "pool", "line", "same", "channel"});
+    CHECK(network->unquantizable().empty());
+    std::vector<std::string> pairs;
+    for (const auto& entry : network->observables()) {
+        if (entry.convolution == nullptr) continue;
+        pairs.push_back(entry.convolution->name() + " " + entry.observable->name());
+    }
+    CHECK(pairs == Names{"wide bn1", "tall bn2", "line bn3"});
+}
+
+TEST_CASE("norms of every kind are found, or listed with the reason") {
+    COMQ_NEED_PROGRAMS(folder);
+    const auto norms = [](const Network& network, ObservableKind kind) {
+        std::vector<std::string> found;
+        for (const auto& entry : network.observables()) {
+            if (entry.observable->kind() == kind) found.push_back(entry.observable->name());
+        }
+        return found;
+    };
+    using Names = std::vector<std::string>;
+    const auto products = load_exported("products").network;
+    CHECK(norms(*products, ObservableKind::rms_norm) == Names{"norm1"});
+    CHECK(norms(*products, ObservableKind::layer_norm) == Names{"norm2"});
+    REQUIRE(products->unusable_norms().size() == 1);
+    CHECK(products->unusable_norms()[0].reason == "it has no weight");
+
+    const auto axes = load_exported("axes").network;
+    CHECK(norms(*axes, ObservableKind::group_norm) == Names{"norm"});
+    CHECK(norms(*axes, ObservableKind::batch_norm) == Names{"bn1", "bn2", "bn3"});
+    for (const auto& entry : axes->observables()) {
+        if (entry.observable->name() == "bn2") CHECK_FALSE(entry.observable->weight().defined());
+    }
+}
+
 TEST_CASE("a program's description is that of its archive and of the config") {
     COMQ_NEED_PROGRAMS(folder);
     const auto description = load_exported("residual").description;
@@ -200,6 +304,25 @@ TEST_CASE("a program's description is that of its archive and of the config") {
     CHECK_THROWS_WITH(describe_model(config), ContainsSubstring("takes images of 32 × 32 pixels"));
     config.program = folder / "missing.pt2";
     CHECK_THROWS_AS(describe_model(config), UsageError);
+}
+
+TEST_CASE("weights are pages of the archive, and a change of them is the network's own") {
+    COMQ_NEED_PROGRAMS(folder);
+    const std::string before = test::text_of(folder / "transformer.pt2");
+    const Exported changed = load_exported("transformer");
+    const auto weights = changed.description->own_weights();
+    const auto network = changed.description->make();
+    take_over_parameters(*network, weights, "transformer.pt2");
+    for (const auto& [name, tensor] : network->state_dict()) {
+        INFO(name);
+        CHECK(tensor.data_ptr() == weights.at(name).data.get());
+    }
+    const torch::NoGradGuard no_gradient;
+    for (auto& parameter : network->parameters()) parameter.zero_();
+    const Exported other = load_exported("transformer");
+    CHECK(torch::equal(other.network->forward(other.images), other.logits));
+    CHECK(torch::equal(changed.network->forward(changed.images), changed.logits));
+    CHECK(test::text_of(folder / "transformer.pt2") == before);
 }
 
 TEST_CASE("gradients flow through a program, and threads run it side by side") {
@@ -263,6 +386,63 @@ TEST_CASE("what a program can't be is refused by name") {
                ContainsSubstring("more than one tensor"));
     CHECK_THAT(edited([](auto& graph, auto&) { graph["nodes"] = 3; }),
                ContainsSubstring("models/model.json"));
+}
+
+TEST_CASE("an archive that can't be run is refused with what to do about it") {
+    COMQ_NEED_EXPORTED("refused", folder);
+    const std::map<std::string, std::vector<std::string>> expected{
+        {"two_inputs", {"takes more than a batch of images", "forward takes one tensor"}},
+        {"two_outputs", {"returns more than one tensor", "returns logits alone"}},
+        {"features", {"not logits [batch, classes]"}},
+        {"fixed_batch", {"for batches of 2 images only", "dynamic_shapes"}},
+        {"training", {"(aten.batch_norm.default): it is in training mode", "module.eval()"}},
+        {"dropout", {"(aten.dropout.default): it is in training mode", "module.eval()"}},
+        {"mutation", {"it writes to runs"}},
+        {"noise", {"(aten.randn_like.default): it draws random numbers"}},
+        {"double", {"parameter 'conv.weight' is F64", "module.float()"}},
+        {"grey", {"not images [batch, 3, height, width]"}},
+        {"older_schema", {"in version 7 of its schema, 8 is read here", "export it again"}},
+        {"newer_schema", {"in version 9 of its schema, 8 is read here", "export it again"}},
+        {"own_operator", {"operators outside PyTorch's own (ATen) are not run"}},
+        {"control_flow", {"(higher_order.cond): operators outside PyTorch's own"}},
+        {"weights", {"no program of torch.export.save"}}};
+    const auto names = test::names_of_programs(folder);
+    CHECK(names.size() == expected.size());
+    for (const std::string& name : names) {
+        INFO(name);
+        const fs::path file = folder / (name + ".pt2");
+        std::string message = "no error";
+        try {
+            ProgramArchive archive(file);
+            read_program(archive);
+        } catch (const InputError& error) {
+            message = error.what();
+        }
+        CHECK_THAT(message, ContainsSubstring(file.string() + ":") ||
+                                ContainsSubstring(file.string() + " ("));
+        CHECK(message.find('\n') == std::string::npos);
+        for (const std::string& part : expected.at(name)) {
+            CHECK_THAT(message, ContainsSubstring(part));
+        }
+    }
+}
+
+TEST_CASE("an archive that is cut anywhere is an error that names it") {
+    COMQ_NEED_PROGRAMS(folder);
+    const std::string whole = test::text_of(folder / "shared.pt2");
+    const fs::path file = test::temporary_folder() / "cut.pt2";
+    for (std::size_t i = 0; i < 40; ++i) {
+        const std::size_t length = whole.size() * i / 40;
+        INFO(length << " of " << whole.size() << " bytes");
+        std::ofstream(file, std::ios::binary)
+            .write(whole.data(), static_cast<std::streamsize>(length));
+        try {
+            ProgramArchive archive(file);
+            FAIL("it was read");
+        } catch (const InputError& error) {
+            CHECK_THAT(error.what(), ContainsSubstring("cut.pt2"));
+        }
+    }
 }
 
 TEST_CASE("damaged graphs and archives are errors, whatever is damaged") {

@@ -1,4 +1,4 @@
-#include "points/seed_use.hpp"
+#include "points/point.hpp"
 
 #include "quantization/method.hpp"
 #include "support/catch.hpp"
@@ -42,7 +42,7 @@ TEST_CASE("every other method does, unless its images are the first ones") {
         CHECK(depends_on_seed(config) == (name != "rtn"));
         config.calibration.selection = Selection::first;
         CHECK_FALSE(depends_on_seed(config));
-        config.calibration.weighting = Weighting::fisher;
+        config.calibration.weighting = Weighting::row_importance;
         CHECK(depends_on_seed(config) == (name != "rtn"));
     }
     CHECK(depends_with([](auto& config) { config.quantization.method = "brevitas_gptq"; }));

@@ -1,4 +1,4 @@
-#include "points/settings.hpp"
+#include "points/expand.hpp"
 
 #include "support/catch.hpp"
 

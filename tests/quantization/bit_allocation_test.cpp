@@ -50,6 +50,10 @@ std::vector<BitCandidate> random_layers(uint64_t seed, int64_t largest) {
     return layers;
 }
 
+ByBits losses_of(const std::vector<int>& bits, const std::vector<double>& measured) {
+    return interpolate_losses(bits, measured);
+}
+
 }  // namespace
 
 TEST_CASE("allocated bits keep the budget and have the least loss of all assignments") {
@@ -82,7 +86,7 @@ TEST_CASE("a coarse table keeps the budget and is as good as a slightly smaller 
 }
 
 TEST_CASE("equal layers under a whole budget get equal bits, and none less than the least") {
-    const BitCandidate layer{100, interpolate_losses(0.3, 0.02, 1e-4)};
+    const BitCandidate layer{100, losses_of({2, 4, 8}, {0.3, 0.02, 1e-4})};
     const std::vector<BitCandidate> layers(5, layer);
     CHECK(allocate_bits(layers, 5 * 100 * 3) == std::vector<int>(5, 3));
     CHECK(allocate_bits(layers, 5 * 100 * 20) == std::vector<int>(5, 8));
@@ -91,9 +95,19 @@ TEST_CASE("equal layers under a whole budget get equal bits, and none less than 
 }
 
 TEST_CASE("losses between measured widths fall by equal factors") {
-    const ByBits losses = interpolate_losses(1.0, 1.0 / 16, 1.0 / 4096);
+    const ByBits losses = losses_of({2, 4, 8}, {1.0, 1.0 / 16, 1.0 / 4096});
     for (int bits = least_bits; bits <= most_bits; ++bits) {
         CHECK(losses[static_cast<std::size_t>(bits - 2)] == Approx(std::pow(0.25, bits - 2)));
     }
-    for (const double loss : interpolate_losses(0.5, 0, 0)) CHECK(std::isfinite(loss));
+    for (const double loss : losses_of({2, 4, 8}, {0.5, 0, 0})) CHECK(std::isfinite(loss));
+}
+
+TEST_CASE("losses beyond measured widths fall by the square of a step half as large") {
+    const ByBits losses = losses_of({3, 4}, {0.5, 0.25});
+    CHECK(losses[0] == Approx(2.0));
+    CHECK(losses[1] == Approx(0.5));
+    CHECK(losses[2] == Approx(0.25));
+    CHECK(losses[3] == Approx(0.25 / 4));
+    CHECK(losses[6] == Approx(0.25 / 256));
+    CHECK(losses_of({5}, {1.0})[0] == Approx(64.0));
 }

@@ -15,7 +15,8 @@ namespace {
 
 /** Read by every run, whatever the method. */
 bool is_of_the_plan(const std::string& key) {
-    return key == "method" || key == "bits" || key == "average_bits" || key == "layers";
+    return key == "method" || key == "bits" || key == "average_bits" || key == "bits_criterion" ||
+           key == "layers";
 }
 
 struct Setting {

@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "quantization/explicit_reference.hpp"
-#include "quantization/layer_solver.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

@@ -1,4 +1,4 @@
-#include "quantization/pair_moves.hpp"
+#include "quantization/channel_state.hpp"
 
 #include <algorithm>
 #include <vector>

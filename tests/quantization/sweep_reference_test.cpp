@@ -3,9 +3,9 @@
 #include <numeric>
 #include <vector>
 
+#include "quantization/channel_state.hpp"
 #include "quantization/descent.hpp"
 #include "quantization/explicit_reference.hpp"
-#include "quantization/first_sweep.hpp"
 #include "quantization/order.hpp"
 #include "support/catch.hpp"
 
@@ -43,12 +43,9 @@ Matrix<uint8_t> plain_descent(const GroupProblem& problem, const Grid& grid, Ord
     for (int64_t channel = 0; channel < problem.out_features(); ++channel) {
         const float* weight = problem.weight.row(channel);
         const ChannelLevels levels = grid.levels(channel);
-        std::vector<int32_t> order(m);
-        if (visits == Order::cyclic) {
-            cyclic_order(order);
-        } else {
-            greedy_order(norm, {weight, static_cast<std::size_t>(m)}, order);
-        }
+        const std::vector<int32_t> order =
+            visits == Order::cyclic ? cyclic_order(m)
+                                    : greedy_order(norm, {weight, static_cast<std::size_t>(m)});
         std::vector<double> r(m, 0.0);
         const auto nearest = [&](int32_t i, double value, double residual) {
             return levels.nearest_to_multiple(value + residual * (1.0 / gram(i, i)));

@@ -2,7 +2,7 @@
 
 #include "core/errors.hpp"
 #include "networks.hpp"
-#include "repair/conv_norm_pairs.hpp"
+#include "repair/repair.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;

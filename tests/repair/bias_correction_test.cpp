@@ -1,7 +1,7 @@
 #include <map>
 
 #include "networks.hpp"
-#include "repair/conv_norm_pairs.hpp"
+#include "repair/repair.hpp"
 #include "support/catch.hpp"
 #include "torch_bridge/runtime.hpp"
 

@@ -1,4 +1,4 @@
-#include "report/closing_summary.hpp"
+#include "report/run_text.hpp"
 
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -14,10 +14,14 @@ TEST_CASE("the closing summary has accuracies, agreement, size, worst layers and
     for (const char* expected :
          {"full precision     80.00 ± 17.89     80.00        5",
           "quantized          40.00 ± 21.91     80.00        5",
-          "same class as full precision: 60.00% of the images",
+          "same class as full precision: 60.00 ± 21.91% of the images",
+          "KL(full precision ‖ quantized) in nats:\n    mean 0.3000 ± 0.1159, median 0.2500 ± ",
           "size    160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales",
           "inputs of 2 layers rounded to 8 bits",
           "features.3.expand3x3  2 bits  0.2500  (RTN 0.5000)",
+          "most sensitive: KL of the predictions with that alone at 2 bits\n    blocks.0.attn.qkv  "
+          "0.5000 ± "
+          "0.0625",
           "2 of 2 layers are below round-to-nearest", "time    1.8 s: calibrate 1.2 s, solve 0.5 s",
           "result  results/a b.h5", "next    inspect_results 'results/a b.h5'"}) {
         INFO(text);

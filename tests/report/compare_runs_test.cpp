@@ -1,6 +1,7 @@
 #include "report/compare_runs.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
@@ -71,6 +72,32 @@ TEST_CASE("layers are compared by name, codes by value") {
     const std::string text = describe_comparison(comparison);
     CHECK_THAT(text, ContainsSubstring("4 bits, 0.06250 | 4 bits, 0.06250, 75.00% of the codes"));
     CHECK_THAT(text, ContainsSubstring("2 bits, 0.25000 | (none)"));
+}
+
+TEST_CASE("divergences of the same images are compared in pairs, whatever their order") {
+    RunRecord second = test::sample_run();
+    for (double& kl : second.quantized->kl) kl += 0.25;
+    second.quantized->kl[1] += 0.25;
+    const auto reverse = [](auto& column) { std::ranges::reverse(column); };
+    reverse(second.quantized->image);
+    reverse(second.quantized->label);
+    reverse(second.quantized->prediction);
+    reverse(second.quantized->kl);
+    const auto comparison = compare_runs(test::sample_run(), second);
+    const auto& divergence = comparison.accuracies[1].divergence;
+    REQUIRE(divergence);
+    CHECK(divergence->first.value == Approx(0.3));
+    CHECK(divergence->second.value == Approx(0.6));
+    CHECK(divergence->difference.value == Approx(0.3));
+    // Differences 0.25, 0.5, 0.25, 0.25, 0.25.
+    CHECK(divergence->difference.standard_error == Approx(0.05));
+    CHECK(divergence->p_value == Approx(std::erfc(6 / std::sqrt(2.0))));
+    CHECK_THAT(describe_comparison(comparison),
+               ContainsSubstring("second − first, by image: +0.3000 ± 0.0500"));
+    second.quantized->kl.clear();
+    CHECK_FALSE(compare_runs(test::sample_run(), second).accuracies[1].divergence);
+    const auto itself = compare_runs(test::sample_run(), test::sample_run());
+    CHECK(itself.accuracies[1].divergence->p_value == 1);
 }
 
 TEST_CASE("accuracies on the same images in any order are tested in pairs") {

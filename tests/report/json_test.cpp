@@ -1,8 +1,9 @@
 #include <limits>
 
 #include "core/json_text.hpp"
-#include "report/compare_json.hpp"
-#include "report/run_json.hpp"
+#include "report/compare_runs.hpp"
+#include "report/value_text.hpp"
+#include "report/run_text.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
 

@@ -1,4 +1,4 @@
-#include "report/mcnemar.hpp"
+#include "report/compare_runs.hpp"
 
 #include <cmath>
 #include <vector>

@@ -3,7 +3,8 @@
 #include <sstream>
 
 #include "core/errors.hpp"
-#include "results/layer_columns.hpp"
+#include "results/record_columns.hpp"
+#include "report/value_text.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
 
@@ -23,13 +24,17 @@ std::vector<std::string> lines_of(const std::string& text) {
 TEST_CASE("a description begins with accuracies and size") {
     const std::string text = describe_run(test::sample_run(), "run.h5");
     const auto lines = lines_of(text);
-    REQUIRE(lines.size() > 6);
+    REQUIRE(lines.size() > 9);
     CHECK(lines[0] == "run.h5");
     CHECK(lines[1] == "  network                  Top-1 %   Top-5 %   images");
     CHECK(lines[2] == "  full precision     80.00 ± 17.89     80.00        5");
     CHECK(lines[3] == "  quantized          40.00 ± 21.91     80.00        5");
-    CHECK(lines[4] == "  same class as full precision: 60.00% of the images");
-    CHECK(lines[5] == "size     160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales");
+    CHECK(lines[4] == "  same class as full precision: 60.00 ± 21.91% of the images");
+    CHECK(lines[5] == "  KL(full precision ‖ quantized) in nats:");
+    CHECK(lines[6] ==
+          "    mean 0.3000 ± 0.1159, median 0.2500 ± 0.1875, 95% below 0.6250 ± 0.0000,");
+    CHECK(lines[7] == "    largest 0.6250 ± 0.1000");
+    CHECK(lines[8] == "size     160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales");
     for (const char* expected :
          {"gradients: yes", "time     1.8 s: calibrate 1.2 s, solve 0.5 s",
           "made by  comq 0.1.0, commit 0123456789, 2026-01-31, node17 (--provenance: all)",
@@ -96,12 +101,13 @@ TEST_CASE("layers are sorted by any column") {
     layers[2].relative_error = 0.3;
     layers[2].bits = 3;
     using Order = std::vector<std::size_t>;
-    CHECK(sorted_layers(columns_of(layers), "network") == Order{0, 1, 2});
-    CHECK(sorted_layers(columns_of(layers), "relative_error") == Order{2, 0, 1});  // NaN last
-    CHECK(sorted_layers(columns_of(layers), "bits") == Order{1, 2, 0});
-    CHECK(sorted_layers(columns_of(layers), "name") == Order{2, 0, 1});
-    CHECK_THROWS_AS(sorted_layers(columns_of(layers), "speed"), UsageError);
-    CHECK_THROWS_WITH(sorted_layers(columns_of(layers), "speed"),
+    CHECK(ordered_rows(columns_of(layers), "network", "network") == Order{0, 1, 2});
+    CHECK(ordered_rows(columns_of(layers), "relative_error", "network") ==
+          Order{2, 0, 1});  // NaN last
+    CHECK(ordered_rows(columns_of(layers), "bits", "network") == Order{1, 2, 0});
+    CHECK(ordered_rows(columns_of(layers), "name", "network") == Order{2, 0, 1});
+    CHECK_THROWS_AS(ordered_rows(columns_of(layers), "speed", "network"), UsageError);
+    CHECK_THROWS_WITH(ordered_rows(columns_of(layers), "speed", "network"),
                       ContainsSubstring("--sort speed: no such column; there are network, name,"));
 }
 
@@ -114,9 +120,9 @@ TEST_CASE("the CSV of layers has every column, exact numbers and quoted text") {
     CHECK(lines[0] ==
           "name,kind,in_features,out_features,groups,bits,levels_used,error,relative_error,"
           "sqnr_db,rtn_relative_error,heldout_relative_error,weight_error,sweeps,seconds,"
-          "propagation");
+          "propagation,cumulative_error");
     CHECK(lines[1] ==
-          "\"odd,\"\"name\"\"\",linear,4,6,1,4,11,12.5,0.1,24.08,0.1,0.07,0.11,4,0.375,0.5");
+          "\"odd,\"\"name\"\"\",linear,4,6,1,4,11,12.5,0.1,24.08,0.1,0.07,0.11,4,0.375,0.5,");
     CHECK(lines[2] ==
-          "features.3.expand3x3,convolution,9,2,2,2,4,3,0.25,12.04,0.5,,0.33,1,0.015625,");
+          "features.3.expand3x3,convolution,9,2,2,2,4,3,0.25,12.04,0.5,,0.33,1,0.015625,,0.75");
 }

@@ -25,7 +25,7 @@ TEST_CASE("figures have one name each, a unit, a description, and standard error
     for (const Figure& figure : figure_columns()) {
         INFO(figure.name);
         CHECK(names.insert(figure.name).second);
-        CHECK(std::set<std::string>{"percent", "bit", "s", "1"}.contains(figure.unit));
+        CHECK(std::set<std::string>{"percent", "bit", "s", "1", "nat"}.contains(figure.unit));
         CHECK_FALSE(figure.description.empty());
     }
     CHECK(figure_columns()[3].name == "top1_standard_error");
@@ -64,6 +64,21 @@ TEST_CASE("figures of a run are those of its evaluations, its layers, its size a
     CHECK(value_of("calibration_seconds", run) == 1.5);
     CHECK(value_of("solve_seconds", run) == 0.75);  // both parts of the stage
     CHECK(value_of("seconds", run) == 2.25);
+}
+
+TEST_CASE("divergences have a mean, quantiles and a largest, each with its error") {
+    RunRecord run = test::sample_run();  // 0.25, 0.5, 0, 0.125, 0.625
+    CHECK(value_of("kl", run) == Approx(0.3));
+    // Sum of squared deviations 0.26875, over n − 1 = 4 and n = 5.
+    CHECK(find_figure("kl")->of(run).standard_error == Approx(std::sqrt(0.26875 / 4 / 5)));
+    CHECK(value_of("kl_median", run) == 0.25);
+    CHECK(value_of("kl_95", run) == 0.625);
+    CHECK(value_of("kl_largest", run) == 0.625);
+    CHECK(find_figure("kl_largest")->of(run).standard_error == Approx(0.8 * 0.125));
+    run.quantized->kl.clear();
+    CHECK_FALSE(find_figure("kl")->of(run).exists());
+    run.quantized.reset();
+    CHECK(std::isnan(value_of("kl_median", run)));
 }
 
 TEST_CASE("a stage that a run did not go through has no time") {

@@ -28,7 +28,8 @@ TEST_CASE("a layer goes through a journal part unchanged, non-finite numbers inc
 
 TEST_CASE("predictions go through a journal part unchanged") {
     const fs::path file = test::temporary_folder() / "predictions.quantized.0.safetensors";
-    const FinishedPredictions finished{"quantized", {{4, 9}, {1, 2}, {1, 7}, {0, 31}}};
+    const FinishedPredictions finished{
+        "quantized", {{4, 9}, {1, 2}, {1, 7}, {0, 31}, {2.5, 0.5}, {0.25, 1e-9}, {1, 2, 3, 4}}};
     write_journal_part(file, to_part(finished));
     const FinishedPredictions read = predictions_from(read_journal_part(file), file);
     CHECK(read.network == "quantized");
@@ -36,6 +37,9 @@ TEST_CASE("predictions go through a journal part unchanged") {
     CHECK(read.predictions.label == finished.predictions.label);
     CHECK(read.predictions.prediction == finished.predictions.prediction);
     CHECK(read.predictions.rank == finished.predictions.rank);
+    CHECK(read.predictions.margin == finished.predictions.margin);
+    CHECK(read.predictions.divergence == finished.predictions.divergence);
+    CHECK(read.predictions.log_probability == finished.predictions.log_probability);
 }
 
 TEST_CASE("any changed or missing byte of a journal part is noticed") {
@@ -69,7 +73,7 @@ TEST_CASE("any changed or missing byte of a journal part is noticed") {
 
 TEST_CASE("a part of the wrong kind is refused") {
     const fs::path file = test::temporary_folder() / "part.safetensors";
-    const FinishedPredictions finished{"quantized", {{4}, {1}, {1}, {0}}};
+    const FinishedPredictions finished{"quantized", {{4}, {1}, {1}, {0}, {1}, {0}, {}}};
     CHECK_THROWS_WITH(layer_from(to_part(finished), file),
                       ContainsSubstring("part.safetensors: its record is unreadable"));
     const LayerRecord layer = test::sample_run().layers[0];

@@ -83,7 +83,8 @@ TEST_CASE("the layout of a run file is the documented one") {
     const Hdf5Group root = hdf5.root();
     CHECK(root.names() == std::vector<std::string>{"provenance", "evaluation", "model_size",
                                                    "layers", "calibration", "heldout", "stages",
-                                                   "codes", "activations", "parameters"});
+                                                   "sensitivity", "rotations", "codes",
+                                                   "activations", "parameters"});
     CHECK(root.attribute_names() == std::vector<std::string>{"schema_version", "status", "config",
                                                              "identity", "uses_labels",
                                                              "uses_gradients"});
@@ -91,11 +92,11 @@ TEST_CASE("the layout of a run file is the documented one") {
           std::vector<std::string>{"name", "kind", "in_features", "out_features", "groups", "bits",
                                    "levels_used", "error", "relative_error", "sqnr_db",
                                    "rtn_relative_error", "heldout_relative_error", "weight_error",
-                                   "sweeps", "seconds", "propagation"});
+                                   "sweeps", "seconds", "propagation", "cumulative_error"});
     CHECK(root.open_group("codes/blocks.0.attn.qkv").names() ==
           std::vector<std::string>{"bit_code", "scale", "zero_point"});
     CHECK(root.open_group("evaluation/quantized").names() ==
-          std::vector<std::string>{"image", "label", "prediction", "in_top5"});
+          std::vector<std::string>{"image", "label", "prediction", "margin", "kl", "in_top5"});
     const Hdf5Dataset seconds = root.open_dataset("layers/seconds");
     CHECK(seconds.text_attribute("units") == "s");
     CHECK(seconds.has_attribute("DIMENSION_LIST"));

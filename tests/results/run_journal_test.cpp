@@ -34,8 +34,10 @@ fs::path finished_journal() {
     RunJournal journal(result, identity, Leftover::refuse, no_keys);
     journal.store_layer(layer(0));
     journal.store_layer(layer(1));
-    journal.store_predictions({"quantized", {{8, 9}, {1, 2}, {1, 7}, {0, 31}}});
-    journal.store_predictions({"quantized", {{0, 1}, {3, 4}, {3, 4}, {0, 0}}});
+    journal.store_predictions(
+        {"quantized", {{8, 9}, {1, 2}, {1, 7}, {0, 31}, {1, 2}, {3, 4}, {80, 81, 90, 91}}});
+    journal.store_predictions(
+        {"quantized", {{0, 1}, {3, 4}, {3, 4}, {0, 0}, {5, 6}, {7, 8}, {0, 1, 10, 11}}});
     return result;
 }
 
@@ -61,6 +63,9 @@ TEST_CASE("a resumed journal has what was stored") {
     CHECK(predictions.label == std::vector<int64_t>{3, 4, 1, 2});
     CHECK(predictions.prediction == std::vector<int64_t>{3, 4, 1, 7});
     CHECK(predictions.rank == std::vector<int64_t>{0, 0, 0, 31});
+    CHECK(predictions.margin == std::vector<double>{5, 6, 1, 2});
+    CHECK(predictions.divergence == std::vector<double>{7, 8, 3, 4});
+    CHECK(predictions.log_probability == std::vector<uint16_t>{0, 1, 10, 11, 80, 81, 90, 91});
     CHECK(journal.predictions("full_precision").size() == 0);
 }
 
@@ -171,7 +176,8 @@ TEST_CASE("ranks share the journal that their root has opened") {
     LayerRecord third = layer(0);
     third.name = "blocks.1.attn.qkv";
     other->store_layer(third);
-    other->store_predictions({"quantized", {{20, 21}, {5, 5}, {5, 5}, {0, 0}}});
+    other->store_predictions(
+        {"quantized", {{20, 21}, {5, 5}, {5, 5}, {0, 0}, {1, 1}, {2, 2}, {0, 0, 0, 0}}});
     CHECK_FALSE(root.layer("blocks.1.attn.qkv").has_value());
     root.refresh();
     test::check_equal(*root.layer("blocks.1.attn.qkv"), third);

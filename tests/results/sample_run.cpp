@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "results/layer_columns.hpp"
+#include "results/record_columns.hpp"
 #include "support/catch.hpp"
 
 namespace comq::test {
@@ -67,6 +67,7 @@ LayerRecord convolution_layer() {
     layer.sqnr_db = 12.04;
     layer.rtn_relative_error = 0.5;
     layer.weight_error = 0.33;
+    layer.cumulative_error = 0.75;
     layer.sweeps = 1;
     layer.seconds = 0.015625;
     layer.bit_code = codes(2, 9, 4);
@@ -82,6 +83,7 @@ EvaluationRecord evaluation(std::vector<int64_t> predictions) {
     record.label = {0, 0, 1, 1, 2};
     record.prediction = std::move(predictions);
     record.in_top5 = {1, 1, 1, 0, 1};
+    record.margin = {4, 0.5, 2.25, 0, 8};
     record.images = 5;
     int64_t right = 0;
     for (std::size_t i = 0; i < record.label.size(); ++i) {
@@ -116,7 +118,11 @@ Provenance provenance() {
     result.seed = 3;
     result.checkpoint = "demo.safetensors";
     result.checkpoint_sha256 = std::string(64, 'c');
+    result.program_sha256 = std::string(64, 'd');
     result.evaluation_images = std::string(64, 'e');
+    result.preprocessing = "resize 0 bilinear, crop 32, mean [0.5, 0.5, 0.5], std [1, 1, 1]";
+    result.preprocessing_origin = "of demo_vit";
+    result.position_embedding = "from 8 × 8 to 9 × 9 patches";
     return result;
 }
 
@@ -133,8 +139,12 @@ RunRecord sample_run() {
     run.model_size = {1000, 160, 4.5};
     run.full_precision = evaluation({0, 0, 1, 1, 5});
     run.quantized = evaluation({0, 3, 1, 4, 5});
+    run.quantized->kl = {0.25, 0.5, 0, 0.125, 0.625};
     run.agreement = 60;
     run.layers = {attention_layer(), convolution_layer()};
+    run.sensitivities = {{"blocks.0.attn.qkv", 2, 0.5, 0.0625},
+                         {"blocks.0.attn.qkv", 4, 0.03125, 0.0}};
+    run.rotations = {{0, 0.5, 0.125}, {1, 0.25, 0.0625}};
     run.activations = {{"blocks.0.attn.qkv", 8, reals({4}, -1.5F), reals({4}, 0.5F)},
                        {"features.3.expand3x3", 8, {}, {}}};
     run.parameters["blocks.0.norm1.bias"] = reals({3}, 1.5F);
@@ -151,7 +161,7 @@ void check_equal(const HostTensor& a, const HostTensor& b) {
 }
 
 void check_equal(const LayerRecord& a, const LayerRecord& b) {
-    for (const LayerColumn& column : layer_columns()) {
+    for (const auto& column : record_columns<LayerRecord>()) {
         INFO(column.name << " of " << a.name);
         std::visit(
             [&](auto field) {
@@ -182,11 +192,13 @@ void check_equal(const std::optional<EvaluationRecord>& a,
     CHECK(a->label == b->label);
     CHECK(a->prediction == b->prediction);
     CHECK(a->in_top5 == b->in_top5);
+    CHECK(a->margin == b->margin);
+    CHECK(a->kl == b->kl);
 }
 
 std::vector<std::string> fields_of(const Provenance& provenance) {
     std::vector<std::string> fields;
-    visit_fields(provenance, [&](const char* name, const auto& value, const char*) {
+    visit_fields(provenance, [&](const char* name, const auto& value) {
         fields.push_back(fmt::format("{}={}", name, value));
     });
     return fields;
@@ -208,6 +220,19 @@ void check_equal(const RunRecord& a, const RunRecord& b) {
     CHECK(a.agreement == b.agreement);
     REQUIRE(a.layers.size() == b.layers.size());
     for (std::size_t i = 0; i < a.layers.size(); ++i) check_equal(a.layers[i], b.layers[i]);
+    REQUIRE(a.sensitivities.size() == b.sensitivities.size());
+    for (std::size_t i = 0; i < a.sensitivities.size(); ++i) {
+        CHECK(a.sensitivities[i].unit == b.sensitivities[i].unit);
+        CHECK(a.sensitivities[i].bits == b.sensitivities[i].bits);
+        CHECK(a.sensitivities[i].kl == b.sensitivities[i].kl);
+        CHECK(a.sensitivities[i].kl_standard_error == b.sensitivities[i].kl_standard_error);
+    }
+    REQUIRE(a.rotations.size() == b.rotations.size());
+    for (std::size_t i = 0; i < a.rotations.size(); ++i) {
+        CHECK(a.rotations[i].trial == b.rotations[i].trial);
+        CHECK(a.rotations[i].kl == b.rotations[i].kl);
+        CHECK(a.rotations[i].kl_standard_error == b.rotations[i].kl_standard_error);
+    }
     REQUIRE(a.activations.size() == b.activations.size());
     for (std::size_t i = 0; i < a.activations.size(); ++i) {
         CHECK(a.activations[i].layer == b.activations[i].layer);

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 

@@ -19,7 +19,7 @@ class MemorySource : public ImageSource {
     int64_t size() const override { return count_; }
     int64_t classes() const override { return classes_; }
     ImageInfo info(int64_t index) const override {
-        return {fmt::format("image-{}", index), classes_ > 0 ? index % classes_ : -1, 1, 0};
+        return {fmt::format("image-{}", index), classes_ > 0 ? index % classes_ : -1, 1};
     }
     RgbImage load(int64_t index) const override {
         for (const auto bad : broken_) {

@@ -1,4 +1,4 @@
-#include "sweep/collect_points.hpp"
+#include "sweep/sweep_table.hpp"
 
 #include <cmath>
 #include <sstream>
@@ -8,8 +8,6 @@
 #include "storage/hdf5.hpp"
 #include "support/python.hpp"
 #include "sweep/sweep_files.hpp"
-#include "sweep/sweep_table_file.hpp"
-#include "sweep/sweep_table_text.hpp"
 
 using namespace comq;
 
@@ -46,6 +44,8 @@ TEST_CASE("finished points become rows, keys that vary become columns") {
           "point,label,quantization.preset,quantization.sweeps,quantization.scale_update,"
           "quantization.scalar,full_precision_top1,full_precision_top1_standard_error,top1,"
           "top1_standard_error,top5,top5_standard_error,agreement,agreement_standard_error,"
+          "kl,kl_standard_error,kl_median,kl_median_standard_error,kl_95,kl_95_standard_error,"
+          "kl_largest,kl_largest_standard_error,"
           "mean_squared_relative_error,mean_squared_heldout_error,mean_heldout_relative_error,"
           "average_code_bits,average_bits_with_scales,calibration_seconds,solve_seconds,seconds");
     CHECK(

@@ -2,8 +2,8 @@
 
 #include "core/child_process.hpp"
 #include "support/assets.hpp"
-#include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
+#include "sweep/sweep_spec.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-#include "points/point_label.hpp"
+#include "points/point.hpp"
 
 #include "sweep/sweep_files.hpp"
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <thread>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "points/point_status.hpp"
 #include "storage/file_lock.hpp"
 #include "support/assets.hpp"

@@ -1,7 +1,7 @@
 #include "results/run_file.hpp"
 #include "results/sample_run.hpp"
-#include "sweep/collect_points.hpp"
 #include "sweep/sweep_files.hpp"
+#include "sweep/sweep_table.hpp"
 #include "sweep/sweep_text.hpp"
 
 using namespace comq;

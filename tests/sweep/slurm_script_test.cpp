@@ -1,13 +1,12 @@
-#include "sweep/slurm_script.hpp"
+#include "sweep/launch_slurm.hpp"
 #include "support/assets.hpp"
 
 #include <fmt/format.h>
 
 #include <fstream>
 
-#include "core/shell.hpp"
+#include "core/child_process.hpp"
 #include "points/point_status.hpp"
-#include "sweep/launch_slurm.hpp"
 #include "sweep/sweep_files.hpp"
 
 using namespace comq;
@@ -142,9 +141,9 @@ TEST_CASE("a cancelled task stops and is not requeued") {
 
 TEST_CASE("arrays are split at Slurm's limit") {
     const std::vector<std::size_t> chosen{3, 4, 5, 6, 8};
-    const auto arrays = split_array(chosen, 2);
+    const auto arrays = slurm_arrays(chosen, 2);
     REQUIRE(arrays.size() == 3);
     CHECK(arrays[1] == std::vector<std::size_t>{5, 6});
     CHECK(arrays[2] == std::vector<std::size_t>{8});
-    CHECK(split_array({}, 2).empty());
+    CHECK(slurm_arrays({}, 2).empty());
 }

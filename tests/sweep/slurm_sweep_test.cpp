@@ -5,8 +5,8 @@
 
 #include "results/run_journal.hpp"
 #include "support/local_slurm.hpp"
-#include "sweep/open_sweep.hpp"
 #include "sweep/programs.hpp"
+#include "sweep/sweep_spec.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "experiment_config/config_files.hpp"
-#include "sweep/open_sweep.hpp"
+#include "sweep/sweep_spec.hpp"
 
 namespace comq::test {
 

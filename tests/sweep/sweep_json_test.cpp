@@ -1,6 +1,7 @@
-#include "sweep/sweep_json.hpp"
+#include "sweep/sweep_text.hpp"
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "results/run_file.hpp"
 #include "results/sample_run.hpp"

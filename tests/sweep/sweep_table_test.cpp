@@ -1,4 +1,5 @@
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.hpp"
 #include "results/run_file.hpp"
@@ -6,8 +7,7 @@
 #include "storage/hdf5.hpp"
 #include "support/edit_hdf5.hpp"
 #include "sweep/programs.hpp"
-#include "sweep/sweep_table_file.hpp"
-#include "sweep/sweep_table_text.hpp"
+#include "sweep/sweep_table.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;

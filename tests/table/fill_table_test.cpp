@@ -179,14 +179,17 @@ TEST_CASE("keys that a table names decide, paths and resources too") {
     const auto folder = test::temporary_folder();
     const std::vector<ResultFile> results{test::result_of(
         folder, "x.h5",
-        {{"data.evaluation=/x/val", "resources.threads=2", "resources.cache=/x/cache"}})};
+        {{"data.layout=imagefolder", "data.evaluation=/x/val", "data.calibration=/x/train",
+          "resources.threads=2", "resources.cache=/x/cache"}})};
     const auto fills = [&](const std::string& set, const std::string& measure = "top1") {
         const Table table =
             fill("measure: " + measure + "\nset: {" + set + "}\n" + two_rows, results);
         return cell(table, 0).ours.has_value();
     };
-    CHECK(fills("data: {evaluation: /x/val}, resources: {threads: 2}"));
-    CHECK_FALSE(fills("data: {evaluation: /y/val}"));
+    CHECK(
+        fills("data: {layout: imagefolder, calibration: /x/train, evaluation: /x/val}, resources: "
+              "{threads: 2}"));
+    CHECK_FALSE(fills("data: {layout: imagefolder, calibration: /x/train, evaluation: /y/val}"));
     CHECK_FALSE(fills("resources: {threads: 4}"));
     // Where results and caches lie tells no runs apart.
     CHECK(fills("resources: {cache: /y/cache, cache_limit: 1GB}, output: {file: y.h5}"));

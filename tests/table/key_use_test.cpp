@@ -1,4 +1,4 @@
-#include "table/key_use.hpp"
+#include "table/cell_plan.hpp"
 
 #include "experiment_config/experiment_schema.hpp"
 #include "support/catch.hpp"
@@ -41,12 +41,29 @@ TEST_CASE("a cell is one experiment whatever images its runs draw") {
           Names{"data.layout", "calibration.images", "calibration.selection", "calibration.holdout",
                 "calibration.batch_size", "calibration.transform", "evaluation.images",
                 "evaluation.batch_size"});
-    CHECK(keys_where(describes_full_precision) ==
-          Names{"device", "model.name", "model.program", "model.weights", "model.sha256",
-                "model.preprocessing.resize", "model.preprocessing.crop",
-                "model.preprocessing.interpolation", "model.preprocessing.mean",
-                "model.preprocessing.std", "data.root", "data.layout", "data.evaluation",
-                "data.synsets", "data.labels", "evaluation.images", "evaluation.batch_size"});
+    CHECK(keys_where(describes_full_precision) == Names{"device",
+                                                        "model.name",
+                                                        "model.program",
+                                                        "model.weights",
+                                                        "model.state_dict",
+                                                        "model.resample_positions",
+                                                        "model.sha256",
+                                                        "model.preprocessing.resize",
+                                                        "model.preprocessing.crop_pct",
+                                                        "model.preprocessing.crop",
+                                                        "model.preprocessing.input_size",
+                                                        "model.preprocessing.resize_mode",
+                                                        "model.preprocessing.interpolation",
+                                                        "model.preprocessing.mean",
+                                                        "model.preprocessing.std",
+                                                        "data.root",
+                                                        "data.layout",
+                                                        "data.evaluation",
+                                                        "data.synsets",
+                                                        "data.labels",
+                                                        "data.classes",
+                                                        "evaluation.images",
+                                                        "evaluation.batch_size"});
 }
 
 TEST_CASE("of what changes no number a table tells threads apart, and times without a cache") {

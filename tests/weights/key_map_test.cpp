@@ -46,3 +46,40 @@ TEST_CASE("the marker limits a map to its checkpoints") {
     CHECK(map.applies_to(named({"a", "new.x"})));
     CHECK_FALSE(map.applies_to(named({"a", "newer"})));
 }
+
+TEST_CASE("query, key and value become the rows of one tensor in this order") {
+    const KeyMap map{
+        "somebody",
+        "**",
+        {{"*.v", "$1.qkv", {3, 3}}, {"*.q", "$1.qkv", {1, 3}}, {"*.k", "$1.qkv", {2, 3}}}};
+    const auto rows = [](std::vector<float> values) {
+        const auto columns = static_cast<int64_t>(values.size()) / 2;
+        return HostTensor::copy_of<float>(DType::f32, {2, columns}, std::span<const float>(values));
+    };
+    const TensorMap tensors{
+        {"a.q", rows({1, 2, 3, 4})}, {"a.k", rows({5, 6, 7, 8})}, {"a.v", rows({9, 10, 11, 12})}};
+    const TensorMap joined = rename_tensors(tensors, map, "w.bin");
+    REQUIRE(names_of(joined) == Strings{"a.qkv"});
+    CHECK(joined.at("a.qkv").shape == Shape{6, 2});
+    CHECK(floats(joined.at("a.qkv")) == std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+
+    TensorMap broken = tensors;
+    broken["a.k"] = rows({5, 6});
+    CHECK_THROWS_WITH(rename_tensors(broken, map, "w.bin"),
+                      ContainsSubstring("'a.q' and 'a.k' belong together") &&
+                          ContainsSubstring("[2, 2] and [2, 1]"));
+    broken.erase("a.k");
+    CHECK_THROWS_WITH(rename_tensors(broken, map, "w.bin"),
+                      ContainsSubstring("'a.qkv' is made of 3 tensors by the names of somebody"));
+}
+
+TEST_CASE("convolutions as large as their input become matrices") {
+    const KeyMap map{"somebody", "**", {{"fc.*", "classifier.$1", {}, true}}};
+    TensorMap tensors = named({"fc.bias"});
+    tensors["fc.weight"] =
+        HostTensor::copy_of<float>(DType::f32, {2, 3, 1, 1}, std::span<const float>(ramp(6)));
+    const TensorMap matrices = rename_tensors(tensors, map, "w.bin");
+    CHECK(matrices.at("classifier.weight").shape == Shape{2, 3});
+    CHECK(floats(matrices.at("classifier.weight")) == ramp(6));
+    CHECK(matrices.at("classifier.bias").shape == Shape{1});
+}

@@ -84,6 +84,40 @@ def training():
     }
 
 
+def training_scripts():
+    """What scripts save around a network's state_dict, by the name of the file."""
+    network = {"fc.weight": ramp(2, 3), "fc.bias": ramp(2)}
+    last = {"fc.weight": ramp(2, 3) * 0, "fc.bias": ramp(2)}
+    parallel = {f"module.{name}": tensor for name, tensor in network.items()}
+    averaged = {"n_averaged": torch.tensor(1234), **parallel}
+    return {
+        # pytorch/examples, bearpaw/pytorch-classification
+        "beside": {"epoch": 90, "arch": "tiny", "state_dict": parallel,
+                   "best_acc1": torch.tensor(81.25)},
+        "rng_state": {"model": network, "rng_state": torch.get_rng_state(), "epoch": 3},
+        "two_levels": {"model": {"state_dict": network, "epoch": torch.tensor(3)}},
+        # torchvision's references, torch.optim.swa_utils
+        "references": {"model": last, "model_ema": averaged, "epoch": 5},
+        "averaged_alone": averaged,
+        "empty_ema": {"state_dict": network, "state_dict_ema": {}},
+        # Lightning
+        "lightning": {"state_dict": {
+            **{f"model.{name}": tensor for name, tensor in last.items()},
+            **{f"ema_model.{name}": tensor for name, tensor in network.items()},
+            "loss.weight": ramp(3)}, "callbacks": {}, "global_step": 12},
+        "compiled_inside": {"state_dict": {
+            f"backbone._orig_mod.{name}": tensor for name, tensor in network.items()}},
+        "student": {"student": network, "metrics": {"accuracy": torch.tensor(81.25)}},
+        "student_and_teacher": {"student": last, "teacher": network},
+    }
+
+
+def lazy_views():
+    return {"plain": ramp(2, 3), "negated": torch._neg_view(-ramp(2, 3)),
+            "half": torch._neg_view(-ramp(3, dtype=torch.float16)),
+            "column": torch._neg_view(-ramp(2, 3))[:, 1]}
+
+
 def parameters():
     plain = torch.nn.Parameter(ramp(2, 3))
     with_attribute = torch.nn.Parameter(ramp(3))
@@ -169,6 +203,11 @@ def main():
         save(training(), f"protocol{protocol}", pickle_protocol=protocol)
     averaged = {"model": {"w": ramp(1)}, "model_ema": {"w": ramp(2)}, "state_dict": {"w": ramp(3)}}
     torch.save(averaged, DATA / "zip_averaged.pth")
+    for name, checkpoint in training_scripts().items():
+        torch.save(checkpoint, DATA / f"zip_{name}.pth")
+    save(lazy_views(), "lazy_views")
+    torch.save({"w": torch._neg_view(torch.arange(3))}, DATA / "zip_negated_integers.pth")
+    torch.save({"w": ramp(2).to(torch.float8_e4m3fn)}, DATA / "zip_float8.pth")
     torch.save({"w": ramp(2).to(torch.complex64)}, DATA / "zip_complex.pth")
     torch.jit.save(torch.jit.script(torch.nn.Identity()), DATA / "torchscript.pth")
     deflate("zip_module_state.pth", "zip_deflated.pth")

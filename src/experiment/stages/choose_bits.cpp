@@ -1,11 +1,10 @@
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -49,12 +48,15 @@ void log_choice(const LayerPlan& plan) {
     for (const auto& [width, count] : layers) {
         text += fmt::format("{}{} layers at {} bits", text.empty() ? "" : ", ", count, width);
     }
-    spdlog::info("bits chosen by measured errors: {}; {:.3f} on average", text,
+    spdlog::info("bits chosen: {}; {:.3f} on average", text,
                  static_cast<double>(bits) / static_cast<double>(weights));
 }
 
-/** Chooses for the layers whose bits no rule gives; `errors` by layer as `measure` gives them. */
-void allocate(LayerPlan& plan, double average, const TensorMap& errors) {
+/** What a layer adds to the sum that is to be least, at each width. */
+using LossOfLayer = std::function<ByBits(const std::string& layer)>;
+
+/** Chooses for the layers whose bits no rule gives. */
+void allocate(LayerPlan& plan, double average, const LossOfLayer& loss) {
     int64_t weights = 0, given = 0;
     std::vector<BitCandidate> candidates;
     for (const auto& planned : plan.layers) {
@@ -63,8 +65,7 @@ void allocate(LayerPlan& plan, double average, const TensorMap& errors) {
             given += weights_of(planned) * planned.bits;
             continue;
         }
-        const auto at = errors.at(planned.entry.layer->name()).as<double>();
-        candidates.push_back({weights_of(planned), interpolate_losses(at[0], at[1], at[2])});
+        candidates.push_back({weights_of(planned), loss(planned.entry.layer->name())});
     }
     const auto budget = static_cast<int64_t>(std::floor(average * static_cast<double>(weights)));
     const auto bits = allocate_bits(candidates, budget - given);
@@ -81,14 +82,11 @@ void allocate(LayerPlan& plan, double average, const TensorMap& errors) {
 }
 
 /**
- * Widths of layers such that the sum of their squared relative errors is least while all codes
- * together take `quantization.average_bits` a weight on average (scales and zero points apart;
- * quantization/bit_allocation.hpp). The configured method itself is measured, at measured_bits: on
- * the demo networks and DeiT-Tiny that loses up to 3% of the sum against measuring all widths,
- * where round-to-nearest as a stand-in loses up to 25%. Layers whose bits a rule of
- * `quantization.layers` gives keep them, within the budget.
+ * The squared relative errors of layers at measured_bits, by name. The configured method itself is
+ * measured: on the demo networks and DeiT-Tiny that loses up to 3% of the sum against measuring all
+ * widths, where round-to-nearest as a stand-in loses up to 25%.
  */
-void choose_bits(RunContext& context) {
+TensorMap measured_errors(RunContext& context) {
     const QuantizationConfig& config = context.config.quantization;
     TensorMap errors = context.journal->tensors(TensorSet::bit_errors).value_or(TensorMap{});
     std::set<std::string> unmeasured;
@@ -111,21 +109,58 @@ void choose_bits(RunContext& context) {
             context.plan.layers,
             {.stage = "choose bits", .progress = "choice of bits", .visit = visit, .again = true});
     }
-    allocate(context.plan, *config.average_bits, errors);
+    return errors;
+}
+
+ByBits loss_of_predictions(const RunContext& context, const std::string& layer) {
+    std::vector<int> widths;
+    std::vector<double> divergences;
+    for (const SensitivityRecord& record : context.record.sensitivities) {
+        if (record.unit != layer) continue;
+        widths.push_back(static_cast<int>(record.bits));
+        divergences.push_back(record.kl);
+    }
+    return interpolate_losses(widths, divergences);
+}
+
+/**
+ * Widths of layers such that the sum of what `quantization.bits_criterion` says is least while all
+ * codes together take `quantization.average_bits` a weight on average (scales and zero points
+ * apart; quantization/bit_allocation.hpp). Layers whose bits a rule of `quantization.layers` gives
+ * keep them, within the budget.
+ */
+void choose_bits(RunContext& context) {
+    const double average = *context.config.quantization.average_bits;
+    if (context.config.bits_are_chosen_by(BitsCriterion::predictions)) {
+        allocate(context.plan, average,
+                 [&](const std::string& layer) { return loss_of_predictions(context, layer); });
+    } else {
+        const TensorMap errors = measured_errors(context);
+        allocate(context.plan, average, [&](const std::string& layer) {
+            return interpolate_losses(measured_bits, errors.at(layer).as<double>());
+        });
+    }
     log_choice(context.plan);
 }
 
 /** Beside what quantizing the layers costs: the statistics are collected once. */
 Cost cost_of_choice(const Probe& probe) {
-    Cost cost;
-    cost.seconds.solving = static_cast<double>(measured_bits.size()) * probe.solve_seconds();
-    return cost;
+    if (probe.config.bits_are_chosen_by(BitsCriterion::predictions)) return {};
+    return {
+        .seconds = {.solving = static_cast<double>(measured_bits.size()) * probe.solve_seconds()}};
 }
 
 std::string describe_choice(const Probe& probe) {
+    const double average = *probe.config.quantization.average_bits;
+    if (probe.config.bits_are_chosen_by(BitsCriterion::predictions)) {
+        return fmt::format(
+            "auto: bits are chosen by the predictions with each layer alone at {} bits, {} on "
+            "average over all weights",
+            fmt::join(probe.config.sensitivity_bits(), ", "), average);
+    }
     return fmt::format(
         "auto: bits are chosen by the layers' errors at {} bits, {} on average over all weights",
-        fmt::join(measured_bits, ", "), *probe.config.quantization.average_bits);
+        fmt::join(measured_bits, ", "), average);
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <utility>
-
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "data/label_check.hpp"
 #include "experiment/full_precision_gate.hpp"
 #include "experiment/predict.hpp"
+#include "experiment/preprocessing_hint.hpp"
 #include "experiment/stages/stages.hpp"
 
 namespace comq {
@@ -29,22 +28,30 @@ EvaluationRecord evaluation_record(const Predictions& predictions, const ImageSo
         record.image.push_back(source.info(predictions.image[i]).id);
         record.in_top5.push_back(predictions.rank[i] < 5);
     }
+    record.margin = predictions.margin;
     return record;
 }
 
-/** Stops a run whose numbers would mean nothing. */
-void pass_gate(const RunContext& context, const Predictions& predictions) {
+/** Stops a run whose numbers would mean nothing; `computed`: predictions are not from the cache. */
+void pass_gate(RunContext& context, const Predictions& predictions, bool computed) {
     const auto& config = context.config;
     const Accuracy accuracy = accuracy_of(predictions);
+    const auto valid = context.images.evaluation_source->valid_classes();
     const auto labels =
-        check_labels(predictions.label, predictions.prediction, context.model.description->classes);
+        check_labels(predictions.label, predictions.prediction,
+                     valid.empty() ? context.model.description->classes : std::ssize(valid));
     const auto expected = expected_accuracy(config, context.model, context.keys,
                                             data_folder() / "datasets" / "full_precision.yaml");
     // Who expects so little expects it, and who only evaluates learns it from the result.
     const bool chance_matters =
         !expected && !config.evaluation.allow_chance && config.changes_the_network();
+    // What is known to be as it should needs no hint, and from the cache it was given before.
+    const bool is_expected = expected && is_as_expected(accuracy, *expected);
+    const std::string hint =
+        computed && !is_expected ? better_preprocessing(context, predictions) : std::string();
+    if (!hint.empty()) spdlog::warn("{}", hint);
     try {
-        if (chance_matters) check_above_chance(labels);
+        if (chance_matters) check_plausible(labels);
         if (!labels.plausible()) spdlog::warn("{}", labels.warning());
         if (expected) check_full_precision(accuracy, *expected);
     } catch (const GateError&) {
@@ -65,15 +72,26 @@ void pass_gate(const RunContext& context, const Predictions& predictions) {
     }
 }
 
+/** Without an image there is no accuracy; the journal holds nothing yet that is worth keeping. */
+void check_some_read(const RunContext& context) {
+    if (context.full_precision.size() > 0) return;
+    context.journal->remove();
+    const auto reasons = context.bad_evaluation.reasons();
+    throw InputError("data.evaluation: none of the {} images can be read{}",
+                     context.images.evaluation.size(),
+                     reasons.empty() ? "" : "; the first: " + reasons.front());
+}
+
 void evaluate_full_precision(RunContext& context) {
+    const bool cached = is_cached(context.cache, context.keys.full_precision);
     context.full_precision = context.times.timed("evaluate full precision", [&] {
         return predict_full_precision(*context.model.network, context.evaluation_pass(),
                                       *context.journal, context.cache, context.keys.full_precision);
     });
     check_bad_images(context, context.bad_evaluation);
-    // From the cache they come at the root only.
     if (!context.ranks.root()) return;
-    pass_gate(context, context.full_precision);
+    check_some_read(context);
+    pass_gate(context, context.full_precision, !cached);
     context.record.full_precision =
         evaluation_record(context.full_precision, *context.images.evaluation_source);
 }
@@ -82,10 +100,12 @@ void evaluate_quantized(RunContext& context) {
     const auto predictions = context.times.timed("evaluate quantized", [&] {
         return predict(*context.model.network, quantized_network, context.evaluation_pass(),
                        *context.journal,
-                       context.input_rounding ? &*context.input_rounding : nullptr);
+                       {.tap = context.input_rounding ? &*context.input_rounding : nullptr,
+                        .full_precision = &context.full_precision});
     });
     if (!context.ranks.root()) return;
     context.record.quantized = evaluation_record(predictions, *context.images.evaluation_source);
+    context.record.quantized->kl = predictions.divergence;
     if (predictions.image != context.full_precision.image) {
         throw InputError(
             "the images that can be read changed while the run went on; start it again with "
@@ -97,8 +117,16 @@ void evaluate_quantized(RunContext& context) {
 }
 
 Cost cost_of_evaluation(const Probe& probe) {
-    Cost cost;
-    cost.seconds.evaluation = probe.seconds_of(static_cast<double>(probe.evaluation_images));
+    return {
+        .seconds = {.evaluation = probe.seconds_of(static_cast<double>(probe.evaluation_images))}};
+}
+
+/** Its log-probabilities stay, in half precision: the quantized network is compared with them. */
+Cost cost_of_full_precision(const Probe& probe) {
+    Cost cost = cost_of_evaluation(probe);
+    cost.disk_bytes =
+        probe.evaluation_images * probe.classes * static_cast<int64_t>(size_of(DType::f16));
+    cost.memory_bytes = cost.disk_bytes;
     return cost;
 }
 
@@ -107,7 +135,7 @@ Cost cost_of_evaluation(const Probe& probe) {
 const Stage evaluate_full_precision_stage{
     .name = "evaluate full precision",
     .takes_part = [](const ExperimentConfig&) { return true; },
-    .cost = cost_of_evaluation,
+    .cost = cost_of_full_precision,
     .run = evaluate_full_precision};
 
 const Stage evaluate_quantized_stage{

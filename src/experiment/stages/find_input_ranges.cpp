@@ -20,15 +20,10 @@ TensorMap to_map(const InputRanges& ranges) {
 }
 
 const char* name_of(ActivationGranularity granularity) {
-    switch (granularity) {
-        case ActivationGranularity::per_tensor:
-            return "per tensor";
-        case ActivationGranularity::per_channel:
-            return "per channel";
-        case ActivationGranularity::per_token:
-            return "per token";
-    }
-    return "";
+    using enum ActivationGranularity;
+    return granularity == per_tensor    ? "per tensor"
+           : granularity == per_channel ? "per channel"
+                                        : "per token";
 }
 
 InputRanges from_map(const TensorMap& tensors, const std::vector<Network::LayerEntry>& layers) {
@@ -102,12 +97,11 @@ void find_input_ranges(RunContext& context) {
 }
 
 Cost cost_of_ranges(const Probe& probe) {
-    Cost cost;
-    if (!probe.config.activations.calibrated()) return cost;
-    const double passes = probe.config.activations.range == RangeChoice::percentile ? 2.0 : 1.0;
-    cost.seconds.calibration =
-        probe.seconds_of(passes * static_cast<double>(probe.config.calibration.images));
-    return cost;
+    const auto& config = probe.config;
+    if (!config.activations.calibrated()) return {};
+    const double passes = config.activations.range == RangeChoice::percentile ? 2.0 : 1.0;
+    const double forwards = passes * static_cast<double>(config.calibration.images);
+    return {.seconds = {.calibration = probe.seconds_of(forwards)}};
 }
 
 std::string describe_rounding(const Probe& probe) {

@@ -12,7 +12,6 @@
 #include "core/errors.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
-#include "passes/pass_cost.hpp"
 
 namespace comq {
 
@@ -20,14 +19,6 @@ namespace {
 
 /** Finished layers that a kill may lose, since they wait for the disk. */
 constexpr std::size_t most_unwritten = 4;
-
-std::vector<PlannedLayer> unfinished_layers(const LayerPlan& plan, const RunJournal& journal) {
-    std::vector<PlannedLayer> rest;
-    for (const auto& planned : plan.layers) {
-        if (!journal.has_layer(planned.entry.layer->name())) rest.push_back(planned);
-    }
-    return rest;
-}
 
 /**
  * Each layer from its statistics in the full-precision network; ranks share them. Layers are
@@ -37,7 +28,10 @@ std::vector<PlannedLayer> unfinished_layers(const LayerPlan& plan, const RunJour
 void quantize_layers(RunContext& context) {
     const LayerMethods methods(context.config.quantization, context.device);
     RunJournal& journal = *context.journal;
-    const auto rest = unfinished_layers(context.plan, journal);
+    auto rest = context.plan.layers;
+    std::erase_if(rest, [&](const PlannedLayer& planned) {
+        return journal.has_layer(planned.entry.layer->name());
+    });
     const auto all = context.plan.layers.size();
     if (rest.size() < all) {
         spdlog::info("{} of {} layers were finished before", all - rest.size(), all);

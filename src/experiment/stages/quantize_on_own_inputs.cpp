@@ -1,19 +1,17 @@
 #include <algorithm>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "calibration/gram_collector.hpp"
-#include "calibration/paired_gram.hpp"
 #include "calibration/row_importance.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
+#include "experiment/trial_weight.hpp"
 #include "passes/logit_divergence.hpp"
-#include "passes/pass_cost.hpp"
 #include "passes/side_by_side.hpp"
 #include "quantization/propagation.hpp"
 
@@ -35,23 +33,6 @@ std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size
     return layers;
 }
 
-/** A layer has another weight until the end of the scope. */
-class TrialWeight {
-  public:
-    TrialWeight(const QuantizableLayer& layer, const QuantizedWeight& weight)
-        : weight_(layer.weight().detach()), kept_(weight_.clone()) {
-        auto levels = dequantize(weight);
-        weight_.copy_(torch::from_blob(levels.data(), weight_.sizes()));
-    }
-    ~TrialWeight() { weight_.copy_(kept_); }
-    TrialWeight(const TrialWeight&) = delete;
-    TrialWeight& operator=(const TrialWeight&) = delete;
-
-  private:
-    torch::Tensor weight_;
-    torch::Tensor kept_;
-};
-
 bool strength_is_chosen_by_logits(const CalibrationConfig& config) {
     return !config.propagation && config.propagation_criterion == PropagationCriterion::logits;
 }
@@ -65,12 +46,14 @@ LayerStatistics collect_pairs(const PlannedLayer& planned, const SideBySide& wal
                          const RowImportance* weights) {
         PairedGramCollector collector(layer, weights != nullptr);
         walk.for_each(batches, [&](int64_t batch) {
-            const auto seen = walk.inputs(layer.name(), batch);
+            const auto calls = walk.inputs(layer.name(), batch);
             const torch::InferenceMode inference;
-            const auto weight = weights == nullptr
-                                    ? torch::Tensor()
-                                    : weights->weight(layer.name(), batch).to(device);
-            collector.add(seen.quantized, seen.full_precision, weight);
+            for (std::size_t call = 0; call < calls.size(); ++call) {
+                const auto weight = weights == nullptr
+                                        ? torch::Tensor()
+                                        : weights->weight(layer.name(), call, batch).to(device);
+                collector.add(calls[call].quantized, calls[call].full_precision, weight);
+            }
         });
         collector.take(paired, plain, statistics);
     };
@@ -126,9 +109,9 @@ void quantize_on_own_inputs(RunContext& context) {
         times.timed("calibrate", [&] { divergence.emplace(walk); });
     }
     std::optional<RowImportance> importance;
-    if (config.calibration.weighting == Weighting::fisher) {
+    if (config.calibration.weighting == Weighting::row_importance) {
         times.timed("calibrate", [&] {
-            importance.emplace(*original, plan.entries(), walk, fisher_weighting(config),
+            importance.emplace(*original, plan.entries(), walk, row_weighting(config),
                                journal.folder() / "row_weights");
         });
     }

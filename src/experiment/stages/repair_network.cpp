@@ -9,6 +9,7 @@
 #include "experiment/quantize_layer.hpp"
 #include "experiment/stages/stages.hpp"
 #include "repair/repair.hpp"
+#include "rotation/rotate.hpp"
 #include "torch_bridge/bridge.hpp"
 
 namespace comq {
@@ -127,7 +128,7 @@ void repair_or_install(RunContext& context) {
 
 /** Every tensor that differs from the checkpoint, but for the weights of quantized layers. */
 TensorMap changed_parameters(const RunContext& context) {
-    if (repairs_of(context.config.repair).empty()) return {};
+    if (repairs_of(context.config.repair).empty() && !context.rotation_seed) return {};
     const auto original = load_model(context.config.model, torch::kCPU).network->state_dict();
     const auto repaired = context.model.network->state_dict();
     const auto& layers = context.record.layers;
@@ -166,6 +167,9 @@ Cost cost_of_repairs(const Probe& probe) {
 std::shared_ptr<Network> RunContext::full_precision_network() const {
     auto network = load_model(config.model, device).network;
     prepare(*network, *this);
+    if (rotation_seed) {
+        rotate(*network, config.rotation, *rotation_seed, model.description->preprocessing.crop);
+    }
     return network;
 }
 

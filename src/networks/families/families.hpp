@@ -20,6 +20,9 @@ struct ModelFamily {
     std::vector<ModelDescription> members;  ///< in the order of --list-models
     std::vector<FamilyMark> marks = {};     ///< the first that a checkpoint has names it
     std::vector<KeyMap> key_maps = {};      ///< other publishers' names, applied in this order
+    std::string classifier = {};            ///< the layer with a row for each class
+    /** Fills in what canonical tensors tell of image_size and window; null: nothing. */
+    void (*read_size)(const TensorMap& tensors, NetworkSize& size) = nullptr;
 };
 
 // Every family, one line each, in the order of --list-models and of recognition: the variable at

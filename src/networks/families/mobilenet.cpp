@@ -114,10 +114,13 @@ std::vector<KeyRule> timm_mobilenet_v2_rules() {
 
 const ModelFamily mobilenet_family{
     .name = "mobilenet",
-    .members = {torchvision_member(
-        "mobilenet_v2", "mobilenet_v2-b0353104.pth", 71.878,
-        [] { return std::make_shared<MobileNetV2>(MobileNetV2Config{}); })},
+    .members = {torchvision_member("mobilenet_v2", "mobilenet_v2-b0353104.pth", 71.878,
+                                   [](const NetworkSize& size) {
+                                       return std::make_shared<MobileNetV2>(
+                                           MobileNetV2Config{.classes = size.classes});
+                                   })},
     .marks = {{"features.1.conv.0.0.weight", "a MobileNetV2"}},
-    .key_maps = {{"timm, MobileNetV2", "conv_stem.weight", timm_mobilenet_v2_rules()}}};
+    .key_maps = {{"timm, MobileNetV2", "conv_stem.weight", timm_mobilenet_v2_rules()}},
+    .classifier = "classifier.1"};
 
 }  // namespace comq

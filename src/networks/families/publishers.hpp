@@ -9,7 +9,7 @@
 
 namespace comq {
 
-using NetworkFactory = std::function<std::shared_ptr<Network>()>;
+using NetworkFactory = std::function<std::shared_ptr<Network>(const NetworkSize&)>;
 
 // Members of families, by who published their checkpoints; the registry fills in the family.
 

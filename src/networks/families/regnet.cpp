@@ -79,7 +79,11 @@ class RegNet : public Network {
 };
 
 NetworkFactory regnet_factory(const RegNetConfig& config) {
-    return [config] { return std::make_shared<RegNet>(config); };
+    return [config](const NetworkSize& size) {
+        RegNetConfig sized = config;
+        sized.classes = size.classes;
+        return std::make_shared<RegNet>(sized);
+    };
 }
 
 std::vector<KeyRule> timm_regnet_rules() {
@@ -117,6 +121,7 @@ const ModelFamily regnet_family{
                                                    .widths = {64, 128, 288, 672},
                                                    .group_width = 16}))},
     .marks = {{"trunk_output.block1.block1-0.f.a.0.weight", "a RegNet"}},
-    .key_maps = {{"timm, RegNet", "s1.b1.conv1.conv.weight", timm_regnet_rules()}}};
+    .key_maps = {{"timm, RegNet", "s1.b1.conv1.conv.weight", timm_regnet_rules()}},
+    .classifier = "fc"};
 
 }  // namespace comq

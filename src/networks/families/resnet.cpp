@@ -133,7 +133,23 @@ namespace {
 
 ModelDescription resnet_member(const std::string& name, const std::string& file, double top1,
                                const ResNetConfig& config) {
-    return torchvision_member(name, file, top1, [config] { return make_resnet(config); });
+    return torchvision_member(name, file, top1, [config](const NetworkSize& size) {
+        ResNetConfig sized = config;
+        sized.classes = size.classes;
+        return make_resnet(sized);
+    });
+}
+
+std::vector<KeyRule> transformers_resnet_rules() {
+    const std::string block = "*.encoder.stages.*.layers.*.";
+    const std::string ours = "layer$2{+1}.$3.";
+    return {{"*.embedder.embedder.convolution.*", "conv1.$2"},
+            {"*.embedder.embedder.normalization.*", "bn1.$2"},
+            {block + "layer.*.convolution.*", ours + "conv$4{+1}.$5"},
+            {block + "layer.*.normalization.*", ours + "bn$4{+1}.$5"},
+            {block + "shortcut.convolution.*", ours + "downsample.0.$4"},
+            {block + "shortcut.normalization.*", ours + "downsample.1.$4"},
+            {"classifier.1.*", "fc.$1"}};
 }
 
 /**
@@ -151,7 +167,9 @@ ModelDescription cifar_resnet_member(int depth, const char* digits, double top1)
                                   depth, digits),
             .license = "BSD-2-Clause",
             .expected_top1 = top1,
-            .factory = [depth] { return make_cifar_resnet(depth); }};
+            .factory = [depth](const NetworkSize& size) {
+                return make_cifar_resnet(depth, size.classes);
+            }};
 }
 
 }  // namespace
@@ -167,16 +185,20 @@ const ModelFamily resnet_family{
                 resnet_member("resnet101", "resnet101-63fe2227.pth", 77.374,
                               {.depths = {3, 4, 23, 3}, .bottleneck = true})},
     .marks = {{"layer1.0.conv3.weight", "a ResNet with bottlenecks"},
-              {"layer4.0.conv1.weight", "a ResNet"}}};
+              {"layer4.0.conv1.weight", "a ResNet"}},
+    .key_maps = {{"transformers, ResNet", "*.embedder.embedder.convolution.weight",
+                  transformers_resnet_rules()}},
+    .classifier = "fc"};
 
 const ModelFamily cifar_resnet_family{
     .name = "cifar_resnet",
-    .members = {cifar_resnet_member(20, "12fca82f", 91.73),
-                cifar_resnet_member(32, "d509ac18", 92.63),
-                cifar_resnet_member(44, "014dd654", 93.10),
-                cifar_resnet_member(56, "4bfd9763", 93.39),
-                cifar_resnet_member(110, "1d1ed7c2", 93.68),
-                demo_member("demo_cnn", [] { return make_cifar_resnet(14); })},
-    .marks = {{"layer3.0.conv1.weight", "a CIFAR ResNet"}}};
+    .members =
+        {cifar_resnet_member(20, "12fca82f", 91.73), cifar_resnet_member(32, "d509ac18", 92.63),
+         cifar_resnet_member(44, "014dd654", 93.10), cifar_resnet_member(56, "4bfd9763", 93.39),
+         cifar_resnet_member(110, "1d1ed7c2", 93.68),
+         demo_member("demo_cnn",
+                     [](const NetworkSize& size) { return make_cifar_resnet(14, size.classes); })},
+    .marks = {{"layer3.0.conv1.weight", "a CIFAR ResNet"}},
+    .classifier = "linear"};
 
 }  // namespace comq

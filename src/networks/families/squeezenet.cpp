@@ -80,7 +80,11 @@ class SqueezeNet : public Network {
 };
 
 NetworkFactory squeezenet_factory(const SqueezeNetConfig& config) {
-    return [config] { return std::make_shared<SqueezeNet>(config); };
+    return [config](const NetworkSize& size) {
+        SqueezeNetConfig sized = config;
+        sized.classes = size.classes;
+        return std::make_shared<SqueezeNet>(sized);
+    };
 }
 
 }  // namespace
@@ -95,6 +99,7 @@ const ModelFamily squeezenet_family{
                          .pool_before = {true, false, false, true, false, false, false, true}})),
                 torchvision_member("squeezenet1_1", "squeezenet1_1-b8a52dc0.pth", 58.178,
                                    squeezenet_factory({}))},
-    .marks = {{"features.3.squeeze.weight", "a SqueezeNet"}}};
+    .marks = {{"features.3.squeeze.weight", "a SqueezeNet"}},
+    .classifier = "classifier.1"};
 
 }  // namespace comq

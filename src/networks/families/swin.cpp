@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "core/errors.hpp"
 #include "networks/attention.hpp"
 #include "networks/families/families.hpp"
 #include "networks/families/publishers.hpp"
+#include "networks/families/transformer_key_maps.hpp"
 #include "networks/norms.hpp"
 
 namespace comq {
@@ -220,10 +223,38 @@ class Swin : public Network {
     }
 };
 
+/** Pixels that a window of the last stage spans, in units of its tokens: patches merged thrice. */
+constexpr int64_t coarsest_stride = 32;
+
+SwinConfig sized_swin(SwinConfig config, const NetworkSize& size) {
+    config.classes = size.classes;
+    config.image_size = size.image_size;
+    if (size.window > 0) config.window = size.window;
+    const int64_t unit = config.window * coarsest_stride;
+    if (size.image_size % unit != 0) {
+        throw UsageError(
+            "model.preprocessing: images of {} pixels are not made of windows of {} × {} tokens; "
+            "choose a multiple of {}",
+            size.image_size, config.window, config.window, unit);
+    }
+    return config;
+}
+
+/** From the table of biases, [(2·window − 1)², heads]. */
+void read_window(const TensorMap& tensors, NetworkSize& size) {
+    const auto table = tensors.find("layers.0.blocks.0.attn.relative_position_bias_table");
+    if (table == tensors.end() || table->second.shape.empty()) return;
+    const auto offsets = std::llround(std::sqrt(static_cast<double>(table->second.shape[0])));
+    size.window = (offsets + 1) / 2;
+    size.multiple_of = size.window * coarsest_stride;
+}
+
 ModelDescription swin_member(const std::string& name, const std::string& tag, double top1,
                              const SwinConfig& config) {
     return timm_member(name, name + "." + tag, bicubic_248(), "MIT", top1,
-                       [config] { return std::make_shared<Swin>(config); });
+                       [config](const NetworkSize& size) {
+                           return std::make_shared<Swin>(sized_swin(config, size));
+                       });
 }
 
 }  // namespace
@@ -237,15 +268,8 @@ const ModelFamily swin_family{
                 swin_member("swin_base_patch4_window7_224", "ms_in22k_ft_in1k", 85.276,
                             {.dim = 128, .depths = {2, 2, 18, 2}, .heads = {4, 8, 16, 32}})},
     .marks = {{"layers.0.blocks.0.attn.qkv.weight", "a Swin transformer"}},
-    .key_maps = {
-        // The buffers are functions of the geometry: the network makes them.
-        {"timm, Swin Transformer with its buffers",
-         "layers.0.**",
-         {{"**.relative_position_index", {}}, {"**.attn_mask", {}}}},
-        // Patch merging moved from the end of a stage to the begin of the next one, and the
-        // classifier into a module.
-        {"timm 0.9 and later, Swin Transformer",
-         "layers.3.downsample.**",
-         {{"layers.*.downsample.**", "layers.$1{-1}.downsample.$2"}, {"head.fc.*", "head.$1"}}}}};
+    .key_maps = swin_key_maps(),
+    .classifier = "head",
+    .read_size = read_window};
 
 }  // namespace comq

@@ -80,8 +80,9 @@ class Vgg16 : public Network {
 
 ModelDescription vgg_member(const std::string& name, const std::string& file, double top1,
                             bool batch_norm) {
-    return torchvision_member(name, file, top1, [batch_norm] {
-        return std::make_shared<Vgg16>(Vgg16Config{.batch_norm = batch_norm});
+    return torchvision_member(name, file, top1, [batch_norm](const NetworkSize& size) {
+        return std::make_shared<Vgg16>(
+            Vgg16Config{.batch_norm = batch_norm, .classes = size.classes});
     });
 }
 
@@ -91,6 +92,13 @@ const ModelFamily vgg_family{
     .name = "vgg",
     .members = {vgg_member("vgg16", "vgg16-397923af.pth", 71.592, false),
                 vgg_member("vgg16_bn", "vgg16_bn-6c64b313.pth", 73.360, true)},
-    .marks = {{"classifier.6.weight", "a VGG"}}};
+    .marks = {{"classifier.6.weight", "a VGG"}},
+    // timm's classifier is made of convolutions, the first as large as the image.
+    .key_maps = {{"timm, VGG",
+                  "pre_logits.fc1.weight",
+                  {{"pre_logits.fc1.*", "classifier.0.$1", {}, true},
+                   {"pre_logits.fc2.*", "classifier.3.$1", {}, true},
+                   {"head.fc.*", "classifier.6.$1"}}}},
+    .classifier = "classifier.6"};
 
 }  // namespace comq

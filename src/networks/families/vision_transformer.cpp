@@ -4,9 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "core/errors.hpp"
 #include "networks/attention.hpp"
 #include "networks/families/families.hpp"
+#include "networks/families/position_embedding.hpp"
 #include "networks/families/publishers.hpp"
+#include "networks/families/transformer_key_maps.hpp"
 #include "networks/norms.hpp"
 
 namespace comq {
@@ -136,7 +139,18 @@ constexpr VisionTransformerConfig vit_demo{
     .dim = 64, .depth = 5, .heads = 4, .image_size = 32, .patch_size = 4, .classes = 10};
 
 NetworkFactory vit_factory(const VisionTransformerConfig& config) {
-    return [config] { return make_vision_transformer(config); };
+    return [config](const NetworkSize& size) {
+        VisionTransformerConfig sized = config;
+        sized.classes = size.classes;
+        sized.image_size = size.image_size;
+        if (size.image_size % config.patch_size != 0) {
+            throw UsageError(
+                "model.preprocessing: images of {} pixels are not made of patches of {}; choose a "
+                "multiple",
+                size.image_size, config.patch_size);
+        }
+        return make_vision_transformer(sized);
+    };
 }
 
 ModelDescription vit_member(const std::string& name, const VisionTransformerConfig& config,
@@ -167,7 +181,10 @@ const ModelFamily vit_family{.name = "vit",
                                          vit_member("vit_base_patch16_224", vit_base, 84.534),
                                          vit_member("vit_large_patch16_224", vit_large, 85.856),
                                          demo_member("demo_vit", vit_factory(vit_demo))},
-                             .marks = {{"blocks.0.attn.qkv.weight", "a ViT or DeiT"}}};
+                             .marks = {{"blocks.0.attn.qkv.weight", "a ViT or DeiT"}},
+                             .key_maps = vision_transformer_key_maps(),
+                             .classifier = "head",
+                             .read_size = read_image_size};
 
 const ModelFamily deit_family{
     .name = "deit",
@@ -176,6 +193,10 @@ const ModelFamily deit_family{
                 deit_member("deit_small_patch16_224", vit_small, 79.856),
                 deit_member("deit_small_distilled_patch16_224", distilled(vit_small), 81.204),
                 deit_member("deit_base_patch16_224", vit_base, 81.980),
-                deit_member("deit_base_distilled_patch16_224", distilled(vit_base), 83.384)}};
+                deit_member("deit_base_distilled_patch16_224", distilled(vit_base), 83.384)},
+    .marks = {{"blocks.0.attn.qkv.weight", "a ViT or DeiT"}},
+    .key_maps = vision_transformer_key_maps(),
+    .classifier = "head",
+    .read_size = read_image_size};
 
 }  // namespace comq

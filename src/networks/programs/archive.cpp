@@ -16,12 +16,12 @@ namespace {
 /** Of torch/_export/serde/schema.py: the meaning of the JSON. */
 constexpr int64_t known_schema = 8;
 
-FileBytes map_program(const std::filesystem::path& file) {
+FileBytes map_program(const std::filesystem::path& file, Mapping mapping) {
     if (!std::filesystem::exists(file)) {
         throw UsageError("model.program: there is no {}; scripts/export_network.py makes one",
                          file.string());
     }
-    return map_file(file);
+    return map_file(file, mapping);
 }
 
 /** "name/" of the entry "name/models/model.json". */
@@ -112,8 +112,10 @@ bool lies_in(const StoredTensor& tensor, int64_t elements) {
 
 }  // namespace
 
-ProgramArchive::ProgramArchive(const std::filesystem::path& file)
-    : file_(file.string()), zip_(map_program(file)), folder_(folder_of_archive(zip_, file_)) {
+ProgramArchive::ProgramArchive(const std::filesystem::path& file, Mapping mapping)
+    : file_(file.string()),
+      zip_(map_program(file, mapping)),
+      folder_(folder_of_archive(zip_, file_)) {
     if (text_of("byteorder").value_or("little") != "little") {
         throw InputError("{}: its numbers are big-endian (save it again on a common machine)",
                          file_);

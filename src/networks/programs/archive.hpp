@@ -37,8 +37,12 @@ struct StoredTensor {
  */
 class ProgramArchive {
   public:
-    /** Throws UsageError when there is no such file. */
-    explicit ProgramArchive(const std::filesystem::path& file);
+    /**
+     * With copy_on_write, what `read` gives of contiguous tensors may be changed; the file stays as
+     * it is. Throws UsageError when there is no such file.
+     */
+    explicit ProgramArchive(const std::filesystem::path& file,
+                            Mapping mapping = Mapping::read_only);
 
     const std::string& file() const { return file_; }
     /** models/model.json, of a schema version that is known. */

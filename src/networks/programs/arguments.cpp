@@ -94,7 +94,10 @@ class OperandReader {
         if (kind == "as_float") return {-1, floating(content)};
         if (kind == "as_bool") return {-1, content.get<bool>()};
         if (kind == "as_string") return {-1, content.get<std::string>()};
-        if (kind == "as_scalar_type") return {-1, scalar_type(content)};
+        if (kind == "as_scalar_type") {
+            const int64_t type = scalar_type(content);
+            return {-1, type, type == static_cast<int64_t>(c10::kFloat)};
+        }
         if (kind == "as_layout") return {-1, layout(content)};
         if (kind == "as_memory_format") return {-1, memory_format(content)};
         // Which one is that of the images at run time.
@@ -317,6 +320,7 @@ Argument argument_for(const c10::Argument& schema, ReadArgument read, const Prog
 
 /** A value as an argument of that form and kind wants it. */
 c10::IValue passed(const Operand& operand, Argument::Wanted wanted, const Frame& frame) {
+    if (operand.is_working_dtype) return static_cast<int64_t>(frame.dtype);
     if (operand.value < 0) return operand.constant.isDevice() ? frame.device : operand.constant;
     const c10::IValue& value = frame.at(operand.value);
     switch (wanted) {

@@ -39,6 +39,36 @@ std::string short_target(const std::string& target) {
     return target.starts_with(library) ? target.substr(library.size()) : target;
 }
 
+/** Arguments that are false or 0 in evaluation mode, where they are what is random. */
+bool names_mode(const std::string& argument) {
+    return argument == "train" || argument == "training" || argument == "dropout_p";
+}
+
+/** Throws InputError for what answers the same images otherwise at another time. */
+void check_repeatable(const Node& node) {
+    if (!node.op) return;
+    const auto& names = node.op->schema().arguments();
+    bool has_mode = false;
+    for (std::size_t i = 0; i < node.arguments.size(); ++i) {
+        const Argument& argument = node.arguments[i];
+        if (!names_mode(names.at(i).name()) || argument.operands.empty()) continue;
+        has_mode = true;
+        const c10::IValue& mode = argument.operands[0].constant;
+        const bool training =
+            (mode.isBool() && mode.toBool()) || (mode.isDouble() && mode.toDouble() != 0.0);
+        // A norm without running statistics is the same in both modes.
+        const bool norm = node.target == "aten.batch_norm.default" && node.input(3) < 0;
+        if (training && !norm) {
+            throw InputError(
+                "it is in training mode; export the module in evaluation mode, after "
+                "module.eval()");
+        }
+    }
+    if (!has_mode && node.op->hasTag(at::Tag::nondeterministic_seeded)) {
+        throw InputError("it draws random numbers; export a module that draws none");
+    }
+}
+
 class GraphReader {
   public:
     GraphReader(const Json& program, const std::string& file)
@@ -129,6 +159,7 @@ class GraphReader {
             resolve(target, node);
             read_arguments(json.at("inputs"), graph_, names_, node);
             read_results(outputs, node);
+            check_repeatable(node);
         } catch (const InputError& error) {
             throw InputError("{}: node '{}' ({}): {}", graph_.file, node.name, node.target,
                              error.what());
@@ -274,6 +305,11 @@ ProgramGraph read_graph(const Json& program, const std::string& file) {
     return graph;
 }
 
+InputError failed(const ProgramGraph& graph, const Node& node, const c10::Error& error) {
+    return InputError("{}: node '{}' ({}): {}", graph.file, node.name, node.target,
+                      error.what_without_backtrace());
+}
+
 void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack) {
     try {
         if (node.op) {
@@ -286,8 +322,7 @@ void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack)
     } catch (const c10::OutOfMemoryError&) {
         throw;
     } catch (const c10::Error& error) {
-        throw InputError("{}: node '{}' ({}): {}", graph.file, node.name, node.target,
-                         error.what_without_backtrace());
+        throw failed(graph, node, error);
     } catch (const InputError& error) {
         throw InputError("{}: node '{}' ({}): {}", graph.file, node.name, node.target,
                          error.what());

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/errors.hpp"
+
 namespace comq {
 
 /** The number of a value (a tensor, or a size) of a graph. */
@@ -21,6 +23,8 @@ using ValueId = int64_t;
 struct Operand {
     ValueId value = -1;  ///< −1: the constant
     c10::IValue constant;
+    /** It is float32, which stands for the dtype that the program runs in. */
+    bool is_working_dtype = false;
 };
 
 /** One argument of an operator, in the order of its schema. */
@@ -130,6 +134,7 @@ struct Frame {
     const std::vector<c10::IValue>& tensors;  ///< parameters, buffers and constants, by ValueId
     std::vector<c10::IValue> values;          ///< the others, by ValueId
     c10::Device device;                       ///< of the images
+    c10::ScalarType dtype = c10::kFloat;      ///< of images and parameters
 
     const c10::IValue& at(ValueId id) const {
         const auto index = static_cast<std::size_t>(id);
@@ -142,6 +147,9 @@ void push_arguments(const Node& node, const Frame& frame, torch::jit::Stack& sta
 
 /** Calls a node's operator or function on the stack; LibTorch's errors become InputError. */
 void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack);
+
+/** What to throw when LibTorch refuses what `node` is given. */
+InputError failed(const ProgramGraph& graph, const Node& node, const c10::Error& error);
 
 /** Moves what `node` left on `stack` into `frame`; throws InputError when that isn't what the graph
  *  says. */

@@ -74,12 +74,13 @@ class InPlace {
             if (!writes(arguments[i])) continue;
             const ValueId written = node.input(i);
             if (written < 0) refuse(node, "it writes to a constant");
-            if (i == 0 && replaced(node, written)) return;
             const ValueId memory = value(written).memory;
-            if (memory == graph_.images) refuse(node, "it writes to the images");
+            // The next run would begin with another network.
             for (const BoundTensor& bound : graph_.tensors) {
                 if (memory == bound.value) refuse(node, "it writes to " + bound.name);
             }
+            if (i == 0 && replaced(node, written)) return;
+            if (memory == graph_.images) refuse(node, "it writes to the images");
             node.mutated.push_back(memory);
         }
         share_memory(node);

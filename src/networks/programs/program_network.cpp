@@ -46,6 +46,18 @@ std::string common_path(const std::vector<std::string>& names) {
     return common.empty() ? names.front() : common;
 }
 
+void call_watched(const ProgramGraph& graph, const Node& node,
+                  const ProgramLayers::NodeCall& called, torch::jit::Stack& stack) {
+    try {
+        called.call->call(stack, called.form,
+                          [&](torch::jit::Stack& on) { call(graph, node, on); });
+    } catch (const c10::OutOfMemoryError&) {
+        throw;
+    } catch (const c10::Error& error) {  // of what a tap makes of tensors of other shapes
+        throw failed(graph, node, error);
+    }
+}
+
 }  // namespace
 
 int64_t Program::classes() const {
@@ -98,7 +110,7 @@ ProgramNetwork::ProgramNetwork(std::shared_ptr<const Program> program)
     } catch (const c10::Error& error) {
         throw InputError("{}: {}", program_->graph.file, error.what_without_backtrace());
     }
-    layers_ = find_layers(program_->graph, tensors_);
+    layers_ = find_layers(GraphFacts(program_->graph, tensors_));
     add_blocks();
 }
 
@@ -147,7 +159,7 @@ void ProgramNetwork::add_blocks() {
         }
     }
     stretches_ = cut_into_stretches(graph, wishes);
-    for (auto& what : layers_.unquantizable) add_unquantizable(std::move(what));
+    set_unusable(std::move(layers_.unquantizable), std::move(layers_.unusable_norms));
     std::map<std::string, int> blocks_of;  // by what their layers have in common
     auto entry = layers_.entries.begin();
     for (std::size_t i = 0; i < stretches_.size(); ++i) {
@@ -174,7 +186,8 @@ void ProgramNetwork::add_blocks() {
 torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
                                           const torch::Tensor& input) const {
     const ProgramGraph& graph = program_->graph;
-    Frame frame{tensors_, std::vector<c10::IValue>(graph.values.size()), input.device()};
+    Frame frame{tensors_, std::vector<c10::IValue>(graph.values.size()), input.device(),
+                input.scalar_type() == torch::kBFloat16 ? torch::kBFloat16 : torch::kFloat};
     // Sizes that count images ask `graph.images`, whatever the stretch starts from.
     frame.values[index_of(graph.images)] = input;
     frame.values[index_of(stretch.input)] = input;
@@ -182,8 +195,8 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
     for (const Step& step : stretch.steps) {
         const Node& node = graph.nodes[step.node];
         push_arguments(node, frame, stack);
-        if (const WatchedCall* watched = layers_.of_node[step.node]) {
-            watched->call(stack, [&](torch::jit::Stack& on) { call(graph, node, on); });
+        if (const auto& called = layers_.of_node[step.node]; called.call != nullptr) {
+            call_watched(graph, node, called, stack);
         } else {
             call(graph, node, stack);
         }
@@ -193,6 +206,16 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
     return frame.at(stretch.output).toTensor();
 }
 
+std::vector<torch::Tensor> ProgramNetwork::constants() const {
+    std::vector<torch::Tensor> constants;
+    for (const BoundTensor& bound : program_->graph.tensors) {
+        if (bound.kind == BoundTensor::Kind::constant) {
+            constants.push_back(tensors_[index_of(bound.value)].toTensor());
+        }
+    }
+    return constants;
+}
+
 void ProgramNetwork::to(torch::Device device, bool non_blocking) {
     Network::to(device, non_blocking);
     for (const BoundTensor& bound : program_->graph.tensors) {
@@ -200,6 +223,11 @@ void ProgramNetwork::to(torch::Device device, bool non_blocking) {
         c10::IValue& value = tensors_[index_of(bound.value)];
         value = value.toTensor().to(device, non_blocking);
     }
+    parameters_moved();
+}
+
+void ProgramNetwork::parameters_moved() {
+    renew_views(GraphFacts(program_->graph, tensors_), layers_);
 }
 
 }  // namespace comq

@@ -44,6 +44,8 @@ class ProgramNetwork final : public Network {
 
     using Network::to;
     void to(torch::Device device, bool non_blocking = false) override;
+    void parameters_moved() override;
+    std::vector<torch::Tensor> constants() const override;
 
   private:
     void register_tensors();

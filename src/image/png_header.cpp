@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include "image/format_headers.hpp"
+
+namespace comq {
+
+namespace {
+
+constexpr uint64_t signature_bytes = 8;
+constexpr uint64_t frame_bytes = 12;  ///< of a chunk: length, type, checksum
+
+void check_chunk(const FileBytes& file, uint64_t offset, uint64_t length, const std::string& name) {
+    const std::string_view covered = file.text(offset + 4, 4 + length);
+    const uLong sum =
+        crc32(0, reinterpret_cast<const Bytef*>(covered.data()), static_cast<uInt>(covered.size()));
+    if (static_cast<uint32_t>(sum) != file.u32(offset + 8 + length)) {
+        throw broken_image(
+            name, fmt::format("the checksum of the PNG chunk at byte {} is wrong", offset));
+    }
+}
+
+}  // namespace
+
+/** Checks the chunks before the pixels, as Pillow does; libpng goes on with what it can read. */
+ImageHeader read_png_header(const FileBytes& little, const std::string& name) {
+    const FileBytes file(little.bytes(), std::endian::big);
+    if (file.text(signature_bytes + 4, 4) != "IHDR") {
+        throw broken_image(name, "a PNG without its header");
+    }
+    for (uint64_t offset = signature_bytes; file.text(offset + 4, 4) != "IDAT";) {
+        const uint64_t length = file.u32(offset);
+        if (offset + frame_bytes > file.size() || length > file.size() - offset - frame_bytes) {
+            throw broken_image(name, "the PNG ends before its pixels");
+        }
+        check_chunk(file, offset, length, name);
+        offset += frame_bytes + length;
+    }
+    return {ImageFormat::png, file.u32(signature_bytes + 12), file.u32(signature_bytes + 8)};
+}
+
+}  // namespace comq

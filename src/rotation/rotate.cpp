@@ -1,0 +1,192 @@
+#include "rotation/rotate.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "core/errors.hpp"
+#include "rotation/orthogonal.hpp"
+#include "rotation/vit_parts.hpp"
+
+namespace comq {
+
+namespace {
+
+/** Relative change of logits that rounding in fp32 explains; a wrong part changes everything. */
+constexpr double tolerance = 1e-3;
+
+// Products are taken in fp64: a rotation then costs a weight no more than one rounding.
+
+void multiply_left(const torch::Tensor& matrix, const torch::Tensor& tensor) {
+    const auto rows = tensor.to(torch::kDouble).reshape({tensor.size(0), -1});
+    torch::Tensor(tensor).copy_(matrix.matmul(rows).view(tensor.sizes()));
+}
+
+void multiply_right(const torch::Tensor& tensor, const torch::Tensor& matrix) {
+    torch::Tensor(tensor).copy_(tensor.to(torch::kDouble).matmul(matrix));
+}
+
+/** Its output becomes y·R: W ← RᵀW, b ← Rᵀb. */
+void rotate_output(Observable& layer, const torch::Tensor& rotation) {
+    multiply_left(rotation.t(), layer.weight());
+    if (layer.bias().defined()) multiply_left(rotation.t(), layer.bias());
+}
+
+/** W ← W·diag(γ), b ← b + W·β; then γ = 1 and β = 0. A norm's readers all take it. */
+void move_affine(Observable& norm, const std::vector<Observable*>& readers) {
+    const auto scale = norm.weight().to(torch::kDouble);
+    const auto shift = norm.bias().to(torch::kDouble);
+    for (Observable* reader : readers) {
+        const auto weight = reader->weight().to(torch::kDouble);
+        if (!reader->bias().defined()) {
+            throw UsageError(
+                "rotation.residual: {} has no bias that could take the shift of {}; set the key to "
+                "false",
+                reader->name(), norm.name());
+        }
+        reader->bias().add_(weight.matmul(shift));
+        reader->weight().copy_(weight * scale);
+    }
+    norm.weight().fill_(1.0);
+    norm.bias().zero_();
+}
+
+/** A layer scale γ behind `layer` moves into it. */
+void move_scale(const torch::Tensor& scale, Observable& layer) {
+    if (!scale.defined()) return;
+    layer.weight().mul_(scale.view({-1, 1}));
+    if (layer.bias().defined()) layer.bias().mul_(scale);
+    torch::Tensor(scale).fill_(1.0);
+}
+
+void rotate_residual(const VitParts& parts, const RandomStream& stream) {
+    const auto rotation =
+        random_mean_preserving(stream, parts.dim).to(parts.norm->weight().device());
+    const auto rotate_readers = [&](Observable& norm, const std::vector<Observable*>& readers) {
+        move_affine(norm, readers);
+        for (Observable* reader : readers) multiply_right(reader->weight(), rotation);
+    };
+    rotate_output(*parts.patches, rotation);
+    for (const auto& embedding : parts.embeddings) multiply_right(embedding, rotation);
+    for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+        const VitParts::Block& block = parts.blocks[i];
+        move_scale(parts.scales[i].attention, *block.proj);
+        move_scale(parts.scales[i].mlp, *block.fc2);
+        rotate_readers(*block.norm1, {block.qkv});
+        rotate_output(*block.proj, rotation);
+        rotate_readers(*block.norm2, {block.fc1});
+        rotate_output(*block.fc2, rotation);
+    }
+    rotate_readers(*parts.norm, parts.heads);
+}
+
+/** The rows of `qkv` that make queries (0), keys (1) or values (2) of a head. */
+torch::Tensor rows_of_head(const torch::Tensor& tensor, int64_t part, int64_t heads, int64_t head) {
+    const int64_t dim = tensor.size(0) / 3, width = dim / heads;
+    return tensor.narrow(0, part * dim + head * width, width);
+}
+
+void rotate_head(Observable& qkv, int64_t part, int64_t heads, int64_t head,
+                 const torch::Tensor& rotation) {
+    multiply_left(rotation.t(), rows_of_head(qkv.weight(), part, heads, head));
+    if (qkv.bias().defined()) {
+        multiply_left(rotation.t(), rows_of_head(qkv.bias(), part, heads, head));
+    }
+}
+
+void rotate_heads(const VitParts::Block& block, int64_t heads, const RotationConfig& config,
+                  const RandomStream& stream) {
+    const int64_t width = block.proj->weight().size(1) / heads;
+    const auto device = block.proj->weight().device();
+    for (int64_t head = 0; head < heads; ++head) {
+        const auto of_head = stream.child(std::to_string(head));
+        if (config.values) {
+            const auto rotation = random_orthogonal(of_head.child("values"), width).to(device);
+            rotate_head(*block.qkv, 2, heads, head, rotation);
+            multiply_right(block.proj->weight().narrow(1, head * width, width), rotation);
+        }
+        if (config.query_key) {
+            const auto rotation = random_orthogonal(of_head.child("query_key"), width).to(device);
+            rotate_head(*block.qkv, 0, heads, head, rotation);
+            rotate_head(*block.qkv, 1, heads, head, rotation);
+        }
+    }
+}
+
+torch::Tensor noise(int64_t size, torch::Device device) {
+    const RandomStream stream(0, "rotation");
+    auto image = torch::empty({1, 3, size, size});
+    auto* values = image.data_ptr<float>();
+    for (int64_t i = 0; i < image.numel(); ++i) {
+        values[i] = static_cast<float>(stream.normal(static_cast<uint64_t>(i)));
+    }
+    return image.to(device);
+}
+
+/** Whether the network still computes what it did. */
+class SameFunction {
+  public:
+    SameFunction(const Network& network, int64_t image_size)
+        : network_(network),
+          image_(noise(image_size, network.observables().front().observable->weight().device())),
+          before_(network.forward(image_)) {}
+
+    double change() const {
+        return ((network_.forward(image_) - before_).norm() / before_.norm()).item<double>();
+    }
+
+  private:
+    const Network& network_;
+    torch::Tensor image_;
+    torch::Tensor before_;
+};
+
+/**
+ * How many heads a block has: nothing but the function tells. Rotating the values of blocks of
+ * `width` outputs leaves it as it is exactly when they do not cross heads, so the widest such
+ * blocks are heads. Leaves the weights as they were.
+ */
+int64_t count_heads(const VitParts& parts, const SameFunction& function) {
+    const VitParts::Block& block = parts.blocks.front();
+    const auto kept_qkv = block.qkv->weight().clone(), kept_proj = block.proj->weight().clone();
+    const auto kept_bias =
+        block.qkv->bias().defined() ? block.qkv->bias().clone() : torch::Tensor();
+    const int64_t dim = block.proj->weight().size(1);
+    for (int64_t heads = 1; heads <= dim / 2; ++heads) {
+        if (dim % heads != 0) continue;
+        rotate_heads(block, heads, {.values = true}, RandomStream(0, "heads"));
+        const bool same = function.change() < tolerance;
+        block.qkv->weight().copy_(kept_qkv);
+        block.proj->weight().copy_(kept_proj);
+        if (kept_bias.defined()) block.qkv->bias().copy_(kept_bias);
+        if (same) return heads;
+    }
+    throw UsageError(
+        "rotation.values: no width of heads leaves the function of the network as it is; set "
+        "rotation.values and rotation.query_key to false");
+}
+
+}  // namespace
+
+void rotate(Network& network, const RotationConfig& config, uint64_t seed, int64_t image_size) {
+    const torch::NoGradGuard no_gradient;
+    const char* key = config.residual ? "rotation.residual" : "rotation.values";
+    const VitParts parts = find_vit_parts(network, key);
+    const SameFunction function(network, image_size);
+    const RandomStream stream(seed, "rotation");
+    if (config.values || config.query_key) {
+        const int64_t heads = count_heads(parts, function);
+        for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+            rotate_heads(parts.blocks[i], heads, config, stream.child(fmt::format("block {}", i)));
+        }
+    }
+    if (config.residual) rotate_residual(parts, stream.child("residual"));
+    if (const double change = function.change(); !(change < tolerance)) {
+        throw UsageError(
+            "{}: {} computes something else when it is rotated (its logits change by {:.1e}), so "
+            "it is no plain ViT; set the keys of the section to false",
+            key, network.model_name(), change);
+    }
+}
+
+}  // namespace comq

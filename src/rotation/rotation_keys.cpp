@@ -1,0 +1,32 @@
+#include "rotation/rotation_keys.hpp"
+
+namespace comq {
+
+Schema<RotationConfig, RunKey> rotation_keys() {
+    using enum Effect;
+    Schema<RotationConfig, RunKey> keys;
+    keys.add({.key = "residual",
+              .affects = statistics | solution,
+              .meaning = "Whether the residual stream of a ViT is rotated before calibration, so "
+                         "that weights and inputs lose their outliers. The network computes the "
+                         "same function under the same names; norms hand their scales to the "
+                         "layers behind them."},
+             &RotationConfig::residual, boolean());
+    keys.add({.key = "values",
+              .affects = statistics | solution,
+              .meaning = "Whether each head's values are rotated, and back by the projection."},
+             &RotationConfig::values, boolean());
+    keys.add({.key = "query_key",
+              .affects = statistics | solution,
+              .meaning = "Whether each head's queries and keys are rotated, both alike."},
+             &RotationConfig::query_key, boolean());
+    keys.add({.key = "seeds",
+              .affects = statistics | solution,
+              .meaning = "Random rotations that are tried; the network is quantized after each, "
+                         "and the one that keeps the predictions on held-out images closest to "
+                         "the full-precision ones is taken."},
+             &RotationConfig::seeds, integer<int64_t>(1, 1000));
+    return keys;
+}
+
+}  // namespace comq

@@ -1,0 +1,17 @@
+#!/usr/bin/env python3
+"""Exports the networks whose speed as programs is measured, without weights, into a folder."""
+import pathlib
+import sys
+
+import timm
+import torch
+import torchvision
+
+folder = pathlib.Path(sys.argv[1])
+NOTES = ('{"preprocessing": {"resize": 256, "crop": 224, "interpolation": "bilinear", '
+         '"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}')
+for name, network in (("deit_tiny_patch16_224", timm.create_model("deit_tiny_patch16_224")),
+                      ("squeezenet1_1", torchvision.models.squeezenet1_1())):
+    program = torch.export.export(network.eval(), (torch.randn(2, 3, 224, 224),), strict=False,
+                                  dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(program, folder / f"{name}.pt2", extra_files={"comq.json": NOTES})
