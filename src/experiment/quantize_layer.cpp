@@ -20,15 +20,6 @@ HostTensor host_copy(DType dtype, const Matrix<T>& matrix) {
     return HostTensor::copy_of(dtype, {matrix.rows(), matrix.cols()}, values);
 }
 
-/** The weight [out, m] on the CPU. */
-torch::Tensor host_weight(const QuantizableLayer& layer) {
-    return layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
-}
-
-MatrixView<const float> view_of(const torch::Tensor& weight, const QuantizableLayer& layer) {
-    return {weight.data_ptr<float>(), layer.out_features(), layer.in_features()};
-}
-
 int64_t numel(const LayerRecord& record) { return record.in_features * record.out_features; }
 
 /** Whether the rows first … last − 1 of `values` [n, groups] are equal. */
@@ -57,6 +48,14 @@ int64_t grid_bytes(const LayerRecord& record) {
 }
 
 }  // namespace
+
+torch::Tensor host_weight(const QuantizableLayer& layer) {
+    return layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
+}
+
+MatrixView<const float> view_of(const torch::Tensor& weight, const QuantizableLayer& layer) {
+    return {weight.data_ptr<float>(), layer.out_features(), layer.in_features()};
+}
 
 LayerMethods::LayerMethods(const QuantizationConfig& config, torch::Device device)
     : chosen(make_method(config, descent_on(device))) {

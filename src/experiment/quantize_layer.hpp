@@ -12,6 +12,10 @@
 
 namespace comq {
 
+/** The weight of `layer` on the CPU in fp32, contiguous; and that tensor as [out, m]. */
+torch::Tensor host_weight(const QuantizableLayer& layer);
+MatrixView<const float> view_of(const torch::Tensor& weight, const QuantizableLayer& layer);
+
 /** What quantizes a layer whose float weight is `weight` [out, m]. */
 using LayerSolver = std::function<Solution(MatrixView<const float> weight)>;
 

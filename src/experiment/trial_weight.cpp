@@ -5,6 +5,7 @@
 
 #include "core/errors.hpp"
 #include "device_descent/batched_descent.hpp"
+#include "experiment/quantize_layer.hpp"
 #include "quantization/method.hpp"
 
 namespace comq {
@@ -26,12 +27,12 @@ WeightsByWidth solve_at_widths(RunContext& context, StatisticsSource& source,
     const auto visit = [&](const PlannedLayer& planned, const LayerStatistics& statistics) {
         if (context.stop) throw Interrupted("interrupted in the stage {}", title);
         const QuantizableLayer& layer = *planned.entry.layer;
-        const auto weight = layer.weight().detach().to(torch::kCPU, torch::kFloat).contiguous();
-        const MatrixView<const float> view{weight.data_ptr<float>(), layer.out_features(),
-                                           layer.in_features()};
+        const auto weight = host_weight(layer);
         std::vector<QuantizedWeight> at_widths;
         for (const int bits : widths.empty() ? std::span(&planned.bits, 1) : widths) {
-            at_widths.push_back(solve_layer(*method, layer.name(), view, statistics, bits).weight);
+            at_widths.push_back(
+                solve_layer(*method, layer.name(), view_of(weight, layer), statistics, bits)
+                    .weight);
         }
         const std::scoped_lock lock(mutex);
         solved[layer.name()] = std::move(at_widths);

@@ -2,22 +2,12 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
+#include "networks/same_function.hpp"
 #include "repair/repair.hpp"
 
 namespace comq {
 
 namespace {
-
-torch::Tensor noise(int64_t size, torch::Device device) {
-    const RandomStream stream(0, "fold_batch_norm");
-    auto image = torch::empty({1, 3, size, size});
-    auto* values = image.data_ptr<float>();
-    for (int64_t i = 0; i < image.numel(); ++i) {
-        values[i] = static_cast<float>(stream.normal(static_cast<uint64_t>(i)));
-    }
-    return image.to(device);
-}
 
 void fold(const ConvNormPair& pair) {
     Observable& norm = *pair.norm;
@@ -48,17 +38,13 @@ RepairedParts fold_batch_norm(Network& network, int64_t image_size) {
     });
     RepairedParts parts{"fold_batch_norm", std::ssize(pairs), "BatchNorms folded"};
     if (pairs.empty()) return parts;
-    const auto image = noise(image_size, pairs.front().norm->weight().device());
-    const auto before = network.forward(image);
+    const SameFunction function(network, image_size);
     for (const auto& pair : pairs) fold(pair);
-    const auto difference = (network.forward(image) - before).norm() / before.norm();
-    // Rounding of fp32 through a hundred layers; a wrong pair changes everything.
-    constexpr double tolerance = 1e-3;
-    if (!(difference.item<double>() < tolerance)) {
+    if (const double change = function.change(); !(change < SameFunction::tolerance)) {
         throw Failure(
             "repair.fold_batch_norm: folding changes the output of {} by {:.1e}: a norm does not "
             "follow the convolution before it; set the key to false",
-            network.model_name(), difference.item<double>());
+            network.model_name(), change);
     }
     return parts;
 }

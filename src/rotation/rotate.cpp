@@ -5,15 +5,13 @@
 #include <string>
 
 #include "core/errors.hpp"
+#include "networks/same_function.hpp"
 #include "rotation/orthogonal.hpp"
 #include "rotation/vit_parts.hpp"
 
 namespace comq {
 
 namespace {
-
-/** Relative change of logits that rounding in fp32 explains; a wrong part changes everything. */
-constexpr double tolerance = 1e-3;
 
 // Products are taken in fp64: a rotation then costs a weight no more than one rounding.
 
@@ -113,34 +111,6 @@ void rotate_heads(const VitParts::Block& block, int64_t heads, const RotationCon
     }
 }
 
-torch::Tensor noise(int64_t size, torch::Device device) {
-    const RandomStream stream(0, "rotation");
-    auto image = torch::empty({1, 3, size, size});
-    auto* values = image.data_ptr<float>();
-    for (int64_t i = 0; i < image.numel(); ++i) {
-        values[i] = static_cast<float>(stream.normal(static_cast<uint64_t>(i)));
-    }
-    return image.to(device);
-}
-
-/** Whether the network still computes what it did. */
-class SameFunction {
-  public:
-    SameFunction(const Network& network, int64_t image_size)
-        : network_(network),
-          image_(noise(image_size, network.observables().front().observable->weight().device())),
-          before_(network.forward(image_)) {}
-
-    double change() const {
-        return ((network_.forward(image_) - before_).norm() / before_.norm()).item<double>();
-    }
-
-  private:
-    const Network& network_;
-    torch::Tensor image_;
-    torch::Tensor before_;
-};
-
 /**
  * How many heads a block has: nothing but the function tells. Rotating the values of blocks of
  * `width` outputs leaves it as it is exactly when they do not cross heads, so the widest such
@@ -155,7 +125,7 @@ int64_t count_heads(const VitParts& parts, const SameFunction& function) {
     for (int64_t heads = 1; heads <= dim / 2; ++heads) {
         if (dim % heads != 0) continue;
         rotate_heads(block, heads, {.values = true}, RandomStream(0, "heads"));
-        const bool same = function.change() < tolerance;
+        const bool same = function.change() < SameFunction::tolerance;
         block.qkv->weight().copy_(kept_qkv);
         block.proj->weight().copy_(kept_proj);
         if (kept_bias.defined()) block.qkv->bias().copy_(kept_bias);
@@ -181,7 +151,7 @@ void rotate(Network& network, const RotationConfig& config, uint64_t seed, int64
         }
     }
     if (config.residual) rotate_residual(parts, stream.child("residual"));
-    if (const double change = function.change(); !(change < tolerance)) {
+    if (const double change = function.change(); !(change < SameFunction::tolerance)) {
         throw UsageError(
             "{}: {} computes something else when it is rotated (its logits change by {:.1e}), so "
             "it is no plain ViT; set the keys of the section to false",
