@@ -196,17 +196,26 @@ find_arrow() { # demo | programs | tests
     say "pip can't get Apache Arrow (build/arrow-pip.log), so going on without the layout parquet"
 }
 
-# What the Python side of that PyTorch imports, beside it: a test loads an exported checkpoint.
+# What the Python side of that PyTorch imports, beside it, and timm, whose networks are exported in
+# tests. The wheels are put down as they are: pip would take other builds of PyTorch for theirs.
 fetch_torch_python() {
-    local folder=build/libtorch-$LIBTORCH_VERSION python requirements
-    [ -d "$folder" ] && [ ! -d "$folder/sympy" ] || return 0
-    mapfile -t requirements < <(sed -n 's/^Requires-Dist: //p' "$folder"/torch-*.dist-info/METADATA | grep -v extra)
+    local folder=build/libtorch-$LIBTORCH_VERSION python requirements networks
+    [ -d "$folder" ] && [ ! -d "$folder/timm" ] || return 0
+    mapfile -t requirements < <(
+        sed -n 's/^Requires-Dist: //p' "$folder"/torch-*.dist-info/METADATA | grep -v extra
+        printf '%s\n' numpy pillow pyyaml safetensors
+    )
+    mapfile -t networks < <(grep -E '^(torchvision|timm)=' scripts/exporting/requirements.txt)
     for python in python3 /usr/bin/python3; do
         "$python" -m pip --version >/dev/null 2>&1 || continue
-        quietly build/torch-python-pip.log "what PyTorch imports" "${#requirements[@]}" '^Collecting' \
-            "$python" -m pip install --disable-pip-version-check --retries 1 --timeout 30 --no-compile \
-            --target "$folder" "${requirements[@]}" ||
-            say "pip can't get what PyTorch imports (build/torch-python-pip.log); a test is skipped"
+        install_beside() { # NAME COUNT pip's arguments
+            quietly build/torch-python-pip.log "$1" "$2" '^Collecting' \
+                "$python" -m pip install --disable-pip-version-check --retries 1 --timeout 30 --no-compile \
+                --target "$folder" "${@:3}"
+        }
+        install_beside "what PyTorch imports" "${#requirements[@]}" "${requirements[@]}" &&
+            install_beside "timm" 2 --no-deps "${networks[@]}" ||
+            say "pip can't get what PyTorch imports, or timm (build/torch-python-pip.log); tests are skipped"
         return 0
     done
 }

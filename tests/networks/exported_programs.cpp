@@ -41,7 +41,8 @@ std::optional<fs::path> export_once(const std::string& name) {
     fs::create_directories(folder);
     const auto code =
         run_with_torch(scripts / ("export_" + name + ".py"), {folder}, folder / "log");
-    if (!code) return std::nullopt;
+    constexpr int lacks_package = 77;
+    if (!code || *code == lacks_package) return std::nullopt;
     INFO(text_of(folder / "log"));
     REQUIRE(*code == 0);
     std::ofstream(folder / "digest") << digest;

@@ -11,7 +11,8 @@ namespace comq::test {
 
 /**
  * Where a script of this folder (export_NAME.py) has written its programs, in the build folder:
- * once, until one of the scripts changes. None without PyTorch in Python.
+ * once, until one of the scripts changes. None without PyTorch in Python, or where the script ends in
+ * 77 for the lack of another package.
  */
 std::optional<std::filesystem::path> exported(const std::string& name);
 
@@ -33,7 +34,7 @@ std::vector<std::string> names_of_programs(const std::filesystem::path& folder);
 #define COMQ_NEED_EXPORTED(script, name)                                               \
     const auto name##_or_none = comq::test::exported(script);                          \
     if (!name##_or_none) {                                                             \
-        comq::test::skip("python", "Python with the PyTorch that comq is built with"); \
+        comq::test::skip("python", "Python with the PyTorch that comq is built with, torchvision and timm"); \
         return;                                                                        \
     }                                                                                  \
     [[maybe_unused]] const std::filesystem::path name = *name##_or_none

@@ -287,5 +287,25 @@ class Standardized(Classifier):
         return x + 0.2 * self.conv(x)
 
 
+class Recurrent(Classifier):
+    """Sequencer: rows of the map through an LSTM in both directions; columns through a GRU."""
+
+    def __init__(self):
+        super().__init__(12)
+        self.stem = nn.Conv2d(3, 12, 4, stride=4)
+        self.rows = nn.LSTM(12, 6, bidirectional=True, batch_first=True)
+        self.columns = nn.GRU(12, 12, batch_first=True)
+        self.mix = nn.Linear(24, 12)
+
+    def features(self, x):
+        x = self.stem(x).permute(0, 2, 3, 1)
+        batch, height, width, channels = x.shape
+        rows, _ = self.rows(x.reshape(-1, width, channels))
+        columns, _ = self.columns(x.transpose(1, 2).reshape(-1, height, channels))
+        columns = columns.view(batch, width, height, channels).transpose(1, 2)
+        x = x + self.mix(torch.cat([rows.view(batch, height, width, -1), columns], -1))
+        return x.permute(0, 3, 1, 2)
+
+
 KINDS = (MobileBlocks, GroupedResidual, Branches, Inception, Dense, ConvNext, Registers, Distilled,
-         Hybrid, Mixer, TokenConvolutions, Standardized)
+         Hybrid, Mixer, TokenConvolutions, Standardized, Recurrent)

@@ -58,6 +58,8 @@ class LayerSearch {
         for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
             if (is_norm(graph_.nodes[i])) {
                 visit_norm(i);
+            } else if (is_recurrent(graph_.nodes[i])) {
+                list_weights(graph_.nodes[i]);
             } else {
                 visit_product(i);
             }
@@ -96,6 +98,15 @@ class LayerSearch {
         norm.call->observable().set_name(norm.name);
         found_.entries.push_back({.call = std::move(norm.call), .nodes = {}});
         add_node(found_.entries.back(), i, std::move(norm.form));
+    }
+
+    void list_weights(const Node& recurrent) {
+        recurrent.each_input([&](ValueId value) {
+            const auto tensor = facts_.tensor(value, Kind::parameter);
+            if (!tensor.defined() || tensor.dim() < 2) return;
+            list(found_.unquantizable, facts_.bound(value)->name,
+                 "it belongs to a recurrent layer (" + recurrent.target + ")");
+        });
     }
 
     void visit_product(std::size_t i) {

@@ -117,7 +117,7 @@ SizeFunction size_function(const std::string& target) {
 
 bool allowed_operator(const std::string& name) {
     // LibTorch checks what its public operators are given; of the private ones only these.
-    static constexpr std::array<std::string_view, 17> checked_private{
+    static constexpr std::array<std::string_view, 20> checked_private{
         "__and__",
         "__or__",
         "__xor__",
@@ -134,6 +134,9 @@ bool allowed_operator(const std::string& name) {
         "_softmax",
         "_to_copy",
         "_unsafe_view",
+        "_upsample_bicubic2d_aa",
+        "_upsample_bilinear2d_aa",
+        "_upsample_nearest_exact2d",
         "_weight_norm"};
     static constexpr std::array<std::string_view, 5> forbidden{"from_file", "set_", "resize_",
                                                                "resize_as_", "set_data"};

@@ -49,7 +49,8 @@ std::optional<Factors> factors_of(const Node& node) {
 bool multiplies_otherwise(const Node& node) {
     return is_any_of(operation_of(node),
                      {"conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-                      "convolution", "bilinear", "baddbmm", "addmv", "addr", "dot", "outer"});
+                      "convolution", "bilinear", "addbmm", "baddbmm", "addmv", "addr", "dot", "vdot",
+                      "inner", "outer", "kron", "tensordot", "chain_matmul", "linalg_multi_dot"});
 }
 
 ValueId value_at(const Node& node, const Place& place) {
@@ -204,6 +205,11 @@ const c10::IValue* constant_at(const Node& node, std::size_t index) {
     const Argument& argument = node.arguments[index];
     const bool known = argument.form == Argument::Form::single && argument.operands[0].value < 0;
     return known ? &argument.operands[0].constant : nullptr;
+}
+
+bool is_recurrent(const Node& node) {
+    return is_any_of(operation_of(node), {"lstm", "lstm_cell", "gru", "gru_cell", "rnn_tanh",
+                                          "rnn_tanh_cell", "rnn_relu", "rnn_relu_cell"});
 }
 
 std::optional<Multiplication> multiplication_of(const Node& node,

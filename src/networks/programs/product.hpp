@@ -36,6 +36,9 @@ struct Multiplication {
 std::optional<Multiplication> multiplication_of(const Node& node,
                                                 const std::function<bool(ValueId)>& is_weight);
 
+/** Whether it is an LSTM, GRU or RNN, which multiplies by several weights at once. */
+bool is_recurrent(const Node& node);
+
 /** Whether it is one of the convolutions that multiplication_of knows. */
 bool is_convolution(const Node& node);
 
