@@ -47,10 +47,11 @@ std::optional<Factors> factors_of(const Node& node) {
 
 /** Operators that multiply and are no layers. */
 bool multiplies_otherwise(const Node& node) {
-    return is_any_of(operation_of(node),
-                     {"conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-                      "convolution", "bilinear", "addbmm", "baddbmm", "addmv", "addr", "dot", "vdot",
-                      "inner", "outer", "kron", "tensordot", "chain_matmul", "linalg_multi_dot"});
+    return is_any_of(
+        operation_of(node),
+        {"conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
+         "bilinear", "addbmm", "baddbmm", "addmv", "addr", "dot", "vdot", "inner", "outer", "kron",
+         "tensordot", "chain_matmul", "linalg_multi_dot"});
 }
 
 ValueId value_at(const Node& node, const Place& place) {
