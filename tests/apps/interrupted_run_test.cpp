@@ -10,6 +10,7 @@
 
 #include "core/child_process.hpp"
 #include "core/random.hpp"
+#include "networks/exported_programs.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "support/assets.hpp"
@@ -164,6 +165,28 @@ TEST_CASE(
     CHECK(demo.interrupt(SIGKILL, "layer.", 1, settings) == killed);
     CHECK(demo.interrupt(SIGTERM, "layer.", 4, resumed) == 75);
     CHECK(demo.run(resumed) == 0);
+    check_as(read_run_file(whole.result, ReadScope::everything), demo);
+}
+
+TEST_CASE("a program's run is killed and resumed, wherever its file has gone meanwhile") {
+    COMQ_NEED_PROGRAMS(programs);
+    const auto settings = [&](const fs::path& program, std::vector<std::string> more = {}) {
+        const fs::path weights = test::source_dir() / "datasets" / "demo" / "demo_cnn.safetensors";
+        more.insert(more.end(), {"model.name=null", "model.program=" + program.string(),
+                                 "model.weights=" + weights.string()});
+        return more;
+    };
+    const fs::path moved = test::temporary_folder() / "moved.pt2";
+    fs::copy_file(programs / "democnn.pt2", moved);
+    const DemoRun whole;
+    REQUIRE(whole.run(settings(programs / "democnn.pt2")) == 0);
+    const DemoRun demo;
+    CHECK(demo.interrupt(SIGKILL, "layer.", 2, settings(programs / "democnn.pt2")) == killed);
+    const std::string other = "model.program=" + (programs / "residual.pt2").string();
+    CHECK(demo.run({"model.name=null", other, "evaluation.allow_chance=true", "--resume"}) == 2);
+    CHECK_THAT(test::text_of(demo.log), ContainsSubstring("differs in"));
+    CHECK(demo.interrupt(SIGTERM, "layer.", 4, settings(moved, {"--resume"})) == 75);
+    CHECK(demo.run(settings(moved, {"--resume"})) == 0);
     check_as(read_run_file(whole.result, ReadScope::everything), demo);
 }
 

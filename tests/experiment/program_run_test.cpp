@@ -53,6 +53,28 @@ void check_equal(const RunRecord& family, const RunRecord& program) {
     }
 }
 
+/** Every layer that a config quantizes by default, with a smaller error than rounding leaves. */
+void check_quantized(const fs::path& programs, int images) {
+    for (const std::string& name : names_of_programs(programs)) {
+        INFO(name);
+        const Words overrides =
+            joined(as_program(programs / (name + ".pt2")),
+                   {"evaluation.images=8", "evaluation.allow_chance=true",
+                    "calibration.images=" + std::to_string(images), "quantization.sweeps=1"});
+        const auto loaded = shipped_config("demo_vit_4bit", temporary_folder(), overrides);
+        const auto network = load_model(loaded.config.model, torch::kCPU).network;
+        const RunRecord run = run_experiment(loaded, {Leftover::refuse, {}});
+        CHECK(std::ranges::count_if(network->layers(), [](const auto& entry) {
+                  return entry.quantized_by_default;
+              }) == std::ssize(run.layers));
+        for (const LayerRecord& layer : run.layers) {
+            INFO(layer.name);
+            CHECK(layer.bits == 4);
+            CHECK(layer.relative_error < layer.rtn_relative_error);
+        }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("a network gives the same codes as a program and as a family") {
@@ -102,23 +124,12 @@ TEST_CASE("networks of comq's families with real weights give the same codes as 
 
 TEST_CASE("networks of every kind are quantized as programs") {
     COMQ_NEED_PROGRAMS(programs);
-    for (const std::string& name : names_of_programs(programs)) {
-        INFO(name);
-        const Words overrides = joined(as_program(programs / (name + ".pt2")),
-                                       {"evaluation.images=8", "evaluation.allow_chance=true",
-                                        "calibration.images=32", "quantization.sweeps=1"});
-        const auto loaded = shipped_config("demo_vit_4bit", temporary_folder(), overrides);
-        const auto network = load_model(loaded.config.model, torch::kCPU).network;
-        const RunRecord run = run_experiment(loaded, {Leftover::refuse, {}});
-        CHECK(std::ranges::count_if(network->layers(), [](const auto& entry) {
-                  return entry.quantized_by_default;
-              }) == std::ssize(run.layers));
-        for (const LayerRecord& layer : run.layers) {
-            INFO(layer.name);
-            CHECK(layer.bits == 4);
-            CHECK(layer.relative_error < layer.rtn_relative_error);
-        }
-    }
+    check_quantized(programs, 32);
+}
+
+TEST_CASE("networks of timm are quantized as programs") {
+    COMQ_NEED_EXPORTED("timm", programs);
+    check_quantized(programs, 8);
 }
 
 TEST_CASE("a program runs from its archive alone, resumes by content and is restored") {

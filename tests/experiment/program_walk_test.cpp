@@ -17,16 +17,17 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-RunRecord run_program(const fs::path& programs, const std::string& name, const Words& more,
-                      const fs::path& folder = temporary_folder(),
-                      Leftover leftover = Leftover::refuse) {
-    Words overrides{
-        "model.name=null",         "model.program=" + (programs / (name + ".pt2")).string(),
-        "evaluation.images=20",    "evaluation.allow_chance=true",
-        "calibration.images=12",   "calibration.holdout=4",
-        "calibration.batch_size=4"};
+Words overrides_of(const fs::path& programs, const std::string& name) {
+    return {"model.name=null",         "model.program=" + (programs / (name + ".pt2")).string(),
+            "evaluation.images=20",    "evaluation.allow_chance=true",
+            "calibration.images=12",   "calibration.holdout=4",
+            "calibration.batch_size=4"};
+}
+
+RunRecord run_program(const fs::path& programs, const std::string& name, const Words& more) {
+    Words overrides = overrides_of(programs, name);
     overrides.insert(overrides.end(), more.begin(), more.end());
-    return run_shipped("demo_cnn_4bit", folder, std::move(overrides), leftover);
+    return run_shipped("demo_cnn_4bit", temporary_folder(), std::move(overrides));
 }
 
 void check_errors_below(const RunRecord& run, double limit) {
@@ -129,12 +130,21 @@ TEST_CASE("all calls of a shared layer count when layers see quantized inputs") 
     }
 }
 
-TEST_CASE("a program's run is cached, and resumed from what it had done") {
+TEST_CASE("a program's statistics come from the cache the second time") {
     COMQ_NEED_PROGRAMS(programs);
-    const fs::path folder = temporary_folder(), cache = temporary_folder();
-    const auto first = run_program(programs, "products", {"resources.cache=" + cache.string()});
-    const auto second =
-        run_program(programs, "products", {"resources.cache=" + cache.string()}, folder);
+    const fs::path cache = temporary_folder();
+    const auto run = [&] {
+        auto loaded =
+            shipped_config("demo_cnn_4bit", temporary_folder(), overrides_of(programs, "products"));
+        loaded.config.resources.cache = cache;
+        return run_experiment(loaded, {});
+    };
+    const auto first = run(), second = run();
+    const auto collected = [](const RunRecord& record) {
+        return std::ranges::count(record.stages, std::string("calibrate"), &StageRecord::name);
+    };
+    CHECK(collected(first) == 1);
+    CHECK(collected(second) == 0);
     REQUIRE(first.layers.size() == second.layers.size());
     for (std::size_t i = 0; i < first.layers.size(); ++i) {
         INFO(first.layers[i].name);

@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "core/child_process.hpp"
+#include "networks/exported_programs.hpp"
 #include "support/assets.hpp"
 #include "sweep/programs.hpp"
 #include "sweep/sweep_spec.hpp"
@@ -46,6 +47,22 @@ TEST_CASE("a local sweep runs every point once, shares its statistics, and is co
     CHECK(fs::exists(named_table));
     CHECK(fs::exists(sweep.out() / "tables" / "bits.hdf5"));
     CHECK(sweep.run("-o " + named_table.string()).exit_code == 2);
+}
+
+TEST_CASE("networks of a sweep may be programs, each with its statistics") {
+    COMQ_NEED_PROGRAMS(programs);
+    const test::DemoSweep sweep(
+        fmt::format("grid:\n  model.program: [{0}/residual.pt2, {0}/transformer.pt2]\n"
+                    "  quantization.bits: [3, 4]\n",
+                    programs.string()));
+    const auto all = sweep.run("model.name=null evaluation.allow_chance=true local.jobs=2");
+    INFO(all.output);
+    REQUIRE(all.exit_code == 0);
+    CHECK(sweep.results().size() == 4);
+    const auto table = sweep.run("model.name=null evaluation.allow_chance=true --collect");
+    CHECK_THAT(table.output, ContainsSubstring("4 of 4 points"));
+    const std::string rows = test::text_of(sweep.out() / "demo.csv");
+    CHECK_THAT(rows, ContainsSubstring("residual") && ContainsSubstring("transformer"));
 }
 
 TEST_CASE("a failing point stops nothing but itself, and is told with its error") {
