@@ -17,6 +17,7 @@ the module.
 
 import argparse
 import json
+import os
 import pathlib
 
 from exporting import environment
@@ -103,10 +104,16 @@ def main():
 
     program, classes = exported(network, size)
     given.output.parent.mkdir(parents=True, exist_ok=True)
-    torch.export.save(program, given.output, extra_files={"comq.json": json.dumps(notes)})
-    difference = largest_difference(network, given.output, size)
+    # Under its own name once it is whole and compared: a run may have the old file mapped.
+    written = given.output.with_name(f".{given.output.stem}.{os.getpid()}.partial.pt2")
+    try:
+        torch.export.save(program, written, extra_files={"comq.json": json.dumps(notes)})
+        difference = largest_difference(network, written, size)
+        if difference < 1e-5:
+            written.replace(given.output)
+    finally:
+        written.unlink(missing_ok=True)
     if not difference < 1e-5:
-        given.output.unlink()
         fail(f"the program's logits differ from the module's by {difference:.1e} of their largest; "
              "does the module draw random numbers?")
     missing = [key for key in ("resize", "crop", "interpolation", "mean", "std")
