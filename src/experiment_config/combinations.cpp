@@ -132,6 +132,17 @@ class CombinationCheck {
             add(repair.output_refit ? "repair.output_refit" : "repair.norm_refit",
                 "how far a refit goes is chosen on held-out images; set calibration.holdout");
         }
+        if (repair.early_stop && config_.calibration.holdout == 0) {
+            add("repair.early_stop",
+                "the best epoch is chosen on held-out images; set calibration.holdout");
+        }
+        if (repair.norm_tuning == NormTuning::none) {
+            for (const auto& [key, set] : {std::pair{"repair.tune_grids", repair.tune_grids},
+                                           std::pair{"repair.crops", repair.crops},
+                                           std::pair{"repair.early_stop", repair.early_stop}}) {
+                if (set) add(key, "nothing is tuned; set repair.norm_tuning");
+            }
+        }
     }
 
     const LoadedConfig& loaded_;

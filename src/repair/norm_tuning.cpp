@@ -5,12 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <list>
 #include <numbers>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "repair/held_out_divergence.hpp"
 #include "repair/repair.hpp"
+#include "repair/tuned_grid.hpp"
 
 namespace comq {
 
@@ -36,28 +41,84 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
     return tunable;
 }
 
+/** The grids of the quantized layers, whose parameters want gradients from then on. */
+std::list<TunedGrid> tunable_grids(RepairContext& context) {
+    std::list<TunedGrid> grids;
+    if (!context.config.tune_grids) return grids;
+    for (const auto& entry : context.network.layers()) {
+        const auto record =
+            std::ranges::find(context.layers, entry.layer->name(), &LayerRecord::name);
+        if (record == context.layers.end()) continue;
+        for (torch::Tensor& parameter : context.network.parameters()) {
+            if (!parameter.is_alias_of(entry.layer->weight())) continue;
+            parameter.requires_grad_(true);
+            grids.emplace_back(*entry.layer, *record, parameter, context.one_scale_a_layer);
+            break;
+        }
+    }
+    return grids;
+}
+
 class Tuning {
   public:
-    explicit Tuning(const RepairContext& context)
+    explicit Tuning(RepairContext& context)
         : original_(context.original),
           quantized_(context.network),
           pass_(context.pass),
           config_(context.config),
           stream_(context.seed, "norm tuning"),
           parameters_(tunable_parameters(context.network)),
+          grids_(tunable_grids(context)),
+          trained_(parameters_),
           optimizer_(parameters_, torch::optim::AdamOptions(config_.learning_rate)),
-          steps_(config_.epochs * pass_.batches()) {}
+          rates_{config_.learning_rate},
+          steps_(config_.epochs * pass_.batches()) {
+        if (grids_.empty()) return;
+        std::vector<torch::Tensor> of_grids;
+        for (TunedGrid& grid : grids_) {
+            of_grids.push_back(grid.factor());
+            if (context.real_zero_points) of_grids.push_back(grid.shift());
+            trained_.push_back(grid.parameter());
+        }
+        optimizer_.add_param_group(
+            {of_grids, std::make_unique<torch::optim::AdamOptions>(config_.grid_learning_rate)});
+        rates_.push_back(config_.grid_learning_rate);
+    }
 
     int64_t tensors() const { return static_cast<int64_t>(parameters_.size()); }
+    int64_t grids() const { return static_cast<int64_t>(grids_.size()); }
 
-    /** The images of one epoch in its own order. */
-    std::vector<int64_t> order_of(int64_t epoch) const {
-        return stream_.child(fmt::format("order {}", epoch)).shuffled(pass_.images.indices);
+    /** The images of one epoch in its own order, cropped as it wants them. */
+    ImagePass pass_of(int64_t epoch) const {
+        const auto order = stream_.child(fmt::format("order {}", epoch));
+        auto pass = pass_.over(order.shuffled(pass_.images.indices));
+        if (config_.crops) {
+            pass.augmentation_seed = stream_.child("crops").bits(static_cast<uint64_t>(epoch)) >> 1;
+        }
+        return pass;
+    }
+
+    /** What is trained, as it is now. */
+    std::vector<torch::Tensor> state() const {
+        std::vector<torch::Tensor> copies;
+        for (const auto& group : optimizer_.param_groups()) {
+            for (const auto& tensor : group.params()) copies.push_back(tensor.detach().clone());
+        }
+        return copies;
+    }
+
+    void restore(const std::vector<torch::Tensor>& state) {
+        const torch::NoGradGuard no_gradient;
+        auto saved = state.begin();
+        for (auto& group : optimizer_.param_groups()) {
+            for (auto& tensor : group.params()) tensor.copy_(*saved++);
+        }
+        for (TunedGrid& grid : grids_) grid.install();
     }
 
     /** One step of Adam; returns the loss before it. Flips `pixels`. */
     double step(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) {
-        if (config_.flips) flip(epoch, pixels, batch);
+        if (config_.flips && !config_.crops) flip(epoch, pixels, batch);
         const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
@@ -79,7 +140,7 @@ class Tuning {
   private:
     struct Gradient {
         double loss = 0.0;
-        std::vector<torch::Tensor> by_parameter;
+        std::vector<torch::Tensor> of_trained;
     };
 
     void flip(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
@@ -104,9 +165,9 @@ class Tuning {
         }
         loss = loss / static_cast<double>(count);
         Gradient result;
-        result.by_parameter = torch::autograd::grad({loss}, parameters_, /*grad_outputs=*/{},
-                                                    /*retain_graph=*/{}, /*create_graph=*/false,
-                                                    /*allow_unused=*/true);
+        result.of_trained = torch::autograd::grad({loss}, trained_, /*grad_outputs=*/{},
+                                                  /*retain_graph=*/{}, /*create_graph=*/false,
+                                                  /*allow_unused=*/true);
         result.loss = loss.item<double>();
         return result;
     }
@@ -117,21 +178,32 @@ class Tuning {
     }
 
     double apply(const std::vector<Gradient>& gradients) {
+        const torch::NoGradGuard no_gradient;
         const double progress = static_cast<double>(done_++) / static_cast<double>(steps_);
-        const double rate =
-            config_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-        for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate);
-        double loss = 0.0;
-        for (const auto& part : gradients) loss += part.loss;
-        for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        const double fall = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+        for (std::size_t i = 0; i < rates_.size(); ++i) {
+            optimizer_.param_groups()[i].options().set_lr(rates_[i] * fall);
+        }
+        const auto summed = [&](std::size_t i) {
             torch::Tensor total;
             for (const auto& part : gradients) {
-                const auto& share = part.by_parameter[i];
+                const auto& share = part.of_trained[i];
                 if (share.defined()) total = total.defined() ? total + share : share;
             }
-            parameters_[i].mutable_grad() = total;
+            return total;
+        };
+        for (std::size_t i = 0; i < parameters_.size(); ++i) {
+            parameters_[i].mutable_grad() = summed(i);
+        }
+        std::size_t i = parameters_.size();
+        for (TunedGrid& grid : grids_) {
+            const auto gradient = summed(i++);
+            if (gradient.defined()) grid.set_gradients(gradient);
         }
         optimizer_.step();
+        for (TunedGrid& grid : grids_) grid.install();
+        double loss = 0.0;
+        for (const auto& part : gradients) loss += part.loss;
         return loss;
     }
 
@@ -140,8 +212,11 @@ class Tuning {
     const ImagePass& pass_;
     const RepairConfig& config_;
     RandomStream stream_;
-    std::vector<torch::Tensor> parameters_;
+    std::vector<torch::Tensor> parameters_;  ///< of norms and layers, one dimension each
+    std::list<TunedGrid> grids_;
+    std::vector<torch::Tensor> trained_;  ///< those parameters and the weights on the grids
     torch::optim::Adam optimizer_;
+    std::vector<double> rates_;  ///< of the groups of parameters, at the start
     int64_t steps_;
     int64_t done_ = 0;
 };
@@ -156,15 +231,46 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
     }
 }
 
+/** The epoch whose network is closest to the full-precision one on held-out images. */
+class BestEpoch {
+  public:
+    BestEpoch(const RepairContext& context, Tuning& tuning)
+        : divergence_(context), tuning_(tuning), before_(divergence_.measure()), least_(before_) {
+        state_ = tuning.state();
+    }
+
+    void compare(int64_t epoch) {
+        const double now = divergence_.measure();
+        if (!(now < least_)) return;
+        least_ = now;
+        epoch_ = epoch;
+        state_ = tuning_.state();
+    }
+
+    std::string take() {
+        tuning_.restore(state_);
+        return fmt::format("held-out KL {:.4f} → {:.4f}, after epoch {}", before_, least_, epoch_);
+    }
+
+  private:
+    HeldOutDivergence divergence_;
+    Tuning& tuning_;
+    double before_;
+    double least_;
+    int64_t epoch_ = 0;
+    std::vector<torch::Tensor> state_;
+};
+
 std::vector<RepairedParts> tune_norms(RepairContext& context) {
     const RepairConfig& config = context.config;
-    const ImagePass& pass = context.pass;
     Tuning tuning(context);
-    Progress progress("norm tuning", "images", config.epochs * pass.count());
+    std::optional<BestEpoch> best;
+    if (config.early_stop) best.emplace(context, tuning);
+    Progress progress("norm tuning", "images", config.epochs * context.pass.count());
     for (int64_t epoch = 0; epoch < config.epochs; ++epoch) {
         const auto step = [&](const torch::Tensor& pixels, const ImageBatch& batch) {
             if (config.norm_tuning == NormTuning::labels) {
-                check_labels_present(batch, *pass.images.source);
+                check_labels_present(batch, *context.pass.images.source);
             }
             const double loss = tuning.step(epoch, pixels, batch);
             if (!std::isfinite(loss)) {
@@ -173,19 +279,24 @@ std::vector<RepairedParts> tune_norms(RepairContext& context) {
             }
             return fmt::format("loss {:.4f}", loss);
         };
-        pass.over(tuning.order_of(epoch)).run_in_order(progress, "tuning norms", step);
+        tuning.pass_of(epoch).run_in_order(progress, "tuning norms", step);
+        if (best) best->compare(epoch + 1);
     }
+    const std::string details = best ? best->take() : "";
     for (torch::Tensor& parameter : context.network.parameters()) parameter.requires_grad_(false);
-    return {{"norm_tuning", tuning.tensors(), "norm weights and biases trained"}};
+    std::vector<RepairedParts> parts{
+        {"norm_tuning", tuning.tensors(), "norm weights and biases trained", details}};
+    if (config.tune_grids) parts.push_back({"tune_grids", tuning.grids(), "grids trained"});
+    return parts;
 }
 
 }  // namespace
 
 /**
- * Trains the affine parameters of norms and all biases by Adam (β 0.9, 0.999); weights and running
- * statistics stay. The loss is the cross-entropy to the labels of the images, as in the authors'
- * 2-bit recipe, or the Kullback-Leibler divergence from the outputs of the full-precision network,
- * for which images need no labels.
+ * Trains the affine parameters of norms and all biases by Adam (β 0.9, 0.999), and the grids of
+ * layers on request; codes and running statistics stay. The loss is the cross-entropy to the labels
+ * of the images, as in the authors' 2-bit recipe, or the Kullback-Leibler divergence from the
+ * outputs of the full-precision network, for which images need no labels.
  *
  * A step is a batch, computed in micro-batches, on all threads, and summed in their order: the same
  * bits for any number of threads. Throws InputError when labels are missing, and Failure when the
@@ -196,7 +307,9 @@ const Repair norm_tuning_repair{
     .apply = tune_norms,
     .forwards =
         [](const RepairSize& size) {
-            return size.images * static_cast<double>(size.config.epochs) * (1.0 + gradient_pass);
+            const auto epochs = static_cast<double>(size.config.epochs);
+            const double judged = size.config.early_stop ? size.held_out * (epochs + 2.0) : 0.0;
+            return size.images * epochs * (1.0 + gradient_pass) + judged;
         },
     .uses_labels =
         [](const RepairConfig& config) { return config.norm_tuning == NormTuning::labels; },

@@ -24,6 +24,7 @@ struct RepairContext {
     std::vector<int64_t> held_out;     ///< images that judge
     int64_t micro_batch;               ///< images of a unit of work: `calibration.batch_size`
     bool one_scale_a_layer;
+    bool real_zero_points;  ///< or else those of the layers stay
     uint64_t seed;
     std::filesystem::path scratch;  ///< a folder that does not outlive the repair
 };

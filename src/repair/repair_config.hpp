@@ -20,6 +20,10 @@ struct RepairConfig {
     int64_t epochs = 6;
     double learning_rate = 2e-3;
     bool flips = true;
+    bool crops = false;
+    bool tune_grids = false;
+    double grid_learning_rate = 1e-3;
+    bool early_stop = false;
 };
 
 }  // namespace comq

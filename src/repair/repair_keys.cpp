@@ -75,6 +75,28 @@ Schema<RepairConfig, RunKey> repair_keys() {
               .meaning = "Whether norm_tuning mirrors half of the images, drawn anew in each "
                          "epoch."},
              &RepairConfig::flips, boolean());
+    keys.add({.key = "crops",
+              .affects = repair,
+              .meaning = "Whether norm_tuning sees random crops instead, as networks do in "
+                         "training (8 to 100% of an image's area, mirrored or not), drawn anew in "
+                         "each epoch. Few images are then learnt by heart less."},
+             &RepairConfig::crops, boolean());
+    keys.add({.key = "tune_grids",
+              .affects = repair,
+              .meaning = "Whether norm_tuning also trains the scales of quantized layers, and the "
+                         "zero points where quantization.zero_point is real. Codes stay."},
+             &RepairConfig::tune_grids, boolean());
+    keys.add({.key = "grid_learning_rate",
+              .affects = repair,
+              .meaning = "Of tune_grids: a step of Adam changes a scale by this share of itself, "
+                         "and a zero point by this share of a level."},
+             &RepairConfig::grid_learning_rate, number(1e-8, 1.0));
+    keys.add({.key = "early_stop",
+              .affects = repair,
+              .meaning = "Whether norm_tuning keeps the epoch after which the network's "
+                         "predictions on the images of calibration.holdout, which must be set, "
+                         "are closest to the full-precision ones; none, if all took them away."},
+             &RepairConfig::early_stop, boolean());
     return keys;
 }
 

@@ -107,3 +107,94 @@ TEST_CASE("tuning with labels asks for labels") {
         ContainsSubstring("image-") &&
             ContainsSubstring("repair.norm_tuning=full_precision_logits"));
 }
+
+namespace {
+
+/** Divergence after tuning at two bits; layers and their records stay one. */
+double tuned_divergence(const RepairConfig& config, std::vector<int64_t> held_out = {}) {
+    Networks networks{test::hash_network("demo_vit"), test::hash_network("demo_vit")};
+    const test::MemorySource source(20, 32, 0);
+    BadImages bad(0);
+    const auto pass = test::pass_over(source, "demo_vit", 10, bad);
+    test::apply(norm_tuning_repair, *networks.original, *networks.quantized, pass, config,
+                test::quantized_layers(*networks.quantized), std::move(held_out));
+    return divergence(networks, test::pixels_of(pass));
+}
+
+RepairConfig three_epochs() {
+    RepairConfig config;
+    config.norm_tuning = NormTuning::full_precision_logits;
+    config.epochs = 3;
+    return config;
+}
+
+}  // namespace
+
+TEST_CASE("tuning grids too brings the outputs closer than norms and biases alone") {
+    auto config = three_epochs();
+    const double without = tuned_divergence(config);
+    config.tune_grids = true;
+    CHECK(tuned_divergence(config) < without);
+}
+
+TEST_CASE("tuned grids are those of the records, and codes stay") {
+    Networks networks{test::hash_network("demo_cnn"), test::hash_network("demo_cnn")};
+    auto layers = test::quantized_layers(*networks.quantized);
+    const auto before = layers;
+    std::vector<torch::Tensor> codes;
+    for (const auto& layer : layers) codes.push_back(to_torch(layer.bit_code).clone());
+    const test::MemorySource source(12, 32, 0);
+    BadImages bad(0);
+    auto config = three_epochs();
+    config.tune_grids = true;
+    RepairContext context{.config = config,
+                          .original = *networks.original,
+                          .network = *networks.quantized,
+                          .layers = layers,
+                          .pass = test::pass_over(source, "demo_cnn", 6, bad),
+                          .held_out = {},
+                          .micro_batch = 6,
+                          .one_scale_a_layer = false,
+                          .real_zero_points = false,
+                          .seed = 0,
+                          .scratch = {}};
+    const auto parts = norm_tuning_repair.apply(context);
+    REQUIRE(parts.size() == 2);
+    CHECK(parts[1].count == std::ssize(layers));
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        INFO(layers[i].name);
+        const auto& entry = networks.quantized->layers()[i];
+        CHECK(torch::equal(to_torch(layers[i].bit_code), codes[i]));
+        CHECK_FALSE(torch::equal(to_torch(layers[i].scale), to_torch(before[i].scale)));
+        CHECK(torch::equal(to_torch(layers[i].zero_point), to_torch(before[i].zero_point)));
+        const auto weight = dequantized(layers[i].bit_code, layers[i].scale, layers[i].zero_point);
+        CHECK(torch::equal(entry.layer->weight(), weight.view(entry.layer->weight().sizes())));
+        CHECK_FALSE(entry.layer->weight().requires_grad());
+    }
+}
+
+TEST_CASE("early stop keeps the best epoch, or what there was before") {
+    auto config = three_epochs();
+    config.tune_grids = true;
+    config.early_stop = true;
+    const std::vector<int64_t> all{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,
+                                   10, 11, 12, 13, 14, 15, 16, 17, 18, 19};
+    auto nothing = config;
+    nothing.learning_rate = nothing.grid_learning_rate = 1e-8;
+    const double before = tuned_divergence(nothing, all);
+    CHECK(tuned_divergence(config, all) < before);
+    config.learning_rate = config.grid_learning_rate = 1.0;
+    CHECK(tuned_divergence(config, all) <= before * 1.0001);
+}
+
+TEST_CASE("crops of tuning are those of its seed, whatever the number of threads") {
+    auto config = three_epochs();
+    config.tune_grids = true;
+    const double whole = tuned_divergence(config);
+    config.crops = true;
+    set_torch_threads(1);
+    const double cropped = tuned_divergence(config);
+    CHECK(cropped != whole);
+    set_torch_threads(3);
+    CHECK(tuned_divergence(config) == cropped);
+}

@@ -39,8 +39,9 @@ void prepare_network(RunContext& context) {
     for (const auto& parts : prepare(*context.model.network, context)) report(parts);
 }
 
-/** The name of a scale in the journal; its codes are those of the layer's own part. */
+/** Names in the journal; a layer's codes are those of its own part. */
 std::string scale_name(const LayerRecord& layer) { return layer.name + "/scale"; }
+std::string zero_point_name(const LayerRecord& layer) { return layer.name + "/zero_point"; }
 
 /** The layer whose weight is the tensor of that name. */
 auto layer_of(const std::vector<LayerRecord>& layers, const std::string& tensor) {
@@ -67,6 +68,7 @@ void apply_repairs(RunContext& context) {
         .held_out = context.images.calibration.held_out,
         .micro_batch = config.calibration.batch_size,
         .one_scale_a_layer = config.quantization.granularity == Granularity::per_layer,
+        .real_zero_points = config.quantization.zero_point == ZeroPoint::real,
         .seed = config.seed,
         .scratch = context.journal->folder() / "activations"};
     for (const Repair* repair : repairs_of(config.repair)) {
@@ -75,7 +77,7 @@ void apply_repairs(RunContext& context) {
     }
 }
 
-/** Puts what an earlier run repaired into the network, and into the scales of its layers. */
+/** Puts what an earlier run repaired into the network, and into the grids of its layers. */
 void install(const TensorMap& repaired, RunContext& context) {
     const torch::NoGradGuard no_gradient;
     for (const auto& [name, tensor] : context.model.network->state_dict()) {
@@ -89,13 +91,14 @@ void install(const TensorMap& repaired, RunContext& context) {
         const auto scale = repaired.find(scale_name(*layer));
         if (scale == repaired.end()) continue;
         layer->scale = scale->second;
+        layer->zero_point = repaired.at(zero_point_name(*layer));
         install_weight(*entry.layer, *layer);
     }
 }
 
 /**
- * What the repairs change is stored in the journal, scales as "LAYER/scale", and taken from there
- * where an earlier run stored it.
+ * What the repairs change is stored in the journal, grids as "LAYER/scale" and
+ * "LAYER/zero_point", and taken from there where an earlier run stored it.
  */
 void repair_or_install(RunContext& context) {
     const auto repairs = repairs_of(context.config.repair);
@@ -121,6 +124,7 @@ void repair_or_install(RunContext& context) {
             repaired[name] = to_host(tensor);
         } else {
             repaired[scale_name(*layer)] = layer->scale;
+            repaired[zero_point_name(*layer)] = layer->zero_point;
         }
     }
     context.journal->store_tensors(TensorSet::parameters, repaired);

@@ -1,0 +1,95 @@
+#include "repair/tuned_grid.hpp"
+
+#include "networks/layers.hpp"
+#include "support/catch.hpp"
+#include "torch_bridge/bridge.hpp"
+
+using namespace comq;
+
+namespace {
+
+constexpr int64_t out = 3, in = 8, groups = 2;
+
+/** Codes of 2 bits with scales and zero points, one for each channel and half of its columns. */
+LayerRecord some_record() {
+    LayerRecord record;
+    record.bit_code = to_host(torch::randint(4, {out, in}).to(torch::kUInt8));
+    record.scale = to_host(torch::rand({out, groups}) + 0.1);
+    record.zero_point = to_host(torch::rand({out, groups}) - 2.0);
+    return record;
+}
+
+torch::Tensor grouped(const HostTensor& values) {
+    return to_float(values).view({out, groups, -1}).clone();
+}
+
+/** What `grid` is the closed form of, differentiated by PyTorch. */
+struct Expected {
+    torch::Tensor factor;
+    torch::Tensor shift;
+    torch::Tensor weight;
+};
+Expected differentiated(const LayerRecord& record, const torch::Tensor& gradient, bool one) {
+    const std::vector<int64_t> shape =
+        one ? std::vector<int64_t>{1, 1, 1} : std::vector<int64_t>{out, groups, 1};
+    auto factor = torch::ones(shape).requires_grad_(true);
+    auto shift = torch::zeros(shape).requires_grad_(true);
+    const auto weight = grouped(record.scale) * factor *
+                        (grouped(record.bit_code) + grouped(record.zero_point) + shift);
+    (weight.view({out, in}) * gradient).sum().backward();
+    return {factor.grad(), shift.grad(), weight.detach().view({out, in})};
+}
+
+}  // namespace
+
+TEST_CASE("gradients of a grid are those of its formula") {
+    torch::manual_seed(0);
+    const bool one = GENERATE(false, true);
+    auto record = some_record();
+    Linear layer(in, out);
+    layer->weight().requires_grad_(false);
+    const auto gradient = torch::randn({out, in});
+    const auto expected = differentiated(record, gradient, one);
+
+    TunedGrid grid(*layer, record, layer->weight(), one);
+    grid.set_gradients(gradient);
+    CHECK(torch::allclose(grid.factor().grad(), expected.factor, 1e-5, 1e-6));
+    CHECK(torch::allclose(grid.shift().grad(), expected.shift, 1e-5, 1e-6));
+    grid.install();
+    CHECK(torch::allclose(layer->weight(), expected.weight, 1e-6, 1e-7));
+}
+
+TEST_CASE("a grid's layer may see its parameter transposed") {
+    torch::manual_seed(1);
+    auto record = some_record();
+    Linear layer(in, out);
+    const auto parameter = torch::randn({in, out});
+    layer->weight() = parameter.t();
+    const auto gradient = torch::randn({out, in});
+    const auto expected = differentiated(record, gradient, false);
+
+    TunedGrid grid(*layer, record, parameter, false);
+    grid.set_gradients(gradient.t());
+    CHECK(torch::allclose(grid.factor().grad(), expected.factor, 1e-5, 1e-6));
+    grid.install();
+    CHECK(torch::allclose(parameter.t(), expected.weight, 1e-6, 1e-7));
+}
+
+TEST_CASE("an installed grid is what its record says") {
+    torch::manual_seed(2);
+    auto record = some_record();
+    const auto codes = to_torch(record.bit_code).clone();
+    const auto scale = to_torch(record.scale).clone();
+    const auto zero_point = to_torch(record.zero_point).clone();
+    Linear layer(in, out);
+    layer->weight().requires_grad_(false);
+    TunedGrid grid(*layer, record, layer->weight(), false);
+    grid.factor().mul_(1.25);
+    grid.shift().add_(0.5);
+    grid.install();
+    CHECK(torch::equal(to_torch(record.bit_code), codes));
+    CHECK(torch::allclose(to_torch(record.scale), 1.25 * scale));
+    CHECK(torch::allclose(to_torch(record.zero_point), zero_point + 0.5));
+    CHECK(torch::equal(layer->weight(),
+                       dequantized(record.bit_code, record.scale, record.zero_point)));
+}
