@@ -116,26 +116,54 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
     }
 }
 
+/** The sets that either run has, in the order of the first. */
+std::vector<std::string> sets_of(const RunRecord& first, const RunRecord& second) {
+    std::vector<std::string> names = set_names(first);
+    for (const std::string& name : set_names(second)) {
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+    return names;
+}
+
+/** What is compared where a run has no such set. */
+const Evaluations& evaluations_on(const RunRecord& run, const std::string& set) {
+    static const Evaluations none;
+    const auto found = std::ranges::find(run.sets, set, &SetRecord::name);
+    return found == run.sets.end() ? none : *found;
+}
+
+void compare_evaluations(const Evaluations& first, const Evaluations& second,
+                         const std::string& set, std::vector<AccuracyComparison>& comparisons) {
+    const auto compare = [&](const char* network,
+                             std::optional<EvaluationRecord> Evaluations::*evaluation) {
+        const auto& a = first.*evaluation;
+        const auto& b = second.*evaluation;
+        if (!a && !b) return;
+        const auto top1 = [](const std::optional<EvaluationRecord>& of) {
+            return of ? Measurement{of->top1, of->top1_standard_error} : Measurement{};
+        };
+        comparisons.push_back({network, set, top1(a), top1(b)});
+        if (a && b) pair_images(*a, *b, comparisons.back());
+    };
+    compare("full-precision", &Evaluations::full_precision);
+    compare("quantized", &Evaluations::quantized);
+}
+
 std::vector<AccuracyComparison> compare_accuracies(const RunRecord& first,
                                                    const RunRecord& second) {
     std::vector<AccuracyComparison> comparisons;
-    const auto compare = [&](const char* network, const Figure& top1,
-                             std::optional<EvaluationRecord> RunRecord::*evaluation) {
-        if (!(first.*evaluation) && !(second.*evaluation)) return;
-        comparisons.push_back({network, top1.of(first), top1.of(second)});
-        if (first.*evaluation && second.*evaluation) {
-            pair_images(*(first.*evaluation), *(second.*evaluation), comparisons.back());
-        }
-    };
-    compare("full-precision", *find_figure("full_precision_top1"), &RunRecord::full_precision);
-    compare("quantized", *find_figure("top1"), &RunRecord::quantized);
+    compare_evaluations(first, second, "", comparisons);
+    for (const std::string& set : sets_of(first, second)) {
+        compare_evaluations(evaluations_on(first, set), evaluations_on(second, set), set,
+                            comparisons);
+    }
     return comparisons;
 }
 
 std::vector<FigureComparison> compare_figures(const RunRecord& first, const RunRecord& second) {
     std::vector<FigureComparison> differing;
-    for (const Figure& figure : figures()) {
-        const FigureComparison both{&figure, figure.of(first), figure.of(second)};
+    for (const Figure& figure : figures_with(sets_of(first, second))) {
+        const FigureComparison both{find_figure(figure.name), figure.of(first), figure.of(second)};
         const bool either = both.first.exists() || both.second.exists();
         if (either && both.first.value != both.second.value) differing.push_back(both);
     }
@@ -163,8 +191,9 @@ std::string describe_keys(const char* title, const std::vector<DifferingKey>& ke
 
 std::string describe_accuracy(const AccuracyComparison& accuracy) {
     std::string text =
-        fmt::format("{} Top-1 (%): {} | {}", accuracy.network, format_accuracy(accuracy.first),
-                    format_accuracy(accuracy.second));
+        fmt::format("{} Top-1{} (%): {} | {}", accuracy.network,
+                    accuracy.set.empty() ? "" : " on " + accuracy.set,
+                    format_accuracy(accuracy.first), format_accuracy(accuracy.second));
     if (!accuracy.paired) return text + "; not the same images, so no paired test\n";
     const McNemarTest& test = *accuracy.paired;
     text += fmt::format(
@@ -242,6 +271,7 @@ Json divergence_json(const AccuracyComparison& accuracy) {
 
 Json accuracy_json(const AccuracyComparison& accuracy) {
     return {{"network", accuracy.network},
+            {"set", accuracy.set.empty() ? Json(nullptr) : Json(accuracy.set)},
             {"first_top1", with_decimals(accuracy.first.value, 2)},
             {"first_standard_error", with_decimals(accuracy.first.standard_error, 2)},
             {"second_top1", with_decimals(accuracy.second.value, 2)},

@@ -10,12 +10,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/json_text.hpp"
 #include "core/child_process.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
-#include "results/record_columns.hpp"
 #include "report/value_text.hpp"
+#include "results/record_columns.hpp"
 
 namespace comq {
 
@@ -55,6 +55,29 @@ std::string divergence_text(const RunRecord& run) {
            "\n";
 }
 
+/** A row for each further set of images; empty without any. */
+std::string set_table(const RunRecord& run) {
+    if (run.sets.empty()) return "";
+    TextTable table({{.heading = "set", .width = 8},
+                     {.heading = "full %", .to_the_right = true, .width = 14},
+                     {.heading = "Top-1 %", .to_the_right = true, .width = 14},
+                     {.heading = "agreement %", .to_the_right = true, .width = 14},
+                     {.heading = "KL", .to_the_right = true, .width = 17},
+                     {.heading = "images", .to_the_right = true, .width = 8}},
+                    1, 2);
+    for (const SetRecord& set : run.sets) {
+        const auto measured = [&](const char* figure) {
+            return find_figure(fmt::format("{}@{}", figure, set.name))->of(run);
+        };
+        const Measurement kl = measured("kl");
+        table.add({set.name, format_accuracy(measured("full_precision_top1")),
+                   format_accuracy(measured("top1")), format_accuracy(measured("agreement")),
+                   kl.exists() ? fmt::format("{:.4f} ± {:.4f}", kl.value, kl.standard_error) : "-",
+                   set.full_precision ? fmt::format("{}", set.full_precision->images) : "-"});
+    }
+    return table.text();
+}
+
 /** The accuracies of both networks, and how often they predict the same class. */
 std::string accuracy_table(const RunRecord& run) {
     TextTable table({{.heading = "network", .width = 16},
@@ -69,7 +92,7 @@ std::string accuracy_table(const RunRecord& run) {
         text += fmt::format("  same class as full precision: {}% of the images\n",
                             format_accuracy(find_figure("agreement")->of(run)));
     }
-    return text + divergence_text(run);
+    return text + divergence_text(run) + set_table(run);
 }
 
 /** "160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales". */
@@ -327,6 +350,13 @@ nlohmann::ordered_json run_json(const RunRecord& run, const std::string& origin,
               {"full_precision", evaluation_json(run.full_precision)},
               {"quantized", evaluation_json(run.quantized)}};
     json.update(figures_json(run));
+    json["sets"] = Json::array();
+    for (const SetRecord& set : run.sets) {
+        json["sets"].push_back({{"name", set.name},
+                                {"evaluation_images", set.images},
+                                {"full_precision", evaluation_json(set.full_precision)},
+                                {"quantized", evaluation_json(set.quantized)}});
+    }
     json["size"] = size_json(run);
     json["uses_labels"] = run.uses_labels;
     json["uses_gradients"] = run.uses_gradients;
@@ -374,9 +404,16 @@ std::string closing_sentence(const RunRecord& run, const std::string& file) {
         text += fmt::format(" {} Top-1 {}%", network,
                             format_accuracy({record->top1, record->top1_standard_error}));
     };
-    add("full precision", run.full_precision);
-    if (run.full_precision && run.quantized) text += ",";
-    add("quantized", run.quantized);
+    const auto add_both = [&](const Evaluations& of) {
+        add("full precision", of.full_precision);
+        if (of.full_precision && of.quantized) text += ",";
+        add("quantized", of.quantized);
+    };
+    add_both(run);
+    for (const SetRecord& set : run.sets) {
+        text += fmt::format("; on {}:", set.name);
+        add_both(set);
+    }
     return text + "\n";
 }
 
