@@ -102,6 +102,8 @@ std::string source_identity(const ImageSource& source, std::span<const int64_t> 
         const ImageInfo info = source.info(indices[i]);
         hash.update(fmt::format("{} {} {} {} {}\n", info.id.size(), info.id, info.bytes, info.label,
                                 contents[i]));
+        const std::vector<int64_t> labels = source.labels(indices[i]);
+        if (labels.size() > 1) hash.update(fmt::format("{}\n", fmt::join(labels, " ")));
     }
     return hash.hex_digest();
 }
