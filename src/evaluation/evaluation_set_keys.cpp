@@ -24,7 +24,9 @@ bool is_set_name(const std::string& name) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                c == '_' || c == '-';
     };
-    return !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, plain);
+    // Such an ending is that of another column.
+    return !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, plain) &&
+           !name.ends_with("_standard_error");
 }
 
 void check_set(const EvaluationSet& set, const DataKeys& keys, const YamlPosition& position,

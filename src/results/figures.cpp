@@ -16,6 +16,7 @@ namespace comq {
 namespace {
 
 constexpr char set_mark = '@';
+constexpr const char* error_ending = "_standard_error";
 
 using Evaluation = std::optional<EvaluationRecord> Evaluations::*;
 
@@ -183,7 +184,7 @@ const Figure* find_figure(std::string_view name) {
     if (found == figures().end()) return nullptr;
     if (mark == std::string_view::npos) return &*found;
     const std::string set(name.substr(mark + 1));
-    if (set.empty() || !found->of_predictions()) return nullptr;
+    if (set.empty() || set.ends_with(error_ending) || !found->of_predictions()) return nullptr;
     static std::mutex mutex;
     static std::map<std::string, Figure, std::less<>> of_sets;
     const std::lock_guard lock(mutex);
@@ -197,7 +198,7 @@ std::vector<Figure> figure_columns(const std::vector<std::string>& sets) {
     for (const Figure& figure : figures_with(sets)) {
         all.push_back(figure);
         if (!figure.has_error()) continue;
-        all.push_back({figure.name + "_standard_error",
+        all.push_back({figure.name + error_ending,
                        "",
                        figure.unit,
                        "standard error of " + figure.name,

@@ -125,7 +125,8 @@ TEST_CASE("figures of predictions exist for each set of images") {
     CHECK(find_figure("top1@v2")->set == "v2");
     CHECK(find_figure("full_precision_top1@v2")->before_quantization);
     CHECK(std::isnan(value_of("top1@another", run)));
-    for (const char* none : {"top1@", "@v2", "seconds@v2", "average_code_bits@v2", "top@v2"}) {
+    for (const char* none : {"top1@", "@v2", "seconds@v2", "average_code_bits@v2", "top@v2",
+                             "top1@v2_standard_error"}) {
         INFO(none);
         CHECK(find_figure(none) == nullptr);
     }
