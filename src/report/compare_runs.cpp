@@ -89,8 +89,11 @@ DivergenceComparison compare_divergences(const std::vector<double>& first,
     return comparison;
 }
 
-/** Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. */
-void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
+/**
+ * Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. Where
+ * they are `known` to be, labels may differ: of several right ones each network has its best.
+ */
+void pair_images(const EvaluationRecord& first, const EvaluationRecord& second, bool known,
                  AccuracyComparison& comparison) {
     std::map<std::string, std::size_t> position_of;
     for (std::size_t i = 0; i < second.image.size(); ++i) position_of[second.image[i]] = i;
@@ -103,7 +106,7 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
         const auto found = position_of.find(first.image[i]);
         if (found == position_of.end()) return;
         const std::size_t j = found->second;
-        if (first.label[i] != second.label[j]) return;
+        if (!known && first.label[i] != second.label[j]) return;
         first_right.push_back(first.prediction[i] == first.label[i]);
         second_right.push_back(second.prediction[j] == second.label[j]);
         differing += first.prediction[i] != second.prediction[j];
@@ -125,25 +128,33 @@ std::vector<std::string> sets_of(const RunRecord& first, const RunRecord& second
     return names;
 }
 
-/** What is compared where a run has no such set. */
-const Evaluations& evaluations_on(const RunRecord& run, const std::string& set) {
+/** What a run predicts for one set of images, and their digest; nothing where it has no such set.
+ */
+struct Evaluated {
+    const Evaluations& on;
+    std::string images;
+};
+
+Evaluated evaluated_on(const RunRecord& run, const std::string& set) {
     static const Evaluations none;
     const auto found = std::ranges::find(run.sets, set, &SetRecord::name);
-    return found == run.sets.end() ? none : *found;
+    if (found == run.sets.end()) return {none, ""};
+    return {*found, found->images};
 }
 
-void compare_evaluations(const Evaluations& first, const Evaluations& second,
-                         const std::string& set, std::vector<AccuracyComparison>& comparisons) {
+void compare_evaluations(const Evaluated& first, const Evaluated& second, const std::string& set,
+                         std::vector<AccuracyComparison>& comparisons) {
+    const bool same_images = !first.images.empty() && first.images == second.images;
     const auto compare = [&](const char* network,
                              std::optional<EvaluationRecord> Evaluations::*evaluation) {
-        const auto& a = first.*evaluation;
-        const auto& b = second.*evaluation;
+        const auto& a = first.on.*evaluation;
+        const auto& b = second.on.*evaluation;
         if (!a && !b) return;
         const auto top1 = [](const std::optional<EvaluationRecord>& of) {
             return of ? Measurement{of->top1, of->top1_standard_error} : Measurement{};
         };
         comparisons.push_back({network, set, top1(a), top1(b)});
-        if (a && b) pair_images(*a, *b, comparisons.back());
+        if (a && b) pair_images(*a, *b, same_images, comparisons.back());
     };
     compare("full-precision", &Evaluations::full_precision);
     compare("quantized", &Evaluations::quantized);
@@ -152,10 +163,10 @@ void compare_evaluations(const Evaluations& first, const Evaluations& second,
 std::vector<AccuracyComparison> compare_accuracies(const RunRecord& first,
                                                    const RunRecord& second) {
     std::vector<AccuracyComparison> comparisons;
-    compare_evaluations(first, second, "", comparisons);
+    compare_evaluations({first, first.provenance.evaluation_images},
+                        {second, second.provenance.evaluation_images}, "", comparisons);
     for (const std::string& set : sets_of(first, second)) {
-        compare_evaluations(evaluations_on(first, set), evaluations_on(second, set), set,
-                            comparisons);
+        compare_evaluations(evaluated_on(first, set), evaluated_on(second, set), set, comparisons);
     }
     return comparisons;
 }

@@ -14,6 +14,7 @@
 #include "core/json_text.hpp"
 #include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
+#include "report/accuracy_text.hpp"
 #include "report/value_text.hpp"
 #include "results/record_columns.hpp"
 
@@ -26,74 +27,9 @@ using Json = nlohmann::ordered_json;
 /** What `--sort` calls the order of the network. */
 constexpr std::string_view network_order = "network";
 constexpr int significant_digits = 5;
-constexpr std::size_t screen_columns = 80;
 
 /** What a stage takes in which there was nothing to do is less. */
 constexpr double shortest_shown = 0.05;
-
-void add_accuracy(TextTable& table, const char* network,
-                  const std::optional<EvaluationRecord>& record) {
-    if (!record) return table.add({network, "not evaluated"});
-    table.add({network, format_accuracy({record->top1, record->top1_standard_error}),
-               format_number(record->top5, 2), fmt::format("{}", record->images)});
-}
-
-/** Mean, quantiles and largest divergence of the predictions; empty: not measured. */
-std::string divergence_text(const RunRecord& run) {
-    std::string text;
-    for (const auto& [word, name] :
-         {std::pair{"mean", "kl"}, std::pair{"median", "kl_median"},
-          std::pair{"95% below", "kl_95"}, std::pair{"largest", "kl_largest"}}) {
-        const Figure& figure = *find_figure(name);
-        const Measurement measured = figure.of(run);
-        if (!measured.exists()) return "";
-        text += fmt::format("{}{} {} ± {}", text.empty() ? "" : ", ", word,
-                            format_number(measured.value, figure.digits),
-                            format_number(measured.standard_error, figure.digits));
-    }
-    return "  KL(full precision ‖ quantized) in nats:\n    " + wrapped(text, 4, screen_columns) +
-           "\n";
-}
-
-/** A row for each further set of images; empty without any. */
-std::string set_table(const RunRecord& run) {
-    if (run.sets.empty()) return "";
-    TextTable table({{.heading = "set", .width = 8},
-                     {.heading = "full %", .to_the_right = true, .width = 14},
-                     {.heading = "Top-1 %", .to_the_right = true, .width = 14},
-                     {.heading = "agreement %", .to_the_right = true, .width = 14},
-                     {.heading = "KL", .to_the_right = true, .width = 17},
-                     {.heading = "images", .to_the_right = true, .width = 8}},
-                    1, 2);
-    for (const SetRecord& set : run.sets) {
-        const auto measured = [&](const char* figure) {
-            return find_figure(fmt::format("{}@{}", figure, set.name))->of(run);
-        };
-        const Measurement kl = measured("kl");
-        table.add({set.name, format_accuracy(measured("full_precision_top1")),
-                   format_accuracy(measured("top1")), format_accuracy(measured("agreement")),
-                   kl.exists() ? fmt::format("{:.4f} ± {:.4f}", kl.value, kl.standard_error) : "-",
-                   set.full_precision ? fmt::format("{}", set.full_precision->images) : "-"});
-    }
-    return table.text();
-}
-
-/** The accuracies of both networks, and how often they predict the same class. */
-std::string accuracy_table(const RunRecord& run) {
-    TextTable table({{.heading = "network", .width = 16},
-                     {.heading = "Top-1 %", .to_the_right = true, .width = 15},
-                     {.heading = "Top-5 %", .to_the_right = true, .width = 9},
-                     {.heading = "images", .to_the_right = true, .width = 8}},
-                    1, 2);
-    add_accuracy(table, "full precision", run.full_precision);
-    if (run.quantized || !run.full_precision) add_accuracy(table, "quantized", run.quantized);
-    std::string text = table.text();
-    if (run.agreement) {
-        text += fmt::format("  same class as full precision: {}% of the images\n",
-                            format_accuracy(find_figure("agreement")->of(run)));
-    }
-    return text + divergence_text(run) + set_table(run);
-}
 
 /** "160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales". */
 std::string size_text(const RunRecord& run) {

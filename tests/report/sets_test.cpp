@@ -55,6 +55,18 @@ TEST_CASE("JSON has each set and its figures") {
     CHECK(run_json(test::sample_run(), "r.h5", "network")["sets"].empty());
 }
 
+TEST_CASE("images with several right labels are paired, whichever each network is nearest to") {
+    const RunRecord first = test::sample_run_with_sets();
+    RunRecord second = first;
+    second.sets[0].quantized->label[1] = 3;
+    const auto paired = [&] { return compare_runs(first, second).accuracies[3].paired; };
+    REQUIRE(paired());
+    CHECK(paired()->only_second_right == 1);
+    // Of other images the labels tell.
+    second.sets[0].images = std::string(64, 'x');
+    CHECK_FALSE(paired());
+}
+
 TEST_CASE("runs are compared set by set, image by image") {
     const RunRecord first = test::sample_run_with_sets();
     RunRecord second = first;
