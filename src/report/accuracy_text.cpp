@@ -12,6 +12,9 @@ namespace comq {
 
 namespace {
 
+/** Of a set, so that a line fits. */
+constexpr std::size_t widest_name = 11;
+
 void add_accuracy(TextTable& table, const char* network,
                   const std::optional<EvaluationRecord>& record) {
     if (!record) return table.add({network, "not evaluated"});
@@ -40,18 +43,18 @@ std::string divergence_text(const RunRecord& run) {
 std::string set_table(const RunRecord& run) {
     if (run.sets.empty()) return "";
     TextTable table({{.heading = "set", .width = 8},
-                     {.heading = "full %", .to_the_right = true, .width = 14},
-                     {.heading = "Top-1 %", .to_the_right = true, .width = 14},
-                     {.heading = "agreement %", .to_the_right = true, .width = 14},
-                     {.heading = "KL", .to_the_right = true, .width = 17},
-                     {.heading = "images", .to_the_right = true, .width = 8}},
+                     {.heading = "full %", .to_the_right = true, .width = 13},
+                     {.heading = "Top-1 %", .to_the_right = true, .width = 13},
+                     {.heading = "agreement %", .to_the_right = true, .width = 13},
+                     {.heading = "KL", .to_the_right = true, .width = 15},
+                     {.heading = "images", .to_the_right = true, .width = 7}},
                     1, 2);
     for (const SetRecord& set : run.sets) {
         const auto measured = [&](const char* figure) {
             return find_figure(fmt::format("{}@{}", figure, set.name))->of(run);
         };
         const Measurement kl = measured("kl");
-        table.add({set.name, format_accuracy(measured("full_precision_top1")),
+        table.add({cut(set.name, widest_name), format_accuracy(measured("full_precision_top1")),
                    format_accuracy(measured("top1")), format_accuracy(measured("agreement")),
                    kl.exists() ? fmt::format("{:.4f} ± {:.4f}", kl.value, kl.standard_error) : "-",
                    set.full_precision ? fmt::format("{}", set.full_precision->images) : "-"});

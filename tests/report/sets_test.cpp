@@ -36,7 +36,7 @@ TEST_CASE("a set whose quantized network was not evaluated has a dash") {
     }
     const std::string text = closing_summary(run, "r.h5");
     CHECK(text.find("nan") == std::string::npos);
-    CHECK_THAT(text, ContainsSubstring("60.00 ± 21.91              -"));
+    CHECK_THAT(text, ContainsSubstring("60.00 ± 21.91             -"));
 }
 
 TEST_CASE("JSON has each set and its figures") {
