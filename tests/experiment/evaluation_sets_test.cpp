@@ -176,8 +176,9 @@ TEST_CASE("what is wrong with a set ends the run before anything is quantized") 
 
     write_demo_images(root, range(0, 20));
     test::write_jpeg(root / "10" / "a.jpg");
-    CHECK_THAT(problem(set_of("v2", root)),
-               ContainsSubstring("evaluation.sets, v2: the images have 11 classes, demo_cnn has 10"));
+    CHECK_THAT(
+        problem(set_of("v2", root)),
+        ContainsSubstring("evaluation.sets, v2: the images have 11 classes, demo_cnn has 10"));
     fs::remove_all(root);
 
     write_demo_images(root, range(0, 20));
@@ -187,7 +188,8 @@ TEST_CASE("what is wrong with a set ends the run before anything is quantized") 
 
     // Each label is one too high.
     write_demo_images(root, range(0, 200), 1);
-    CHECK_THAT(problem(set_of("v2", root)), ContainsSubstring("v2: full-precision Top-1 is no better"));
+    CHECK_THAT(problem(set_of("v2", root)),
+               ContainsSubstring("v2: full-precision Top-1 is no better"));
     CHECK(problem(set_of("v2", root),
                   {"evaluation.allow_chance=true", "output.file=" + (folder / "x.h5").string()})
               .empty());
