@@ -112,14 +112,24 @@ def _layer_columns(names, layers):
     return columns
 
 
-def _write_evaluations(root, reference, evaluated):
-    group = root.create_group("evaluation")
-    _copy_table(reference["evaluation/full_precision"], group, "full_precision")
-    _copy_table(evaluated["evaluation/full_precision"], group, "quantized")
+def _write_evaluation(group, reference, evaluated):
+    """The predictions of both networks for one set of images."""
+    _copy_table(reference["full_precision"], group, "full_precision")
+    _copy_table(evaluated["full_precision"], group, "quantized")
     if list(group["full_precision/image"]) != list(group["quantized/image"]):
-        raise PeerError(f"{evaluated.filename}: not the evaluation images of {reference.filename}")
+        raise PeerError(f"{evaluated.file.filename}: not the evaluation images of "
+                        f"{reference.file.filename}")
     same = group["full_precision/prediction"][:] == group["quantized/prediction"][:]
     group.attrs["agreement"] = 100 * float(numpy.mean(same))
+
+
+def _write_evaluations(root, reference, evaluated):
+    group = root.create_group("evaluation")
+    _write_evaluation(group, reference["evaluation"], evaluated["evaluation"])
+    for name, of_set in reference["evaluation"].get("sets", {}).items():
+        written = group.create_group(f"sets/{name}")
+        written.attrs["evaluation_images"] = of_set.attrs["evaluation_images"]
+        _write_evaluation(written, of_set, evaluated[f"evaluation/sets/{name}"])
 
 
 def write_peer_file(file, reference_file, evaluated_file, layers, config, identity, provenance,

@@ -1,6 +1,7 @@
 #include "config/key_info.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -12,6 +13,29 @@ namespace comq {
 namespace {
 
 std::string_view last_part(std::string_view key) { return key.substr(key.rfind('.') + 1); }
+
+using KeyValue = std::pair<std::string, std::string>;
+
+/** Of keys that begin alike, the rest behind the first `skip` characters. */
+std::string flow_map_behind(std::span<const KeyValue> keys, std::size_t skip) {
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < keys.size();) {
+        const std::string& key = keys[i].first;
+        const auto dot = key.find('.', skip);
+        if (dot == std::string::npos) {
+            parts.push_back(fmt::format("{}: {}", key.substr(skip), keys[i].second));
+            ++i;
+            continue;
+        }
+        const std::string section = key.substr(0, dot + 1);
+        std::size_t end = i;
+        while (end < keys.size() && keys[end].first.starts_with(section)) ++end;
+        parts.push_back(fmt::format("{}: {}", key.substr(skip, dot - skip),
+                                    flow_map_behind(keys.subspan(i, end - i), dot + 1)));
+        i = end;
+    }
+    return fmt::format("{{{}}}", fmt::join(parts, ", "));
+}
 
 }  // namespace
 
@@ -60,6 +84,8 @@ std::string nearest_key(std::string_view key, const std::vector<KeyInfo>& known)
 std::string unknown_key_message(std::string_view key, const std::vector<KeyInfo>& known) {
     return fmt::format("unknown key (nearest known: '{}')", nearest_key(key, known));
 }
+
+std::string flow_map(std::span<const KeyValue> keys) { return flow_map_behind(keys, 0); }
 
 void NestedYaml::add(std::string_view key, std::string_view value, std::string_view comment) {
     std::size_t depth = 0;

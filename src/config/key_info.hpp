@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace comq {
@@ -90,6 +92,9 @@ std::vector<std::string> nearest_keys(std::string_view key, const std::vector<Ke
 
 /** "unknown key (nearest known: 'a.b')". */
 std::string unknown_key_message(std::string_view key, const std::vector<KeyInfo>& known);
+
+/** "a.b", "value" pairs as a map in YAML's flow style; keys of one section follow one another. */
+std::string flow_map(std::span<const std::pair<std::string, std::string>> keys);
 
 /** Lays "a.b", "value" pairs out as nested YAML; keys of one section follow one another. */
 class NestedYaml {

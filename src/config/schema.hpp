@@ -43,6 +43,14 @@ class Schema {
     template <typename Section>
     void add_section(const std::string& name, Section T::*member,
                      const Schema<Section, Declaration>& section);
+    /** The same without the keys that `wanted` refuses. */
+    Schema only(const std::function<bool(const KeyInfo&)>& wanted) const {
+        Schema kept;
+        for (const auto& info : infos_) {
+            if (wanted(info)) kept.insert(info, *find(info.key));
+        }
+        return kept;
+    }
     /** Lets `change` complete what is known of each key. */
     void describe(const std::function<void(KeyInfo&)>& change) {
         std::ranges::for_each(infos_, change);
@@ -201,9 +209,9 @@ void Schema<T, Declaration>::read_section(const YamlNode& map, const std::string
  * A map that is read by the schema `item`; `check`, when given, adds problems of it as a whole. It
  * is printed without the keys that have their default.
  */
-template <typename Item>
+template <typename Item, typename Declaration>
 ValueType<Item> map_of(
-    const Schema<Item>& item,
+    const Schema<Item, Declaration>& item,
     const std::function<void(const Item&, const YamlPosition&, const std::string& name,
                              ConfigProblems&)>& check = {}) {
     const auto read = [=](const YamlNode& node, const std::string& key, Item& value,
@@ -219,13 +227,12 @@ ValueType<Item> map_of(
         if (check) check(value, node.position, key, problems);
     };
     const auto print = [=](const Item& value) {
-        std::string map;
+        std::vector<std::pair<std::string, std::string>> keys;
         for (const auto& info : item.keys()) {
-            const std::string printed = item.find(info.key)->print(value);
-            if (printed == info.default_text) continue;
-            map += fmt::format("{}{}: {}", map.empty() ? "" : ", ", info.key, printed);
+            std::string printed = item.find(info.key)->print(value);
+            if (printed != info.default_text) keys.emplace_back(info.key, std::move(printed));
         }
-        return fmt::format("{{{}}}", map);
+        return flow_map(keys);
     };
     return {"map", read, print, ValueForm::tree, {}};
 }

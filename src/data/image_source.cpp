@@ -1,6 +1,10 @@
 #include "data/image_source.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
@@ -40,6 +44,22 @@ const DataLayout& find_layout(const std::string& name) {
     }
     throw UsageError("data.layout: there is no layout '{}'; the nearest is '{}'", name,
                      nearest_name(name, data_layout_names()));
+}
+
+bool DataLayout::reads_key(std::string_view key) const {
+    static constexpr std::array<std::string_view, 3> of_all{"root", "layout", "max_bad_images"};
+    return std::ranges::find(of_all, key) != of_all.end() ||
+           std::ranges::find(reads, key) != reads.end();
+}
+
+std::string unread_by_layout(const DataLayout& layout, std::string_view key) {
+    std::vector<std::string> readers;
+    for (const DataLayout* other : layouts()) {
+        if (other->reads_key(key)) readers.push_back(other->name);
+    }
+    return fmt::format(
+        "the layout {} does not read it ({} {}); take it out, or choose another data.layout",
+        layout.name, fmt::join(readers, ", "), readers.size() == 1 ? "does" : "do");
 }
 
 std::unique_ptr<ImageSource> open_image_source(const DataConfig& config, Split split) {
@@ -82,6 +102,8 @@ std::string source_identity(const ImageSource& source, std::span<const int64_t> 
         const ImageInfo info = source.info(indices[i]);
         hash.update(fmt::format("{} {} {} {} {}\n", info.id.size(), info.id, info.bytes, info.label,
                                 contents[i]));
+        const std::vector<int64_t> labels = source.labels(indices[i]);
+        if (labels.size() > 1) hash.update(fmt::format("{}\n", fmt::join(labels, " ")));
     }
     return hash.hex_digest();
 }

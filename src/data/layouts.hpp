@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/image_source.hpp"
@@ -18,6 +19,9 @@ struct DataLayout {
     std::unique_ptr<ImageSource> (*open)(const DataConfig& config, Split split);
     /** Whether a path may name many files at once, by braces or wildcards. */
     bool patterns = false;
+
+    /** Whether it reads the key `name` of `data`. */
+    bool reads_key(std::string_view name) const;
 };
 
 // Every layout, one line each, in the order in which messages list them: the variable at the end
@@ -40,6 +44,9 @@ COMQ_DATA_LAYOUTS(COMQ_DECLARE_LAYOUT)
 std::vector<std::string> data_layout_names();
 /** Throws UsageError naming data.layout. */
 const DataLayout& find_layout(const std::string& name);
+
+/** What is wrong with a key of `data` that the layout does not read, and which ones do. */
+std::string unread_by_layout(const DataLayout& layout, std::string_view key);
 
 /** The split's path as the config has it: that of its key, else data.root. */
 const std::filesystem::path& given_path(const DataConfig& config, Split split);

@@ -1,8 +1,10 @@
 #include "evaluation/evaluation_keys.hpp"
 
+#include "evaluation/evaluation_set_keys.hpp"
+
 namespace comq {
 
-Schema<EvaluationConfig, RunKey> evaluation_keys() {
+Schema<EvaluationConfig, RunKey> evaluation_keys(const std::vector<std::string>& layouts) {
     using enum Effect;
     Schema<EvaluationConfig, RunKey> keys;
     keys.add({.key = "images",
@@ -38,6 +40,12 @@ Schema<EvaluationConfig, RunKey> evaluation_keys() {
               .meaning = "Whether to quantize a network whose full-precision Top-1 is no better "
                          "than guessing; 50 labelled images are enough to tell."},
              &EvaluationConfig::allow_chance, boolean());
+    keys.add({.key = "sets",
+              .affects = location | evaluation_images,
+              .meaning = "Further sets of labelled images that both networks are evaluated on. Of "
+                         "'data' a set takes over nothing but root, where it gives none; "
+                         "preprocessing, micro-batches and max_bad_images are those of the run."},
+             &EvaluationConfig::sets, evaluation_sets(layouts));
     return keys;
 }
 

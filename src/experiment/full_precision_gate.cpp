@@ -21,14 +21,20 @@ std::string text_of(const YamlNode& entry, std::string_view key) {
     return value == nullptr ? std::string() : value->scalar;
 }
 
-std::optional<ExpectedAccuracy> find_in_descriptor(const std::filesystem::path& file,
-                                                   const std::string& checkpoint,
-                                                   const std::string& images) {
+double tolerance_of(const Accuracy& accuracy) {
+    return std::max(1.0, 2.0 * accuracy.top1_standard_error);
+}
+
+}  // namespace
+
+std::optional<ExpectedAccuracy> recorded_accuracy(const std::filesystem::path& descriptor,
+                                                  const std::string& checkpoint_sha256,
+                                                  const std::string& images) {
     ConfigProblems problems;
-    const auto entries = read_yaml_file(file, problems, YamlNode::Kind::list);
+    const auto entries = read_yaml_file(descriptor, problems, YamlNode::Kind::list);
     if (!problems.empty()) throw InputError("{}; install comq again", problems.lines().front());
     for (const YamlNode& entry : entries->items) {
-        if (text_of(entry, "checkpoint_sha256") != checkpoint) continue;
+        if (text_of(entry, "checkpoint_sha256") != checkpoint_sha256) continue;
         if (text_of(entry, "evaluation_images") != images) continue;
         const auto top1 = parse_number<double>(text_of(entry, "top1"));
         if (!top1) {
@@ -39,12 +45,6 @@ std::optional<ExpectedAccuracy> find_in_descriptor(const std::filesystem::path& 
     return std::nullopt;
 }
 
-double tolerance_of(const Accuracy& accuracy) {
-    return std::max(1.0, 2.0 * accuracy.top1_standard_error);
-}
-
-}  // namespace
-
 std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config,
                                                   const LoadedModel& model, const RunKeys& keys,
                                                   const std::filesystem::path& descriptor) {
@@ -52,7 +52,7 @@ std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config
         return ExpectedAccuracy{*config.evaluation.expected_top1, "evaluation.expected_top1"};
     }
     if (const auto known =
-            find_in_descriptor(descriptor, model.checkpoint_sha256, keys.evaluation_images)) {
+            recorded_accuracy(descriptor, model.checkpoint_sha256, keys.evaluation_images)) {
         return known;
     }
     const auto& description = *model.description;

@@ -26,6 +26,11 @@ std::optional<ExpectedAccuracy> expected_accuracy(const ExperimentConfig& config
                                                   const LoadedModel& model, const RunKeys& keys,
                                                   const std::filesystem::path& descriptor);
 
+/** The entry of `descriptor` for a checkpoint and images, if any. */
+std::optional<ExpectedAccuracy> recorded_accuracy(const std::filesystem::path& descriptor,
+                                                  const std::string& checkpoint_sha256,
+                                                  const std::string& images);
+
 /** Whether Top-1 is off the expected value by no more than max(1 point, 2 standard errors). */
 bool is_as_expected(const Accuracy& accuracy, const ExpectedAccuracy& expected);
 

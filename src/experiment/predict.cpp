@@ -1,5 +1,6 @@
 #include "experiment/predict.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "data/selection.hpp"
+#include "evaluation/evaluation_config.hpp"
 #include "storage/file_lock.hpp"
 
 namespace comq {
@@ -20,8 +22,14 @@ namespace {
 // One block of predictions is one durable file: large enough that writing it costs nothing.
 constexpr int64_t images_per_block = 512;
 
+constexpr char set_mark = '@';
+
+/** "evaluation of v2, quantized" of "quantized@v2". */
 std::string title_of(const std::string& name) {
-    return name == full_precision_network ? "evaluation, full precision" : "evaluation, quantized";
+    const auto mark = name.find(set_mark);
+    const std::string set = mark == std::string::npos ? "" : " of " + name.substr(mark + 1);
+    return fmt::format("evaluation{}, {}", set,
+                       name.starts_with(full_precision_network) ? "full precision" : "quantized");
 }
 
 /**
@@ -79,6 +87,10 @@ void store(const CacheFolder& cache, const std::filesystem::path& file,
 
 }  // namespace
 
+std::string network_on(const std::string& network, const std::string& set) {
+    return set == main_set ? network : network + set_mark + set;
+}
+
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
                     RunJournal& journal, const EvaluationExtras& extras) {
     const auto batch_size = pass.images.batch_size;
@@ -104,13 +116,13 @@ bool is_cached(const CacheFolder& cache, const std::string& key) {
 
 Predictions predict_full_precision(const Network& network, const ImagePass& pass,
                                    RunJournal& journal, const CacheFolder& cache,
-                                   const std::string& key) {
+                                   const PredictionPlace& place) {
     const auto wanted = pass.images.indices.size();
     const auto compute = [&] {
-        return predict(network, full_precision_network, pass, journal, {.log_probabilities = true});
+        return predict(network, place.name, pass, journal, {.log_probabilities = true});
     };
     if (!cache.enabled()) return compute();
-    const auto file = cache.file("predictions", key);
+    const auto file = cache.file("predictions", place.key);
     Communicator& ranks = communicator();
     std::optional<Predictions> cached;
     std::unique_ptr<FileLock> lock;
@@ -123,11 +135,11 @@ Predictions predict_full_precision(const Network& network, const ImagePass& pass
     }
     if (ranks.broadcast(cached ? "cached" : "") == "cached") {
         if (ranks.size() == 1) return std::move(*cached);
-        if (cached && journal.predictions(full_precision_network).size() == 0) {
-            journal.store_predictions({full_precision_network, *cached});
+        if (cached && journal.predictions(place.name).size() == 0) {
+            journal.store_predictions({place.name, *cached});
         }
         journal.exchange(ranks);
-        return journal.predictions(full_precision_network);
+        return journal.predictions(place.name);
     }
     Predictions predictions = compute();
     // What could not be read today may be readable tomorrow.

@@ -12,6 +12,9 @@ namespace comq {
 inline constexpr const char* full_precision_network = "full_precision";
 inline constexpr const char* quantized_network = "quantized";
 
+/** What the journal calls the predictions of `network` for a set of images: "quantized@v2". */
+std::string network_on(const std::string& network, const std::string& set);
+
 /**
  * Predictions of one network of a run for all images of `pass`: those that `journal` already
  * holds are taken from there, the others are computed block by block and each block is stored. The
@@ -23,6 +26,12 @@ Predictions predict(const Network& network, const std::string& name, const Image
 /** Whether the cache has the full-precision predictions of that key. */
 bool is_cached(const CacheFolder& cache, const std::string& key);
 
+/** Where full-precision predictions are kept. */
+struct PredictionPlace {
+    std::string name;  ///< in the journal: network_on(full_precision_network, …)
+    std::string key;   ///< in the cache
+};
+
 /**
  * `predict` of the full-precision network with its log-probabilities, through the cache: on all of
  * ImageNet they cost hours and are the same for every run that differs in quantization only. Of
@@ -32,6 +41,6 @@ bool is_cached(const CacheFolder& cache, const std::string& key);
  */
 Predictions predict_full_precision(const Network& network, const ImagePass& pass,
                                    RunJournal& journal, const CacheFolder& cache,
-                                   const std::string& key);
+                                   const PredictionPlace& place);
 
 }  // namespace comq

@@ -67,9 +67,10 @@ std::string better_preprocessing(RunContext& context, const Predictions& predict
     double best = as_run;
     std::string found;
     for (const auto& [keys, given] : tried) {
-        ImagePass pass = context.evaluation_pass().over(
-            {predictions.image.begin(),
-             predictions.image.begin() + static_cast<std::ptrdiff_t>(tried_images)});
+        ImagePass pass =
+            context.evaluation_pass(context.sets.front())
+                .over({predictions.image.begin(),
+                       predictions.image.begin() + static_cast<std::ptrdiff_t>(tried_images)});
         pass.images.preprocessing = changed({published, {}, {}}, given).preprocessing;
         // Images that are not resized are not cropped otherwise either.
         const bool geometry = published.resize == 0 && (given.crop_pct || given.interpolation);

@@ -60,9 +60,11 @@ int64_t resident_bytes() {
     return statm >> size >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
 
-int64_t count_evaluation_images(const ExperimentConfig& config) {
+/** What `open` opens; 0, with a warning, what is not there. */
+template <typename Open>
+int64_t count_images(const Open& open) {
     try {
-        return std::ssize(open_images(config).evaluation);
+        return std::ssize(open());
     } catch (const Error& missing) {
         spdlog::warn("{}", missing.what());
         return 0;
@@ -82,6 +84,12 @@ void walk_through(Probe& probe, torch::Tensor activation) {
 }
 
 }  // namespace
+
+int64_t Probe::all_evaluation_images() const {
+    int64_t images = evaluation_images;
+    for (const auto& [name, count] : sets) images += count;
+    return images;
+}
 
 double Probe::gram_seconds() const {
     double multiply_adds = 0.0;
@@ -145,7 +153,12 @@ Probe probe_run(const ExperimentConfig& config) {
     probe.forward_seconds =
         seconds_since(start) / static_cast<double>(config.calibration.batch_size);
     probe.product_rate = measure_product_rate();
-    probe.evaluation_images = count_evaluation_images(config);
+    ExperimentConfig without_sets = config;
+    without_sets.evaluation.sets.clear();
+    probe.evaluation_images = count_images([&] { return open_images(without_sets).evaluation; });
+    for (const EvaluationSet& set : config.evaluation.sets) {
+        probe.sets.emplace_back(set.name, count_images([&] { return open_set(set).indices; }));
+    }
     probe.program_bytes = std::max(resident_bytes() - probe.parameter_bytes(), int64_t{0});
     return probe;
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "experiment/layer_plan.hpp"
@@ -22,8 +24,9 @@ struct Probe {
     LayerPlan plan;                    ///< empty where the weights stay
     std::vector<int64_t> rows;         ///< that one image gives each layer of the plan, per group
     int64_t classes = 0;
-    int64_t evaluation_images = 0;    ///< 0 when the data are not there yet
-    double forward_seconds = 0.0;     ///< of one image
+    int64_t evaluation_images = 0;                      ///< 0 when the data are not there yet
+    std::vector<std::pair<std::string, int64_t>> sets;  ///< of `evaluation.sets`: images, likewise
+    double forward_seconds = 0.0;                       ///< of one image
     double product_rate = 0.0;        ///< fp32 multiply-adds a second of a matrix product
     int64_t largest_block_input = 0;  ///< floats of one image
     int64_t program_bytes = 0;        ///< of this program and its libraries
@@ -32,6 +35,8 @@ struct Probe {
     double seconds_of(double forward_passes) const {
         return forward_passes * forward_seconds / threads;
     }
+    /** Images that both networks are evaluated on, those of all sets. */
+    int64_t all_evaluation_images() const;
     /** Images of the calibration, those held out included. */
     double calibration_images() const {
         return static_cast<double>(config.calibration.images + config.calibration.holdout);

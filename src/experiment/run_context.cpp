@@ -22,8 +22,14 @@ RunContext::RunContext(const ExperimentConfig& experiment)
       plan(config.quantizes_weights() ? plan_layers(*model.network, config.quantization)
                                       : LayerPlan{}),
       cache(config.resources.cache, config.resources.cache_limit_bytes),
-      bad_calibration(config.data.max_bad_images),
-      bad_evaluation(config.data.max_bad_images) {
+      bad_calibration(config.data.max_bad_images) {
+    const auto allowed = config.data.max_bad_images;
+    sets.emplace_back(main_set, *images.evaluation_source, images.evaluation,
+                      SetKeys{keys.evaluation_images, keys.full_precision}, allowed);
+    for (std::size_t i = 0; i < images.sets.size(); ++i) {
+        const SetImages& set = images.sets[i];
+        sets.emplace_back(set.name, *set.source, set.indices, keys.sets[i], allowed);
+    }
     spdlog::info("images: {} ({})", model.description->preprocessing.describe(),
                  model.description->preprocessing_origin);
     for (const auto& what : model.network->unquantizable()) {
@@ -43,12 +49,17 @@ ImagePass RunContext::calibration_pass(BadImages& bad) const {
     return pass;
 }
 
-ImagePass RunContext::evaluation_pass() {
-    return {{images.evaluation_source.get(), images.evaluation, model.description->preprocessing,
-             config.evaluation.batch_size},
-            device,
-            bad_evaluation,
-            stop};
+ImagePass RunContext::evaluation_pass(EvaluatedSet& set) const {
+    return {
+        {&set.source, set.indices, model.description->preprocessing, config.evaluation.batch_size},
+        device,
+        set.bad,
+        stop};
+}
+
+Evaluations& RunContext::evaluations(const EvaluatedSet& set) {
+    if (set.is_main()) return record;
+    return *std::ranges::find(record.sets, set.name, &SetRecord::name);
 }
 
 StatisticsSource& RunContext::statistics() {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "accuracy/accuracy.hpp"
@@ -52,6 +54,26 @@ class StageTimes {
     std::vector<StageRecord> stages_;
 };
 
+/** A set of images that both networks of a run are evaluated on. */
+struct EvaluatedSet {
+    EvaluatedSet(std::string set, const ImageSource& images, const std::vector<int64_t>& chosen,
+                 SetKeys known, int64_t allowed_bad)
+        : name(std::move(set)),
+          source(images),
+          indices(chosen),
+          keys(std::move(known)),
+          bad(allowed_bad) {}
+
+    std::string name;  ///< main_set, or of `evaluation.sets`
+    const ImageSource& source;
+    const std::vector<int64_t>& indices;
+    SetKeys keys;
+    BadImages bad;
+    Predictions full_precision;  ///< of the root
+
+    bool is_main() const { return name == main_set; }
+};
+
 /** What the stages of a run share: where they take things from, and where they leave them. */
 struct RunContext {
     /** Loads the network and opens the images; keeps a reference to `config`. */
@@ -67,12 +89,11 @@ struct RunContext {
     LayerPlan plan;  ///< empty where the weights stay
     CacheFolder cache;
     BadImages bad_calibration;
-    BadImages bad_evaluation;
     StageTimes times;
     std::unique_ptr<RunJournal> journal;        ///< of this run, once it is open
     std::optional<uint64_t> rotation_seed;      ///< once the network is rotated
     std::optional<RoundingTap> input_rounding;  ///< once input ranges are found
-    Predictions full_precision;                 ///< of the root
+    std::deque<EvaluatedSet> sets;              ///< the main one first
     RunRecord record;
 
     /** Statistics of the layers of the plan on full-precision inputs; made when first asked for. */
@@ -80,7 +101,9 @@ struct RunContext {
     /** Over the images that calibration fits to, in micro-batches. */
     ImagePass calibration_pass() { return calibration_pass(bad_calibration); }
     ImagePass calibration_pass(BadImages& bad) const;
-    ImagePass evaluation_pass();
+    ImagePass evaluation_pass(EvaluatedSet& set) const;
+    /** Where the evaluations of a set are recorded. */
+    Evaluations& evaluations(const EvaluatedSet& set);
     /** Another copy of the network as calibration sees it: of full precision, folded and rotated or
      * not. */
     std::shared_ptr<Network> full_precision_network() const;

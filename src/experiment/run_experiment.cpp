@@ -28,17 +28,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::vector<std::string> set_names_of(const ExperimentConfig& config) {
+    std::vector<std::string> names;
+    for (const EvaluationSet& set : config.evaluation.sets) names.push_back(set.name);
+    return names;
+}
+
 /**
  * The result of this very run, if it is there already. That of another one is not overwritten by
  * accident.
  */
-std::optional<RunRecord> finished_run(const fs::path& file, const RunIdentity& identity,
+std::optional<RunRecord> finished_run(const ExperimentConfig& config, const RunIdentity& identity,
                                       Leftover leftover) {
+    const fs::path& file = config.output.file;
     if (leftover == Leftover::restart || !fs::exists(file)) return std::nullopt;
     RunRecord existing = read_run_file(file, ReadScope::summary);
     if (existing.identity == identity.digest) return existing;
     const auto other = load_config_text(existing.config, file.string());
-    const auto keys = differing_keys(identity.config, identity_text(other.config));
+    auto keys = differing_keys(identity.config, identity_text(other.config));
+    if (set_names_of(config) != set_names_of(other.config)) keys.emplace_back("evaluation.sets");
     throw UsageError(
         "{}: holds another run ({}); choose another file with --output, or replace it "
         "with --restart",
@@ -63,7 +71,7 @@ void remove_leftover(const fs::path& file, const RunIdentity& identity) {
     RunJournal(file, identity, Leftover::restart, differing_keys).remove();
 }
 
-void check_classes(const RunContext& context, const ImageSource& source, const char* key) {
+void check_classes(const RunContext& context, const ImageSource& source, const std::string& key) {
     const auto classes = source.classes();
     const auto& description = *context.model.description;
     if (classes == description.classes) return;
@@ -87,8 +95,20 @@ bool uses_gradients(const ExperimentConfig& config) {
                                [](const Repair* repair) { return repair->uses_gradients; });
 }
 
+/** What would end a run in its midst, before it begins. */
+void check_set(const RunContext& context, const EvaluatedSet& set) {
+    if (set.is_main()) return check_classes(context, set.source, "data.evaluation");
+    const std::string key = "evaluation.sets, " + set.name;
+    check_classes(context, set.source, key);
+    for (const int64_t index : set.indices) {
+        if (std::ranges::min(set.source.labels(index)) >= 0) continue;
+        throw InputError("{}: {} has no label; evaluation needs labelled images (data.labels)", key,
+                         set.source.info(index).id);
+    }
+}
+
 void check_images(const RunContext& context) {
-    check_classes(context, *context.images.evaluation_source, "data.evaluation");
+    for (const EvaluatedSet& set : context.sets) check_set(context, set);
     if (uses_labels(context.config)) {
         check_classes(context, *context.images.calibration_source, "data.calibration");
     }
@@ -112,6 +132,12 @@ RunRecord first_record(const RunContext& context, const RunOptions& options) {
     record.provenance.checkpoint_sha256 = context.model.checkpoint_sha256;
     record.provenance.program_sha256 = context.model.program_sha256;
     record.provenance.evaluation_images = context.keys.evaluation_images;
+    for (const EvaluatedSet& set : context.sets) {
+        if (set.is_main()) continue;
+        SetRecord& of_set = record.sets.emplace_back();
+        of_set.name = set.name;
+        of_set.images = set.keys.images;
+    }
     const ModelDescription& model = *context.model.description;
     record.provenance.preprocessing = model.preprocessing.describe();
     record.provenance.preprocessing_origin = model.preprocessing_origin;
@@ -134,7 +160,7 @@ std::optional<RunRecord> open_journal(RunContext& context, Leftover leftover) {
     const fs::path& file = context.config.output.file;
     const RunIdentity& identity = context.keys.identity;
     std::optional<RunRecord> finished;
-    if (context.ranks.root()) finished = finished_run(file, identity, leftover);
+    if (context.ranks.root()) finished = finished_run(context.config, identity, leftover);
     if (context.ranks.broadcast(finished ? "finished" : "") == "finished") {
         if (!context.ranks.root()) return RunRecord{};
         say_finished(file, *finished);
@@ -151,7 +177,7 @@ std::optional<RunRecord> open_journal(RunContext& context, Leftover leftover) {
 
 void finish(RunContext& context) {
     report_bad_images(context.bad_calibration);
-    report_bad_images(context.bad_evaluation);
+    for (const EvaluatedSet& set : context.sets) report_bad_images(set.bad);
     context.ranks.wait_for_all();
     if (!context.ranks.root()) return;
     RunRecord& record = context.record;

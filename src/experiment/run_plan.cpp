@@ -97,7 +97,8 @@ std::string layers_text(const RunPlan& plan) {
     text += fmt::format("{} layers are quantized; left in floating point: {}\n", layers.size(),
                         left_out.empty() ? "none" : fmt::format("{}", fmt::join(left_out, ", ")));
     for (const Stage* stage : stages_of(probe.config)) {
-        if (stage->describe != nullptr) text += stage->describe(probe) + "\n";
+        const std::string line = stage->describe == nullptr ? "" : stage->describe(probe);
+        if (!line.empty()) text += line + "\n";
     }
     return text;
 }
@@ -120,6 +121,11 @@ Json plan_json(const RunPlan& plan) {
         json["stages"].push_back({{"name", name}, {"seconds", rounded(cost.seconds.sum())}});
     }
     json["evaluation_images"] = evaluates ? Json(probe.evaluation_images) : Json(nullptr);
+    json["evaluation_sets"] = Json::array();
+    for (const auto& [name, images] : probe.sets) {
+        json["evaluation_sets"].push_back(
+            {{"name", name}, {"images", images > 0 ? Json(images) : Json(nullptr)}});
+    }
     json["forward_passes"] = plan.cost.forward_passes;
     json["preprocessing"] = probe.model->preprocessing.describe();
     json["preprocessing_origin"] = probe.model->preprocessing_origin;

@@ -23,9 +23,16 @@ namespace {
 /** Something a run reads beside its keys. */
 struct RunContent {
     std::string name;
-    std::string digest;
+    std::string digest;  ///< empty: the run has none of it
     Affects affects;
 };
+
+constexpr const char* evaluation_images_name = "evaluation images";
+constexpr const char* valid_classes_name = "valid classes";
+
+std::string digest_of_classes(const std::vector<int64_t>& valid) {
+    return valid.empty() ? "" : sha256_hex(fmt::format("{}", fmt::join(valid, " ")));
+}
 
 std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedModel& model,
                                    const RunImages& images) {
@@ -33,16 +40,12 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
     constexpr Affects every_number = full_precision | statistics | solution | repair | evaluation;
     std::vector<RunContent> content{
         {"checkpoint", model.checkpoint_sha256, full_precision | statistics},
-        {"evaluation images", source_identity(*images.evaluation_source, images.evaluation),
+        {evaluation_images_name, source_identity(*images.evaluation_source, images.evaluation),
          evaluation_images},
         {"LibTorch and instruction set",
-         torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number}};
-    const auto valid_classes = images.evaluation_source->valid_classes();
-    if (!valid_classes.empty()) {
-        content.push_back({"valid classes",
-                           sha256_hex(fmt::format("{}", fmt::join(valid_classes, " "))),
-                           evaluation_images});
-    }
+         torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number},
+        {valid_classes_name, digest_of_classes(images.evaluation_source->valid_classes()),
+         evaluation_images}};
     // What a family does is the program's; what a file beside the weights says is not.
     if (config.model.program.empty() &&
         model.description->preprocessing != describe_published(config.model).preprocessing) {
@@ -59,6 +62,22 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
         content.push_back({"held-out images",
                            source_identity(*images.calibration_source, images.calibration.held_out),
                            calibration_images});
+    }
+    for (const auto& [name, source, indices] : images.sets) {
+        content.push_back({fmt::format("{} of {}", evaluation_images_name, name),
+                           source_identity(*source, indices), evaluation});
+        content.push_back({fmt::format("{} of {}", valid_classes_name, name),
+                           digest_of_classes(source->valid_classes()), evaluation});
+    }
+    return content;
+}
+
+/** The content of a run whose evaluation images are those of the set `name`. */
+std::vector<RunContent> with_images_of(const std::string& name, std::vector<RunContent> content) {
+    for (const char* what : {evaluation_images_name, valid_classes_name}) {
+        const auto of_set =
+            std::ranges::find(content, fmt::format("{} of {}", what, name), &RunContent::name);
+        std::ranges::find(content, what, &RunContent::name)->digest = of_set->digest;
     }
     return content;
 }
@@ -115,7 +134,19 @@ RunImages open_images(const ExperimentConfig& config) {
     images.evaluation_source = open_image_source(config.data, Split::evaluation);
     images.evaluation =
         select_evaluation_images(images.evaluation_source->size(), config.evaluation.images);
+    for (const EvaluationSet& set : config.evaluation.sets) images.sets.push_back(open_set(set));
     return images;
+}
+
+SetImages open_set(const EvaluationSet& set) {
+    try {
+        SetImages images{set.name, open_image_source(set.data, Split::evaluation), {}};
+        images.indices = select_evaluation_images(images.source->size(), set.images);
+        return images;
+    } catch (const Error& error) {
+        throw Error(error.exit_code(),
+                    fmt::format("evaluation.sets, {}: {}", set.name, error.what()));
+    }
 }
 
 std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const RunImages& images) {
@@ -133,8 +164,10 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const
                  const ExperimentSchema& schema) {
     const std::vector<RunContent> content = content_of(config, model, images);
     RunKeys keys;
-    for (const auto& [name, digest, affects] : content) keys.identity.content[name] = digest;
-    keys.evaluation_images = keys.identity.content.at("evaluation images");
+    for (const auto& [name, digest, affects] : content) {
+        if (!digest.empty()) keys.identity.content[name] = digest;
+    }
+    keys.evaluation_images = keys.identity.content.at(evaluation_images_name);
     keys.evaluation_count = images.evaluation.size();
 
     keys.identity.config = identity_text(
@@ -148,23 +181,32 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const
 
     // What a result depends on, a line each: the keys that affect it, the content that does, and
     // `images` themselves in place of the keys that choose them.
-    const auto origin_of = [&](const std::string& what, Effect effect, Effect images_of) {
+    const auto origin_of = [&](const std::string& what, const std::vector<RunContent>& read,
+                               Effect effect, Effect images_of) {
         std::string text = fmt::format("{} of build {}\n", what, build_commit());
         text += identity_text(
             config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
         text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
-        for (const auto& [name, digest, affects] : content) {
-            if (affects.has(effect) || affects.has(images_of)) {
+        for (const auto& [name, digest, affects] : read) {
+            if (!digest.empty() && (affects.has(effect) || affects.has(images_of))) {
                 text += fmt::format("{}: {}\n", name, digest);
             }
         }
         return text;
     };
     using enum Effect;
-    keys.full_precision =
-        sha256_hex(origin_of("full-precision predictions 2", full_precision, evaluation_images));
-    keys.statistics = origin_of(fmt::format("layer statistics {}", statistics_version), statistics,
-                                calibration_images);
+    const auto predictions_of = [&](const std::vector<RunContent>& read) {
+        return sha256_hex(
+            origin_of("full-precision predictions 2", read, full_precision, evaluation_images));
+    };
+    keys.full_precision = predictions_of(content);
+    for (const SetImages& set : images.sets) {
+        const auto read = with_images_of(set.name, content);
+        const auto of_set = std::ranges::find(read, evaluation_images_name, &RunContent::name);
+        keys.sets.push_back({of_set->digest, predictions_of(read)});
+    }
+    keys.statistics = origin_of(fmt::format("layer statistics {}", statistics_version), content,
+                                statistics, calibration_images);
     return keys;
 }
 

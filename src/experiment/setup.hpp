@@ -30,18 +30,29 @@ struct LoadedModel {
  */
 LoadedModel load_model(const ModelConfig& config, torch::Device device);
 
+/** The images of one of `evaluation.sets`. */
+struct SetImages {
+    std::string name;
+    std::unique_ptr<ImageSource> source;
+    std::vector<int64_t> indices;
+};
+
 /** The images of a run. */
 struct RunImages {
     std::unique_ptr<ImageSource> calibration_source;  ///< null when none is read
     CalibrationImages calibration;
     std::unique_ptr<ImageSource> evaluation_source;
     std::vector<int64_t> evaluation;
+    std::vector<SetImages> sets;  ///< in the order of the config
 };
 
 /** Of `resources.threads`. */
 int resolved_threads(const ResourcesConfig& config);
 
 RunImages open_images(const ExperimentConfig& config);
+
+/** Throws what open_image_source does, with the name of the set in the message. */
+SetImages open_set(const EvaluationSet& set);
 
 /**
  * The images of `repair.images`: those of the calibration, or a draw of their own. What the
@@ -52,6 +63,12 @@ std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const 
 /** What `calibration.weighting: row_importance` weights rows by. */
 RowWeighting row_weighting(const ExperimentConfig& config);
 
+/** What decides what the full-precision network predicts for a set of images. */
+struct SetKeys {
+    std::string images;          ///< source_identity
+    std::string full_precision;  ///< key of the cached predictions
+};
+
 /** What decides whether two runs have the same numbers, and two networks the same predictions. */
 struct RunKeys {
     RunIdentity identity;
@@ -59,6 +76,7 @@ struct RunKeys {
     std::size_t evaluation_count = 0;
     std::string full_precision;  ///< key of the cached predictions of the full-precision network
     std::string statistics;      ///< what the statistics of layers depend on, a line each
+    std::vector<SetKeys> sets;   ///< in the order of the config
 };
 
 /** The keys that affect each are those of `schema`. */

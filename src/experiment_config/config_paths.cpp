@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <system_error>
+#include <utility>
 
 #include "config/expand_path.hpp"
 #include "core/errors.hpp"
@@ -34,6 +36,38 @@ YamlPosition position_of(const LoadedConfig& loaded, const std::string& key) {
     return found == loaded.given.end() ? YamlPosition("default") : found->second;
 }
 
+/** The paths of a set, by the names of their keys. */
+template <typename Data>
+auto paths_of_set(Data& data) {
+    return std::array{std::pair{"root", &data.root}, std::pair{"evaluation", &data.evaluation},
+                      std::pair{"synsets", &data.synsets}, std::pair{"labels", &data.labels},
+                      std::pair{"classes", &data.classes}};
+}
+
+constexpr const char* sets_key = "evaluation.sets";
+
+std::string key_of_set(std::size_t set, const std::string& name) {
+    return fmt::format("{}[{}].data.{}", sets_key, set, name);
+}
+
+/** A set that gives no root has its paths where those of the run start. */
+void resolve_sets(LoadedConfig& loaded, ConfigProblems& problems) {
+    auto& sets = loaded.config.evaluation.sets;
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+        DataConfig& data = sets[i].data;
+        for (const auto& [name, path] : paths_of_set(data)) {
+            *path =
+                expand_path(*path, key_of_set(i, name), position_of(loaded, sets_key), problems);
+        }
+        if (data.embedded()) continue;
+        data.root = data.root.empty() ? loaded.config.data.root : normal_absolute(data.root);
+        for (const auto& [name, path] : paths_of_set(data)) {
+            if (path == &data.root || path->empty() || is_word(*path, data)) continue;
+            *path = normal_absolute(data.root / *path);
+        }
+    }
+}
+
 bool lies_in(const fs::path& path, const fs::path& folder) {
     const fs::path relative = path.lexically_relative(folder);
     return !relative.empty() && *relative.begin() != "..";
@@ -59,6 +93,7 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
         const bool word = is_word(*path, data);
         if (!path->empty() && !word) *path = normal_absolute(data.root / *path);
     }
+    resolve_sets(loaded, problems);
     for (fs::path* path : {&config.model.program, &config.model.weights, &config.resources.cache,
                            &config.output.file}) {
         *path = normal_absolute(*path);
@@ -113,6 +148,20 @@ void check_paths(const LoadedConfig& loaded) {
         need_list("data.classes", config.data.classes,
                   "data.classes=FILE lists the classes to evaluate, present means those with "
                   "images, null all");
+    }
+    for (std::size_t i = 0; i < config.evaluation.sets.size(); ++i) {
+        const auto& [set, data, images] = config.evaluation.sets[i];
+        for (const auto& [name, path] : paths_of_set(data)) {
+            const bool pattern = find_layout(data.layout).patterns && is_shard_pattern(*path);
+            std::error_code error;
+            if (path->empty() || pattern || is_word(*path, data) || fs::exists(*path, error)) {
+                continue;
+            }
+            problems.add(position_of(loaded, sets_key), key_of_set(i, name),
+                         fmt::format("there is no {}; correct it, or take out the set {}",
+                                     path->string(), set));
+            break;
+        }
     }
     if (problems.empty()) return;
     std::string message;

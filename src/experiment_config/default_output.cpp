@@ -67,7 +67,14 @@ std::string part_of(const KeyInfo& info, const OverriddenConfig& config,
         if (value == print(config.without) && !other_preset) return "";
         return word_of(info.key, schema.keys()) + plain(value, info.form);
     }
-    if (!leads_to_content(info, schema) || config.overridden.count(info.key) == 0) return "";
+    if (config.overridden.count(info.key) == 0) return "";
+    // A list of what lies somewhere.
+    if (info.affects.has(Effect::location) && info.form == ValueForm::tree) {
+        const std::string value = print(config.with);
+        if (value == print(config.without)) return "";
+        return word_of(info.key, schema.keys()) + plain(value, info.form);
+    }
+    if (!leads_to_content(info, schema)) return "";
     const fs::path path = path_of(config.with, info, schema);
     if (path == path_of(config.without, info, schema)) return "";
     return word_of(info.key, schema.keys()) +

@@ -133,7 +133,7 @@ ExperimentSchema experiment_schema(const KnownNames& known) {
     schema.add_section("sensitivity", &Config::sensitivity, sensitivity_keys());
     schema.add_section("activations", &Config::activations, activation_keys());
     schema.add_section("repair", &Config::repair, repair_keys());
-    schema.add_section("evaluation", &Config::evaluation, evaluation_keys());
+    schema.add_section("evaluation", &Config::evaluation, evaluation_keys(known.layouts));
     schema.add_section("resources", &Config::resources, resources_keys());
     schema.add_section("output", &Config::output, output_keys());
     schema.describe([](KeyInfo& info) {

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <string_view>
 #include <utility>
@@ -26,15 +25,12 @@ bool method_reads_key(const std::string& key, const ExperimentConfig& config) {
 }
 
 bool layout_reads_key(const std::string& key, const ExperimentConfig& config) {
-    static constexpr std::array<std::string_view, 3> of_all{"root", "layout", "max_bad_images"};
     const auto layouts = data_layout_names();
     if (!key.starts_with(layout_section)) return true;
     const std::string_view name = std::string_view(key).substr(layout_section.size());
     // A name that is none has been said.
     if (std::ranges::find(layouts, config.data.layout) == layouts.end()) return true;
-    const auto& reads = find_layout(config.data.layout).reads;
-    return std::ranges::find(of_all, name) != of_all.end() ||
-           std::ranges::find(reads, name) != reads.end();
+    return find_layout(config.data.layout).reads_key(name);
 }
 
 std::string unread_by_method(const std::string& method, std::string_view key) {
@@ -42,18 +38,6 @@ std::string unread_by_method(const std::string& method, std::string_view key) {
     if (readers.empty()) return "no method reads it; take it out";
     return fmt::format("{} does not read it ({} {}); take it out, or choose another method", method,
                        fmt::join(readers, ", "), readers.size() == 1 ? "does" : "do");
-}
-
-std::string unread_by_layout(const std::string& layout, std::string_view key) {
-    std::vector<std::string> readers;
-    for (const std::string& name : data_layout_names()) {
-        const auto& reads = find_layout(name).reads;
-        if (std::ranges::find(reads, key) != reads.end()) readers.push_back(name);
-    }
-    return fmt::format(
-        "the layout {} does not read it ({} {}); take it out, or choose another "
-        "data.layout",
-        layout, fmt::join(readers, ", "), readers.size() == 1 ? "does" : "do");
 }
 
 /** null names nothing, so a config that says all its keys is one for every layout. */
@@ -90,7 +74,8 @@ void check_reads(const LoadedConfig& loaded, const GivenLevels& levels, ConfigPr
         }
         if (level >= layout_level && !layout_reads_key(key, config) &&
             names_a_file(name, config.data)) {
-            problems.add(loaded.given.at(key), key, unread_by_layout(config.data.layout, name));
+            problems.add(loaded.given.at(key), key,
+                         unread_by_layout(find_layout(config.data.layout), name));
         }
     }
 }

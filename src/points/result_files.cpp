@@ -125,6 +125,11 @@ void drop_images(std::optional<EvaluationRecord>& evaluation) {
     evaluation->in_top5 = {};
 }
 
+void drop_images(Evaluations& of) {
+    drop_images(of.full_precision);
+    drop_images(of.quantized);
+}
+
 /** Keys that this version added have their default. */
 ConfigValues values_of(const RunRecord& run, const fs::path& file) {
     try {
@@ -143,6 +148,12 @@ std::string ResultFile::value(const std::string& key) const {
     return found == values.end() ? std::string() : found->second;
 }
 
+std::string ResultFile::images_of(const std::string& set) const {
+    if (set.empty()) return evaluation_images;
+    const auto found = std::ranges::find(run.sets, set, &SetRecord::name);
+    return found == run.sets.end() ? std::string() : found->images;
+}
+
 ResultFile read_result(const fs::path& file) {
     ResultFile result;
     result.path = file;
@@ -153,8 +164,8 @@ ResultFile read_result(const fs::path& file) {
     }
     result.calibration_images = digest_of(result.run.calibration_images, {});
     result.run.calibration_images = {};
-    drop_images(result.run.full_precision);
-    drop_images(result.run.quantized);
+    drop_images(result.run);
+    for (SetRecord& set : result.run.sets) drop_images(set);
     return result;
 }
 

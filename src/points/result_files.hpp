@@ -18,6 +18,8 @@ struct ResultFile {
     std::string evaluation_images;   ///< digest of their ids and labels
     std::string calibration_images;  ///< digest of their ids
 
+    /** Digest of the images of a set; of `evaluation_images` where it is empty. */
+    std::string images_of(const std::string& set) const;
     /** Of a key in `values`; empty where it has none. */
     std::string value(const std::string& key) const;
 };

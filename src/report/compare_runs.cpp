@@ -89,8 +89,11 @@ DivergenceComparison compare_divergences(const std::vector<double>& first,
     return comparison;
 }
 
-/** Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. */
-void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
+/**
+ * Pairs the images of two evaluations by id; leaves `paired` empty when they aren't the same. Where
+ * they are `known` to be, labels may differ: of several right ones each network has its best.
+ */
+void pair_images(const EvaluationRecord& first, const EvaluationRecord& second, bool known,
                  AccuracyComparison& comparison) {
     std::map<std::string, std::size_t> position_of;
     for (std::size_t i = 0; i < second.image.size(); ++i) position_of[second.image[i]] = i;
@@ -103,7 +106,7 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
         const auto found = position_of.find(first.image[i]);
         if (found == position_of.end()) return;
         const std::size_t j = found->second;
-        if (first.label[i] != second.label[j]) return;
+        if (!known && first.label[i] != second.label[j]) return;
         first_right.push_back(first.prediction[i] == first.label[i]);
         second_right.push_back(second.prediction[j] == second.label[j]);
         differing += first.prediction[i] != second.prediction[j];
@@ -116,26 +119,62 @@ void pair_images(const EvaluationRecord& first, const EvaluationRecord& second,
     }
 }
 
+/** The sets that either run has, in the order of the first. */
+std::vector<std::string> sets_of(const RunRecord& first, const RunRecord& second) {
+    std::vector<std::string> names = set_names(first);
+    for (const std::string& name : set_names(second)) {
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+    return names;
+}
+
+/** What a run predicts for one set of images, and their digest; nothing where it has no such set.
+ */
+struct Evaluated {
+    const Evaluations& on;
+    std::string images;
+};
+
+Evaluated evaluated_on(const RunRecord& run, const std::string& set) {
+    static const Evaluations none;
+    const auto found = std::ranges::find(run.sets, set, &SetRecord::name);
+    if (found == run.sets.end()) return {none, ""};
+    return {*found, found->images};
+}
+
+void compare_evaluations(const Evaluated& first, const Evaluated& second, const std::string& set,
+                         std::vector<AccuracyComparison>& comparisons) {
+    const bool same_images = !first.images.empty() && first.images == second.images;
+    const auto compare = [&](const char* network,
+                             std::optional<EvaluationRecord> Evaluations::*evaluation) {
+        const auto& a = first.on.*evaluation;
+        const auto& b = second.on.*evaluation;
+        if (!a && !b) return;
+        const auto top1 = [](const std::optional<EvaluationRecord>& of) {
+            return of ? Measurement{of->top1, of->top1_standard_error} : Measurement{};
+        };
+        comparisons.push_back({network, set, top1(a), top1(b)});
+        if (a && b) pair_images(*a, *b, same_images, comparisons.back());
+    };
+    compare("full-precision", &Evaluations::full_precision);
+    compare("quantized", &Evaluations::quantized);
+}
+
 std::vector<AccuracyComparison> compare_accuracies(const RunRecord& first,
                                                    const RunRecord& second) {
     std::vector<AccuracyComparison> comparisons;
-    const auto compare = [&](const char* network, const Figure& top1,
-                             std::optional<EvaluationRecord> RunRecord::*evaluation) {
-        if (!(first.*evaluation) && !(second.*evaluation)) return;
-        comparisons.push_back({network, top1.of(first), top1.of(second)});
-        if (first.*evaluation && second.*evaluation) {
-            pair_images(*(first.*evaluation), *(second.*evaluation), comparisons.back());
-        }
-    };
-    compare("full-precision", *find_figure("full_precision_top1"), &RunRecord::full_precision);
-    compare("quantized", *find_figure("top1"), &RunRecord::quantized);
+    compare_evaluations({first, first.provenance.evaluation_images},
+                        {second, second.provenance.evaluation_images}, "", comparisons);
+    for (const std::string& set : sets_of(first, second)) {
+        compare_evaluations(evaluated_on(first, set), evaluated_on(second, set), set, comparisons);
+    }
     return comparisons;
 }
 
 std::vector<FigureComparison> compare_figures(const RunRecord& first, const RunRecord& second) {
     std::vector<FigureComparison> differing;
-    for (const Figure& figure : figures()) {
-        const FigureComparison both{&figure, figure.of(first), figure.of(second)};
+    for (const Figure& figure : figures_with(sets_of(first, second))) {
+        const FigureComparison both{find_figure(figure.name), figure.of(first), figure.of(second)};
         const bool either = both.first.exists() || both.second.exists();
         if (either && both.first.value != both.second.value) differing.push_back(both);
     }
@@ -163,8 +202,9 @@ std::string describe_keys(const char* title, const std::vector<DifferingKey>& ke
 
 std::string describe_accuracy(const AccuracyComparison& accuracy) {
     std::string text =
-        fmt::format("{} Top-1 (%): {} | {}", accuracy.network, format_accuracy(accuracy.first),
-                    format_accuracy(accuracy.second));
+        fmt::format("{} Top-1{} (%): {} | {}", accuracy.network,
+                    accuracy.set.empty() ? "" : " on " + accuracy.set,
+                    format_accuracy(accuracy.first), format_accuracy(accuracy.second));
     if (!accuracy.paired) return text + "; not the same images, so no paired test\n";
     const McNemarTest& test = *accuracy.paired;
     text += fmt::format(
@@ -242,6 +282,7 @@ Json divergence_json(const AccuracyComparison& accuracy) {
 
 Json accuracy_json(const AccuracyComparison& accuracy) {
     return {{"network", accuracy.network},
+            {"set", accuracy.set.empty() ? Json(nullptr) : Json(accuracy.set)},
             {"first_top1", with_decimals(accuracy.first.value, 2)},
             {"first_standard_error", with_decimals(accuracy.first.standard_error, 2)},
             {"second_top1", with_decimals(accuracy.second.value, 2)},

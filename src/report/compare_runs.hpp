@@ -53,6 +53,7 @@ struct DivergenceComparison {
 /** Two evaluations of one network (full precision or quantized). */
 struct AccuracyComparison {
     std::string network;
+    std::string set;    ///< of `evaluation.sets`; empty: the images of the runs
     Measurement first;  ///< Top-1, percent
     Measurement second;
     int64_t differing_predictions = 0;    ///< of the same images

@@ -10,12 +10,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/json_text.hpp"
 #include "core/child_process.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
-#include "results/record_columns.hpp"
+#include "report/accuracy_text.hpp"
 #include "report/value_text.hpp"
+#include "results/record_columns.hpp"
 
 namespace comq {
 
@@ -26,51 +27,9 @@ using Json = nlohmann::ordered_json;
 /** What `--sort` calls the order of the network. */
 constexpr std::string_view network_order = "network";
 constexpr int significant_digits = 5;
-constexpr std::size_t screen_columns = 80;
 
 /** What a stage takes in which there was nothing to do is less. */
 constexpr double shortest_shown = 0.05;
-
-void add_accuracy(TextTable& table, const char* network,
-                  const std::optional<EvaluationRecord>& record) {
-    if (!record) return table.add({network, "not evaluated"});
-    table.add({network, format_accuracy({record->top1, record->top1_standard_error}),
-               format_number(record->top5, 2), fmt::format("{}", record->images)});
-}
-
-/** Mean, quantiles and largest divergence of the predictions; empty: not measured. */
-std::string divergence_text(const RunRecord& run) {
-    std::string text;
-    for (const auto& [word, name] :
-         {std::pair{"mean", "kl"}, std::pair{"median", "kl_median"},
-          std::pair{"95% below", "kl_95"}, std::pair{"largest", "kl_largest"}}) {
-        const Figure& figure = *find_figure(name);
-        const Measurement measured = figure.of(run);
-        if (!measured.exists()) return "";
-        text += fmt::format("{}{} {} ± {}", text.empty() ? "" : ", ", word,
-                            format_number(measured.value, figure.digits),
-                            format_number(measured.standard_error, figure.digits));
-    }
-    return "  KL(full precision ‖ quantized) in nats:\n    " + wrapped(text, 4, screen_columns) +
-           "\n";
-}
-
-/** The accuracies of both networks, and how often they predict the same class. */
-std::string accuracy_table(const RunRecord& run) {
-    TextTable table({{.heading = "network", .width = 16},
-                     {.heading = "Top-1 %", .to_the_right = true, .width = 15},
-                     {.heading = "Top-5 %", .to_the_right = true, .width = 9},
-                     {.heading = "images", .to_the_right = true, .width = 8}},
-                    1, 2);
-    add_accuracy(table, "full precision", run.full_precision);
-    if (run.quantized || !run.full_precision) add_accuracy(table, "quantized", run.quantized);
-    std::string text = table.text();
-    if (run.agreement) {
-        text += fmt::format("  same class as full precision: {}% of the images\n",
-                            format_accuracy(find_figure("agreement")->of(run)));
-    }
-    return text + divergence_text(run);
-}
 
 /** "160 B instead of 1 kB (6.2x), 4.50 bits a weight with scales". */
 std::string size_text(const RunRecord& run) {
@@ -327,6 +286,13 @@ nlohmann::ordered_json run_json(const RunRecord& run, const std::string& origin,
               {"full_precision", evaluation_json(run.full_precision)},
               {"quantized", evaluation_json(run.quantized)}};
     json.update(figures_json(run));
+    json["sets"] = Json::array();
+    for (const SetRecord& set : run.sets) {
+        json["sets"].push_back({{"name", set.name},
+                                {"evaluation_images", set.images},
+                                {"full_precision", evaluation_json(set.full_precision)},
+                                {"quantized", evaluation_json(set.quantized)}});
+    }
     json["size"] = size_json(run);
     json["uses_labels"] = run.uses_labels;
     json["uses_gradients"] = run.uses_gradients;
@@ -374,9 +340,16 @@ std::string closing_sentence(const RunRecord& run, const std::string& file) {
         text += fmt::format(" {} Top-1 {}%", network,
                             format_accuracy({record->top1, record->top1_standard_error}));
     };
-    add("full precision", run.full_precision);
-    if (run.full_precision && run.quantized) text += ",";
-    add("quantized", run.quantized);
+    const auto add_both = [&](const Evaluations& of) {
+        add("full precision", of.full_precision);
+        if (of.full_precision && of.quantized) text += ",";
+        add("quantized", of.quantized);
+    };
+    add_both(run);
+    for (const SetRecord& set : run.sets) {
+        text += fmt::format("; on {}:", set.name);
+        add_both(set);
+    }
     return text + "\n";
 }
 

@@ -28,7 +28,7 @@ nlohmann::ordered_json figure_number(const Figure& figure, double value) {
 
 nlohmann::ordered_json figures_json(const RunRecord& run) {
     nlohmann::ordered_json json;
-    for (const Figure& figure : figure_columns()) {
+    for (const Figure& figure : figure_columns(set_names(run))) {
         json[figure.name] = figure_number(figure, figure.value(run));
     }
     return json;

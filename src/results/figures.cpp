@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "accuracy/estimate.hpp"
 
@@ -11,22 +15,24 @@ namespace comq {
 
 namespace {
 
-using Value = double (*)(const RunRecord&);
-using Evaluation = std::optional<EvaluationRecord> RunRecord::*;
+constexpr char set_mark = '@';
+constexpr const char* error_ending = "_standard_error";
+
+using Evaluation = std::optional<EvaluationRecord> Evaluations::*;
 
 template <Evaluation network, double EvaluationRecord::*number>
-double evaluated(const RunRecord& run) {
-    return run.*network ? (*(run.*network)).*number : not_measured;
+double evaluated(const Evaluations& of) {
+    return of.*network ? (*(of.*network)).*number : not_measured;
 }
 
-double agreement_of(const RunRecord& run) { return run.agreement.value_or(not_measured); }
+double agreement_of(const Evaluations& of) { return of.agreement.value_or(not_measured); }
 
 /** 100·√(p(1 − p)/n) of a share p of the n evaluation images, in percent as `percent` is. */
-template <Value percent>
-double binomial_error(const RunRecord& run) {
-    if (!run.quantized) return not_measured;
-    const double share = percent(run) / 100;
-    return 100 * std::sqrt(share * (1 - share) / static_cast<double>(run.quantized->images));
+template <double (*percent)(const Evaluations&)>
+double binomial_error(const Evaluations& of) {
+    if (!of.quantized) return not_measured;
+    const double share = percent(of) / 100;
+    return 100 * std::sqrt(share * (1 - share) / static_cast<double>(of.quantized->images));
 }
 
 /** Mean of a column over the layers, or of its squares; NaN where a layer has no value. */
@@ -71,9 +77,9 @@ double stage_seconds(const RunRecord& run, std::string_view stage) {
 }
 
 /** Of the divergences of predictions from the full-precision ones, over the evaluation images. */
-template <Estimate (*of)(std::span<const double>), double Estimate::*part>
-double of_divergences(const RunRecord& run) {
-    return run.quantized ? of(run.quantized->kl).*part : not_measured;
+template <Estimate (*estimate)(std::span<const double>), double Estimate::*part>
+double of_divergences(const Evaluations& of) {
+    return of.quantized ? estimate(of.quantized->kl).*part : not_measured;
 }
 
 Estimate median_of(std::span<const double> values) { return quantile_of(values, 0.5); }
@@ -92,22 +98,45 @@ Figure divergence_figure(const char* name, const char* heading, const char* desc
             of_divergences<of, &Estimate::standard_error>};
 }
 
-constexpr Value top5 = evaluated<&RunRecord::quantized, &EvaluationRecord::top5>;
+constexpr auto top5 = evaluated<&Evaluations::quantized, &EvaluationRecord::top5>;
+
+/** On a screen a set has room for its Top-1 and its divergence. */
+Figure figure_of_set(const Figure& figure, const std::string& set) {
+    Figure result = figure;
+    result.name += set_mark + set;
+    const bool shown = figure.name == "top1" || figure.name == "kl";
+    result.heading = shown ? figure.heading + " " + set : "";
+    result.description += " on the set " + set;
+    result.set = set;
+    return result;
+}
 
 }  // namespace
 
+double Figure::number(const Value& value, const RunRecord& run) const {
+    if (const auto* of_run = std::get_if<double (*)(const RunRecord&)>(&value)) {
+        return (*of_run)(run);
+    }
+    const auto* of_predictions = std::get_if<double (*)(const Evaluations&)>(&value);
+    if (of_predictions == nullptr) return not_measured;
+    if (set.empty()) return (*of_predictions)(run);
+    const auto found = std::ranges::find(run.sets, set, &SetRecord::name);
+    return found == run.sets.end() ? not_measured : (*of_predictions)(*found);
+}
+
 const std::vector<Figure>& figures() {
     using Run = RunRecord;
+    using On = Evaluations;
     using Images = EvaluationRecord;
     using Layer = LayerRecord;
     constexpr bool higher = true, lower = false, before = true;
     static const std::vector<Figure> list{
         {"full_precision_top1", "full %", "percent", "Top-1 of the full-precision network", 2,
-         higher, evaluated<&Run::full_precision, &Images::top1>,
-         evaluated<&Run::full_precision, &Images::top1_standard_error>, before},
+         higher, evaluated<&On::full_precision, &Images::top1>,
+         evaluated<&On::full_precision, &Images::top1_standard_error>, before},
         {"top1", "Top-1 %", "percent", "Top-1 of the quantized network", 2, higher,
-         evaluated<&Run::quantized, &Images::top1>,
-         evaluated<&Run::quantized, &Images::top1_standard_error>},
+         evaluated<&On::quantized, &Images::top1>,
+         evaluated<&On::quantized, &Images::top1_standard_error>},
         {"top5", "", "percent", "Top-5 of the quantized network", 2, higher, top5,
          binomial_error<top5>},
         {"agreement", "agreement", "percent", "images that both networks put into the same class",
@@ -139,24 +168,54 @@ const std::vector<Figure>& figures() {
     return list;
 }
 
-const Figure* find_figure(std::string_view name) {
-    const auto found = std::ranges::find(figures(), name, &Figure::name);
-    return found == figures().end() ? nullptr : &*found;
+std::vector<Figure> figures_with(const std::vector<std::string>& sets) {
+    std::vector<Figure> all = figures();
+    for (const std::string& set : sets) {
+        for (const Figure& figure : figures()) {
+            if (figure.of_predictions()) all.push_back(figure_of_set(figure, set));
+        }
+    }
+    return all;
 }
 
-const std::vector<Figure>& figure_columns() {
-    static const std::vector<Figure> columns = [] {
-        std::vector<Figure> all;
-        for (const Figure& figure : figures()) {
-            all.push_back(figure);
-            if (figure.standard_error == nullptr) continue;
-            all.push_back({figure.name + "_standard_error", "", figure.unit,
-                           "standard error of " + figure.name, figure.digits, false,
-                           figure.standard_error});
-        }
-        return all;
-    }();
-    return columns;
+const Figure* find_figure(std::string_view name) {
+    const auto mark = name.find(set_mark);
+    const auto found = std::ranges::find(figures(), name.substr(0, mark), &Figure::name);
+    if (found == figures().end()) return nullptr;
+    if (mark == std::string_view::npos) return &*found;
+    const std::string set(name.substr(mark + 1));
+    if (set.empty() || set.ends_with(error_ending) || !found->of_predictions()) return nullptr;
+    static std::mutex mutex;
+    static std::map<std::string, Figure, std::less<>> of_sets;
+    const std::lock_guard lock(mutex);
+    const auto known = of_sets.find(name);
+    if (known != of_sets.end()) return &known->second;
+    return &of_sets.emplace(name, figure_of_set(*found, set)).first->second;
+}
+
+std::vector<Figure> figure_columns(const std::vector<std::string>& sets) {
+    std::vector<Figure> all;
+    for (const Figure& figure : figures_with(sets)) {
+        all.push_back(figure);
+        if (!figure.has_error()) continue;
+        all.push_back({figure.name + error_ending,
+                       "",
+                       figure.unit,
+                       "standard error of " + figure.name,
+                       figure.digits,
+                       false,
+                       figure.error_of,
+                       {},
+                       false,
+                       figure.set});
+    }
+    return all;
+}
+
+std::vector<std::string> set_names(const RunRecord& run) {
+    std::vector<std::string> names;
+    for (const SetRecord& set : run.sets) names.push_back(set.name);
+    return names;
 }
 
 }  // namespace comq

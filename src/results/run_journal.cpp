@@ -105,6 +105,9 @@ std::vector<std::string> differences(const RunIdentity& here, const RunIdentity&
         const auto other = there.content.find(name);
         if (other == there.content.end() || other->second != hash) names.push_back(name);
     }
+    for (const auto& [name, hash] : there.content) {
+        if (!here.content.contains(name)) names.push_back(name);
+    }
     return names;
 }
 

@@ -87,7 +87,10 @@ class RunJournal {
     /** Durable on return. */
     void store_tensors(TensorSet set, const TensorMap& tensors);
 
-    /** Everything stored for `network` ("full_precision", "quantized"), by image index. */
+    /**
+     * Everything stored for `network` ("full_precision", "quantized", "quantized@SET"), by image
+     * index.
+     */
     Predictions predictions(const std::string& network) const;
     /** Durable on return. Costs one fsync, so store blocks of some hundred images. */
     void store_predictions(const FinishedPredictions& finished);

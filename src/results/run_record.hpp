@@ -100,18 +100,32 @@ struct StageRecord {
     double seconds = 0;
 };
 
-/** Everything a run leaves behind: what a result file holds (results/README.md). */
-struct RunRecord {
+/** What both networks of a run predict for one set of images. */
+struct Evaluations {
+    std::optional<EvaluationRecord> full_precision;
+    std::optional<EvaluationRecord> quantized;
+    std::optional<double> agreement;  ///< percent of images on which both networks agree
+};
+
+/** The evaluations on one of `evaluation.sets`. */
+struct SetRecord : Evaluations {
+    std::string name;
+    std::string images;  ///< as Provenance::evaluation_images, of this set
+};
+
+/**
+ * Everything a run leaves behind: what a result file holds (results/README.md). Its own evaluations
+ * are those on the images of `data.evaluation`.
+ */
+struct RunRecord : Evaluations {
     std::string config;    ///< resolved YAML text
     std::string identity;  ///< hash of what can change a number: config, checkpoint, images
     bool uses_labels = false;
     bool uses_gradients = false;
     Provenance provenance;
     ModelSize model_size;
-    std::optional<EvaluationRecord> full_precision;
-    std::optional<EvaluationRecord> quantized;
-    std::optional<double> agreement;  ///< percent of images on which both networks agree
-    std::vector<LayerRecord> layers;  ///< in the order of the network
+    std::vector<SetRecord> sets;                   ///< in the order of the config; since 1.6
+    std::vector<LayerRecord> layers;               ///< in the order of the network
     std::vector<SensitivityRecord> sensitivities;  ///< in the order of the network, by width
     std::vector<RotationRecord> rotations;         ///< empty where none was chosen
     std::vector<ActivationRecord> activations;     ///< layers whose inputs were rounded

@@ -85,6 +85,28 @@ std::vector<std::string> texts_of(const std::vector<FinishedPoint>& finished,
     return texts;
 }
 
+/** The sets that any of the points was evaluated on. */
+std::vector<std::string> sets_of(const std::vector<FinishedPoint>& finished) {
+    std::vector<std::string> sets;
+    for (const auto& row : finished) {
+        for (const std::string& name : set_names(row.run)) {
+            if (std::ranges::find(sets, name) == sets.end()) sets.push_back(name);
+        }
+    }
+    return sets;
+}
+
+/** The sets that the table has figures of. */
+std::vector<std::string> sets_of(const SweepTable& table) {
+    std::vector<std::string> sets;
+    for (const Column& column : table.points) {
+        const Figure* figure = find_figure(column.name);
+        if (figure == nullptr || figure->set.empty()) continue;
+        if (std::ranges::find(sets, figure->set) == sets.end()) sets.push_back(figure->set);
+    }
+    return sets;
+}
+
 Columns point_columns(const std::vector<FinishedPoint>& finished,
                       const std::vector<KeyInfo>& varying) {
     Columns columns;
@@ -96,7 +118,7 @@ Columns point_columns(const std::vector<FinishedPoint>& finished,
         for (const auto& row : finished) texts.push_back(value_of(row.config, info.key));
         columns.push_back({info.key, info.unit, info.meaning, typed(texts)});
     }
-    for (const Figure& figure : figure_columns()) {
+    for (const Figure& figure : figure_columns(sets_of(finished))) {
         std::vector<double> values;
         for (const auto& row : finished) values.push_back(figure.value(row.run));
         columns.push_back({figure.name, figure.unit, figure.description, std::move(values)});
@@ -244,19 +266,19 @@ std::string describe_sweep_table(const SweepTable& table, const std::string& ori
                                  std::string_view sort) {
     const auto order = sorted_rows(table, sort);
     std::vector<TextTable::Column> columns{{"point"}, {""}};
-    std::vector<const Figure*> shown;
-    for (const Figure& figure : figures()) {
+    std::vector<Figure> shown;
+    for (const Figure& figure : figures_with(sets_of(table))) {
         const bool measured = std::ranges::any_of(order, [&](std::size_t row) {
             return !std::isnan(number_in(table, figure.name, row));
         });
         if (figure.heading.empty() || !measured) continue;
         columns.push_back({.heading = figure.heading, .to_the_right = true});
-        shown.push_back(&figure);
+        shown.push_back(figure);
     }
     TextTable lines(std::move(columns), 2);
     for (const std::size_t row : order) {
         std::vector<std::string> cells{csv_field(table.points.front(), row), label_of(table, row)};
-        for (const Figure* figure : shown) cells.push_back(figure_text(table, *figure, row));
+        for (const Figure& figure : shown) cells.push_back(figure_text(table, figure, row));
         lines.add(std::move(cells));
     }
     return fmt::format(

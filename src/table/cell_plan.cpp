@@ -60,6 +60,26 @@ bool has_checkpoint(const ResultFile& file, const std::filesystem::path& weights
                   : weights.filename().string() == file.run.provenance.checkpoint;
 }
 
+/** Whether two runs were evaluated on the same sets beside their own images. */
+bool have_same_sets(const RunRecord& a, const RunRecord& b) {
+    return std::ranges::equal(a.sets, b.sets, [](const SetRecord& first, const SetRecord& second) {
+        return first.name == second.name && first.images == second.images;
+    });
+}
+
+/** Throws where no run of the config could fill the cell. */
+void check_set(const Figure& figure, const ExperimentConfig& config) {
+    const auto& sets = config.evaluation.sets;
+    if (figure.set.empty() ||
+        std::ranges::find(sets, figure.set, &EvaluationSet::name) != sets.end()) {
+        return;
+    }
+    throw UsageError(
+        "{} is measured on a set '{}', which evaluation.sets of its config does not name; add the "
+        "set to the config or under 'set'",
+        figure.name, figure.set);
+}
+
 /** What but the seed two runs differ in, in words. */
 std::vector<std::string> differences(const ResultFile& a, const ResultFile& b,
                                      const Figure& figure) {
@@ -79,7 +99,10 @@ std::vector<std::string> differences(const ResultFile& a, const ResultFile& b,
     };
     compare(a.run.provenance.checkpoint_sha256, b.run.provenance.checkpoint_sha256,
             "the checkpoint (model.weights)");
-    if (same_seed || a.value("evaluation.images") == "all") {
+    if (!figure.set.empty()) {
+        const std::string what = fmt::format("the images of the set {}", figure.set);
+        compare(a.images_of(figure.set), b.images_of(figure.set), what.c_str());
+    } else if (same_seed || a.value("evaluation.images") == "all") {
         compare(a.evaluation_images, b.evaluation_images,
                 "the evaluation images (data.evaluation)");
     }
@@ -94,7 +117,8 @@ std::vector<std::string> differences(const ResultFile& a, const ResultFile& b,
                 "the number of threads (resources.threads)");
         compare(a.run.provenance.device, b.run.provenance.device, "the device");
     }
-    if (same_seed && found.empty()) {
+    // Further sets of images are another identity and the same numbers elsewhere.
+    if (same_seed && found.empty() && have_same_sets(a.run, b.run)) {
         compare(a.run.identity, b.run.identity, "LibTorch or the instruction set");
     }
     return found;
@@ -188,6 +212,7 @@ CellPlan plan_cell(const TableSpec& spec, const RowSpec& row, const RowGroupSpec
     try {
         const LoadedConfig loaded = load_config_documents(plan.config_file, documents,
                                                           {known, {data_folder() / "configs"}});
+        check_set(*plan.measure, loaded.config);
         const ConfigValues resolved = resolved_values(loaded.config);
         const auto is_set = [&](const std::string& key) {
             return std::ranges::find(plan.settings, key, &Setting::key) != plan.settings.end();

@@ -53,9 +53,12 @@ bool uniform_bits(const RunRecord& run) {
 
 }  // namespace
 
-MeasuredSetting setting_of(const ResultFile& file) {
+MeasuredSetting setting_of(const ResultFile& file, const std::string& set) {
     MeasuredSetting setting;
-    if (const auto& evaluation = file.run.full_precision) {
+    const auto of_set = std::ranges::find(file.run.sets, set, &SetRecord::name);
+    const Evaluations& on =
+        of_set == file.run.sets.end() ? static_cast<const Evaluations&>(file.run) : *of_set;
+    if (const auto& evaluation = on.full_precision) {
         setting.evaluation_images = evaluation->images;
         setting.full_precision = evaluation->top1;
     }

@@ -8,8 +8,8 @@
 
 namespace comq {
 
-/** How a run measured its numbers. */
-MeasuredSetting setting_of(const ResultFile& file);
+/** How a run measured its numbers on a set of images; empty: those of data.evaluation. */
+MeasuredSetting setting_of(const ResultFile& file, const std::string& set = {});
 
 /**
  * Why numbers of the two settings are not comparable, a reason each, for a reader who knows the

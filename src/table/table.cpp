@@ -62,12 +62,20 @@ class Filler {
         return std::nullopt;
     }
 
-    /** Of the column: the table's, with the published accuracy of the full-precision network. */
-    MeasuredSetting column_setting(const ColumnSpec& column) const {
+    /**
+     * Of the column: the table's, which is about the main set of images, with the published
+     * accuracy of the full-precision network.
+     */
+    MeasuredSetting column_setting(const ColumnSpec& column, const std::string& set) const {
         MeasuredSetting setting = spec_.setting;
+        if (!set.empty()) {
+            setting.evaluation_images.reset();
+            setting.full_precision.reset();
+        }
         if (setting.full_precision) return setting;
         for (const RowSpec& row : spec_.rows) {
             if (row.measure == nullptr || !row.measure->before_quantization) continue;
+            if (row.measure->set != set) continue;
             if (const auto given = published(row, nullptr, column)) {
                 setting.full_precision = given->value;
             }
@@ -96,7 +104,7 @@ class Filler {
     TableCell fill_cell(const RowSpec& row, const RowGroupSpec* group, const ColumnSpec& column) {
         TableCell cell;
         cell.measure = &spec_.measure_of(row, group, column);
-        const MeasuredSetting base = column_setting(column);
+        const MeasuredSetting base = column_setting(column, cell.measure->set);
         MeasuredSetting reference = base;
         if (const auto given = published(row, group, column)) {
             const SourceSpec& source = spec_.source(given->entry->source.id);
@@ -140,21 +148,21 @@ class Filler {
         const Measurement mean = mean_of(measurements);
         cell.ours = TableValue{
             .value = mean.value, .standard_error = mean.standard_error, .runs = claims.size()};
-        MeasuredSetting own = setting_of(*claims.front());
+        MeasuredSetting own = setting_of(*claims.front(), cell.measure->set);
         if (cell.measure->before_quantization) forget_quantization(own);
         cell.comparable =
             cell.published && reference.differs.empty() && reasons_against(own, reference).empty();
         auto reasons = reasons_against(own, base);
-        compare_with_column(column, *claims.front(), reasons);
+        compare_with_column(column, cell.measure->set, *claims.front(), reasons);
         note(*cell.ours, reasons);
     }
 
     /** Numbers of one network are only compared on the same images and checkpoint. */
-    void compare_with_column(const ColumnSpec& column, const ResultFile& file,
-                             std::vector<std::string>& reasons) {
-        const std::string key = column.id.id + "/" + file.values.at("model.name");
+    void compare_with_column(const ColumnSpec& column, const std::string& set,
+                             const ResultFile& file, std::vector<std::string>& reasons) {
+        const std::string key = column.id.id + "/" + file.values.at("model.name") + "@" + set;
         const ResultFile& first = *first_in_column_.try_emplace(key, &file).first->second;
-        if (file.evaluation_images != first.evaluation_images) {
+        if (file.images_of(set) != first.images_of(set)) {
             reasons.push_back("other evaluation images than above in this column");
         }
         if (file.run.provenance.checkpoint_sha256 != first.run.provenance.checkpoint_sha256) {
@@ -170,19 +178,24 @@ class Filler {
         }
     }
 
-    /** Among the comparable numbers of a column in the rows from `first` on. */
+    /** Among the comparable numbers of a column in the rows from `first` on, measure by measure. */
     void mark_best(std::size_t first, std::size_t column) {
-        std::vector<TableValue*> candidates;
-        bool higher = true;
+        std::map<const Figure*, std::vector<TableValue*>> candidates;
         for (std::size_t row = first; row < table_.rows.size(); ++row) {
             TableCell& cell = table_.rows[row].cells[column];
             if (cell.measure->before_quantization) continue;
-            higher = cell.measure->higher_is_better;
             for (auto* value : {&cell.published, &cell.ours}) {
-                if (*value && (*value)->notes.empty()) candidates.push_back(&**value);
+                if (*value && (*value)->notes.empty()) {
+                    candidates[cell.measure].push_back(&**value);
+                }
             }
         }
-        if (candidates.size() < 2) return;
+        for (const auto& [measure, values] : candidates) {
+            if (values.size() > 1) mark_best(values, measure->higher_is_better);
+        }
+    }
+
+    static void mark_best(const std::vector<TableValue*>& candidates, bool higher) {
         const auto better = [higher](const TableValue* a, const TableValue* b) {
             return higher ? a->value > b->value : a->value < b->value;
         };

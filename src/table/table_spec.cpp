@@ -82,7 +82,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> former_na
      {"full_precision", "full_precision_top1"},
      {"total_seconds", "seconds"}}};
 
-/** The figure that cells show; `null` where `or_null` allows it. */
+/** The figure that cells show, perhaps of a set; `null` where `or_null` allows it. */
 ValueType<const Figure*> measure_name(bool or_null = false) {
     std::vector<std::pair<std::string, const Figure*>> names;
     for (const Figure& figure : figures()) names.emplace_back(figure.name, &figure);
@@ -97,7 +97,15 @@ ValueType<const Figure*> measure_name(bool or_null = false) {
                          former, name);
             named.scalar = name;
         }
-        current(named, key, value, problems);
+        const Figure* of_set = find_figure(named.scalar);
+        if (of_set != nullptr && !of_set->set.empty()) {
+            value = of_set;
+        } else {
+            current(named, key, value, problems);
+        }
+    };
+    result.print = [](const Figure* const& value) {
+        return value == nullptr ? std::string("null") : print_yaml_text(value->name);
     };
     if (or_null) result.description = "null or " + result.description;
     return result;

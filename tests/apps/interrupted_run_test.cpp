@@ -112,6 +112,26 @@ TEST_CASE("a run killed at any stage is resumed to the result of an undisturbed 
     check_as_undisturbed(demo);
 }
 
+TEST_CASE("a run killed while it evaluates a set keeps what was predicted") {
+    const std::vector<std::string> sets{
+        "evaluation.sets=[{name: more, data: {layout: demo}, images: 1600}]"};
+    const DemoRun whole;
+    REQUIRE(whole.run(sets) == 0);
+    const RunRecord expected = read_run_file(whole.result, ReadScope::everything);
+    const DemoRun demo;
+    auto resume = sets;
+    resume.push_back("--resume");
+    REQUIRE(demo.interrupt(SIGKILL, "predictions.full_precision@more", 1, sets) == killed);
+    CHECK(demo.interrupt(SIGKILL, "predictions.quantized@more", 2, resume) == killed);
+    CHECK(demo.parts("predictions.quantized@more") >= 2);
+    CHECK(demo.run(resume) == 0);
+    check_as(expected, demo);
+    const RunRecord record = read_run_file(demo.result, ReadScope::everything);
+    REQUIRE(record.sets.size() == 1);
+    CHECK(record.sets[0].full_precision->prediction == expected.sets[0].full_precision->prediction);
+    CHECK(record.sets[0].quantized->kl == expected.sets[0].quantized->kl);
+}
+
 TEST_CASE("a run killed at random moments is resumed to the result of an undisturbed one") {
     const auto begun = std::chrono::steady_clock::now();
     const DemoRun whole;

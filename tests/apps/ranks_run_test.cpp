@@ -44,6 +44,12 @@ void check_equal_results(const fs::path& a, const fs::path& b) {
     CHECK(one.full_precision->prediction == other.full_precision->prediction);
     CHECK(one.quantized->prediction == other.quantized->prediction);
     CHECK(one.calibration_images == other.calibration_images);
+    REQUIRE(one.sets.size() == other.sets.size());
+    for (std::size_t i = 0; i < one.sets.size(); ++i) {
+        CHECK(one.sets[i].full_precision->prediction == other.sets[i].full_precision->prediction);
+        CHECK(one.sets[i].quantized->prediction == other.sets[i].quantized->prediction);
+        CHECK(one.sets[i].quantized->kl == other.sets[i].quantized->kl);
+    }
     REQUIRE(one.layers.size() == other.layers.size());
     for (std::size_t i = 0; i < one.layers.size(); ++i) {
         INFO(one.layers[i].name);
@@ -63,7 +69,9 @@ void check_equal_results(const fs::path& a, const fs::path& b) {
 TEST_CASE("a run over several ranks has the codes and predictions of one") {
     if (!test::have_mpirun()) return;
     const std::string config = GENERATE("demo_vit_4bit.yaml", "demo_cnn_4bit.yaml");
-    const std::vector<std::string> more{"calibration.holdout=20", "repair.bias_correction=true"};
+    const std::vector<std::string> more{
+        "calibration.holdout=20", "repair.bias_correction=true",
+        "evaluation.sets=[{name: more, data: {layout: demo}, images: 700}]"};
     const RanksRun alone;
     REQUIRE(alone.run(1, config, more) == 0);
     const RanksRun together;

@@ -130,6 +130,14 @@ TEST_CASE("ReaL's lists of labels count each, and images of an empty one are lef
         CHECK(source->labels(1) == std::vector<int64_t>{4});
         CHECK(source->load(1).width == 16);
     }
+    // Images are other ones where any of their labels is.
+    const auto identity = [&] {
+        const auto source = open_image_source(config, Split::evaluation);
+        return source_identity(*source, std::vector<int64_t>{0, 1});
+    };
+    const std::string before = identity();
+    write_text(root / "real.json", "[[1, 3], [], [4]]");
+    CHECK(identity() != before);
     // Each split has labels of its own.
     CHECK(open_image_source(config, Split::calibration)->size() == 3);
     write_text(root / "train.txt", first + " 7\n" + second + " 8\nILSVRC2012_val_00000003 9\n");

@@ -73,7 +73,8 @@ TEST_CASE("divergences are the same from computed, stored and cached probabiliti
     BadImages bad(0);
     const auto pass = test::pass_over(source, "demo_cnn", 4, bad);
     const auto expected_from = [&](RunJournal& journal) {
-        return predict_full_precision(*model.network, pass, journal, cache, "key");
+        return predict_full_precision(*model.network, pass, journal, cache,
+                                      {full_precision_network, "key"});
     };
     RunJournal journal = test::new_journal(loaded);
     const auto computed = expected_from(journal);

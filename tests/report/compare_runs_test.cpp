@@ -118,7 +118,10 @@ TEST_CASE("accuracies on the same images in any order are tested in pairs") {
 TEST_CASE("accuracies on other images are not tested in pairs") {
     RunRecord second = test::sample_run();
     SECTION("another image") { second.quantized->image[2] = "n01443537/z.JPEG"; }
-    SECTION("another label") { second.quantized->label[2] = 7; }
+    SECTION("another label") {
+        second.quantized->label[2] = 7;
+        second.provenance.evaluation_images = std::string(64, 'f');
+    }
     SECTION("no images") { second.quantized.reset(); }
     const RunComparison comparison = compare_runs(test::sample_run(), second);
     CHECK_FALSE(comparison.accuracies.at(1).paired.has_value());

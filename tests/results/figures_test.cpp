@@ -110,3 +110,29 @@ TEST_CASE("what was not measured is NaN in every figure") {
         CHECK(std::isnan(figure.value(RunRecord{})));
     }
 }
+
+TEST_CASE("figures of predictions exist for each set of images") {
+    const RunRecord run = test::sample_run_with_sets();
+    CHECK(value_of("full_precision_top1@v2", run) == 60);
+    CHECK(value_of("top1@v2", run) == 20);
+    CHECK(value_of("top1", run) == 40);
+    CHECK(value_of("agreement@real-labels", run) == 40);
+    CHECK(value_of("kl@v2", run) == 0.5);
+    CHECK(value_of("kl_largest@v2", run) == 1);
+    CHECK(find_figure("top1@v2")->of(run).standard_error ==
+          run.sets[0].quantized->top1_standard_error);
+    CHECK(find_figure("top1@v2") == find_figure("top1@v2"));
+    CHECK(find_figure("top1@v2")->set == "v2");
+    CHECK(find_figure("full_precision_top1@v2")->before_quantization);
+    CHECK(std::isnan(value_of("top1@another", run)));
+    for (const char* none : {"top1@", "@v2", "seconds@v2", "average_code_bits@v2", "top@v2",
+                             "top1@v2_standard_error"}) {
+        INFO(none);
+        CHECK(find_figure(none) == nullptr);
+    }
+    std::set<std::string> names;
+    for (const Figure& figure : figure_columns(set_names(run))) names.insert(figure.name);
+    CHECK(names.contains("kl_95@v2_standard_error"));
+    CHECK(names.contains("top1@real-labels"));
+    CHECK_FALSE(names.contains("seconds@v2"));
+}

@@ -154,6 +154,20 @@ RunRecord sample_run() {
     return run;
 }
 
+RunRecord sample_run_with_sets() {
+    RunRecord run = sample_run();
+    for (const char* name : {"v2", "real-labels"}) {
+        SetRecord& set = run.sets.emplace_back();
+        set.name = name;
+        set.images = std::string(64, name[0]);
+        set.full_precision = evaluation({0, 0, 1, 7, 5});
+        set.quantized = evaluation({0, 3, 4, 4, 5});
+        set.quantized->kl = {0.5, 0.5, 0.25, 0.25, 1};
+        set.agreement = 40;
+    }
+    return run;
+}
+
 void check_equal(const HostTensor& a, const HostTensor& b) {
     CHECK(a.dtype == b.dtype);
     CHECK(a.shape == b.shape);
@@ -218,6 +232,14 @@ void check_equal(const RunRecord& a, const RunRecord& b) {
     check_equal(a.full_precision, b.full_precision);
     check_equal(a.quantized, b.quantized);
     CHECK(a.agreement == b.agreement);
+    REQUIRE(a.sets.size() == b.sets.size());
+    for (std::size_t i = 0; i < a.sets.size(); ++i) {
+        CHECK(a.sets[i].name == b.sets[i].name);
+        CHECK(a.sets[i].images == b.sets[i].images);
+        CHECK(a.sets[i].agreement == b.sets[i].agreement);
+        check_equal(a.sets[i].full_precision, b.sets[i].full_precision);
+        check_equal(a.sets[i].quantized, b.sets[i].quantized);
+    }
     REQUIRE(a.layers.size() == b.layers.size());
     for (std::size_t i = 0; i < a.layers.size(); ++i) check_equal(a.layers[i], b.layers[i]);
     REQUIRE(a.sensitivities.size() == b.sensitivities.size());

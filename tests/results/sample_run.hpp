@@ -10,6 +10,9 @@ namespace comq::test {
  */
 RunRecord sample_run();
 
+/** The same, evaluated on two further sets. */
+RunRecord sample_run_with_sets();
+
 /** Fails the test unless both hold the same, NaN counting as equal to NaN. */
 void check_equal(const RunRecord& a, const RunRecord& b);
 void check_equal(const LayerRecord& a, const LayerRecord& b);

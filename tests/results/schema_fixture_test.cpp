@@ -70,13 +70,17 @@ TEST_CASE("the run file of schema 1.4 is still read, without what 1.5 added") {
     test::check_equal(fixture("schema_1_4.h5"), sample_of_1_4());
 }
 
-TEST_CASE("the run file of schema 1.5 is still read") {
+TEST_CASE("the run file of schema 1.5 is still read, without further sets") {
     test::check_equal(fixture("schema_1_5.h5"), test::sample_run());
+}
+
+TEST_CASE("the run file of schema 1.6 is still read") {
+    test::check_equal(fixture("schema_1_6.h5"), test::sample_run_with_sets());
 }
 
 TEST_CASE("writes a fixture of the schema", "[.write_fixture]") {
     const char* file = std::getenv("COMQ_FIXTURE");
     REQUIRE(file != nullptr);
-    write_run_file(file, test::sample_run());
+    write_run_file(file, test::sample_run_with_sets());
     CHECK(std::filesystem::exists(file));
 }

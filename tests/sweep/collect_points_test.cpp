@@ -82,6 +82,20 @@ TEST_CASE("what was not measured is empty: held-out errors, bits, times of work 
     CHECK_THAT(sweep_table_csv(table), ContainsSubstring(",,\n"));
 }
 
+TEST_CASE("figures of sets are columns, empty where a point was not evaluated on one") {
+    const test::SweepFolder folder;
+    const auto sweep = folder.open("grid: {quantization.bits: [2, 3]}\n");
+    write_run_file(sweep.points[0].result(), test::sample_run());
+    write_run_file(sweep.points[1].result(), test::sample_run_with_sets());
+    const auto table = collect_points(sweep);
+    const auto& top1 = std::get<std::vector<double>>(find_column(table.points, "top1@v2")->values);
+    CHECK(std::isnan(top1[0]));
+    CHECK(top1[1] == 20);
+    CHECK(find_column(table.points, "kl@real-labels_standard_error") != nullptr);
+    const std::string text = describe_sweep_table(table, "t.hdf5", "top1@v2");
+    CHECK_THAT(text, ContainsSubstring("Top-1 % v2") && ContainsSubstring("KL real-labels"));
+}
+
 TEST_CASE("the table is HDF5 with columns of points and of their layers") {
     const test::SweepFolder folder;
     const auto sweep = partly_finished(folder);

@@ -63,7 +63,8 @@ TEST_CASE("a cell is one experiment whatever images its runs draw") {
                                                         "data.labels",
                                                         "data.classes",
                                                         "evaluation.images",
-                                                        "evaluation.batch_size"});
+                                                        "evaluation.batch_size",
+                                                        "evaluation.sets"});
 }
 
 TEST_CASE("of what changes no number a table tells threads apart, and times without a cache") {

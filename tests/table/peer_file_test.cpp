@@ -15,11 +15,21 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/** What the run has of its own images is also what it has of a set. */
+void add_set(RunRecord& run) {
+    SetRecord set;
+    set.name = "v2";
+    set.images = "digest";
+    static_cast<Evaluations&>(set) = run;
+    run.sets = {set};
+}
+
 /** comq's round-to-nearest, from which the peers' script takes images, layers and grids. */
 RunRecord reference_run() {
     RunRecord run = test::record_of({.overrides = {"quantization.method=rtn"}});
     run.heldout_images = {"held out é"};
     run.layers.front().rtn_relative_error = 0.25;
+    add_set(run);
     return run;
 }
 
@@ -28,6 +38,7 @@ RunRecord evaluated_run() {
     RunRecord run = test::record_of({.overrides = {"quantization.method=none"}});
     run.full_precision->prediction[0] = 7;
     run.full_precision->top1 = 94;
+    add_set(run);
     return run;
 }
 
@@ -58,6 +69,11 @@ TEST_CASE("a peer's result file is a run like any other") {
     CHECK(run.quantized->top1 == 94);
     CHECK(run.quantized->prediction[0] == 7);
     CHECK(*run.agreement == 99);
+    REQUIRE(run.sets.size() == 1);
+    CHECK(run.sets[0].name == "v2");
+    CHECK(run.sets[0].images == "digest");
+    CHECK(run.sets[0].quantized->top1 == 94);
+    CHECK(*run.sets[0].agreement == 99);
     CHECK(run.calibration_images == std::vector<std::string>{"calibration-0"});
     CHECK(run.heldout_images == std::vector<std::string>{"held out é"});
     REQUIRE(run.stages.size() == 2);

@@ -43,7 +43,7 @@ struct Stage {
     bool (*takes_part)(const ExperimentConfig& config);
     Cost (*cost)(const Probe& probe);
     void (*run)(RunContext& context);
-    /** A line for `--dry-run` on what the config alone does not tell; null: nothing. */
+    /** A line for `--dry-run` on what the config alone does not tell; null or empty: nothing. */
     std::string (*describe)(const Probe& probe) = nullptr;
     /** The setting that asks for it, where it does not go with several ranks. */
     std::string_view one_rank_setting = {};
