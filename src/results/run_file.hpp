@@ -7,7 +7,7 @@
 namespace comq {
 
 /** Version of the files that this program writes; results/README.md documents it. */
-inline constexpr const char* run_schema_version = "1.5";
+inline constexpr const char* run_schema_version = "1.6";
 
 /**
  * Writes a run as HDF5, schema 1. Atomic: `file` holds the old content or the whole new one; its
