@@ -25,13 +25,12 @@ using Clock = std::chrono::steady_clock;
 constexpr double assumed_descent_rate = 4e9;
 
 /** Counts the rows that one image gives to each layer, and sees which are in residual sums. */
-class RowCounter : public Tap {
+class RowCounter : public StreamTap {
   public:
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
         if (const auto* layer = observed.layer()) rows_[layer] += layer->rows(input).size(1);
         return input;
     }
-    bool wants_sums() const override { return true; }
     void on_sum(const Observable& observed, const ResidualSum& /*sum*/) override {
         in_sums_.insert(observed.layer());
     }

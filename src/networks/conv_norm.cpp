@@ -14,7 +14,8 @@ torch::Tensor activate(const torch::Tensor& input, Activation activation) {
     return input;
 }
 
-void norm_joins(const Conv2dImpl& convolution, BatchNorm2dImpl& norm, const torch::Tensor& stream) {
+void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,
+                const torch::Tensor& stream) {
     convolution.joins([&] { return ResidualSum{stream, batch_norm_scale(norm)}; });
 }
 

@@ -67,6 +67,9 @@ class Observable {
     virtual const QuantizableLayer* layer() const { return nullptr; }
     /** Those of a BatchNorm; null for the others. */
     virtual BatchStatistics* batch_statistics() { return nullptr; }
+    const BatchStatistics* statistics() const {
+        return const_cast<Observable*>(this)->batch_statistics();
+    }
 
   protected:
     /** Whether this thread has a tap. */
@@ -98,13 +101,14 @@ class Tap {
     }
     /** Sees an output, before anything else is done with it. */
     virtual void on_output(const Observable& /*observed*/, const torch::Tensor& /*output*/) {}
-    /** Sees the residual stream that an output has been or is about to be added to. */
+    /** Of a StreamTap: sees the stream that an output has been or is about to be added to. */
     virtual void on_sum(const Observable& /*observed*/, const ResidualSum& /*sum*/) {}
-    /** Whether on_sum does anything: a program takes more time to find the streams. */
-    virtual bool wants_sums() const { return false; }
     /** Whether all that is wanted has been seen: the network then runs no further. */
     virtual bool done() const { return false; }
 };
+
+/** A tap that is told of residual sums, which take a program time to find. */
+class StreamTap : public Tap {};
 
 /**
  * Calls `body` with `tap` (null: none) as that of the calling thread; calls nest. Returns false

@@ -45,7 +45,7 @@ class KeepingTap : public Tap {
 };
 
 /** Keeps what one layer takes in, and the streams that its output is added to. */
-class SumTap : public Tap {
+class SumTap : public StreamTap {
   public:
     explicit SumTap(const std::string& name) : name_(name) {}
 
@@ -59,7 +59,6 @@ class SumTap : public Tap {
     void on_output(const Observable& observed, const torch::Tensor& output) override {
         if (observed.name() == name_) output_sizes_ = output.sizes().vec();
     }
-    bool wants_sums() const override { return true; }
     void on_sum(const Observable& observed, const ResidualSum& sum) override {
         if (observed.name() != name_) return;
         streams.push_back(in_units_of_output(observed, sum));
@@ -93,13 +92,12 @@ class SumTap : public Tap {
 };
 
 /** Counts the calls of each layer, and the sums that their outputs end in. */
-class SumCounter : public Tap {
+class SumCounter : public StreamTap {
   public:
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
         if (observed.layer() != nullptr) ++counts_[observed.name()].calls;
         return input;
     }
-    bool wants_sums() const override { return true; }
     void on_sum(const Observable& observed, const ResidualSum& /*sum*/) override {
         ++counts_[observed.name()].sums;
     }

@@ -20,7 +20,7 @@ using namespace comq::test;
 namespace {
 
 /** Everything that observables see and make, and the sums that they say they are in. */
-class RecordingTap : public Tap {
+class RecordingTap : public StreamTap {
   public:
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
         inputs[observed.name()] = input;
@@ -29,7 +29,6 @@ class RecordingTap : public Tap {
     void on_output(const Observable& observed, const torch::Tensor& output) override {
         outputs[observed.name()] = output;
     }
-    bool wants_sums() const override { return true; }
     void on_sum(const Observable& observed, const ResidualSum& sum) override {
         REQUIRE(sum.stream.defined());
         sums[observed.name()] = sum;

@@ -161,7 +161,7 @@ SumWatch::Probes SumWatch::passed(std::size_t i, const ResidualSums::Link& link,
         case ResidualSums::Does::normalizes: {
             std::vector<int64_t> along_channels(static_cast<std::size_t>(probes.factors.dim()), 1);
             along_channels.at(1) = -1;
-            Observable& norm = layers_.of_node[i].call->observable();
+            const Observable& norm = layers_.of_node[i].call->observable();
             probes.factors = probes.factors * batch_norm_scale(norm).view(along_channels);
             break;
         }
