@@ -23,6 +23,8 @@ struct CalibrationConfig {
     CalibrationInputs inputs = CalibrationInputs::full_precision;
     std::optional<double> propagation;  ///< strength when inputs are quantized; none: by held-out
     PropagationCriterion propagation_criterion = PropagationCriterion::logits;
+    bool residual_targets = false;             ///< where inputs are quantized
+    std::optional<double> residual_strength;   ///< of those; none: by held-out predictions
     Precision precision = Precision::float32;  ///< of the forward pass
     std::optional<int64_t> rows_per_image;     ///< of each layer, drawn by the seed; none: all
     Weighting weighting = Weighting::none;

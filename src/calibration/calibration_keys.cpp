@@ -57,6 +57,17 @@ Schema<CalibrationConfig, RunKey> calibration_keys() {
              &CalibrationConfig::propagation_criterion,
              choice<PropagationCriterion>({{"layer_output", PropagationCriterion::layer_output},
                                            {"logits", PropagationCriterion::logits}}));
+    keys.add({.key = "residual_targets",
+              .affects = solution,
+              .meaning = "With quantized inputs, layers whose output is added to a residual stream "
+                         "are asked to make up for what the stream has lost, too."},
+             &CalibrationConfig::residual_targets, boolean());
+    keys.add({.key = "residual_strength",
+              .affects = solution,
+              .meaning = "Share of the stream's loss that such a layer makes up for; null: for "
+                         "each layer the best of 0, 0.25, 0.5 and 1 by the predictions for "
+                         "held-out images."},
+             &CalibrationConfig::residual_strength, optional(number(0.0, 1.0)));
     keys.add(
         {.key = "precision",
          .affects = statistics,

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <fstream>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/errors.hpp"
 #include "experiment/setup.hpp"
@@ -23,13 +24,17 @@ using Clock = std::chrono::steady_clock;
 // feeds the estimate of --dry-run.
 constexpr double assumed_descent_rate = 4e9;
 
-/** Counts the rows that one image gives to each layer. */
-class RowCounter : public Tap {
+/** Counts the rows that one image gives to each layer, and sees which are in residual sums. */
+class RowCounter : public StreamTap {
   public:
     torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
         if (const auto* layer = observed.layer()) rows_[layer] += layer->rows(input).size(1);
         return input;
     }
+    void on_sum(const Observable& observed, const ResidualSum& /*sum*/) override {
+        in_sums_.insert(observed.layer());
+    }
+    bool in_sum(const QuantizableLayer& layer) const { return in_sums_.contains(&layer); }
     int64_t rows(const QuantizableLayer& layer) const {
         const auto found = rows_.find(&layer);
         return found == rows_.end() ? 0 : found->second;
@@ -37,6 +42,7 @@ class RowCounter : public Tap {
 
   private:
     std::unordered_map<const QuantizableLayer*, int64_t> rows_;
+    std::unordered_set<const QuantizableLayer*> in_sums_;
 };
 
 double seconds_since(Clock::time_point start) {
@@ -80,6 +86,7 @@ void walk_through(Probe& probe, torch::Tensor activation) {
     }
     for (const auto& planned : probe.plan.layers) {
         probe.rows.push_back(counter.rows(*planned.entry.layer));
+        probe.in_sums.push_back(counter.in_sum(*planned.entry.layer));
     }
 }
 

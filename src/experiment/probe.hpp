@@ -23,6 +23,7 @@ struct Probe {
     std::shared_ptr<Network> network;  ///< owns the layers that `plan` names
     LayerPlan plan;                    ///< empty where the weights stay
     std::vector<int64_t> rows;         ///< that one image gives each layer of the plan, per group
+    std::vector<bool> in_sums;         ///< whether its outputs are added to a residual stream
     int64_t classes = 0;
     int64_t evaluation_images = 0;                      ///< 0 when the data are not there yet
     std::vector<std::pair<std::string, int64_t>> sets;  ///< of `evaluation.sets`: images, likewise

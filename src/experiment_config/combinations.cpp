@@ -16,6 +16,7 @@ class CombinationCheck {
         check_paths_given();
         check_weighted_rows();
         check_quantized_inputs();
+        check_residual_targets();
         check_average_bits();
         check_sensitivity();
         check_rotation();
@@ -82,6 +83,34 @@ class CombinationCheck {
             add("calibration.propagation",
                 "without a strength the best is chosen on held-out images; give one, or set "
                 "calibration.holdout");
+        }
+    }
+
+    void check_residual_targets() {
+        const auto& calibration = config_.calibration;
+        if (!calibration.residual_targets) {
+            if (calibration.residual_strength) {
+                add("calibration.residual_strength",
+                    "no layer has a residual target; set calibration.residual_targets, or take "
+                    "this out");
+            }
+            return;
+        }
+        if (calibration.inputs != CalibrationInputs::quantized) {
+            add("calibration.residual_targets",
+                "a stream loses something only in a network whose earlier layers are quantized; "
+                "set calibration.inputs=quantized");
+        }
+        if (calibration.residual_strength) return;
+        if (calibration.holdout == 0) {
+            add("calibration.residual_strength",
+                "without a strength the best is chosen on held-out images; give one, or set "
+                "calibration.holdout");
+        }
+        if (calibration.propagation_criterion != PropagationCriterion::logits) {
+            add("calibration.residual_strength",
+                "without a strength the best is chosen by predictions; give one, or set "
+                "calibration.propagation_criterion=logits");
         }
     }
 

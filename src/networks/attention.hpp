@@ -19,6 +19,8 @@ class MlpImpl : public torch::nn::Module {
   public:
     MlpImpl(int64_t dim, int64_t hidden);
     torch::Tensor forward(const torch::Tensor& tokens);
+    /** The output is that of this layer. */
+    const LinearImpl& last() const { return *fc2_; }
 
   private:
     Linear fc1_;

@@ -14,6 +14,11 @@ torch::Tensor activate(const torch::Tensor& input, Activation activation) {
     return input;
 }
 
+void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,
+                const torch::Tensor& stream) {
+    convolution.joins([&] { return ResidualSum{stream, batch_norm_scale(norm)}; });
+}
+
 ConvNormImpl::ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,
                            Activation activation)
     : activation_(activation) {

@@ -11,6 +11,10 @@ enum class Activation { none, relu, relu6 };
 
 torch::Tensor activate(const torch::Tensor& input, Activation activation);
 
+/** Says that what `norm` makes of `convolution` is added to `stream`. */
+void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,
+                const torch::Tensor& stream);
+
 /**
  * A convolution without bias (`options.bias` is ignored), BatchNorm and activation: children `0`
  * and `1`, as in torchvision's Conv2dNormActivation.
@@ -20,6 +24,8 @@ class ConvNormImpl : public torch::nn::Module {
     ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,
                  Activation activation);
     torch::Tensor forward(const torch::Tensor& input);
+    /** Says that the output, without an activation, is added to `stream`. */
+    void joins(const torch::Tensor& stream) const { norm_joins(*conv_, *norm_, stream); }
 
   private:
     Conv2d conv_{nullptr};

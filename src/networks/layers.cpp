@@ -68,6 +68,14 @@ torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {
     return convolution_rows(input, options_, in_features());
 }
 
+torch::Tensor output_rows(const QuantizableLayer& layer, const torch::Tensor& output) {
+    const int64_t groups = layer.groups(), channels = layer.out_features() / groups;
+    if (layer.convolution() == nullptr) return linear_rows(output, groups, channels);
+    return output.reshape({output.size(0), groups, channels, -1})
+        .permute({1, 0, 3, 2})
+        .reshape({groups, -1, channels});
+}
+
 torch::Tensor linear_rows(const torch::Tensor& input, int64_t groups, int64_t in_features) {
     return input.reshape({-1, groups, in_features}).transpose(0, 1).contiguous();
 }

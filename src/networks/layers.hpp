@@ -62,6 +62,12 @@ class QuantizableLayer : public Observable {
 };
 
 /**
+ * The outputs that belong to the rows, from a tensor that lies as the layer's output does:
+ * `[groups, N, out_features / groups]`.
+ */
+torch::Tensor output_rows(const QuantizableLayer& layer, const torch::Tensor& output);
+
+/**
  * QuantizableLayer::rows of a Linear layer: its input is `[..., groups · in_features]`, the inputs
  * of a group side by side.
  */

@@ -30,4 +30,10 @@ torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& input) {
                           momentum, statistics_.eps, at::globalContext().userEnabledCuDNN()));
 }
 
+torch::Tensor batch_norm_scale(const Observable& norm) {
+    const BatchStatistics& statistics = *norm.statistics();
+    const auto inverse = (statistics.variance + statistics.eps).rsqrt();
+    return norm.weight().defined() ? norm.weight() * inverse : inverse;
+}
+
 }  // namespace comq

@@ -34,4 +34,7 @@ class BatchNorm2dImpl : public torch::nn::Module, public Observable {
 };
 TORCH_MODULE(BatchNorm2d);
 
+/** γ/√(σ² + ε) of a BatchNorm, `[channels]`: what it multiplies its input by. */
+torch::Tensor batch_norm_scale(const Observable& norm);
+
 }  // namespace comq

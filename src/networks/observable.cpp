@@ -45,6 +45,16 @@ torch::Tensor Observable::tapped_output(torch::Tensor output) const {
     return output;
 }
 
+void Observable::joins(const std::function<ResidualSum()>& sum) const {
+    if (!sums_are_wanted()) return;
+    tap_of_this_thread->on_sum(*this, sum());
+    leave_if_done();
+}
+
+bool Observable::sums_are_wanted() {
+    return dynamic_cast<const StreamTap*>(tap_of_this_thread) != nullptr;
+}
+
 bool run_with_tap(Tap* tap, const std::function<void()>& body) {
     struct Scope {
         Tap* previous;

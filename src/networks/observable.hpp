@@ -22,6 +22,12 @@ struct BatchStatistics {
     bool of_each_batch = false;
 };
 
+/** Where the output of a layer is added to a residual stream. */
+struct ResidualSum {
+    torch::Tensor stream;      ///< laid out as the layer's output
+    torch::Tensor scale = {};  ///< of the output before the sum, `[channels]`; undefined: 1
+};
+
 /** A layer or norm that a tap can watch. */
 class Observable {
   public:
@@ -45,6 +51,15 @@ class Observable {
     torch::Tensor& bias() { return bias_; }
     const torch::Tensor& bias() const { return bias_; }
 
+    /**
+     * To be called where the output ends in a sum, whatever order its terms are computed in; `sum`
+     * is asked only by a tap. Up to there nothing but a factor a channel and an addend may happen
+     * to the output.
+     */
+    void joins(const std::function<ResidualSum()>& sum) const;
+    /** Whether this thread's tap would see the sum. */
+    static bool sums_are_wanted();
+
     /** How often one batch of images passes through it. */
     virtual int calls() const { return 1; }
 
@@ -52,6 +67,9 @@ class Observable {
     virtual const QuantizableLayer* layer() const { return nullptr; }
     /** Those of a BatchNorm; null for the others. */
     virtual BatchStatistics* batch_statistics() { return nullptr; }
+    const BatchStatistics* statistics() const {
+        return const_cast<Observable*>(this)->batch_statistics();
+    }
 
   protected:
     /** Whether this thread has a tap. */
@@ -83,9 +101,14 @@ class Tap {
     }
     /** Sees an output, before anything else is done with it. */
     virtual void on_output(const Observable& /*observed*/, const torch::Tensor& /*output*/) {}
+    /** Of a StreamTap: sees the stream that an output has been or is about to be added to. */
+    virtual void on_sum(const Observable& /*observed*/, const ResidualSum& /*sum*/) {}
     /** Whether all that is wanted has been seen: the network then runs no further. */
     virtual bool done() const { return false; }
 };
+
+/** A tap that is told of residual sums, which take a program time to find. */
+class StreamTap : public Tap {};
 
 /**
  * Calls `body` with `tap` (null: none) as that of the calling thread; calls nest. Returns false

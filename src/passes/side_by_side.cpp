@@ -3,6 +3,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -12,6 +13,8 @@
 namespace comq {
 
 namespace {
+
+constexpr double least_scale = 1e-6;  ///< of a channel before a sum, of the largest
 
 /** Keeps the activations of one layer or norm; what comes after them would be thrown away. */
 class KeepingTap : public Tap {
@@ -39,6 +42,79 @@ class KeepingTap : public Tap {
     const std::string& name_;
     bool output_;
     int calls_ = 0;
+};
+
+/** Keeps what one layer takes in, and the streams that its output is added to. */
+class SumTap : public StreamTap {
+  public:
+    explicit SumTap(const std::string& name) : name_(name) {}
+
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (observed.name() == name_) {
+            calls_ = observed.calls();
+            inputs.push_back(input);
+        }
+        return input;
+    }
+    void on_output(const Observable& observed, const torch::Tensor& output) override {
+        if (observed.name() == name_) output_sizes_ = output.sizes().vec();
+    }
+    void on_sum(const Observable& observed, const ResidualSum& sum) override {
+        if (observed.name() != name_) return;
+        streams.push_back(in_units_of_output(observed, sum));
+    }
+    bool done() const override {
+        return calls_ > 0 && std::ssize(inputs) == calls_ && std::ssize(streams) == calls_;
+    }
+    /** Of as many sums as calls, and of streams that lie as the outputs do. */
+    void check() const {
+        COMQ_CHECK(done());
+        for (const auto& stream : streams) COMQ_CHECK(stream.sizes() == output_sizes_);
+    }
+
+    std::vector<torch::Tensor> inputs;
+    std::vector<torch::Tensor> streams;
+
+  private:
+    /** s·y + x is s·(y + x/s); a channel with s = 0 can't make up for anything. */
+    static torch::Tensor in_units_of_output(const Observable& observed, const ResidualSum& sum) {
+        if (!sum.scale.defined()) return sum.stream;
+        std::vector<int64_t> along_channels(static_cast<std::size_t>(sum.stream.dim()), 1);
+        along_channels.at(observed.channel_axis() < 0 ? along_channels.size() - 1 : 1) = -1;
+        const auto scale = sum.scale.view(along_channels);
+        const auto ignored = scale.abs() <= least_scale * scale.abs().max();
+        return (sum.stream / scale).masked_fill(ignored, 0.0);
+    }
+
+    const std::string& name_;
+    int calls_ = 0;
+    std::vector<int64_t> output_sizes_;
+};
+
+/** Counts the calls of each layer, and the sums that their outputs end in. */
+class SumCounter : public StreamTap {
+  public:
+    torch::Tensor on_input(const Observable& observed, const torch::Tensor& input) override {
+        if (observed.layer() != nullptr) ++counts_[observed.name()].calls;
+        return input;
+    }
+    void on_sum(const Observable& observed, const ResidualSum& /*sum*/) override {
+        ++counts_[observed.name()].sums;
+    }
+    std::set<std::string> names() const {
+        std::set<std::string> always;
+        for (const auto& [name, count] : counts_) {
+            if (count.calls == count.sums) always.insert(name);
+        }
+        return always;
+    }
+
+  private:
+    struct Count {
+        int calls = 0;
+        int sums = 0;
+    };
+    std::map<std::string, Count> counts_;
 };
 
 /** Keeps the names of layers and norms in the order in which they run. */
@@ -104,6 +180,28 @@ std::vector<std::string> SideBySide::order_of_execution() const {
     OrderTap tap;
     run(full_precision_, fitted_.front(), block_ + 1, &tap);
     return tap.names;
+}
+
+std::set<std::string> SideBySide::layers_in_sums() const {
+    SumCounter tap;
+    run(full_precision_, fitted_.front(), block_ + 1, &tap);
+    return tap.names();
+}
+
+std::vector<SummedPair> SideBySide::inputs_and_streams(const std::string& layer,
+                                                       int64_t batch) const {
+    SumTap exact(layer), quantized(layer);
+    run(full_precision_, batch, block_ + 1, &exact);
+    run(quantized_, batch, block_ + 1, &quantized);
+    exact.check();
+    quantized.check();
+    COMQ_CHECK(exact.inputs.size() == quantized.inputs.size());
+    std::vector<SummedPair> pairs;
+    for (std::size_t i = 0; i < exact.inputs.size(); ++i) {
+        pairs.push_back(
+            {{exact.inputs[i], quantized.inputs[i]}, {exact.streams[i], quantized.streams[i]}});
+    }
+    return pairs;
 }
 
 std::vector<ActivationPair> SideBySide::kept(const std::string& name, bool output,

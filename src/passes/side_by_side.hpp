@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +21,12 @@ namespace comq {
 struct ActivationPair {
     torch::Tensor full_precision;
     torch::Tensor quantized;
+};
+
+/** What a layer that ends in a residual sum sees, and what its output is added to. */
+struct SummedPair {
+    ActivationPair input;
+    ActivationPair stream;  ///< in units of the layer's output; 0 where the sum ignores that
 };
 
 /**
@@ -54,6 +60,8 @@ class SideBySide {
 
     /** Names of the layers and norms of this block in the order in which they first run. */
     std::vector<std::string> order_of_execution() const;
+    /** Names of the layers of this block that end in a residual sum whenever they are called. */
+    std::set<std::string> layers_in_sums() const;
 
     /** From here on the weights of the networks differ; until then one pass serves both. */
     void diverge() { diverged_ = true; }
@@ -62,6 +70,8 @@ class SideBySide {
     std::vector<ActivationPair> inputs(const std::string& layer, int64_t batch) const {
         return kept(layer, /*output=*/false, batch);
     }
+    /** The same with the streams, of one of layers_in_sums(). */
+    std::vector<SummedPair> inputs_and_streams(const std::string& layer, int64_t batch) const;
     /** What a layer or norm of this block makes of `batch`, each time that it is called. */
     std::vector<ActivationPair> outputs(const std::string& name, int64_t batch) const {
         return kept(name, /*output=*/true, batch);

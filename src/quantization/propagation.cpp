@@ -71,22 +71,94 @@ std::vector<Matrix<double>> scaled(std::vector<Matrix<double>> matrices, double 
     return matrices;
 }
 
-Matrix<double> layer_shift(const std::vector<PackedTriangle>& paired,
-                           MatrixView<const float> weight) {
-    const auto groups = std::ssize(paired);
-    Matrix<double> shift(weight.rows, weight.cols);
+/** [out, m] of what `part(group)` gives for each group, [out / groups, m]. */
+template <typename Part>
+Matrix<double> for_each_group(int64_t groups, MatrixView<const float> weight, const Part& part) {
+    Matrix<double> whole(weight.rows, weight.cols);
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
-        const Matrix<double> part = propagated_shift(paired[g], weight.part(g, groups));
-        std::copy_n(part.data(), part.rows() * part.cols(), shift.row(g * part.rows()));
+        const Matrix<double> own = part(g);
+        std::copy_n(own.data(), own.rows() * own.cols(), whole.row(g * own.rows()));
     });
-    return shift;
+    return whole;
 }
+
+/** Solutions of one layer by their strengths. */
+class StrengthSearch {
+  public:
+    StrengthSearch(const Method& method, const std::string& layer, MatrixView<const float> weight,
+                   const LayerStatistics& statistics, int bits)
+        : method_(method),
+          layer_(layer),
+          weight_(weight),
+          paired_(statistics.grams.at(statistic::paired_gram)),
+          moment_(statistics.residual_moment),
+          bits_(bits) {
+        seen_.in_features = statistics.in_features;
+        seen_.groups = statistics.groups;
+        std::ranges::transform(paired_, std::back_inserter(seen_.grams[statistic::gram]),
+                               quantized_part);
+        if (method.follows_output_path()) {
+            std::ranges::transform(paired_, std::back_inserter(changes_), input_change);
+        }
+    }
+
+    bool has_stream() const { return !moment_.empty(); }
+
+    PropagatedSolution solve(double a, double b) {
+        const bool by_path = method_.follows_output_path();
+        Matrix<float> target =
+            propagated_target(weight_, Matrix<double>(weight_.rows, weight_.cols), 0.0);
+        if (a != 0.0 && !by_path) target = propagated_target(target.view(), of_inputs(), a);
+        if (b != 0.0) target = propagated_target(target.view(), of_stream(), b);
+        PropagatedSolution solution{
+            solve_layer(method_, layer_, target.view(), seen_, bits_, scaled(changes_, a)), a, {}};
+        if (has_stream()) solution.residual = b;
+        return solution;
+    }
+
+  private:
+    const Matrix<double>& of_inputs() {
+        if (!of_inputs_) {
+            const auto groups = std::ssize(paired_);
+            of_inputs_ = for_each_group(groups, weight_, [&](int64_t g) {
+                return propagated_shift(paired_[g], weight_.part(g, groups));
+            });
+        }
+        return *of_inputs_;
+    }
+    const Matrix<double>& of_stream() {
+        if (!of_stream_) {
+            of_stream_ = for_each_group(std::ssize(paired_), weight_, [&](int64_t g) {
+                return residual_shift(paired_[g], moment_[g]);
+            });
+        }
+        return *of_stream_;
+    }
+
+    const Method& method_;
+    const std::string& layer_;
+    MatrixView<const float> weight_;
+    const std::vector<PackedTriangle>& paired_;
+    const std::vector<Matrix<double>>& moment_;
+    int bits_;
+    LayerStatistics seen_;
+    std::vector<Matrix<double>> changes_;
+    std::optional<Matrix<double>> of_inputs_;
+    std::optional<Matrix<double>> of_stream_;
+};
 
 }  // namespace
 
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight) {
     COMQ_CHECK(paired.order() == 2 * weight.cols);
     Matrix<double> shift = output_change(paired, weight);
+    solve_cholesky(damped_factor(quantized_part(paired)), shift);
+    return shift;
+}
+
+Matrix<double> residual_shift(const PackedTriangle& paired, const Matrix<double>& moment) {
+    COMQ_CHECK(paired.order() == 2 * moment.cols());
+    Matrix<double> shift = moment;
     solve_cholesky(damped_factor(quantized_part(paired)), shift);
     return shift;
 }
@@ -136,38 +208,33 @@ double heldout_propagated_error(const LayerStatistics& statistics, MatrixView<co
 PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
                                     MatrixView<const float> weight,
                                     const LayerStatistics& statistics, int bits,
-                                    std::optional<double> strength, const PropagationLoss& loss) {
-    const auto& paired = statistics.grams.at(statistic::paired_gram);
-    LayerStatistics seen;
-    seen.in_features = statistics.in_features;
-    seen.groups = statistics.groups;
-    for (const auto& triangle : paired) {
-        seen.grams[statistic::gram].push_back(quantized_part(triangle));
+                                    const PropagationStrengths& strengths,
+                                    const PropagationLoss& loss) {
+    StrengthSearch search(method, layer, weight, statistics, bits);
+    const bool chooses_residual = search.has_stream() && !strengths.residual;
+    const double known_residual = search.has_stream() ? strengths.residual.value_or(0.0) : 0.0;
+    if (strengths.inputs && !chooses_residual) {
+        return search.solve(*strengths.inputs, known_residual);
     }
-    const bool by_path = method.follows_output_path();
-    std::vector<Matrix<double>> changes;
-    if (by_path) std::ranges::transform(paired, std::back_inserter(changes), input_change);
-    const bool shifts = strength != 0.0 && !by_path;
-    const Matrix<double> shift =
-        shifts ? layer_shift(paired, weight) : Matrix<double>(weight.rows, weight.cols);
-    const auto solve = [&](double a) {
-        if (by_path) {
-            const auto share = scaled(changes, a);
-            return PropagatedSolution{solve_layer(method, layer, weight, seen, bits, share), a};
-        }
-        const Matrix<float> target = propagated_target(weight, shift, a);
-        return PropagatedSolution{solve_layer(method, layer, target.view(), seen, bits), a};
-    };
-    if (strength) return solve(*strength);
-
     std::optional<PropagatedSolution> best;
     double least = std::numeric_limits<double>::infinity();
-    for (const double a : propagation_strengths) {
-        PropagatedSolution candidate = solve(a);
+    const auto consider = [&](double a, double b) {
+        PropagatedSolution candidate = search.solve(a, b);
         const double found = loss(candidate.solution);
         if (!best || found < least) {
             least = found;
             best = std::move(candidate);
+        }
+    };
+    if (strengths.inputs) {
+        consider(*strengths.inputs, known_residual);
+    } else {
+        for (const double a : propagation_strengths) consider(a, known_residual);
+    }
+    if (chooses_residual) {
+        const double a = best->strength;
+        for (const double b : propagation_strengths) {
+            if (b != 0.0) consider(a, b);
         }
     }
     return std::move(*best);

@@ -22,12 +22,28 @@ namespace comq {
  * a = 0 fits the float weight on the rows that the quantized network sees. Full strength fits the
  * calibration images better than others, so `a` can be chosen on held-out rows.
  *
- * GPFQ keeps the float weight and follows the path of the outputs instead (gpfq.cpp): visit t fits
- * the sum of x_s·w_s over the inputs visited so far, with x̃ + a·(x − x̃) for x.
+ * Where the layer's output is added to a residual stream, R in the full-precision network and R̃
+ * in this one, ‖XW + b·(R − R̃) − X̃Wq‖² makes up for what the stream has lost, too (residual-stream
+ * targets, arXiv 2608.15567): the target is
+ *
+ *     w + a·(w' − w) + b·(H̃ + λI)⁻¹X̃ᵀ(r − r̃),
+ *
+ * r the stream's column of that output channel.
+ *
+ * GPFQ keeps the float weight, moved by the last term, and follows the path of the outputs instead
+ * (gpfq.cpp): visit t fits the sum of x_s·w_s over the inputs visited so far, with x̃ + a·(x − x̃)
+ * for x.
  */
 struct PropagatedSolution {
     Solution solution;
-    double strength = 0.0;  ///< a
+    double strength = 0.0;                ///< a
+    std::optional<double> residual = {};  ///< b; none where there is no stream
+};
+
+/** What is known of a and b; without a number it is chosen. */
+struct PropagationStrengths {
+    std::optional<double> inputs = {};
+    std::optional<double> residual = 0.0;
 };
 
 /** Strengths among which held-out rows choose. */
@@ -37,14 +53,16 @@ inline constexpr double propagation_strengths[] = {0.0, 0.25, 0.5, 1.0};
 using PropagationLoss = std::function<double(const Solution&)>;
 
 /**
- * Quantizes a whole layer from statistic::paired_gram, as solve_layer does from the plain Gram.
- * Without a `strength` the one of propagation_strengths is taken that `loss` is least for, the
- * first of equals. Throws what Method::solve and `loss` throw.
+ * Quantizes a whole layer from statistic::paired_gram, as solve_layer does from the plain Gram,
+ * and from the residual moment where there is one. Without a strength the one of
+ * propagation_strengths is taken that `loss` is least for, the first of equals: a first, with b as
+ * given or 0, and then b. Throws what Method::solve and `loss` throw.
  */
 PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
                                     MatrixView<const float> weight,
                                     const LayerStatistics& statistics, int bits,
-                                    std::optional<double> strength, const PropagationLoss& loss);
+                                    const PropagationStrengths& strengths,
+                                    const PropagationLoss& loss);
 
 /** The squared ‖XW − X̃Wq‖ of a whole layer on statistic::heldout_paired_gram. */
 double heldout_propagated_error(const LayerStatistics& statistics, MatrixView<const float> weight,
@@ -52,6 +70,8 @@ double heldout_propagated_error(const LayerStatistics& statistics, MatrixView<co
 
 /** w' − w of every channel of one group, [n, m]; `paired` is of order 2m. */
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight);
+/** What b = 1 adds to the target of every channel of one group, [n, m], as `moment` is. */
+Matrix<double> residual_shift(const PackedTriangle& paired, const Matrix<double>& moment);
 
 /** w + a·shift. */
 Matrix<float> propagated_target(MatrixView<const float> weight, const Matrix<double>& shift,

@@ -28,6 +28,10 @@ const std::vector<RecordColumn<LayerRecord>>& record_columns() {
          "strength a of error propagation; NaN where inputs are those of the full-precision "
          "network",
          1},
+        {"residual_strength", &Layer::residual_strength, "1",
+         "share b of what the residual stream has lost that the layer makes up for; NaN where it "
+         "has no residual target",
+         6},
         {"cumulative_error", &Layer::cumulative_error, "1",
          "||Y-Yq||_F / ||XW||_F of its outputs, Yq in the quantized network", 5},
     };

@@ -37,7 +37,8 @@ struct LayerRecord {
     double cumulative_error = not_measured;  ///< ‖Y − Ỹ‖_F / ‖XW‖_F, Ỹ in the quantized network
     int64_t sweeps = 0;                      ///< sweeps over the codes that were done
     double seconds = 0;                      ///< of solving, without calibration
-    double propagation = not_measured;  ///< strength of error propagation; NaN: none
+    double propagation = not_measured;        ///< strength of error propagation; NaN: none
+    double residual_strength = not_measured;  ///< of its residual target; NaN: none
 
     HostTensor bit_code;    ///< [out, m] u8
     HostTensor scale;       ///< [out, scale groups] f32

@@ -5,29 +5,9 @@
 #include <utility>
 
 #include "core/check.hpp"
-#include "core/simd.hpp"
+#include "statistics/split_sum.hpp"
 
 namespace comq {
-
-namespace {
-
-// Adding and subtracting 1.5 · 2^52 · q rounds a double to the nearest multiple of q.
-constexpr double round_to_coarse = 0x1.8p40;  // q = 2^-12
-constexpr double round_to_fine = 0x1.8p2;     // q = 2^-50
-
-void add_row(const float* addend, double* coarse, double* fine, int64_t count) {
-    run_vectorized([=](auto) {
-        for (int64_t j = 0; j < count; ++j) {
-            const double value = addend[j];
-            const double high = (value + round_to_coarse) - round_to_coarse;
-            const double low = ((value - high) + round_to_fine) - round_to_fine;
-            coarse[j] += high;
-            fine[j] += low;
-        }
-    });
-}
-
-}  // namespace
 
 GramAccumulator::GramAccumulator(int64_t in_features, int64_t groups)
     : in_features_(in_features), groups_(groups) {}
@@ -46,7 +26,7 @@ void GramAccumulator::add_rows(int64_t first_row, MatrixView<const float> block)
     make_room();
     for (int64_t i = 0; i < block.rows; ++i) {
         const int64_t row = first_row + i;
-        add_row(block.row(i), coarse_[0].row(row), fine_[0].row(row), row + 1);
+        add_split(block.row(i), coarse_[0].row(row), fine_[0].row(row), row + 1);
     }
 }
 
@@ -60,7 +40,8 @@ void GramAccumulator::add_blocks(int64_t first_row, int64_t first_col, int64_t r
             const int64_t row = first_row + i;
             const int64_t count = std::min(cols, row + 1 - first_col);
             if (count <= 0) continue;
-            add_row(blocks, coarse_[g].row(row) + first_col, fine_[g].row(row) + first_col, count);
+            add_split(blocks, coarse_[g].row(row) + first_col, fine_[g].row(row) + first_col,
+                      count);
         }
     }
 }
@@ -72,7 +53,7 @@ void GramAccumulator::add_triangles(int64_t first_group, int64_t count, const fl
     for (int64_t k = 0; k < count; ++k) {
         auto& coarse = coarse_[static_cast<std::size_t>(first_group + k)].values();
         auto& fine = fine_[static_cast<std::size_t>(first_group + k)].values();
-        add_row(triangles, coarse.data(), fine.data(), static_cast<int64_t>(coarse.size()));
+        add_split(triangles, coarse.data(), fine.data(), static_cast<int64_t>(coarse.size()));
         triangles += coarse.size();
     }
 }

@@ -14,12 +14,7 @@ namespace comq {
  * which they arrive: any number of threads or ranks gives the same bits, and more images never
  * lose digits. Holds one lower triangle for each group of a layer.
  *
- * Each addend is split into a multiple of 2^-12 and a remainder rounded to a multiple of 2^-50;
- * both parts are summed in fp64 (error-free pre-rounding, as in Demmel and Nguyen, "Parallel
- * reproducible summation", 2015). The sums are exact, hence order-independent, while an entry
- * stays below 2^41 and fewer than 2^15 addends use the full remainder range; beyond that the
- * total is still correct to fp64 rounding. An addend below 2^-27 in magnitude is rounded by at
- * most 2^-51.
+ * The sums are those of split_sum.hpp, with its limits.
  */
 class GramAccumulator {
   public:

@@ -55,6 +55,9 @@ struct LayerStatistics {
     int64_t groups = 1;
     std::map<std::string, std::vector<PackedTriangle>> grams;
     std::map<std::string, int64_t> rows;  ///< N of each statistic
+    /** (R − R̃)ᵀX̃ of the residual streams that the outputs are added to, `[n / groups, m]` for each
+     *  group; empty where there are none (residual_moment.hpp). */
+    std::vector<Matrix<double>> residual_moment;
 };
 
 }  // namespace comq

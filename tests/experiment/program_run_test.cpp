@@ -95,6 +95,9 @@ TEST_CASE("a network gives the same codes as a program and as a family") {
     compare("demo_cnn", {"repair.fold_batch_norm=true", "repair.bias_correction=true"});
     compare("demo_vit", {"quantization.granularity=per_group", "quantization.group_size=32"});
     compare("demo_vit", {"calibration.weighting=fisher", "repair.norm_refit=true"});
+    for (const std::string network : {"demo_cnn", "demo_vit"}) {
+        compare(network, {"calibration.inputs=quantized", "calibration.residual_targets=true"});
+    }
 }
 
 TEST_CASE("networks of comq's families with real weights give the same codes as programs") {

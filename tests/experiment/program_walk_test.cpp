@@ -69,6 +69,7 @@ TEST_CASE("every way to calibrate works on programs") {
     for (const auto& program : all_programs) {
         for (const Words& ways :
              {Words{"calibration.inputs=quantized"},
+              Words{"calibration.inputs=quantized", "calibration.residual_targets=true"},
               Words{"calibration.inputs=quantized", "calibration.weighting=fisher"},
               Words{"calibration.weighting=fisher"}, Words{"calibration.rows_per_image=3"},
               Words{"calibration.transform=train"}}) {

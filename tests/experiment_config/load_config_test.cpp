@@ -143,6 +143,19 @@ TEST_CASE("keys that do not go together are named before anything runs") {
     refused({quantized, "calibration.propagation=1", "quantization.average_bits=3"},
             "command line: quantization.average_bits=3: key 'quantization.average_bits': errors "
             "are measured on full-precision inputs");
+    refused({"calibration.residual_targets=true"},
+            "key 'calibration.residual_targets': a stream loses something only in a network whose "
+            "earlier layers are quantized; set calibration.inputs=quantized");
+    refused({quantized, "calibration.propagation=1", "calibration.residual_targets=true"},
+            "'calibration.residual_strength': without a strength the best is chosen on held-out "
+            "images; give one, or set calibration.holdout");
+    refused({quantized, "calibration.holdout=8", "calibration.residual_targets=true",
+             "calibration.propagation_criterion=layer_output"},
+            "'calibration.residual_strength': without a strength the best is chosen by "
+            "predictions; give one, or set calibration.propagation_criterion=logits");
+    refused({"calibration.residual_strength=1"},
+            "key 'calibration.residual_strength': no layer has a residual target; set "
+            "calibration.residual_targets, or take this out");
     refused({"calibration.weighting=fisher", "calibration.rows_per_image=4"},
             "key 'calibration.weighting': all rows of an image are weighted");
     refused({"repair.fold_batch_norm=true", "repair.reestimate_batch_norm=true"},
@@ -151,6 +164,11 @@ TEST_CASE("keys that do not go together are named before anything runs") {
             "key 'repair.norm_refit': how far a refit goes is chosen on held-out images");
     CHECK_NOTHROW(load(complete_config, {quantized, "calibration.holdout=8"}));
     CHECK_NOTHROW(load(complete_config, {quantized, "calibration.propagation=0.5"}));
+    CHECK_NOTHROW(load(complete_config,
+                       {quantized, "calibration.holdout=8", "calibration.residual_targets=true"}));
+    CHECK_NOTHROW(load(complete_config,
+                       {quantized, "calibration.propagation=1", "calibration.residual_targets=true",
+                        "calibration.residual_strength=1"}));
     CHECK_NOTHROW(load(complete_config, {"repair.output_refit=true", "calibration.holdout=8"}));
 }
 

@@ -127,8 +127,8 @@ TEST_CASE("the strength is the best of the offered ones on held-out rows") {
                                 dequantize(solution.weight).view());
     };
     const auto solve = [&](std::optional<double> strength) {
-        return solve_propagated(*method, "layer", both.weight.view(), both.statistics, 3, strength,
-                                [&](const Solution& solution) {
+        return solve_propagated(*method, "layer", both.weight.view(), both.statistics, 3,
+                                {strength}, [&](const Solution& solution) {
                                     const double error = heldout_propagated_error(
                                         both.statistics, both.weight.view(), solution.weight);
                                     CHECK(error == held_out_error(solution));
@@ -153,9 +153,9 @@ TEST_CASE("groups of a convolution are propagated one by one") {
     std::copy_n(first.weight.data(), 36, weight.row(0));
     std::copy_n(second.weight.data(), 36, weight.row(4));
     const auto method = make_method({});
-    const auto whole = solve_propagated(*method, "layer", weight.view(), statistics, 4, 0.5, {});
+    const auto whole = solve_propagated(*method, "layer", weight.view(), statistics, 4, {0.5}, {});
     const auto part =
-        solve_propagated(*method, "layer", second.weight.view(), second.statistics, 4, 0.5, {});
+        solve_propagated(*method, "layer", second.weight.view(), second.statistics, 4, {0.5}, {});
     for (int64_t j = 0; j < 4; ++j) {
         for (int64_t i = 0; i < 9; ++i) {
             CHECK(whole.solution.weight.bit_code(4 + j, i) == part.solution.weight.bit_code(j, i));
@@ -173,7 +173,7 @@ TEST_CASE("GPFQ on quantized inputs follows the sums of the inputs visited so fa
     config.order = Order::cyclic;
     const double strength = GENERATE(0.5, 1.0);
     const auto found = solve_propagated(*make_method(config), "layer", both.weight.view(),
-                                        both.statistics, 3, strength, {});
+                                        both.statistics, 3, {strength}, {});
     const Grid grid = minmax_grid(Granularity::per_channel, both.weight.view(), 3, 1.0);
     for (int64_t j = 0; j < both.weight.rows(); ++j) {
         const ChannelLevels levels = grid.levels(j);

@@ -3,8 +3,8 @@
 #include <sstream>
 
 #include "core/errors.hpp"
-#include "results/record_columns.hpp"
 #include "report/value_text.hpp"
+#include "results/record_columns.hpp"
 #include "results/sample_run.hpp"
 #include "support/catch.hpp"
 
@@ -120,9 +120,9 @@ TEST_CASE("the CSV of layers has every column, exact numbers and quoted text") {
     CHECK(lines[0] ==
           "name,kind,in_features,out_features,groups,bits,levels_used,error,relative_error,"
           "sqnr_db,rtn_relative_error,heldout_relative_error,weight_error,sweeps,seconds,"
-          "propagation,cumulative_error");
+          "propagation,residual_strength,cumulative_error");
     CHECK(lines[1] ==
-          "\"odd,\"\"name\"\"\",linear,4,6,1,4,11,12.5,0.1,24.08,0.1,0.07,0.11,4,0.375,0.5,");
+          "\"odd,\"\"name\"\"\",linear,4,6,1,4,11,12.5,0.1,24.08,0.1,0.07,0.11,4,0.375,0.5,0.25,");
     CHECK(lines[2] ==
           "features.3.expand3x3,convolution,9,2,2,2,4,3,0.25,12.04,0.5,,0.33,1,0.015625,,0.75");
 }

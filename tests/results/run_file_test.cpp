@@ -92,7 +92,8 @@ TEST_CASE("the layout of a run file is the documented one") {
           std::vector<std::string>{"name", "kind", "in_features", "out_features", "groups", "bits",
                                    "levels_used", "error", "relative_error", "sqnr_db",
                                    "rtn_relative_error", "heldout_relative_error", "weight_error",
-                                   "sweeps", "seconds", "propagation", "cumulative_error"});
+                                   "sweeps", "seconds", "propagation", "residual_strength",
+                                   "cumulative_error"});
     CHECK(root.open_group("codes/blocks.0.attn.qkv").names() ==
           std::vector<std::string>{"bit_code", "scale", "zero_point"});
     CHECK(root.open_group("evaluation/quantized").names() ==

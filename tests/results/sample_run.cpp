@@ -47,6 +47,7 @@ LayerRecord attention_layer() {
     layer.sweeps = 4;
     layer.seconds = 0.375;
     layer.propagation = 0.5;
+    layer.residual_strength = 0.25;
     layer.bit_code = codes(6, 4, 16);
     layer.scale = reals({6, 2}, 0.5F);
     layer.zero_point = reals({6, 2}, -8.0F);

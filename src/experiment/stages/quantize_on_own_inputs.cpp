@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "calibration/gram_collector.hpp"
+#include "calibration/residual_moment.hpp"
 #include "calibration/row_importance.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
@@ -33,8 +35,16 @@ std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size
     return layers;
 }
 
+PropagationStrengths strengths_of(const CalibrationConfig& config) {
+    PropagationStrengths strengths{config.propagation, 0.0};
+    if (config.residual_targets) strengths.residual = config.residual_strength;
+    return strengths;
+}
+
 bool strength_is_chosen_by_logits(const CalibrationConfig& config) {
-    return !config.propagation && config.propagation_criterion == PropagationCriterion::logits;
+    const auto strengths = strengths_of(config);
+    return (!strengths.inputs || !strengths.residual) &&
+           config.propagation_criterion == PropagationCriterion::logits;
 }
 
 /** `importance` is null where rows count alike. */
@@ -64,12 +74,32 @@ LayerStatistics collect_pairs(const PlannedLayer& planned, const SideBySide& wal
     return statistics;
 }
 
+/** What a layer that ends in a residual sum is to make up for. */
+void collect_residual_moment(const PlannedLayer& planned, const SideBySide& walk,
+                             const RowImportance* importance, torch::Device device,
+                             LayerStatistics& statistics) {
+    const QuantizableLayer& layer = *planned.entry.layer;
+    ResidualMomentCollector collector(layer);
+    walk.for_each(walk.fitted(), [&](int64_t batch) {
+        const auto calls = walk.inputs_and_streams(layer.name(), batch);
+        const torch::InferenceMode inference;
+        for (std::size_t call = 0; call < calls.size(); ++call) {
+            const auto weight = importance == nullptr
+                                    ? torch::Tensor()
+                                    : importance->weight(layer.name(), call, batch).to(device);
+            collector.add(calls[call], weight);
+        }
+    });
+    collector.take(statistics);
+}
+
 /** `divergence` is null where a strength is given, or judged by the layer's output. */
 LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& statistics,
                            const LogitDivergence* divergence, const CalibrationConfig& config,
                            const LayerMethods& methods) {
     const QuantizableLayer& layer = *planned.entry.layer;
     double strength = 0.0;
+    double residual = not_measured;
     const auto propagated = [&](MatrixView<const float> weight) {
         const auto loss = [&](const Solution& solution) {
             if (divergence == nullptr) {
@@ -79,12 +109,14 @@ LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& s
             return divergence->measure();
         };
         auto found = solve_propagated(*methods.chosen, layer.name(), weight, statistics,
-                                      planned.bits, config.propagation, loss);
+                                      planned.bits, strengths_of(config), loss);
         strength = found.strength;
+        residual = found.residual.value_or(not_measured);
         return std::move(found.solution);
     };
     LayerRecord record = quantize_layer(planned, statistics, propagated, *methods.round_to_nearest);
     record.propagation = strength;
+    record.residual_strength = residual;
     return record;
 }
 
@@ -119,13 +151,19 @@ void quantize_on_own_inputs(RunContext& context) {
     for (const auto& planned : plan.layers) last = std::max(last, planned.entry.block);
     Progress progress("quantization", "layers", static_cast<int64_t>(plan.layers.size()));
     for (std::size_t block = 0; block <= last; ++block) {
+        const auto in_sums =
+            config.calibration.residual_targets ? walk.layers_in_sums() : std::set<std::string>();
         for (const auto& planned : in_order_of_execution(plan, block, walk)) {
             const std::string& name = planned.entry.layer->name();
             auto finished = journal.layer(name);
             if (!finished) {
                 const auto statistics = times.timed("calibrate", [&] {
-                    return collect_pairs(planned, walk, importance ? &*importance : nullptr,
-                                         context.device);
+                    const RowImportance* weights = importance ? &*importance : nullptr;
+                    auto sums = collect_pairs(planned, walk, weights, context.device);
+                    if (in_sums.contains(name)) {
+                        collect_residual_moment(planned, walk, weights, context.device, sums);
+                    }
+                    return sums;
                 });
                 times.timed("solve", [&] {
                     finished =
@@ -169,8 +207,12 @@ int64_t spooled_bytes(const Probe& probe) {
 Cost cost_of_own_inputs(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
     const auto layers = static_cast<double>(probe.plan.layers.size());
-    const double strengths =
-        calibration.propagation ? 1.0 : static_cast<double>(std::size(propagation_strengths));
+    constexpr auto offered = static_cast<double>(std::size(propagation_strengths));
+    const double with_targets = calibration.residual_targets
+                                    ? static_cast<double>(std::ranges::count(probe.in_sums, true))
+                                    : 0.0;
+    double strengths = calibration.propagation ? 1.0 : offered;  // that a layer tries on average
+    if (!calibration.residual_strength) strengths += (offered - 1.0) * with_targets / layers;
     Cost cost;
     for (const auto& planned : probe.plan.layers) {
         cost.memory_bytes =
@@ -182,11 +224,12 @@ Cost cost_of_own_inputs(const Probe& probe) {
     cost.disk_bytes += spooled_bytes(probe);
     cost.forward_passes = 1;
     const double gradients = calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
-    const double forwards =
-        two_networks_forwards(*probe.network, std::ssize(probe.plan.layers)) + gradients;
-    // Pairs of rows are twice as long.
+    const auto visits = std::ssize(probe.plan.layers) + static_cast<int64_t>(with_targets);
+    const double forwards = two_networks_forwards(*probe.network, visits) + gradients;
+    // Pairs of rows are twice as long; the moment with a stream is a square where a Gram is half.
+    const double products = 4.0 + 2.0 * with_targets / layers;
     cost.seconds.calibration =
-        probe.calibration_images() * (probe.seconds_of(forwards) + 4.0 * probe.gram_seconds());
+        probe.calibration_images() * (probe.seconds_of(forwards) + products * probe.gram_seconds());
     cost.seconds.solving = strengths * probe.solve_seconds();
     if (strength_is_chosen_by_logits(calibration)) {
         // Each candidate takes the held-out images through the rest of the network, half on

@@ -79,7 +79,9 @@ class MbConvImpl : public torch::nn::Module {
         }
         x = activate(depthwise_norm_->forward(depthwise_->forward(x)), Activation::relu6);
         x = project_norm_->forward(project_->forward(x));
-        return residual_ ? x + input : x;
+        if (!residual_) return x;
+        norm_joins(*project_, *project_norm_, input);
+        return x + input;
     }
 
   private:

@@ -30,18 +30,24 @@ class InvertedResidualImpl : public torch::nn::Module {
             layers_->push_back(ConvNorm(in_channels, hidden, Conv2dOptions{}, Activation::relu6));
         }
         layers_->push_back(ConvNorm(hidden, hidden, depthwise, Activation::relu6));
-        layers_->push_back(Conv2d(hidden, out_channels, Conv2dOptions{.bias = false}));
-        layers_->push_back(BatchNorm2d(out_channels));
+        projection_ = Conv2d(hidden, out_channels, Conv2dOptions{.bias = false});
+        norm_ = BatchNorm2d(out_channels);
+        layers_->push_back(projection_);
+        layers_->push_back(norm_);
     }
 
     torch::Tensor forward(const torch::Tensor& x) {
         const torch::Tensor filtered = layers_->forward(x);
-        return residual_ ? x + filtered : filtered;
+        if (!residual_) return filtered;
+        norm_joins(*projection_, *norm_, x);
+        return x + filtered;
     }
 
   private:
     bool residual_;
     torch::nn::Sequential layers_;
+    Conv2d projection_{nullptr};  ///< the last of them but the norm
+    BatchNorm2d norm_{nullptr};
 };
 TORCH_MODULE(InvertedResidual);
 

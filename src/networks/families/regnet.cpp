@@ -37,7 +37,10 @@ class XBlockImpl : public torch::nn::Module {
 
     torch::Tensor forward(const torch::Tensor& x) {
         const torch::Tensor shortcut = projection_.is_empty() ? x : projection_->forward(x);
-        return torch::relu(shortcut + c_->forward(b_->forward(a_->forward(x))));
+        const torch::Tensor filtered = c_->forward(b_->forward(a_->forward(x)));
+        c_->joins(shortcut);
+        if (!projection_.is_empty()) projection_->joins(filtered);
+        return torch::relu(shortcut + filtered);
     }
 
   private:

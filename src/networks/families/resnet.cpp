@@ -51,7 +51,10 @@ class ResidualBlockImpl : public torch::nn::Module {
             if (i > 0) x = torch::relu(x);
             x = norms_[i]->forward(convolutions_[i]->forward(x));
         }
-        return torch::relu(x + shortcut(input));
+        const torch::Tensor stream = shortcut(input);
+        norm_joins(*convolutions_.back(), *norms_.back(), stream);
+        if (!downsample_.is_empty()) downsample_->joins(x);
+        return torch::relu(x + stream);
     }
 
   private:

@@ -99,6 +99,8 @@ class WindowAttentionImpl : public torch::nn::Module {
         const torch::Tensor mixed = scaled_dot_product(qkv[0], qkv[1], qkv[2], bias);
         return proj_->forward(mixed.transpose(2, 3).reshape({batch, count, tokens, dim}));
     }
+    /** The output is that of this layer. */
+    const LinearImpl& last() const { return *proj_; }
 
   private:
     int64_t heads_;
@@ -127,15 +129,24 @@ class SwinBlockImpl : public torch::nn::Module {
     /** Tokens `[B, size², C]`. */
     torch::Tensor forward(const torch::Tensor& tokens) {
         const int64_t batch = tokens.size(0);
-        torch::Tensor x = norm1_->forward(tokens).view({batch, size_, size_, -1});
-        if (shift_ > 0) x = torch::roll(x, {-shift_, -shift_}, {1, 2});
-        x = from_windows(attn_->forward(to_windows(x, window_), mask_), window_, size_);
+        torch::Tensor x = attn_->forward(windows_of(norm1_->forward(tokens)), mask_);
+        x = from_windows(x, window_, size_);
         if (shift_ > 0) x = torch::roll(x, {shift_, shift_}, {1, 2});
         const torch::Tensor attended = tokens + x.view({batch, size_ * size_, -1});
-        return attended + mlp_->forward(norm2_->forward(attended));
+        attn_->last().joins([&] { return ResidualSum{windows_of(tokens)}; });
+        const torch::Tensor out = attended + mlp_->forward(norm2_->forward(attended));
+        mlp_->last().joins([&] { return ResidualSum{attended}; });
+        return out;
     }
 
   private:
+    /** Tokens `[B, size², C]` by the windows of this block, shifted where it shifts. */
+    torch::Tensor windows_of(const torch::Tensor& tokens) const {
+        torch::Tensor x = tokens.view({tokens.size(0), size_, size_, -1});
+        if (shift_ > 0) x = torch::roll(x, {-shift_, -shift_}, {1, 2});
+        return to_windows(x, window_);
+    }
+
     int64_t size_;
     int64_t window_;
     int64_t shift_ = 0;

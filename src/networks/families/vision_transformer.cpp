@@ -34,6 +34,8 @@ class AttentionImpl : public torch::nn::Module {
         const torch::Tensor mixed = scaled_dot_product(qkv[0], qkv[1], qkv[2], {});
         return proj_->forward(mixed.transpose(1, 2).reshape({batch, count, dim}));
     }
+    /** The output is that of this layer. */
+    const LinearImpl& last() const { return *proj_; }
 
   private:
     int64_t heads_;
@@ -52,7 +54,10 @@ class EncoderBlockImpl : public torch::nn::Module {
 
     torch::Tensor forward(const torch::Tensor& tokens) {
         const torch::Tensor attended = tokens + attn_->forward(norm1_->forward(tokens));
-        return attended + mlp_->forward(norm2_->forward(attended));
+        attn_->last().joins([&] { return ResidualSum{tokens}; });
+        const torch::Tensor out = attended + mlp_->forward(norm2_->forward(attended));
+        mlp_->last().joins([&] { return ResidualSum{attended}; });
+        return out;
     }
 
   private:

@@ -30,6 +30,7 @@ class WatchedCall {
 
     virtual ~WatchedCall() = default;
     virtual Observable& observable() = 0;
+    virtual const Observable& observable() const = 0;
     /** Calls `operation` on its arguments on the stack, watched by this thread's tap. */
     virtual void call(torch::jit::Stack& stack, const WatchedForm& form,
                       const Operation& operation) const = 0;
@@ -43,6 +44,7 @@ class ProgramObservable : public Base, public WatchedCall {
   public:
     int calls() const override { return nodes_; }
     Observable& observable() override { return *this; }
+    const Observable& observable() const override { return *this; }
     void add_node() override { ++nodes_; }
 
     void call(torch::jit::Stack& stack, const WatchedForm& form,

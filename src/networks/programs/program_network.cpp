@@ -110,7 +110,9 @@ ProgramNetwork::ProgramNetwork(std::shared_ptr<const Program> program)
     } catch (const c10::Error& error) {
         throw InputError("{}: {}", program_->graph.file, error.what_without_backtrace());
     }
-    layers_ = find_layers(GraphFacts(program_->graph, tensors_));
+    const GraphFacts facts(program_->graph, tensors_);
+    layers_ = find_layers(facts);
+    sums_ = find_residual_sums(facts, layers_);
     add_blocks();
 }
 
@@ -192,6 +194,8 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
     frame.values[index_of(graph.images)] = input;
     frame.values[index_of(stretch.input)] = input;
     torch::jit::Stack stack;
+    std::optional<SumWatch> sums;
+    if (Observable::sums_are_wanted()) sums.emplace(graph, layers_, sums_);
     for (const Step& step : stretch.steps) {
         const Node& node = graph.nodes[step.node];
         push_arguments(node, frame, stack);
@@ -201,6 +205,7 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
             call(graph, node, stack);
         }
         store_results(graph, node, stack, frame);
+        if (sums) sums->follow(step.node, frame);
         for (const ValueId value : step.freed) frame.values[index_of(value)] = {};
     }
     return frame.at(stretch.output).toTensor();

@@ -10,6 +10,7 @@
 #include "networks/programs/cut_points.hpp"
 #include "networks/programs/graph.hpp"
 #include "networks/programs/layer_search.hpp"
+#include "networks/programs/residual_sums.hpp"
 
 namespace comq {
 
@@ -55,6 +56,7 @@ class ProgramNetwork final : public Network {
     std::shared_ptr<const Program> program_;
     std::vector<c10::IValue> tensors_;  ///< by ValueId
     ProgramLayers layers_;
+    ResidualSums sums_;
     std::vector<Stretch> stretches_;
 };
 
