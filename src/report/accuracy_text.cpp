@@ -46,7 +46,7 @@ std::string set_table(const RunRecord& run) {
                      {.heading = "full %", .to_the_right = true, .width = 13},
                      {.heading = "Top-1 %", .to_the_right = true, .width = 13},
                      {.heading = "agreement %", .to_the_right = true, .width = 13},
-                     {.heading = "KL", .to_the_right = true, .width = 15},
+                     {.heading = "KL", .to_the_right = true, .width = 16},
                      {.heading = "images", .to_the_right = true, .width = 7}},
                     1, 2);
     for (const SetRecord& set : run.sets) {

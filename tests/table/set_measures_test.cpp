@@ -1,6 +1,7 @@
 // Cells that show figures of a further set of images.
 #include "core/errors.hpp"
 #include "results/run_file.hpp"
+#include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "table/made_runs.hpp"
 #include "table/table.hpp"
