@@ -7,7 +7,7 @@ def check_h5py(path):
     import numpy as np
 
     with h5py.File(path) as run:
-        assert run.attrs["schema_version"] == "1.5", run.attrs["schema_version"]
+        assert run.attrs["schema_version"] == "1.6", run.attrs["schema_version"]
         assert run.attrs["status"] == "complete"
         assert run["provenance"].attrs["seed"] == 3
         assert run["evaluation/quantized"].attrs["top1"] == 40
