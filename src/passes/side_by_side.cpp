@@ -57,14 +57,16 @@ class SumTap : public StreamTap {
         return input;
     }
     void on_output(const Observable& observed, const torch::Tensor& output) override {
-        if (observed.name() == name_) output_sizes_ = output.sizes().vec();
+        if (observed.name() != name_) return;
+        output_sizes_ = output.sizes().vec();
+        ++outputs_;
     }
     void on_sum(const Observable& observed, const ResidualSum& sum) override {
         if (observed.name() != name_) return;
         streams.push_back(in_units_of_output(observed, sum));
     }
     bool done() const override {
-        return calls_ > 0 && std::ssize(inputs) == calls_ && std::ssize(streams) == calls_;
+        return calls_ > 0 && outputs_ == calls_ && std::ssize(streams) == calls_;
     }
     /** Of as many sums as calls, and of streams that lie as the outputs do. */
     void check() const {
@@ -88,6 +90,7 @@ class SumTap : public StreamTap {
 
     const std::string& name_;
     int calls_ = 0;
+    int outputs_ = 0;
     std::vector<int64_t> output_sizes_;
 };
 

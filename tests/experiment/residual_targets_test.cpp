@@ -5,6 +5,7 @@
 #include "calibration/residual_moment.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/runs.hpp"
+#include "networks/conv_norm.hpp"
 #include "networks/layers.hpp"
 #include "passes/pass_over.hpp"
 #include "quantization/propagation.hpp"
@@ -56,6 +57,26 @@ class ShortcutNet : public Network {
     }
 };
 
+/** x + BatchNorm(convolution(x)), whose third channel the norm takes out. */
+class NormedNet : public Network {
+  public:
+    NormedNet() {
+        Conv2d convolution(3, 3, Conv2dOptions{.bias = false});
+        BatchNorm2d norm(3);
+        register_module("convolution", convolution);
+        register_module("norm", norm);
+        add_block("all", {convolution.ptr(), norm.ptr()}, Scope::quantized,
+                  [convolution, norm](torch::Tensor x) mutable {
+                      norm_joins(*convolution, *norm, x);
+                      return x + norm->forward(convolution->forward(x));
+                  });
+        const torch::NoGradGuard no_gradient;
+        norm->weight().copy_(torch::tensor({2.0F, -0.5F, 0.0F}));
+        norm->batch_statistics()->variance.fill_(0.25);
+        eval();
+    }
+};
+
 }  // namespace
 
 TEST_CASE("a branch that sees what its stream has lost gives it back") {
@@ -89,7 +110,7 @@ TEST_CASE("a branch that sees what its stream has lost gives it back") {
     pairs.take(statistic::paired_gram, statistic::gram, statistics);
     moment.take(statistics);
 
-    const auto weight = host_weight(branch);
+    const auto weight = host_weight(branch).clone();
     const auto method = make_method({});
     const auto pixels = test::pixels_of(pass);
     const auto error_with = [&](double residual) {
@@ -129,18 +150,21 @@ TEST_CASE("layers at the end of a branch have a strength, and with 0 the codes o
     for (const LayerRecord& layer : plain.layers) CHECK(std::isnan(layer.residual_strength));
 }
 
-TEST_CASE("a folded BatchNorm has the residual targets of one that is not") {
-    const auto run = residual_run("cnn", {"calibration.residual_strength=1"});
-    const auto folded =
-        residual_run("cnn", {"calibration.residual_strength=1", "repair.fold_batch_norm=true"});
-    REQUIRE(run.layers.size() == folded.layers.size());
-    for (std::size_t i = 0; i < run.layers.size(); ++i) {
-        INFO(run.layers[i].name);
-        // Channels are scaled by positive numbers or negative ones, which turn their grids around;
-        // but for that, and for rounding, the problems are the same.
-        CHECK(folded.layers[i].relative_error ==
-              Approx(run.layers[i].relative_error).epsilon(0.25));
-    }
+TEST_CASE("a stream is in units of the output before a BatchNorm, and 0 where that ignores it") {
+    const NormedNet network;
+    const test::MemorySource source(4, 32, 10, {});
+    BadImages bad(0);
+    const auto pass = test::pass_over(source, "demo_vit", 4, bad);
+    SideBySide walk(network, network, pass, {}, test::temporary_folder() / "spool", "testing");
+    REQUIRE(walk.layers_in_sums() == std::set<std::string>{"convolution"});
+    const auto seen = walk.inputs_and_streams("convolution", walk.fitted().front());
+    REQUIRE(seen.size() == 1);
+    const auto pixels = test::pixels_of(pass);
+    const auto& stream = seen.front().stream.quantized;
+    const double deviation = std::sqrt(0.25 + 1e-5);
+    CHECK(torch::allclose(stream.select(1, 0), pixels.select(1, 0) * (deviation / 2.0)));
+    CHECK(torch::allclose(stream.select(1, 1), pixels.select(1, 1) * (deviation / -0.5)));
+    CHECK(torch::equal(stream.select(1, 2), torch::zeros_like(stream.select(1, 2))));
 }
 
 TEST_CASE("residual strengths are chosen, with the same bits on any number of threads") {
