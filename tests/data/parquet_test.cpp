@@ -5,7 +5,6 @@
 
 #include "core/errors.hpp"
 #include "data/dataset_files.hpp"
-#include "data/image_source.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "support/python.hpp"
@@ -18,11 +17,7 @@ namespace {
 
 std::unique_ptr<ImageSource> open_parquet(const fs::path& path, Split split = Split::evaluation,
                                           const fs::path& synsets = {}) {
-    DataConfig config;
-    config.layout = "parquet";
-    config.calibration = config.evaluation = path;
-    config.synsets = synsets;
-    return open_image_source(config, split);
+    return open_layout("parquet", path, split, synsets);
 }
 
 /** Shards of make_parquet.py; none without PyArrow, which is said. */

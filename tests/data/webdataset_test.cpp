@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "data/dataset_files.hpp"
-#include "data/image_source.hpp"
 #include "data/shard_pattern.hpp"
 #include "data/tar_builder.hpp"
 #include "support/assets.hpp"
@@ -16,11 +15,7 @@ namespace {
 
 std::unique_ptr<ImageSource> open_shards(const fs::path& path, Split split = Split::evaluation,
                                          const fs::path& synsets = {}) {
-    DataConfig config;
-    config.layout = "webdataset";
-    config.calibration = config.evaluation = path;
-    config.synsets = synsets;
-    return open_image_source(config, split);
+    return open_layout("webdataset", path, split, synsets);
 }
 
 /** Two shards of two and one samples. */

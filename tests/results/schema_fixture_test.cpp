@@ -30,6 +30,7 @@ RunRecord sample_of_1_4() {
     run.provenance.preprocessing.clear();
     run.provenance.preprocessing_origin.clear();
     run.provenance.position_embedding.clear();
+    run.provenance.layer_norm_eps.clear();
     run.provenance.program_sha256.clear();
     return run;
 }
@@ -71,7 +72,9 @@ TEST_CASE("the run file of schema 1.4 is still read, without what 1.5 added") {
 }
 
 TEST_CASE("the run file of schema 1.5 is still read") {
-    test::check_equal(fixture("schema_1_5.h5"), test::sample_run());
+    auto expected = test::sample_run();
+    expected.provenance.layer_norm_eps.clear();
+    test::check_equal(fixture("schema_1_5.h5"), expected);
 }
 
 TEST_CASE("writes a fixture of the schema", "[.write_fixture]") {
