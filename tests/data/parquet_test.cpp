@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -74,11 +75,18 @@ TEST_CASE("Parquet files that can't be a data set are refused by name") {
     refused("unlabelled.parquet", "no column of labels");
     refused("pixels.parquet", "no column of encoded images (one of image.bytes");
     refused("pixels.parquet", "it has pixels");
-    refused("words.parquet", "no integers");
+    refused("words.parquet", "its column 'label' is BYTE_ARRAY, not class indices");
     refused("none.parquet", "is not there");
     write_text(*root / "text.parquet", "no Parquet at all, only words");
     refused("text.parquet", "is the file complete?");
     const std::string whole = text_of(*root / "val-0.parquet");
     write_text(*root / "cut.parquet", whole.substr(0, whole.size() / 2));
     refused("cut.parquet", "is the file complete?");
+    // The footer is whole and the pages are not.
+    std::string damaged = whole;
+    std::fill(damaged.begin() + 4, damaged.begin() + 400, '\xFF');
+    write_text(*root / "damaged.parquet", damaged);
+    const auto read = [&] { open_parquet(*root / "damaged.parquet")->load(0); };
+    CHECK_THROWS_AS(read(), InputError);
+    CHECK_THROWS_WITH(read(), ContainsSubstring("damaged.parquet"));
 }
