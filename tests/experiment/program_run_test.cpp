@@ -171,14 +171,12 @@ TEST_CASE("a program's other weights may stand below a prefix") {
     const fs::path folder = temporary_folder();
     const auto weights = source_dir() / "datasets" / "demo" / "demo_vit.safetensors";
     const TensorMap plain = read_checkpoint(weights);
+    ModelConfig config =
+        shipped_config("demo_vit_4bit", folder, as_program(programs, "demo_vit")).config.model;
+    config.weights = folder / "w.safetensors";
     const auto load = [&](const TensorMap& tensors) {
-        write_safetensors(folder / "w.safetensors", tensors);
-        return load_model({.program = programs / "demovit.pt2",
-                           .weights = folder / "w.safetensors",
-                           .preprocessing = shipped_config("demo_vit_4bit", folder,
-                                                           as_program(programs, "demo_vit"))
-                                                .config.model.preprocessing},
-                          torch::kCPU);
+        write_safetensors(config.weights, tensors);
+        return load_model(config, torch::kCPU);
     };
     const auto below = [&](const std::string& prefix, TensorMap tensors) {
         for (const auto& [name, tensor] : plain) tensors[prefix + name] = tensor;
