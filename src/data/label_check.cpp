@@ -148,15 +148,19 @@ LabelCheck check_labels(std::span<const int64_t> labels, std::span<const int64_t
         consider(LabelPattern::devkit_order,
                  count_if_relabelled(pairs, [](int64_t l) { return devkit_label(l + 1); }));
     }
-    if (!check.plausible() || static_cast<double>(check.agreeing) > above_chance) return check;
+    if (static_cast<double>(check.agreeing) > above_chance) return check;
 
-    check.pattern = LabelPattern::unrelated;
     const auto most = [&](int64_t hits) { return 2 * hits > check.images; };
-    if (const int64_t hits = count_renumbered(pairs); most(hits)) {
+    // Any renumbering moves some classes by one: it is meant where it tells much more.
+    const int64_t renumbered = count_renumbered(pairs);
+    if (most(renumbered) && (check.plausible() || renumbered >= 2 * check.explained)) {
         check.pattern = LabelPattern::other_order;
-        check.explained = hits;
-    } else if (const int64_t paired = count_repaired(pairs);
-               most(paired) && classes >= check.images) {
+        check.explained = renumbered;
+        return check;
+    }
+    if (!check.plausible()) return check;
+    check.pattern = LabelPattern::unrelated;
+    if (const int64_t paired = count_repaired(pairs); most(paired) && classes >= check.images) {
         check.pattern = LabelPattern::shuffled;
         check.explained = paired;
     }

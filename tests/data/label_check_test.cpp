@@ -74,6 +74,15 @@ TEST_CASE("the development kit's order is recognised, counted from 1 or from 0")
     }
 }
 
+TEST_CASE("a renumbering that moves some classes by one is told as a renumbering") {
+    const auto result =
+        check(sample(300, 10, 0.9, [](int64_t label) { return (3 * label + 1) % 10; }), 10);
+    CHECK(result.pattern == LabelPattern::other_order);
+    const auto shifted =
+        check(sample(300, 10, 0.9, [](int64_t label) { return (label + 1) % 10; }), 10);
+    CHECK(shifted.pattern == LabelPattern::one_too_high);
+}
+
 TEST_CASE("numbers sorted as text are recognised on either side") {
     std::vector<int64_t> order(1000), place(1000);
     std::iota(order.begin(), order.end(), 0);

@@ -69,7 +69,9 @@ TEST_CASE("a run is not resumed, nor taken for finished, with other images of th
     const NoiseRuns runs;
     write_noise(runs.images(), 1);
     const auto begun = runs.config("begun.h5");
-    test::new_journal(begun);
+    const std::vector<double> some{1.0};
+    test::new_journal(begun).store_tensors(
+        TensorSet::sensitivities, {{"unit", HostTensor::copy_of<double>(DType::f64, {1}, some)}});
     write_noise(runs.images(), 2);
     CHECK_THROWS_WITH(
         run_experiment(begun, {Leftover::resume, {}}),

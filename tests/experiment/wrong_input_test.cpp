@@ -51,10 +51,11 @@ class DemoFiles {
         std::string list;
         for (int64_t i = 0; i < 300; ++i) list += fmt::format("{}.ppm,{}\n", i, relabel(i % 10));
         test::write_text(folder_ / "list.csv", list);
-        overrides.insert(overrides.end(), {"data.layout=list", "data.root=" + folder_.string(),
-                                           "data.calibration=list.csv", "data.evaluation=list.csv",
-                                           "calibration.images=8", "calibration.holdout=0",
-                                           "evaluation.images=all", "quantization.method=rtn"});
+        overrides.insert(
+            overrides.begin(),
+            {"data.layout=list", "data.root=" + folder_.string(), "data.calibration=list.csv",
+             "data.evaluation=list.csv", "calibration.images=8", "calibration.holdout=0",
+             "evaluation.images=all", "quantization.method=rtn"});
         return test::shipped_config("demo_cnn_4bit", folder_, overrides);
     }
     LoadedConfig config(const std::vector<std::string>& overrides) const {
@@ -92,6 +93,11 @@ TEST_CASE("another crop is named where it is right 3 points more often") {
     CHECK_THAT(hint(files.config({"model.preprocessing.resize=64", crop})),
                ContainsSubstring("did you mean model.preprocessing.crop_pct=1?"));
     CHECK(hint(files.config({"model.preprocessing.resize=32", crop})).empty());
+}
+
+TEST_CASE("no preprocessing is named that is right as often as guessing") {
+    const DemoFiles files;
+    CHECK(hint(files.config([](int64_t label) { return (label + 1) % 10; }, {})).empty());
 }
 
 TEST_CASE("labels of another order stop a run with their pattern, and nothing is quantized") {
