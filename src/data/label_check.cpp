@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <string>
 #include <vector>
 
 #include "core/check.hpp"
@@ -30,6 +32,27 @@ int64_t count_if_relabelled(const std::vector<Pair>& pairs, Rule relabel) {
 
 int64_t devkit_label(int64_t id) {
     return id >= 1 && id <= devkit_classes ? label_of_devkit_id(id) : -1;
+}
+
+/** The classes 0, 1, … sorted as text: 0, 1, 10, 100, 101, … */
+std::vector<int64_t> sorted_as_text(int64_t classes) {
+    std::vector<int64_t> order(static_cast<std::size_t>(std::max<int64_t>(classes, 0)));
+    std::iota(order.begin(), order.end(), int64_t{0});
+    std::ranges::sort(order, {}, [](int64_t number) { return std::to_string(number); });
+    return order;
+}
+
+/** Hits where either the labels or the classes of the network are numbers sorted as text. */
+int64_t count_sorted_as_text(const std::vector<Pair>& pairs, int64_t classes) {
+    const std::vector<int64_t> order = sorted_as_text(classes);
+    const auto is_at = [&](int64_t place, int64_t number) {
+        return place < classes && order[static_cast<std::size_t>(place)] == number;
+    };
+    const auto labels = std::ranges::count_if(
+        pairs, [&](const Pair& pair) { return is_at(pair.label, pair.prediction); });
+    const auto network = std::ranges::count_if(
+        pairs, [&](const Pair& pair) { return is_at(pair.prediction, pair.label); });
+    return std::max(labels, network);
 }
 
 /** Hits of the best map from labels to predictions, where labels repeat often enough to tell. */
@@ -119,20 +142,25 @@ LabelCheck check_labels(std::span<const int64_t> labels, std::span<const int64_t
              count_if_relabelled(pairs, [](int64_t l) { return l - 1; }));
     consider(LabelPattern::one_too_low,
              count_if_relabelled(pairs, [](int64_t l) { return l + 1; }));
+    consider(LabelPattern::text_order, count_sorted_as_text(pairs, classes));
     if (classes == devkit_classes) {
         consider(LabelPattern::devkit_order, count_if_relabelled(pairs, devkit_label));
         consider(LabelPattern::devkit_order,
                  count_if_relabelled(pairs, [](int64_t l) { return devkit_label(l + 1); }));
     }
-    if (!check.plausible() || static_cast<double>(check.agreeing) > above_chance) return check;
+    if (static_cast<double>(check.agreeing) > above_chance) return check;
 
-    check.pattern = LabelPattern::unrelated;
     const auto most = [&](int64_t hits) { return 2 * hits > check.images; };
-    if (const int64_t hits = count_renumbered(pairs); most(hits)) {
+    // Any renumbering moves some classes by one: it is meant where it tells much more.
+    const int64_t renumbered = count_renumbered(pairs);
+    if (most(renumbered) && (check.plausible() || renumbered >= 2 * check.explained)) {
         check.pattern = LabelPattern::other_order;
-        check.explained = hits;
-    } else if (const int64_t paired = count_repaired(pairs);
-               most(paired) && classes >= check.images) {
+        check.explained = renumbered;
+        return check;
+    }
+    if (!check.plausible()) return check;
+    check.pattern = LabelPattern::unrelated;
+    if (const int64_t paired = count_repaired(pairs); most(paired) && classes >= check.images) {
         check.pattern = LabelPattern::shuffled;
         check.explained = paired;
     }
@@ -166,6 +194,12 @@ std::string LabelCheck::finding() const {
                 "{} would if the labels were class ids of the ILSVRC2012 "
                 "development kit: data.labels or data.synsets is in its order, "
                 "not sorted by wnid",
+                explained);
+        case LabelPattern::text_order:
+            return fmt::format(
+                "{} would if classes that are called by numbers were sorted as text (0, 1, 10, "
+                "100, …) for either the labels or the network, and not for both: give data.synsets "
+                "in the network's order",
                 explained);
         case LabelPattern::other_order:
             return fmt::format(

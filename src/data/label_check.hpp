@@ -11,6 +11,7 @@ enum class LabelPattern {
     one_too_high,  ///< label − 1 agrees: a background class, or counting from 1
     one_too_low,   ///< label + 1 agrees
     devkit_order,  ///< labels count in the order of the ILSVRC2012 development kit
+    text_order,    ///< classes called by numbers, which one side has sorted as text
     other_order,   ///< each class is mostly predicted as one other class: classes are renumbered
     shuffled,      ///< the right labels, but of other images: lists in another order
     unrelated,     ///< no better than chance, no pattern

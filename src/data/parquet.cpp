@@ -159,7 +159,10 @@ void read_column(parquet::ColumnReader& column, int64_t rows, const Take& take) 
 void ParquetShard::read_labels(int column) {
     const auto type = metadata_->schema()->Column(column)->physical_type();
     if (type != parquet::Type::INT64 && type != parquet::Type::INT32) {
-        throw InputError("{}: its labels are no integers", file_.string());
+        throw InputError(
+            "{}: its column '{}' is {}, not class indices as integers (layout 'list' takes names)",
+            file_.string(), metadata_->schema()->Column(column)->path()->ToDotString(),
+            parquet::TypeToString(type));
     }
     labels_.assign(static_cast<std::size_t>(rows()), -1);
     const auto file = open();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/progress.hpp"
+#include "data/label_check.hpp"
 #include "evaluation/evaluate.hpp"
 #include "networks/recipe.hpp"
 
@@ -61,12 +62,12 @@ std::string better_preprocessing(RunContext& context, const Predictions& predict
     if (predictions.size() < tried_images || context.config.data.embedded()) return {};
     const double as_run = share_right(predictions, tried_images);
     const Preprocessing& published = context.model.description->preprocessing;
-    const auto tried = alternatives();
+    const auto recipes = alternatives();
     Progress progress("other preprocessing", "images",
-                      static_cast<int64_t>(tried.size() * tried_images));
+                      static_cast<int64_t>(recipes.size() * tried_images));
     double best = as_run;
     std::string found;
-    for (const auto& [keys, given] : tried) {
+    for (const auto& [keys, given] : recipes) {
         ImagePass pass =
             context.evaluation_pass(context.sets.front())
                 .over({predictions.image.begin(),
@@ -75,9 +76,13 @@ std::string better_preprocessing(RunContext& context, const Predictions& predict
         // Images that are not resized are not cropped otherwise either.
         const bool geometry = published.resize == 0 && (given.crop_pct || given.interpolation);
         if (geometry || pass.images.preprocessing == published) continue;
-        const double share =
-            share_right(evaluate(*context.model.network, pass, progress), tried_images);
-        if (share <= best) continue;
+        const Predictions tried = evaluate(*context.model.network, pass, progress);
+        const double share = share_right(tried, tried_images);
+        // What guessing would be right in tells of labels, not of preprocessing.
+        const bool by_chance =
+            check_labels(tried.label, tried.prediction, context.model.description->classes)
+                .at_chance_level();
+        if (share <= best || by_chance) continue;
         best = share;
         found = keys;
     }

@@ -1,5 +1,7 @@
 #include "experiment/restore_network.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/errors.hpp"
@@ -71,6 +73,16 @@ LoadedModel restore_network(const RunRecord& run, const std::string& file,
     if (two_files && !run.provenance.program_sha256.empty()) {
         check(config.program, model.program_sha256, run.provenance.program_sha256, "program",
               "--program");
+    }
+    const auto eps = model.description->norm_eps;
+    if (const std::string found = eps ? fmt::format("{}", *eps) : std::string();
+        found != run.provenance.layer_norm_eps) {
+        throw InputError(
+            "{}: the epsilon of the LayerNorms is {}, in {} it was {}; name the checkpoint with "
+            "the "
+            "config.json that it had with --weights",
+            model.checkpoint.string(), found.empty() ? "the family's" : found, file,
+            run.provenance.layer_norm_eps.empty() ? "the family's" : run.provenance.layer_norm_eps);
     }
     install_layers(*model.network, run, file);
     install_parameters(*model.network, run, file);

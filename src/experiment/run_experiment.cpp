@@ -142,6 +142,7 @@ RunRecord first_record(const RunContext& context, const RunOptions& options) {
     record.provenance.preprocessing = model.preprocessing.describe();
     record.provenance.preprocessing_origin = model.preprocessing_origin;
     record.provenance.position_embedding = model.resampled_positions;
+    if (model.norm_eps) record.provenance.layer_norm_eps = fmt::format("{}", *model.norm_eps);
     const RunImages& images = context.images;
     for (const auto index : images.calibration.fitted) {
         record.calibration_images.push_back(images.calibration_source->info(index).id);

@@ -11,6 +11,7 @@
 #include "core/version.hpp"
 #include "experiment/statistics_cache.hpp"
 #include "experiment_config/config_text.hpp"
+#include "networks/canonical_tensors.hpp"
 #include "networks/load.hpp"
 #include "networks/open_model.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -51,6 +52,10 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
         model.description->preprocessing != describe_published(config.model).preprocessing) {
         content.push_back({"preprocessing", model.description->preprocessing.describe(),
                            full_precision | statistics});
+    }
+    if (const auto eps = model.description->norm_eps) {
+        content.push_back(
+            {"LayerNorm epsilon", fmt::format("{}", *eps), full_precision | statistics});
     }
     if (!model.program_sha256.empty()) {
         content.push_back({"program", model.program_sha256, full_precision | statistics});
@@ -109,6 +114,9 @@ LoadedModel load_model(const ModelConfig& config, torch::Device device) {
     }
     model.network = model.description->make();
     const std::string file = model.checkpoint.string();
+    if (!config.program.empty() && !config.weights.empty()) {
+        tensors = tensors_named(std::move(tensors), checkpoint_names(*model.network), file);
+    }
     if (!config.program.empty() && config.weights.empty()) {
         take_over_parameters(*model.network, tensors, file);
     } else {

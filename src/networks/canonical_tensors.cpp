@@ -50,8 +50,27 @@ std::set<std::string> prefixes_of_known(const TensorMap& tensors, const ModelFam
     return prefixes;
 }
 
-TensorMap without_prefix(TensorMap tensors, const ModelFamily& family, const std::string& file) {
-    const std::set<std::string> prefixes = prefixes_of_known(tensors, family);
+/** The begins of names below which all of `names` stand. */
+std::set<std::string> prefixes_of_all(const TensorMap& tensors,
+                                      const std::set<std::string>& names) {
+    std::set<std::string> prefixes;
+    if (names.empty()) return prefixes;
+    const std::string& some = *names.begin();
+    for (const auto& [name, tensor] : tensors) {
+        if (!name.ends_with(some)) continue;
+        const std::string prefix = name.substr(0, name.size() - some.size());
+        const bool whole_words = prefix.empty() || prefix.ends_with('.');
+        if (whole_words && std::ranges::all_of(names, [&](const std::string& other) {
+                return tensors.contains(prefix + other);
+            })) {
+            prefixes.insert(prefix);
+        }
+    }
+    return prefixes;
+}
+
+TensorMap without_prefix(TensorMap tensors, const std::set<std::string>& prefixes,
+                         const std::string& file) {
     if (prefixes.empty() || *prefixes.begin() == "") return tensors;
     if (prefixes.size() > 1) {
         throw InputError(
@@ -82,11 +101,18 @@ TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const 
     if (is_augreg_vit(tensors)) return tensors_of_augreg_vit(tensors, file);
     const ModelFamily* known = find_family(family);
     if (known == nullptr) return tensors;
-    tensors = without_prefix(std::move(tensors), *known, file);
+    const std::set<std::string> prefixes = prefixes_of_known(tensors, *known);
+    tensors = without_prefix(std::move(tensors), prefixes, file);
     for (const KeyMap& map : known->key_maps) {
         if (map.applies_to(tensors)) tensors = rename_tensors(tensors, map, file);
     }
     return tensors;
+}
+
+TensorMap tensors_named(TensorMap tensors, const std::set<std::string>& names,
+                        const std::string& file) {
+    const std::set<std::string> prefixes = prefixes_of_all(tensors, names);
+    return without_prefix(std::move(tensors), prefixes, file);
 }
 
 }  // namespace comq

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "storage/host_tensor.hpp"
@@ -18,5 +19,12 @@ namespace comq {
  * prefixes when there are several, and as rename_tensors does.
  */
 TensorMap canonical_tensors(TensorMap tensors, const std::string& family, const std::string& file);
+
+/**
+ * A checkpoint for a program, whose tensors have `names`: where all of them stand below one prefix,
+ * it is taken off in the same way. Else the tensors are what they were.
+ */
+TensorMap tensors_named(TensorMap tensors, const std::set<std::string>& names,
+                        const std::string& file);
 
 }  // namespace comq

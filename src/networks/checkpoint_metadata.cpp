@@ -87,6 +87,28 @@ CheckpointMetadata of_timm(const Json& config, const std::filesystem::path& file
     return metadata;
 }
 
+/**
+ * The epsilon of a ViT's, DeiT's or Swin's LayerNorms by transformers' config.json, and none where
+ * it is about another network. It and the activation are what changes such a network but no tensor.
+ */
+std::optional<double> norm_eps_of(const Json& config, const std::filesystem::path& file) {
+    const std::string type = config.value("model_type", "");
+    const bool is_swin = type == "swin";
+    if (type != "vit" && type != "deit" && !is_swin) return std::nullopt;
+    const std::string activation = config.value("hidden_act", "gelu");
+    if (activation != "gelu") {
+        refuse(file, fmt::format("hidden_act '{}' is not that of the network", activation));
+    }
+    // The defaults are those of ViTConfig, DeiTConfig and SwinConfig.
+    constexpr double swin_eps = 1e-5;
+    const double eps = config.value("layer_norm_eps", is_swin ? swin_eps : 1e-12);
+    // Some norms of its Swin have the epsilon of the config, others always this one.
+    if (!(eps > 0.0 && eps < 1.0) || (is_swin && eps != swin_eps)) {
+        refuse(file, fmt::format("layer_norm_eps {} is not that of the network", eps));
+    }
+    return eps;
+}
+
 /** What transformers' image processors do, of those that classification has. */
 PreprocessingConfig of_processor(const Json& processor, const std::filesystem::path& file) {
     PreprocessingConfig recipe;
@@ -165,22 +187,18 @@ std::optional<CheckpointMetadata> read_checkpoint_metadata(const std::filesystem
                 config.contains("architecture") &&
                 (config.contains("pretrained_cfg") || config.contains("interpolation"));
             if (of_the_library) metadata = of_timm(config, config_file);
-            // The one setting of transformers that changes a ViT, DeiT or Swin but no tensor.
-            const std::string type = config.value("model_type", "");
-            const bool is_transformer = type == "vit" || type == "deit" || type == "swin";
-            const std::string activation = config.value("hidden_act", "gelu");
-            if (is_transformer && activation != "gelu") {
-                refuse(config_file,
-                       fmt::format("hidden_act '{}' is not that of the network", activation));
+            if (const auto eps = norm_eps_of(config, config_file)) {
+                metadata = CheckpointMetadata{config_file, {}, {}, eps};
             }
         });
     }
-    if (metadata) return metadata;
+    if (metadata && is_given(metadata->preprocessing)) return metadata;
     const std::filesystem::path processor_file = folder / "preprocessor_config.json";
     if (const Json processor = document_of(processor_file); !processor.is_null()) {
         reading(processor_file, [&] {
-            metadata =
-                CheckpointMetadata{processor_file, {}, of_processor(processor, processor_file)};
+            const auto norm_eps = metadata ? metadata->norm_eps : std::nullopt;
+            metadata = CheckpointMetadata{
+                processor_file, {}, of_processor(processor, processor_file), norm_eps};
         });
     }
     return metadata;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -87,6 +88,21 @@ bool is_floating(DType dtype) {
            dtype == DType::bf16;
 }
 
+/**
+ * The tensor by which a library scales the low-bit numbers of a weight, if there is one that the
+ * network has no place for. What is done with it (whether it multiplies or divides, for which block
+ * of the weight) is that library's: numbers made by another rule would be wrong without a word.
+ */
+const std::string* foreign_scale(const std::vector<std::string>& unexpected) {
+    constexpr std::array<std::string_view, 7> ends{
+        ".weight_scale", ".weight_scale_inv", ".scale_weight", ".weight_scales",
+        ".SCB",          ".weight.absmax",    "scaled_fp8"};
+    const auto found = std::ranges::find_if(unexpected, [&](const std::string& name) {
+        return std::ranges::any_of(ends, [&](auto end) { return name.ends_with(end); });
+    });
+    return found == unexpected.end() ? nullptr : &*found;
+}
+
 /** The sentence that tells a recognisable cause, or an empty string. */
 std::string diagnosis(const Network& network, const TensorMap& tensors,
                       const Comparison& comparison) {
@@ -105,6 +121,12 @@ std::string diagnosis(const Network& network, const TensorMap& tensors,
     }
     if (contains(comparison.missing, "dist_token")) {
         return "this checkpoint is not distilled; use the plain variant of the model";
+    }
+    if (const std::string* scale = foreign_scale(comparison.unexpected)) {
+        return fmt::format(
+            "its weights are quantized and '{}' scales them by a rule of the library that wrote "
+            "it; have that library write the weights as float32",
+            *scale);
     }
     const std::string head = network.layers().back().layer->name() + ".weight";
     const Mismatch* classifier = find(comparison.misshaped, head);
@@ -194,6 +216,14 @@ bool is_aligned(const torch::Tensor& tensor) {
 }
 
 }  // namespace
+
+std::set<std::string> checkpoint_names(const Network& network) {
+    std::set<std::string> names;
+    for (const auto& [name, tensor] : network.state_dict()) {
+        if (!follows_from_architecture(name)) names.insert(name);
+    }
+    return names;
+}
 
 void load_parameters(Network& network, const TensorMap& tensors, const std::string& file) {
     set_parameters(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "networks/network.hpp"
@@ -7,11 +8,15 @@
 
 namespace comq {
 
+/** Names of the tensors that a checkpoint of the network must have. */
+std::set<std::string> checkpoint_names(const Network& network);
+
 /**
  * Copies the tensors of a checkpoint, already under the network's own names, into its parameters
  * and buffers; other floating dtypes become float32. Strict: throws one InputError that counts and
  * lists the missing, unexpected and mis-shaped tensors of `file` and says what the checkpoint
- * looks like (distilled, another class count, resolution, size or family; nothing is resampled).
+ * looks like (distilled, another class count, resolution, size or family, numbers that a library's
+ * own scales belong to; nothing is resampled).
  * A weight that is NaN, infinite or an integer is an InputError naming the tensor. Buffers that
  * follow from the architecture (num_batches_tracked, relative_position_index, attn_mask) are never
  * read.

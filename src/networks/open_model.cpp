@@ -80,9 +80,18 @@ class Settling {
         identified_ = true;
     }
 
-    void take_metadata(const PreprocessingConfig& given, const std::filesystem::path& file) {
-        recipe_ = changed(recipe_, given);
-        recipe_.origin = "of " + short_path(file).string();
+    void take_metadata(const CheckpointMetadata& metadata) {
+        if (is_given(metadata.preprocessing)) {
+            recipe_ = changed(recipe_, metadata.preprocessing);
+            recipe_.origin = "of " + short_path(metadata.file).string();
+        }
+        const std::optional<double> usual = find_family(description_.family)->norm_eps;
+        if (usual && metadata.norm_eps && metadata.norm_eps != usual) {
+            description_.norm_eps = metadata.norm_eps;
+            spdlog::info("{}: the epsilon of its LayerNorms is {}, not {}: its config.json says so",
+                         short_path(metadata.file.parent_path()).string(), *metadata.norm_eps,
+                         *usual);
+        }
     }
 
     void refuse_twins(const TensorMap& published_names, const std::string& file) const {
@@ -194,7 +203,7 @@ ModelWithWeights open_model(const ModelConfig& config) {
         known = find_published("timm/" + metadata->name);
     }
     if (known != nullptr) settling.recognise(*known, file);
-    if (metadata) settling.take_metadata(metadata->preprocessing, metadata->file);
+    if (metadata) settling.take_metadata(*metadata);
     settling.refuse_twins(tensors, file);
     model.tensors = canonical_tensors(std::move(tensors), settling.description().family, file);
     settling.read_size(model.tensors);

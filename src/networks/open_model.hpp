@@ -20,7 +20,8 @@ struct ModelWithWeights {
 /**
  * Reads the checkpoint of a config that names a model. The file decides what it can: the number of
  * classes (the rows of the classifier), the size of images that a position embedding is for, and
- * who published it, by its digest or the metadata of Hugging Face beside it. Preprocessing is, of
+ * who published it, by its digest or the metadata of Hugging Face beside it, which also tell the
+ * epsilon of a ViT's LayerNorms. Preprocessing is, of
  * these the first that is there: what the config gives; the metadata; what is published of the file
  * with this digest; of the checkpoint that model.name means; of the family.
  *

@@ -38,13 +38,15 @@ struct CheckpointMetadata {
     std::filesystem::path file;  ///< that it is from
     std::string name;            ///< of timm: "resnet50.a1_in1k"; else empty
     PreprocessingConfig preprocessing;
+    std::optional<double> norm_eps = {};  ///< of transformers: epsilon of a ViT's LayerNorms
 };
 
 /**
  * Reads the metadata that Hugging Face has beside the weights at `path`, a folder or a file of such
  * a name (model.safetensors, pytorch_model.bin or their indices):
- * config.json of timm (`pretrained_cfg`), or preprocessor_config.json of transformers. None where
- * there is neither. Throws InputError naming the file, and the value that is not known here.
+ * config.json of timm (`pretrained_cfg`), or config.json and preprocessor_config.json of
+ * transformers. None where there is neither. Throws InputError naming the file, and the value that
+ * is not known here.
  */
 std::optional<CheckpointMetadata> read_checkpoint_metadata(const std::filesystem::path& path);
 

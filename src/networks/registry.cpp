@@ -14,7 +14,10 @@
 namespace comq {
 
 std::shared_ptr<Network> ModelDescription::make() const {
-    std::shared_ptr<Network> network = factory({classes, preprocessing.crop, window});
+    std::shared_ptr<Network> network = factory({.classes = classes,
+                                                .image_size = preprocessing.crop,
+                                                .window = window,
+                                                .norm_eps = norm_eps});
     network->set_model_name(name);
     network->eval();
     // A block that is not told of one of its layers or norms would hide it from repairs.

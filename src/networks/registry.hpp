@@ -20,6 +20,8 @@ struct NetworkSize {
     int64_t image_size = 224;  ///< sides of the images, for networks that are made for one size
     int64_t window = 0;        ///< of windowed attention, in tokens; 0: the member's
     int64_t multiple_of = 1;   ///< what image_size must be a multiple of
+    /** Epsilon of the LayerNorms, where a file beside the weights has another than the family. */
+    std::optional<double> norm_eps = {};
 };
 
 /** One network with the checkpoint that its numbers belong to. */
@@ -46,6 +48,7 @@ struct ModelDescription {
     std::string twins = {};
     bool ambiguous = false;  ///< its name does not say which of the twins a checkpoint is for
     int64_t window = 0;      ///< NetworkSize::window
+    std::optional<double> norm_eps = {};    ///< NetworkSize::norm_eps
     std::string preprocessing_origin = {};  ///< who says so
     std::string resampled_positions = {};   ///< "from 14 × 14 to 24 × 24 patches", if they were
 

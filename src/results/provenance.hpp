@@ -26,14 +26,15 @@ struct Provenance {
     std::string started_utc;   ///< "2026-01-31T12:00:00Z"
     std::string finished_utc;  ///< set by the caller at the end
     std::string command_line;
-    uint64_t seed = 0;              ///< set by the caller, like the three below
-    std::string checkpoint;         ///< file name
-    std::string checkpoint_sha256;  ///< of the file
-    std::string program_sha256;     ///< of a program whose weights are in a file of their own
+    uint64_t seed = 0;                 ///< set by the caller, like the three below
+    std::string checkpoint;            ///< file name
+    std::string checkpoint_sha256;     ///< of the file
+    std::string program_sha256;        ///< of a program whose weights are in a file of their own
     std::string evaluation_images;     ///< digest of their ids and content
     std::string preprocessing;         ///< what is done to every image
     std::string preprocessing_origin;  ///< who says so
     std::string position_embedding;    ///< how it was interpolated; empty: it was not
+    std::string layer_norm_eps;        ///< that a file beside the weights said; empty: the family's
 };
 
 /** Calls `visit(name, value)` for every field: the list by which they are written and printed. */
@@ -64,6 +65,7 @@ void visit_fields(ProvenanceType& provenance, Visitor&& visit) {
     visit("preprocessing", provenance.preprocessing);
     visit("preprocessing_origin", provenance.preprocessing_origin);
     visit("position_embedding", provenance.position_embedding);
+    visit("layer_norm_eps", provenance.layer_norm_eps);
 }
 
 /** State of a source tree as git sees it. */

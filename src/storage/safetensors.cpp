@@ -13,6 +13,7 @@
 
 #include "core/errors.hpp"
 #include "storage/atomic_file.hpp"
+#include "storage/float8.hpp"
 
 namespace comq {
 namespace {
@@ -27,7 +28,8 @@ constexpr const char* damaged = "the file is damaged; download or export it agai
 /** One tensor as the header describes it; its own extents fit its byte range. */
 struct Entry {
     std::string name;
-    DType dtype = DType::f32;
+    DType dtype = DType::f32;  ///< u8 where the numbers are of 8 bits
+    std::optional<Float8> float8 = {};
     std::vector<int64_t> shape;
     uint64_t begin = 0;  ///< byte range in the data that follows the header
     uint64_t end = 0;
@@ -66,10 +68,12 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
         if (place_ == Place::metadata) {
             header_.metadata[key_] = value;
         } else if (place_ == Place::tensor && key_ == "dtype") {
-            dtype_ = dtype_named(value);
+            float8_ = float8_named(value);
+            dtype_ = float8_ ? DType::u8 : dtype_named(value);
             if (!dtype_) {
-                fail(fmt::format("dtype '{}' is not supported (convert it to F32, F16 or BF16)",
-                                 value));
+                throw InputError(
+                    "{}: tensor '{}': dtype '{}' is not supported (convert it to F32, F16 or BF16)",
+                    file_, name_, value);
             }
         } else {
             unexpected("a string");
@@ -157,10 +161,11 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
         const auto nbytes = checked_nbytes(*dtype_, *shape_);
         if (!nbytes) fail(fmt::format("shape {} is too large", format_shape(*shape_)));
         if (end < begin || end - begin != *nbytes) {
-            fail(fmt::format("{} {} needs {} bytes, its range is {} to {}", name_of(*dtype_),
-                             format_shape(*shape_), *nbytes, begin, end));
+            fail(fmt::format("{} {} needs {} bytes, its range is {} to {}",
+                             float8_ ? "F8" : name_of(*dtype_), format_shape(*shape_), *nbytes,
+                             begin, end));
         }
-        header_.entries.push_back({name_, *dtype_, std::move(*shape_), begin, end});
+        header_.entries.push_back({name_, *dtype_, float8_, std::move(*shape_), begin, end});
     }
 
     const std::string& file_;
@@ -171,6 +176,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
     std::set<std::string> names_;
     std::set<std::string> keys_;
     std::optional<DType> dtype_;
+    std::optional<Float8> float8_;
     std::optional<std::vector<int64_t>> shape_;
     std::optional<std::vector<int64_t>> offsets_;
 };
@@ -249,10 +255,11 @@ SafetensorsFile parse_safetensors(const FileBytes& file) {
     SafetensorsFile result;
     result.metadata = std::move(header.metadata);
     for (Entry& entry : header.entries) {
-        result.tensors.emplace(
-            std::move(entry.name),
+        HostTensor tensor =
             HostTensor::over(entry.dtype, std::move(entry.shape),
-                             file.share(data_begin + static_cast<std::size_t>(entry.begin))));
+                             file.share(data_begin + static_cast<std::size_t>(entry.begin)));
+        if (entry.float8) tensor = widened(*entry.float8, std::move(tensor.shape), tensor.bytes());
+        result.tensors.emplace(std::move(entry.name), std::move(tensor));
     }
     return result;
 }

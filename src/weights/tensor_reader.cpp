@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/errors.hpp"
+#include "storage/float8.hpp"
 #include "weights/strided_copy.hpp"
 #include "weights/torch_pickle.hpp"
 
@@ -40,6 +41,9 @@ TensorReader::TensorReader(StorageSource& source, const std::string& file, std::
 HostTensor TensorReader::read(const std::string& name, const TorchTensor& tensor) {
     name_ = &name;
     HostTensor values = view(tensor);
+    if (const auto format = float8_of(tensor)) {
+        values = widened(*format, std::move(values.shape), values.bytes());
+    }
     return is_negated(tensor, values.dtype) ? negated(values) : values;
 }
 
@@ -96,12 +100,18 @@ void TensorReader::fail(const std::string& what) const {
 }
 
 void TensorReader::fail_dtype(std::string_view type) const {
-    const bool eight_bits = type.find("loat8") != std::string_view::npos;
-    throw InputError("{}: tensor '{}': {} is not supported ({}convert it to float32 in PyTorch)",
-                     file_, *name_, type,
-                     eight_bits ? "8-bit floats need the scales that belong to them; " : "");
+    throw InputError("{}: tensor '{}': {} is not supported (convert it to float32 in PyTorch)",
+                     file_, *name_, type);
 }
 
+std::optional<Float8> TensorReader::float8_of(const TorchTensor& tensor) const {
+    const auto* global = tensor.dtype == nullptr ? nullptr : tensor.dtype->get<PickleGlobal>();
+    constexpr std::string_view module = "torch.";
+    if (global == nullptr || !global->name.starts_with(module)) return std::nullopt;
+    return float8_named(global->name.substr(module.size()));
+}
+
+/** Of the elements that are stored: 8-bit floats are bytes until they are widened. */
 DType TensorReader::dtype_of(const TorchTensor& tensor, const TorchStorage& storage) const {
     if (tensor.dtype == nullptr) {
         if (!storage.dtype) fail_dtype(storage.type);
@@ -109,6 +119,7 @@ DType TensorReader::dtype_of(const TorchTensor& tensor, const TorchStorage& stor
     }
     const auto* global = tensor.dtype->get<PickleGlobal>();
     if (global == nullptr) fail(fmt::format("its dtype is {}", describe(*tensor.dtype)));
+    if (float8_of(tensor)) return DType::u8;
     const auto dtype = torch_dtype(global->name);
     if (!dtype) fail_dtype(global->name);
     return *dtype;

@@ -3,17 +3,19 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "storage/float8.hpp"
 #include "weights/state_dict.hpp"
 
 namespace comq {
 
 /**
  * Turns the views of a pickle into tensors. Storages are loaded once; what copies of views may cost
- * together is bounded by the size of the file.
+ * together is bounded by the size of the file. 8-bit floats become float32.
  */
 class TensorReader {
   public:
@@ -27,6 +29,7 @@ class TensorReader {
     [[noreturn]] void fail_dtype(std::string_view type) const;
     HostTensor view(const TorchTensor& tensor);
     bool is_negated(const TorchTensor& tensor, DType dtype) const;
+    std::optional<Float8> float8_of(const TorchTensor& tensor) const;
     DType dtype_of(const TorchTensor& tensor, const TorchStorage& storage) const;
     std::vector<int64_t> extents(PickleRef value, const char* what) const;
     std::size_t storage_size(const TorchStorage& storage, DType dtype) const;

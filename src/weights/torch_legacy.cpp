@@ -69,15 +69,17 @@ std::map<std::string_view, std::size_t> locate_storages(ByteReader& in, const Pi
         const auto* key = item->get<std::string_view>();
         if (key == nullptr) in.fail(item->offset, "the key of a storage is not text");
         const auto described = meaning.storages().find(*key);
-        if (described == meaning.storages().end() || !described->second.dtype) {
-            in.fail(item->offset,
-                    fmt::format("the size of storage '{}' can't be told: {}", *key,
-                                described == meaning.storages().end() ? "nothing uses it"
-                                                                      : described->second.type));
+        const bool known = described != meaning.storages().end();
+        std::optional<DType> dtype = known ? described->second.dtype : std::nullopt;
+        // Tensors of newer dtypes have storages without one, whose elements are bytes.
+        if (known && described->second.type == "torch.storage.UntypedStorage") dtype = DType::u8;
+        if (!dtype) {
+            in.fail(item->offset, fmt::format("the size of storage '{}' can't be told: {}", *key,
+                                              known ? described->second.type : "nothing uses it"));
         }
         const std::size_t at = in.offset();
         const int64_t numel = in.take_signed(sizeof(int64_t));
-        const auto nbytes = checked_nbytes(*described->second.dtype, std::array{numel});
+        const auto nbytes = checked_nbytes(*dtype, std::array{numel});
         if (numel != described->second.numel || !nbytes) {
             in.fail_damaged(at, fmt::format("storage '{}' has {} elements instead of {}", *key,
                                             numel, described->second.numel));

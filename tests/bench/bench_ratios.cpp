@@ -22,9 +22,12 @@ int main(int argc, char** argv) {
     bool quick = false;
     std::string json;
     std::string archives;
+    std::string only;
     app.add_flag("--quick", quick, "a fraction of the work");
     app.add_option("--json", json, "file for the figures");
     app.add_option("--programs", archives, "folder of what export_programs.py wrote");
+    app.add_option("--only", only, "one kind of them")
+        ->check(CLI::IsMember({"solver", "layouts", "pipeline", "programs"}));
     return program.run(argc, argv, [&] {
         spdlog::set_level(spdlog::level::warn);
         set_torch_threads(available_cores());
@@ -32,10 +35,12 @@ int main(int argc, char** argv) {
         figures["libtorch"] = torch_version();
         figures["instruction_set"] = torch_cpu_capability();
         figures["threads"] = thread_count();
-        bench::measure_solver(quick, figures);
-        bench::measure_layouts(quick, figures);
-        bench::measure_pipeline(quick, COMQ_PROGRAMS, figures);
-        if (!archives.empty()) bench::measure_programs(quick, archives, figures);
+        const auto wanted = [&](const char* kind) { return only.empty() || only == kind; };
+        if (wanted("solver")) bench::measure_solver(quick, figures);
+        if (wanted("layouts")) bench::measure_layouts(quick, figures);
+        if (wanted("pipeline")) bench::measure_pipeline(quick, COMQ_PROGRAMS, figures);
+        if (wanted("programs") && !archives.empty())
+            bench::measure_programs(quick, archives, figures);
         if (!json.empty()) std::ofstream(json) << figures.dump(2) << '\n';
     });
 }

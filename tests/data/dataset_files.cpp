@@ -37,4 +37,14 @@ std::string cifar_records(const std::vector<int>& labels, int label_bytes) {
     return records;
 }
 
+std::unique_ptr<ImageSource> open_layout(const std::string& layout,
+                                         const std::filesystem::path& path, Split split,
+                                         const std::filesystem::path& synsets) {
+    DataConfig config;
+    config.layout = layout;
+    config.calibration = config.evaluation = path;
+    config.synsets = synsets;
+    return open_image_source(config, split);
+}
+
 }  // namespace comq::test

@@ -74,6 +74,34 @@ TEST_CASE("the development kit's order is recognised, counted from 1 or from 0")
     }
 }
 
+TEST_CASE("a renumbering that moves some classes by one is told as a renumbering") {
+    const auto result =
+        check(sample(300, 10, 0.9, [](int64_t label) { return (3 * label + 1) % 10; }), 10);
+    CHECK(result.pattern == LabelPattern::other_order);
+    const auto shifted =
+        check(sample(300, 10, 0.9, [](int64_t label) { return (label + 1) % 10; }), 10);
+    CHECK(shifted.pattern == LabelPattern::one_too_high);
+}
+
+TEST_CASE("numbers sorted as text are recognised on either side") {
+    std::vector<int64_t> order(1000), place(1000);
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::sort(order, {}, [](int64_t number) { return std::to_string(number); });
+    REQUIRE(order[2] == 10);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        place[static_cast<std::size_t>(order[i])] = static_cast<int64_t>(i);
+    }
+    for (const auto& map : {order, place}) {
+        const auto result =
+            check(sample(100, 1000, 0.7,
+                         [&](int64_t label) { return map[static_cast<std::size_t>(label)]; }),
+                  1000);
+        CHECK(result.pattern == LabelPattern::text_order);
+        CHECK(result.explained > 60);
+        CHECK_THAT(result.warning(), ContainsSubstring("sorted as text (0, 1, 10, 100, …)"));
+    }
+}
+
 TEST_CASE("renumbered classes are recognised where classes repeat") {
     const std::vector<int64_t> order = RandomStream(4, "order").permutation(10);
     const auto result = check(

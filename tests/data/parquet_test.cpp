@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "core/errors.hpp"
 #include "data/dataset_files.hpp"
-#include "data/image_source.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 #include "support/python.hpp"
@@ -18,11 +18,7 @@ namespace {
 
 std::unique_ptr<ImageSource> open_parquet(const fs::path& path, Split split = Split::evaluation,
                                           const fs::path& synsets = {}) {
-    DataConfig config;
-    config.layout = "parquet";
-    config.calibration = config.evaluation = path;
-    config.synsets = synsets;
-    return open_image_source(config, split);
+    return open_layout("parquet", path, split, synsets);
 }
 
 /** Shards of make_parquet.py; none without PyArrow, which is said. */
@@ -79,11 +75,18 @@ TEST_CASE("Parquet files that can't be a data set are refused by name") {
     refused("unlabelled.parquet", "no column of labels");
     refused("pixels.parquet", "no column of encoded images (one of image.bytes");
     refused("pixels.parquet", "it has pixels");
-    refused("words.parquet", "no integers");
+    refused("words.parquet", "its column 'label' is BYTE_ARRAY, not class indices");
     refused("none.parquet", "is not there");
     write_text(*root / "text.parquet", "no Parquet at all, only words");
     refused("text.parquet", "is the file complete?");
     const std::string whole = text_of(*root / "val-0.parquet");
     write_text(*root / "cut.parquet", whole.substr(0, whole.size() / 2));
     refused("cut.parquet", "is the file complete?");
+    // The footer is whole and the pages are not.
+    std::string damaged = whole;
+    std::fill(damaged.begin() + 4, damaged.begin() + 400, '\xFF');
+    write_text(*root / "damaged.parquet", damaged);
+    const auto read = [&] { open_parquet(*root / "damaged.parquet")->load(0); };
+    CHECK_THROWS_AS(read(), InputError);
+    CHECK_THROWS_WITH(read(), ContainsSubstring("damaged.parquet"));
 }

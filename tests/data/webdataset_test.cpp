@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "data/dataset_files.hpp"
-#include "data/image_source.hpp"
 #include "data/shard_pattern.hpp"
 #include "data/tar_builder.hpp"
 #include "support/assets.hpp"
@@ -16,11 +15,7 @@ namespace {
 
 std::unique_ptr<ImageSource> open_shards(const fs::path& path, Split split = Split::evaluation,
                                          const fs::path& synsets = {}) {
-    DataConfig config;
-    config.layout = "webdataset";
-    config.calibration = config.evaluation = path;
-    config.synsets = synsets;
-    return open_image_source(config, split);
+    return open_layout("webdataset", path, split, synsets);
 }
 
 /** Two shards of two and one samples. */
@@ -104,6 +99,13 @@ TEST_CASE("shards that can't be a data set are refused by name") {
                               .add("b.jpg", jpeg_of_grey(1))
                               .add("b.cls", "cat"))),
         ContainsSubstring("bad.tar:2") && ContainsSubstring("'cat' is no class index"));
+    const std::string whole = text_of(root / "val-000.tar");
+    write_text(root / "bad.tar", whole.substr(0, 700));
+    CHECK_THROWS_AS(open_shards(root / "bad.tar"), InputError);
+    CHECK_THROWS_WITH(open_shards(root / "bad.tar"), ContainsSubstring("bad.tar"));
+    CHECK_THROWS_WITH(
+        open_shards(shard(TarBuilder().add("a.jpg", "no image").add("a.cls", "1")))->load(0),
+        ContainsSubstring("bad.tar: a.jpg"));
     write_text(root / "bad.tar", "\x1F\x8B, which is gzip's");
     CHECK_THROWS_WITH(open_shards(root / "bad.tar"), ContainsSubstring("gunzip"));
 }

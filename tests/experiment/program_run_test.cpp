@@ -8,7 +8,9 @@
 #include "experiment/setup.hpp"
 #include "networks/exported_programs.hpp"
 #include "results/run_file.hpp"
+#include "storage/safetensors.hpp"
 #include "support/catch.hpp"
+#include "torch_bridge/bridge.hpp"
 #include "weights/checkpoint.hpp"
 
 using namespace comq;
@@ -202,6 +204,39 @@ TEST_CASE("a program runs from its archive alone, resumes by content and is rest
     const auto content = identity(as_program(programs, "demo_vit")).content;
     CHECK(content.at("program") == checkpoint_sha256(programs / "demovit.pt2"));
     CHECK(content.at("checkpoint") != content.at("program"));
+}
+
+TEST_CASE("a program's other weights may stand below a prefix") {
+    COMQ_NEED_PROGRAMS(programs);
+    const fs::path folder = temporary_folder();
+    const auto weights = source_dir() / "datasets" / "demo" / "demo_vit.safetensors";
+    const TensorMap plain = read_checkpoint(weights);
+    ModelConfig config =
+        shipped_config("demo_vit_4bit", folder, as_program(programs, "demo_vit")).config.model;
+    config.weights = folder / "w.safetensors";
+    const auto load = [&](const TensorMap& tensors) {
+        write_safetensors(config.weights, tensors);
+        return load_model(config, torch::kCPU);
+    };
+    const auto below = [&](const std::string& prefix, TensorMap tensors) {
+        for (const auto& [name, tensor] : plain) tensors[prefix + name] = tensor;
+        return tensors;
+    };
+    for (const std::string prefix : {"", "module.", "model.", "state_dict.net."}) {
+        INFO(prefix);
+        const auto tensors = load(below(prefix, {})).network->state_dict();
+        const auto head = std::ranges::find(tensors, "head.weight",
+                                            [](const auto& entry) { return entry.first; });
+        REQUIRE(head != tensors.end());
+        CHECK(torch::equal(head->second, to_torch(plain.at("head.weight"))));
+    }
+    CHECK_NOTHROW(load(below("model.", {{"criterion.weight", plain.at("head.bias")}})));
+    CHECK_THROWS_WITH(load(below("ema.", below("model.", {}))),
+                      ContainsSubstring("holds several networks") &&
+                          ContainsSubstring("ema., model.; choose one by model.state_dict"));
+    TensorMap short_of_one = below("model.", {});
+    short_of_one.erase("model.head.bias");
+    CHECK_THROWS_WITH(load(short_of_one), ContainsSubstring("not a checkpoint of demovit"));
 }
 
 TEST_CASE("a program with other weights is restored from its own two files only") {

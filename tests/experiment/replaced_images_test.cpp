@@ -65,6 +65,30 @@ TEST_CASE("a cache of other images of the same names and sizes is not taken") {
     CHECK(cached.full_precision->prediction == fresh.full_precision->prediction);
 }
 
+TEST_CASE("a run is not resumed, nor taken for finished, with other images of the same names") {
+    const NoiseRuns runs;
+    write_noise(runs.images(), 1);
+    const auto begun = runs.config("begun.h5");
+    const std::vector<double> some{1.0};
+    test::new_journal(begun).store_tensors(
+        TensorSet::sensitivities, {{"unit", HostTensor::copy_of<double>(DType::f64, {1}, some)}});
+    write_noise(runs.images(), 2);
+    CHECK_THROWS_WITH(
+        run_experiment(begun, {Leftover::resume, {}}),
+        ContainsSubstring("calibration images") && ContainsSubstring("evaluation images"));
+
+    const RunRecord first = runs.run("done.h5");
+    CHECK(run_experiment(runs.config("done.h5"), {Leftover::resume, {}}).identity ==
+          first.identity);
+    write_noise(runs.images(), 3);
+    CHECK_THROWS_WITH(run_experiment(runs.config("done.h5"), {Leftover::resume, {}}),
+                      ContainsSubstring("done.h5: holds another run (other images"));
+
+    // The old images again are the old run again.
+    write_noise(runs.images(), 1);
+    CHECK_NOTHROW(run_experiment(begun, {Leftover::resume, {}}));
+}
+
 TEST_CASE("an evaluation without a readable image is an error") {
     const NoiseRuns runs;
     write_noise(runs.images(), 1);

@@ -98,6 +98,17 @@ TEST_CASE("one error counts and lists what is missing, unexpected and mis-shaped
     CHECK(message.find('\n') == std::string::npos);
 }
 
+TEST_CASE("weights that a library's own scales belong to are refused by the scale's name") {
+    for (const std::string scale :
+         {"blocks.0.mlp.fc1.weight_scale_inv", "blocks.0.mlp.fc1.weight_scale",
+          "blocks.0.mlp.fc1.scale_weight", "scaled_fp8", "blocks.0.mlp.fc1.SCB"}) {
+        TensorMap tensors = vit_checkpoint(small_vit);
+        tensors[scale] = to_host(torch::ones({1}));
+        CHECK_THAT(refusal(tensors),
+                   ContainsSubstring("its weights are quantized and '" + scale + "' scales them"));
+    }
+}
+
 TEST_CASE("a checkpoint of another variant is refused with the reason") {
     SECTION("distilled") {
         VisionTransformerConfig other = small_vit;

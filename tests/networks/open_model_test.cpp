@@ -1,6 +1,7 @@
 // What a checkpoint, the file beside it, its name and its config decide of a network.
 #include "networks/open_model.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 #include "core/errors.hpp"
@@ -49,6 +50,32 @@ fs::path saved(const TensorMap& tensors, const std::string& name = "w.safetensor
 }
 
 void write_text(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
+
+/** Compares every LayerNorm's output with the formula of arXiv 1607.06450 in double precision. */
+class FormulaTap : public Tap {
+  public:
+    explicit FormulaTap(double eps) : eps_(eps) {}
+    torch::Tensor on_input(const Observable& /*observed*/, const torch::Tensor& input) override {
+        input_ = input;
+        return input;
+    }
+    void on_output(const Observable& observed, const torch::Tensor& output) override {
+        if (observed.kind() != ObservableKind::layer_norm) return;
+        const torch::Tensor x = input_.to(torch::kDouble);
+        const torch::Tensor centred = x - x.mean(-1, true);
+        const torch::Tensor expected =
+            centred / (centred.square().mean(-1, true) + eps_).sqrt() * observed.weight() +
+            observed.bias();
+        largest = std::max(largest, test::relative_difference(output, expected));
+        ++norms;
+    }
+    double largest = 0.0;
+    int norms = 0;
+
+  private:
+    double eps_;
+    torch::Tensor input_;
+};
 
 /** The network of a config gets its weights. */
 void check_loads(const ModelConfig& config) {
@@ -206,6 +233,44 @@ TEST_CASE("a processor of transformers says how images are prepared") {
               .starts_with("resize 256 bicubic, crop 224, "));
 }
 
+TEST_CASE("a ViT computes with the epsilon that transformers' config.json says") {
+    const torch::InferenceMode inference;
+    const auto file =
+        saved(tensors_of("demo_vit", {.classes = 10, .image_size = 32}), "model.safetensors");
+    const auto differs = [&](const std::string& json, double eps) {
+        INFO(json);
+        if (!json.empty()) write_text(file.parent_path() / "config.json", json);
+        const ModelWithWeights model = open_model(config_of("demo_vit", file.parent_path()));
+        const auto network = model.description->make();
+        load_parameters(*network, model.tensors, "file");
+        FormulaTap tap(eps);
+        network->forward(test::hash_input(32) * 0.01F, &tap);
+        CHECK(tap.norms == 11);
+        return tap.largest;
+    };
+    CHECK(differs("", 1e-6) < 1e-5);
+    CHECK(differs(R"({"model_type": "vit", "layer_norm_eps": 0.25})", 0.25) < 1e-5);
+    CHECK(differs(R"({"model_type": "vit", "layer_norm_eps": 0.25})", 1e-6) > 1e-2);
+    CHECK(differs(R"({"model_type": "vit"})", 1e-12) < 1e-5);
+    // It is transformers' word for its own networks only.
+    CHECK(differs(R"({"model_type": "bert", "layer_norm_eps": 0.25})", 1e-6) < 1e-5);
+    const auto eps_of = [&] {
+        return open_model(config_of("demo_vit", file.parent_path())).description->norm_eps;
+    };
+    CHECK_FALSE(eps_of().has_value());
+    write_text(file.parent_path() / "config.json",
+               R"({"model_type": "deit", "layer_norm_eps": 1e-6})");
+    CHECK_FALSE(eps_of().has_value());  // the family's own
+    write_text(file.parent_path() / "preprocessor_config.json",
+               R"({"size": 32, "resample": 3, "image_processor_type": "ViTImageProcessor"})");
+    write_text(file.parent_path() / "config.json",
+               R"({"model_type": "vit", "layer_norm_eps": 1e-12})");
+    CHECK(eps_of() == 1e-12);
+    const auto both = open_model(config_of("demo_vit", file.parent_path())).description;
+    CHECK(both->preprocessing.interpolation == Interpolation::bicubic);
+    CHECK_THAT(both->preprocessing_origin, ContainsSubstring("preprocessor_config.json"));
+}
+
 TEST_CASE("metadata that are damaged or not understood are refused by their file") {
     const auto file = saved(tensors_of("resnet18", {.classes = 5}), "model.safetensors");
     const auto refused = [&](const std::string& name, const std::string& text,
@@ -228,6 +293,10 @@ TEST_CASE("metadata that are damaged or not understood are refused by their file
     refused("config.json", timm(R"("mean": [0.5])"), "mean and std");
     refused("config.json", timm(R"("crop_pct": "much")"), "must be number");
     refused("config.json", R"({"model_type": "vit", "hidden_act": "quick_gelu"})", "quick_gelu");
+    refused("config.json", R"({"model_type": "vit", "layer_norm_eps": 0})", "layer_norm_eps 0 is");
+    refused("config.json", R"({"model_type": "vit", "layer_norm_eps": "1e-12"})", "must be number");
+    refused("config.json", R"({"model_type": "swin", "layer_norm_eps": 1e-6})",
+            "layer_norm_eps 1e-06 is not that of the network");
     refused("preprocessor_config.json", R"({"resample": 1, "size": 224})", "resample 1");
     refused("preprocessor_config.json", R"({"size": {"shortest_edge": 224}})", "crops nothing");
 }

@@ -124,6 +124,7 @@ Provenance provenance() {
     result.preprocessing = "resize 0 bilinear, crop 32, mean [0.5, 0.5, 0.5], std [1, 1, 1]";
     result.preprocessing_origin = "of demo_vit";
     result.position_embedding = "from 8 × 8 to 9 × 9 patches";
+    result.layer_norm_eps = "1e-12";
     return result;
 }
 

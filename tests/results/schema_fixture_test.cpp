@@ -22,6 +22,7 @@ RunRecord fixture(const std::string& name) {
 RunRecord sample_of_1_5() {
     auto run = test::sample_run();
     for (auto& layer : run.layers) layer.residual_strength = not_measured;
+    run.provenance.layer_norm_eps.clear();
     return run;
 }
 

@@ -187,6 +187,18 @@ def vit_arrays(dim=6, heads=2, depth=2, hidden=8, classes=5):
     return arrays, tensors
 
 
+def float8():
+    """Every number of 8 bits, as PyTorch widens it, and a view of some."""
+    codes = torch.arange(256, dtype=torch.uint8)
+    tensors = {}
+    for name in ("e4m3fn", "e5m2"):
+        numbers = codes.view(getattr(torch, f"float8_{name}"))
+        tensors[name] = numbers
+        tensors[f"{name}.expected"] = numbers.float()
+    tensors["column"] = tensors["e4m3fn"].view(16, 16)[:, 3]
+    return tensors
+
+
 def main():
     torch.manual_seed(0)
     DATA.mkdir(exist_ok=True)
@@ -207,7 +219,8 @@ def main():
         torch.save(checkpoint, DATA / f"zip_{name}.pth")
     save(lazy_views(), "lazy_views")
     torch.save({"w": torch._neg_view(torch.arange(3))}, DATA / "zip_negated_integers.pth")
-    torch.save({"w": ramp(2).to(torch.float8_e4m3fn)}, DATA / "zip_float8.pth")
+    save(float8(), "float8")
+    torch.save({"w": ramp(2).to(torch.float8_e4m3fnuz)}, DATA / "zip_float8_fnuz.pth")
     torch.save({"w": ramp(2).to(torch.complex64)}, DATA / "zip_complex.pth")
     torch.jit.save(torch.jit.script(torch.nn.Identity()), DATA / "torchscript.pth")
     deflate("zip_module_state.pth", "zip_deflated.pth")

@@ -1,4 +1,6 @@
 // What training scripts save: a state_dict among other things, under some entry and prefix.
+#include <cmath>
+
 #include "core/errors.hpp"
 #include "storage/safetensors.hpp"
 #include "support/catch.hpp"
@@ -92,9 +94,26 @@ TEST_CASE("lazily negated tensors are negated, whatever the format") {
     check_refused("zip_negated_integers.pth", "", "'w': is a lazy view ('neg')");
 }
 
-TEST_CASE("8-bit floats are refused by their name and with what they lack") {
-    check_refused("zip_float8.pth", "",
-                  "tensor 'w': torch.float8_e4m3fn is not supported (8-bit floats need the scales");
+TEST_CASE("8-bit floats are the float32 that PyTorch makes of them") {
+    for (const char* file : {"zip_float8.pth", "legacy_float8.pth"}) {
+        const TensorMap tensors = read_checkpoint(checkpoint(file));
+        for (const char* format : {"e4m3fn", "e5m2"}) {
+            INFO(file << " " << format);
+            const auto found = floats(tensors.at(format));
+            const auto expected = floats(tensors.at(std::string(format) + ".expected"));
+            REQUIRE(found.size() == 256);
+            for (std::size_t code = 0; code < found.size(); ++code) {
+                INFO(code);
+                CHECK((found[code] == expected[code] ||
+                       (std::isnan(found[code]) && std::isnan(expected[code]))));
+                CHECK(std::signbit(found[code]) == (code >= 128 && !std::isnan(found[code])));
+            }
+        }
+        const auto all = floats(tensors.at("e4m3fn"));
+        CHECK(floats(tensors.at("column"))[2] == all[2 * 16 + 3]);
+    }
+    check_refused("zip_float8_fnuz.pth", "",
+                  "tensor 'w': torch.float8_e4m3fnuz is not supported (convert it to float32");
 }
 
 TEST_CASE("a folder of Hugging Face is its weights") {

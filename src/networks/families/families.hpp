@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct ModelFamily {
     std::string classifier = {};            ///< the layer with a row for each class
     /** Fills in what canonical tensors tell of image_size and window; null: nothing. */
     void (*read_size)(const TensorMap& tensors, NetworkSize& size) = nullptr;
+    /** Epsilon of the LayerNorms, where transformers' config.json may have another. */
+    std::optional<double> norm_eps = {};
 };
 
 // Every family, one line each, in the order of --list-models and of recognition: the variable at

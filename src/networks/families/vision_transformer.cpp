@@ -148,6 +148,7 @@ NetworkFactory vit_factory(const VisionTransformerConfig& config) {
         VisionTransformerConfig sized = config;
         sized.classes = size.classes;
         sized.image_size = size.image_size;
+        sized.norm_eps = size.norm_eps.value_or(config.norm_eps);
         if (size.image_size % config.patch_size != 0) {
             throw UsageError(
                 "model.preprocessing: images of {} pixels are not made of patches of {}; choose a "
@@ -189,7 +190,8 @@ const ModelFamily vit_family{.name = "vit",
                              .marks = {{"blocks.0.attn.qkv.weight", "a ViT or DeiT"}},
                              .key_maps = vision_transformer_key_maps(),
                              .classifier = "head",
-                             .read_size = read_image_size};
+                             .read_size = read_image_size,
+                             .norm_eps = vit_base.norm_eps};
 
 const ModelFamily deit_family{
     .name = "deit",
@@ -202,6 +204,7 @@ const ModelFamily deit_family{
     .marks = {{"blocks.0.attn.qkv.weight", "a ViT or DeiT"}},
     .key_maps = vision_transformer_key_maps(),
     .classifier = "head",
-    .read_size = read_image_size};
+    .read_size = read_image_size,
+    .norm_eps = vit_base.norm_eps};
 
 }  // namespace comq
