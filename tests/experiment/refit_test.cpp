@@ -93,6 +93,7 @@ struct Pair {
             .held_out = images.calibration.held_out,
             .micro_batch = config.calibration.batch_size,
             .one_scale_a_layer = false,
+            .real_zero_points = false,
             .seed = config.seed,
             .scratch = folder / "spool"};
         return refit_repair.apply(context);

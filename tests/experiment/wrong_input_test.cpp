@@ -69,7 +69,8 @@ class DemoFiles {
 std::string hint(const LoadedConfig& loaded) {
     RunContext context(loaded.config);
     Progress progress("test", "images", 300);
-    const auto predictions = evaluate(*context.model.network, context.evaluation_pass(), progress);
+    const auto predictions =
+        evaluate(*context.model.network, context.evaluation_pass(context.sets.front()), progress);
     return better_preprocessing(context, predictions);
 }
 
