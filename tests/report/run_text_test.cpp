@@ -124,5 +124,5 @@ TEST_CASE("the CSV of layers has every column, exact numbers and quoted text") {
     CHECK(lines[1] ==
           "\"odd,\"\"name\"\"\",linear,4,6,1,4,11,12.5,0.1,24.08,0.1,0.07,0.11,4,0.375,0.5,0.25,");
     CHECK(lines[2] ==
-          "features.3.expand3x3,convolution,9,2,2,2,4,3,0.25,12.04,0.5,,0.33,1,0.015625,,0.75");
+          "features.3.expand3x3,convolution,9,2,2,2,4,3,0.25,12.04,0.5,,0.33,1,0.015625,,,0.75");
 }

@@ -91,7 +91,8 @@ void install(const TensorMap& repaired, RunContext& context) {
         const auto scale = repaired.find(scale_name(*layer));
         if (scale == repaired.end()) continue;
         layer->scale = scale->second;
-        layer->zero_point = repaired.at(zero_point_name(*layer));
+        const auto zero_point = repaired.find(zero_point_name(*layer));
+        if (zero_point != repaired.end()) layer->zero_point = zero_point->second;
         install_weight(*entry.layer, *layer);
     }
 }
