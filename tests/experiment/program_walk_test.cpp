@@ -59,7 +59,7 @@ TEST_CASE("every method and granularity quantizes every kind of a program's laye
             check_errors_below(run_program(programs, program,
                                            {"quantization.granularity=" + granularity,
                                             "quantization.bits=8", "quantization.group_size=4"}),
-                               0.15);
+                               0.1);
         }
     }
 }

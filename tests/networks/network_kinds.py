@@ -308,4 +308,4 @@ class Recurrent(Classifier):
 
 
 KINDS = (MobileBlocks, GroupedResidual, Branches, Inception, Dense, ConvNext, Registers, Distilled,
-         Hybrid, Mixer, TokenConvolutions, Standardized, Recurrent)
+         Hybrid, Mixer, TokenConvolutions, Standardized)
