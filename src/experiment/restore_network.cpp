@@ -79,8 +79,7 @@ LoadedModel restore_network(const RunRecord& run, const std::string& file,
         found != run.provenance.layer_norm_eps) {
         throw InputError(
             "{}: the epsilon of the LayerNorms is {}, in {} it was {}; name the checkpoint with "
-            "the "
-            "config.json that it had with --weights",
+            "the config.json that it had with --weights",
             model.checkpoint.string(), found.empty() ? "the family's" : found, file,
             run.provenance.layer_norm_eps.empty() ? "the family's" : run.provenance.layer_norm_eps);
     }

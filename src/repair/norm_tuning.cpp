@@ -13,7 +13,8 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
-#include "repair/held_out_divergence.hpp"
+#include "passes/logit_divergence.hpp"
+#include "passes/side_by_side.hpp"
 #include "repair/repair.hpp"
 #include "repair/tuned_grid.hpp"
 
@@ -235,9 +236,14 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
 class BestEpoch {
   public:
     BestEpoch(const RepairContext& context, Tuning& tuning)
-        : divergence_(context), tuning_(tuning), before_(divergence_.measure()), least_(before_) {
-        state_ = tuning.state();
-    }
+        : walk_(context.original, context.network,
+                context.pass.over({}).in_batches_of(context.micro_batch), context.held_out,
+                context.scratch, "tuning norms"),
+          divergence_(walk_),
+          tuning_(tuning),
+          before_(divergence_.measure()),
+          least_(before_),
+          state_(tuning.state()) {}
 
     void compare(int64_t epoch) {
         const double now = divergence_.measure();
@@ -253,7 +259,8 @@ class BestEpoch {
     }
 
   private:
-    HeldOutDivergence divergence_;
+    SideBySide walk_;
+    LogitDivergence divergence_;
     Tuning& tuning_;
     double before_;
     double least_;

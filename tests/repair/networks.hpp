@@ -9,6 +9,7 @@
 #include "networks/registry.hpp"
 #include "passes/pass_over.hpp"
 #include "repair/repair.hpp"
+#include "support/assets.hpp"
 #include "support/memory_source.hpp"
 #include "torch_bridge/bridge.hpp"
 
@@ -54,10 +55,12 @@ inline std::vector<LayerRecord> quantized_layers(Network& network) {
 }
 
 /** Applies one repair to `network`, a copy of `original` whose weights are those of `layers`. */
-inline RepairedParts apply(const Repair& repair, const Network& original, Network& network,
-                           const ImagePass& pass, const RepairConfig& config = {},
-                           std::vector<LayerRecord> layers = {},
-                           std::vector<int64_t> held_out = {}) {
+inline std::vector<RepairedParts> apply_all(const Repair& repair, const Network& original,
+                                            Network& network, const ImagePass& pass,
+                                            const RepairConfig& config,
+                                            std::vector<LayerRecord>& layers,
+                                            std::vector<int64_t> held_out = {},
+                                            bool real_zero_points = true) {
     RepairContext context{.config = config,
                           .original = original,
                           .network = network,
@@ -66,10 +69,18 @@ inline RepairedParts apply(const Repair& repair, const Network& original, Networ
                           .held_out = std::move(held_out),
                           .micro_batch = pass.images.batch_size,
                           .one_scale_a_layer = false,
-                          .real_zero_points = true,
+                          .real_zero_points = real_zero_points,
                           .seed = 0,
-                          .scratch = {}};
-    return repair.apply(context).at(0);
+                          .scratch = temporary_folder() / "spool"};
+    return repair.apply(context);
+}
+
+/** The same; what is said first of it. */
+inline RepairedParts apply(const Repair& repair, const Network& original, Network& network,
+                           const ImagePass& pass, const RepairConfig& config = {},
+                           std::vector<LayerRecord> layers = {},
+                           std::vector<int64_t> held_out = {}) {
+    return apply_all(repair, original, network, pass, config, layers, std::move(held_out)).at(0);
 }
 
 }  // namespace comq::test

@@ -147,18 +147,9 @@ TEST_CASE("tuned grids are those of the records, and codes stay") {
     BadImages bad(0);
     auto config = three_epochs();
     config.tune_grids = true;
-    RepairContext context{.config = config,
-                          .original = *networks.original,
-                          .network = *networks.quantized,
-                          .layers = layers,
-                          .pass = test::pass_over(source, "demo_cnn", 6, bad),
-                          .held_out = {},
-                          .micro_batch = 6,
-                          .one_scale_a_layer = false,
-                          .real_zero_points = false,
-                          .seed = 0,
-                          .scratch = {}};
-    const auto parts = norm_tuning_repair.apply(context);
+    const auto parts = test::apply_all(norm_tuning_repair, *networks.original, *networks.quantized,
+                                       test::pass_over(source, "demo_cnn", 6, bad), config, layers,
+                                       /*held_out=*/{}, /*real_zero_points=*/false);
     REQUIRE(parts.size() == 2);
     CHECK(parts[1].count == std::ssize(layers));
     for (std::size_t i = 0; i < layers.size(); ++i) {
