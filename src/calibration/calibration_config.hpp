@@ -30,6 +30,7 @@ struct CalibrationConfig {
     Weighting weighting = Weighting::none;
     double weighting_power = 0.5;
     double weighting_share = 0.9;  ///< of the weighted Gram in its mixture with the plain one
+    double output_coupling = 0.0;  ///< share of the couplings between output channels
 };
 
 }  // namespace comq

@@ -98,6 +98,13 @@ Schema<CalibrationConfig, RunKey> calibration_keys() {
               .affects = statistics,
               .meaning = "Share of the weighted Gram in its mixture with the plain one."},
              &CalibrationConfig::weighting_share, number(0.0, 1.0));
+    keys.add({.key = "output_coupling",
+              .affects = solution,
+              .meaning = "With quantized inputs and weighted rows, the share of what couples a "
+                         "layer's output channels, from the same gradients, so that channels "
+                         "make up for each other's errors; 0: each is solved by itself. A layer "
+                         "keeps it where predictions on held-out images come closer."},
+             &CalibrationConfig::output_coupling, number(0.0, 1.0));
     return keys;
 }
 

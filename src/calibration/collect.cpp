@@ -119,15 +119,13 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
     if (pass.weighting) {
         std::map<const QuantizableLayer*, WeightedGramCollector> collectors;
         for (const auto& entry : layers) collectors.try_emplace(entry.layer, *entry.layer);
-        run_share(
-            pass.fitted, "calibration (gradients)",
-            [&](const torch::Tensor& pixels, const ImageBatch& batch) {
-                visit_row_weights(
-                    network, layers, pixels, batch.indices, *pass.weighting,
-                    [&](const WeightedInput& seen) {
-                        collectors.at(&seen.layer).add(seen.input, seen.weight);
-                    });
-            });
+        run_share(pass.fitted, "calibration (gradients)",
+                  [&](const torch::Tensor& pixels, const ImageBatch& batch) {
+                      visit_row_weights(network, layers, pixels, batch.indices, *pass.weighting,
+                                        [&](const WeightedInput& seen) {
+                                            collectors.at(&seen.layer).add(seen.input, seen.weight);
+                                        });
+                  });
         take_from(collectors, [&](WeightedGramCollector& collector, LayerStatistics& mine) {
             collector.take(pass.weighting->share, mine);
         });

@@ -20,6 +20,8 @@ namespace {
 // below what Grams resolve; a common factor of the weights cancels when their mean is scaled to 1.
 constexpr double square_unit = 0x1p14;
 
+constexpr double smallest_square = 1e-38;
+
 /** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
 torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
     const auto squared = gradient.square();
@@ -32,6 +34,12 @@ torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gr
         .mean(2)
         .transpose(0, 1)
         .reshape({groups, -1});
+}
+
+/** The rows of `gradient` with a mean square of 1, [groups, N, n / groups]; 0 where they are. */
+torch::Tensor of_unit_rows(const QuantizableLayer& layer, const torch::Tensor& gradient,
+                           const torch::Tensor& squares) {
+    return output_rows(layer, gradient) * squares.clamp_min(smallest_square).rsqrt().unsqueeze(2);
 }
 
 /** Keeps the inputs of one batch until their outputs' gradients come by. */
@@ -55,7 +63,9 @@ class GradientTap : public Tap {
         const QuantizableLayer& layer = *observed.layer();
         output.register_hook([this, &layer, call = found->second.size() - 1,
                               input = found->second.back()](const torch::Tensor& gradient) {
-            visit_({layer, call, input, (mean_square(layer, gradient) * square_unit).pow(power_)});
+            const auto squares = mean_square(layer, gradient);
+            visit_({layer, call, input, (squares * square_unit).pow(power_),
+                    of_unit_rows(layer, gradient, squares)});
         });
     }
 
@@ -149,19 +159,36 @@ void WeightedGramCollector::take(double share, LayerStatistics& statistics) {
     statistics.grams[statistic::weighted_gram] = std::move(grams);
 }
 
+OutputMetricCollector::OutputMetricCollector(const QuantizableLayer& layer)
+    : layer_(layer), metric_(layer.out_features() / layer.groups(), layer.groups()) {}
+
+void OutputMetricCollector::add(const WeightedInput& seen) {
+    add_rows_in_portions(seen.gradient * seen.weight.sqrt().unsqueeze(2), metric_);
+}
+
+std::vector<PackedTriangle> OutputMetricCollector::take() {
+    if (!metric_.finite()) throw non_finite_gradients(layer_);
+    return metric_.take();
+}
+
 RowImportance::RowImportance(const Network& network, const std::vector<Network::LayerEntry>& layers,
                              const SideBySide& walk, const RowWeighting& weighting,
-                             std::filesystem::path spool)
+                             bool output_metric, std::filesystem::path spool)
     : share_(weighting.share), spool_(std::move(spool)) {
     // By batch and call, so that the total does not depend on which ends first.
     std::map<std::string, std::map<std::pair<int64_t, std::size_t>, WeightSum>> sums;
-    for (const auto& entry : layers) sums[entry.layer->name()];
+    for (const auto& entry : layers) {
+        const std::string& name = entry.layer->name();
+        sums[name];
+        if (output_metric) metrics_.try_emplace(name, *entry.layer);
+    }
     std::mutex mutex;
     walk.for_each(walk.fitted(), [&](int64_t batch) {
         visit_row_weights(network, layers, walk.activation(batch), walk.images_of(batch), weighting,
                           [&](const WeightedInput& seen) {
                               const std::string& name = seen.layer.name();
                               spool_.store(spooled_name(name, seen.call), batch, seen.weight);
+                              if (output_metric) metrics_.at(name).add(seen);
                               const double sum = seen.weight.sum(torch::kDouble).item<double>();
                               const std::lock_guard lock(mutex);
                               sums.at(name)[{batch, seen.call}] = {sum, seen.weight.numel()};

@@ -30,6 +30,8 @@ struct WeightedInput {
     std::size_t call;  ///< from 0
     const torch::Tensor& input;
     const torch::Tensor& weight;  ///< [groups, N]
+    /** Of its outputs, a row of length √(n / groups) each: [groups, N, n / groups]. */
+    const torch::Tensor& gradient;
 };
 using RowWeightVisitor = std::function<void(const WeightedInput&)>;
 
@@ -71,6 +73,21 @@ class WeightedGramCollector {
     GramAccumulator weight_;  ///< Σ_t w_t, of order 1
 };
 
+/** Sums Σ_t w_t·ĝ_t·ĝ_tᵀ over the rows of one layer, ĝ_t as in WeightedInput, in no order. */
+class OutputMetricCollector {
+  public:
+    explicit OutputMetricCollector(const QuantizableLayer& layer);
+
+    void add(const WeightedInput& seen);
+    /** For LayerStatistics::output_metric. Throws InputError naming the layer when a gradient was
+     *  NaN or infinite. */
+    std::vector<PackedTriangle> take();
+
+  private:
+    const QuantizableLayer& layer_;
+    GramAccumulator metric_;
+};
+
 /**
  * The importance weights of the rows that layers are fitted to, taken from the full-precision
  * network before any layer is quantized and spooled to disk until each layer's turn comes.
@@ -79,13 +96,19 @@ class RowImportance {
   public:
     /**
      * A forward and a backward pass of `network` over the fitted images of `walk`, which stands
-     * before the first block, for the rows of `layers`. `spool` is created, and removed by the
+     * before the first block, for the rows of `layers`; with `output_metric`, their gradients are
+     * summed up as well. `spool` is created, and removed by the
      * destructor. Throws Interrupted, and InputError naming a layer with a NaN or infinite
      * gradient.
      */
     RowImportance(const Network& network, const std::vector<Network::LayerEntry>& layers,
-                  const SideBySide& walk, const RowWeighting& weighting,
+                  const SideBySide& walk, const RowWeighting& weighting, bool output_metric,
                   std::filesystem::path spool);
+
+    /** LayerStatistics::output_metric of a layer; to be called once, and with `output_metric`. */
+    std::vector<PackedTriangle> take_output_metric(const std::string& layer) {
+        return metrics_.at(layer).take();
+    }
 
     /**
      * What the rows of one call of `layer` in a fitted `batch` count, [groups, N] on the CPU: its
@@ -97,6 +120,7 @@ class RowImportance {
     double share_;
     ActivationSpool spool_;
     std::map<std::string, double> mean_;  ///< by layer
+    std::map<std::string, OutputMetricCollector> metrics_;
 };
 
 }  // namespace comq

@@ -33,6 +33,7 @@ class Affects {
 
     constexpr Affects operator|(Affects other) const { return Affects(bits_ | other.bits_); }
     constexpr bool has(Effect effect) const { return (bits_ & static_cast<unsigned>(effect)) != 0; }
+    bool has_any(Affects others) const { return (bits_ & others.bits_) != 0; }
     /** Whether the value itself is part of a run's identity. */
     constexpr bool numbers() const {
         return bits_ != 0 && !has(Effect::resource) && !has(Effect::location);

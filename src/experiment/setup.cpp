@@ -190,13 +190,13 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const
     // What a result depends on, a line each: the keys that affect it, the content that does, and
     // `images` themselves in place of the keys that choose them.
     const auto origin_of = [&](const std::string& what, const std::vector<RunContent>& read,
-                               Effect effect, Effect images_of) {
+                               Affects effects, Effect images_of) {
         std::string text = fmt::format("{} of build {}\n", what, build_commit());
         text += identity_text(
-            config, [&](const KeyInfo& key) { return key.affects.has(effect); }, schema);
+            config, [&](const KeyInfo& key) { return key.affects.has_any(effects); }, schema);
         text += fmt::format("preprocessing: {}\n", model.description->preprocessing.describe());
         for (const auto& [name, digest, affects] : read) {
-            if (!digest.empty() && (affects.has(effect) || affects.has(images_of))) {
+            if (!digest.empty() && (affects.has_any(effects) || affects.has(images_of))) {
                 text += fmt::format("{}: {}\n", name, digest);
             }
         }
@@ -215,6 +215,7 @@ RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const
     }
     keys.statistics = origin_of(fmt::format("layer statistics {}", statistics_version), content,
                                 statistics, calibration_images);
+    keys.solution = origin_of("solution", content, statistics | solution, calibration_images);
     return keys;
 }
 

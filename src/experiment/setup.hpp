@@ -76,6 +76,7 @@ struct RunKeys {
     std::size_t evaluation_count = 0;
     std::string full_precision;  ///< key of the cached predictions of the full-precision network
     std::string statistics;      ///< what the statistics of layers depend on, a line each
+    std::string solution;        ///< likewise, what their codes depend on
     std::vector<SetKeys> sets;   ///< in the order of the config
 };
 

@@ -17,6 +17,7 @@ class CombinationCheck {
         check_weighted_rows();
         check_quantized_inputs();
         check_residual_targets();
+        check_output_coupling();
         check_average_bits();
         check_sensitivity();
         check_rotation();
@@ -114,6 +115,25 @@ class CombinationCheck {
         }
     }
 
+    void check_output_coupling() {
+        const auto& calibration = config_.calibration;
+        if (calibration.output_coupling == 0.0) return;
+        if (calibration.weighting == Weighting::none) {
+            add("calibration.output_coupling",
+                "couplings come from the gradients that weight rows; set "
+                "calibration.weighting=fisher");
+        }
+        if (calibration.inputs != CalibrationInputs::quantized) {
+            add("calibration.output_coupling",
+                "layers are coupled one after the other; set calibration.inputs=quantized");
+        }
+        if (config_.quantization.granularity == Granularity::per_layer) {
+            add("calibration.output_coupling",
+                "channels are solved a few at a time, so they can't share one scale; set "
+                "quantization.granularity=per_channel");
+        }
+    }
+
     void check_average_bits() {
         if (!config_.bits_are_chosen_by(BitsCriterion::layer_error)) return;
         if (config_.calibration.inputs == CalibrationInputs::quantized) {
@@ -165,9 +185,18 @@ class CombinationCheck {
             add("repair.early_stop",
                 "the best epoch is chosen on held-out images; set calibration.holdout");
         }
+        if (repair.tune_codes && !repair.tune_grids) {
+            add("repair.tune_codes", "codes are trained with their grids; set repair.tune_grids");
+        }
+        if (repair.mixtures && repair.norm_tuning == NormTuning::labels) {
+            add("repair.mixtures",
+                "a mixture has no label; set repair.norm_tuning to "
+                "full_precision_logits or full_precision_blocks");
+        }
         if (repair.norm_tuning == NormTuning::none) {
             for (const auto& [key, set] : {std::pair{"repair.tune_grids", repair.tune_grids},
                                            std::pair{"repair.crops", repair.crops},
+                                           std::pair{"repair.mixtures", repair.mixtures},
                                            std::pair{"repair.early_stop", repair.early_stop}}) {
                 if (set) add(key, "nothing is tuned; set repair.norm_tuning");
             }

@@ -79,13 +79,6 @@ void check_problem(const GroupProblem& problem) {
     }
 }
 
-/** What a method is fitted to: the weighted Gram where there is one. */
-const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics) {
-    const auto weighted = statistics.grams.find(statistic::weighted_gram);
-    return weighted != statistics.grams.end() ? weighted->second
-                                              : statistics.grams.at(statistic::gram);
-}
-
 }  // namespace
 
 Method::Method(const MethodEntry& entry, const QuantizationConfig& config, DescentFunction descend)
@@ -136,6 +129,12 @@ std::vector<std::string> methods_that_read(std::string_view key) {
     std::vector<std::string> names = method_names();
     std::erase_if(names, [&](const std::string& name) { return !method_reads(name, key); });
     return names;
+}
+
+const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics) {
+    const auto weighted = statistics.grams.find(statistic::weighted_gram);
+    return weighted != statistics.grams.end() ? weighted->second
+                                              : statistics.grams.at(statistic::gram);
 }
 
 Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,

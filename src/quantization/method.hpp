@@ -98,6 +98,9 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
                      const LayerStatistics& statistics, int bits,
                      std::span<const Matrix<double>> input_change = {});
 
+/** The Grams that solve_layer fits to: weighted ones where there are any. */
+const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics);
+
 /**
  * Whether a layer's codes depend on the rows that its calibration images give; a method that only
  * rounds reads the weights alone, unless its grid is searched or its bits are measured. True for

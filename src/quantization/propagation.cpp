@@ -13,6 +13,7 @@
 #include "quantization/cholesky.hpp"
 #include "quantization/layer_error.hpp"
 #include "quantization/method.hpp"
+#include "quantization/output_metric.hpp"
 
 namespace comq {
 namespace {
@@ -93,6 +94,7 @@ class StrengthSearch {
           paired_(statistics.grams.at(statistic::paired_gram)),
           moment_(statistics.residual_moment),
           bits_(bits) {
+        seen_.output_metric = statistics.output_metric;
         seen_.in_features = statistics.in_features;
         seen_.groups = statistics.groups;
         std::ranges::transform(paired_, std::back_inserter(seen_.grams[statistic::gram]),
@@ -105,18 +107,34 @@ class StrengthSearch {
     bool has_stream() const { return !moment_.empty(); }
 
     PropagatedSolution solve(double a, double b) {
-        const bool by_path = method_.follows_output_path();
-        Matrix<float> target =
-            propagated_target(weight_, Matrix<double>(weight_.rows, weight_.cols), 0.0);
-        if (a != 0.0 && !by_path) target = propagated_target(target.view(), of_inputs(), a);
-        if (b != 0.0) target = propagated_target(target.view(), of_stream(), b);
         PropagatedSolution solution{
-            solve_layer(method_, layer_, target.view(), seen_, bits_, scaled(changes_, a)), a, {}};
+            solve_layer(method_, layer_, target_of(a, b).view(), seen_, bits_, scaled(changes_, a)),
+            a,
+            {}};
         if (has_stream()) solution.residual = b;
         return solution;
     }
 
+    /** `alone` with its output channels solved together. */
+    PropagatedSolution coupled(const PropagatedSolution& alone, double share) {
+        PropagatedSolution solution = alone;
+        const auto target = target_of(alone.strength, alone.residual.value_or(0.0));
+        solution.solution = solve_coupled_layer(method_, layer_, target.view(), seen_, bits_, share,
+                                                alone.solution);
+        return solution;
+    }
+
   private:
+    Matrix<float> target_of(double a, double b) {
+        Matrix<float> target =
+            propagated_target(weight_, Matrix<double>(weight_.rows, weight_.cols), 0.0);
+        if (a != 0.0 && !method_.follows_output_path()) {
+            target = propagated_target(target.view(), of_inputs(), a);
+        }
+        if (b != 0.0) target = propagated_target(target.view(), of_stream(), b);
+        return target;
+    }
+
     const Matrix<double>& of_inputs() {
         if (!of_inputs_) {
             const auto groups = std::ssize(paired_);
@@ -213,19 +231,21 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     StrengthSearch search(method, layer, weight, statistics, bits);
     const bool chooses_residual = search.has_stream() && !strengths.residual;
     const double known_residual = search.has_stream() ? strengths.residual.value_or(0.0) : 0.0;
+    const bool couples = strengths.coupling > 0.0 && !statistics.output_metric.empty();
     if (strengths.inputs && !chooses_residual) {
-        return search.solve(*strengths.inputs, known_residual);
+        PropagatedSolution solution = search.solve(*strengths.inputs, known_residual);
+        return couples ? search.coupled(solution, strengths.coupling) : solution;
     }
     std::optional<PropagatedSolution> best;
     double least = std::numeric_limits<double>::infinity();
-    const auto consider = [&](double a, double b) {
-        PropagatedSolution candidate = search.solve(a, b);
+    const auto consider_solution = [&](PropagatedSolution candidate) {
         const double found = loss(candidate.solution);
         if (!best || found < least) {
             least = found;
             best = std::move(candidate);
         }
     };
+    const auto consider = [&](double a, double b) { consider_solution(search.solve(a, b)); };
     if (strengths.inputs) {
         consider(*strengths.inputs, known_residual);
     } else {
@@ -237,6 +257,7 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
             if (b != 0.0) consider(a, b);
         }
     }
+    if (couples) consider_solution(search.coupled(*best, strengths.coupling));
     return std::move(*best);
 }
 

@@ -44,6 +44,8 @@ struct PropagatedSolution {
 struct PropagationStrengths {
     std::optional<double> inputs = {};
     std::optional<double> residual = 0.0;
+    /** Share of the couplings of output channels (output_metric.hpp); 0: each by itself. */
+    double coupling = 0.0;
 };
 
 /** Strengths among which held-out rows choose. */
@@ -56,7 +58,9 @@ using PropagationLoss = std::function<double(const Solution&)>;
  * Quantizes a whole layer from statistic::paired_gram, as solve_layer does from the plain Gram,
  * and from the residual moment where there is one. Without a strength the one of
  * propagation_strengths is taken that `loss` is least for, the first of equals: a first, with b as
- * given or 0, and then b. Throws what Method::solve and `loss` throw.
+ * given or 0, and then b. Output channels are then solved together, by
+ * LayerStatistics::output_metric, and that is kept where strengths were given or `loss` says so.
+ * Throws what Method::solve and `loss` throw.
  */
 PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
                                     MatrixView<const float> weight,

@@ -17,6 +17,7 @@
 #include "passes/side_by_side.hpp"
 #include "repair/repair.hpp"
 #include "repair/tuned_grid.hpp"
+#include "repair/tuning_loss.hpp"
 
 namespace comq {
 
@@ -42,6 +43,13 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
     return tunable;
 }
 
+torch::Tensor weight_of(const Network& network, const std::string& layer) {
+    const auto& layers = network.layers();
+    return std::ranges::find(layers, layer,
+                             [](const Network::LayerEntry& entry) { return entry.layer->name(); })
+        ->layer->weight();
+}
+
 /** The grids of the quantized layers, whose parameters want gradients from then on. */
 std::list<TunedGrid> tunable_grids(RepairContext& context) {
     std::list<TunedGrid> grids;
@@ -53,7 +61,11 @@ std::list<TunedGrid> tunable_grids(RepairContext& context) {
         for (torch::Tensor& parameter : context.network.parameters()) {
             if (!parameter.is_alias_of(entry.layer->weight())) continue;
             parameter.requires_grad_(true);
-            grids.emplace_back(*entry.layer, *record, parameter, context.one_scale_a_layer);
+            auto& grid =
+                grids.emplace_back(*entry.layer, *record, parameter, context.one_scale_a_layer);
+            if (context.config.tune_codes) {
+                grid.free_codes(weight_of(context.original, entry.layer->name()));
+            }
             break;
         }
     }
@@ -63,10 +75,9 @@ std::list<TunedGrid> tunable_grids(RepairContext& context) {
 class Tuning {
   public:
     explicit Tuning(RepairContext& context)
-        : original_(context.original),
-          quantized_(context.network),
-          pass_(context.pass),
+        : pass_(context.pass),
           config_(context.config),
+          loss_(config_.norm_tuning, context.original, context.network),
           stream_(context.seed, "norm tuning"),
           parameters_(tunable_parameters(context.network)),
           grids_(tunable_grids(context)),
@@ -74,19 +85,28 @@ class Tuning {
           optimizer_(parameters_, torch::optim::AdamOptions(config_.learning_rate)),
           rates_{config_.learning_rate},
           steps_(config_.epochs * pass_.batches()) {
-        if (grids_.empty()) return;
-        std::vector<torch::Tensor> of_grids;
+        std::vector<torch::Tensor> of_grids, positions;
         for (TunedGrid& grid : grids_) {
             of_grids.push_back(grid.factor());
             if (context.real_zero_points) of_grids.push_back(grid.shift());
+            if (config_.tune_codes) positions.push_back(grid.position());
             trained_.push_back(grid.parameter());
         }
-        optimizer_.add_param_group(
-            {of_grids, std::make_unique<torch::optim::AdamOptions>(config_.grid_learning_rate)});
-        rates_.push_back(config_.grid_learning_rate);
+        train(of_grids, config_.grid_learning_rate);
+        train(positions, config_.code_learning_rate);
     }
 
     int64_t tensors() const { return static_cast<int64_t>(parameters_.size()); }
+    /** How many codes are others than at the start, in words; empty where they stay. */
+    std::string changed_codes() const {
+        if (!config_.tune_codes) return "";
+        int64_t changed = 0, all = 0;
+        for (const TunedGrid& grid : grids_) {
+            changed += grid.changed_codes();
+            all += grid.parameter().numel();
+        }
+        return fmt::format("{} of {} codes are others", changed, all);
+    }
     int64_t grids() const { return static_cast<int64_t>(grids_.size()); }
 
     /** The images of one epoch in its own order, cropped as it wants them. */
@@ -117,9 +137,10 @@ class Tuning {
         for (TunedGrid& grid : grids_) grid.install();
     }
 
-    /** One step of Adam; returns the loss before it. Flips `pixels`. */
+    /** One step of Adam; returns the loss before it. Flips and mixes `pixels`. */
     double step(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) {
         if (config_.flips && !config_.crops) flip(epoch, pixels, batch);
+        if (config_.mixtures) mix(epoch, pixels, batch);
         const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
@@ -144,6 +165,12 @@ class Tuning {
         std::vector<torch::Tensor> of_trained;
     };
 
+    void train(const std::vector<torch::Tensor>& tensors, double rate) {
+        if (tensors.empty()) return;
+        optimizer_.add_param_group({tensors, std::make_unique<torch::optim::AdamOptions>(rate)});
+        rates_.push_back(rate);
+    }
+
     void flip(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
         const auto draws = stream_.child(fmt::format("flips {}", epoch));
         for (std::size_t i = 0; i < batch.indices.size(); ++i) {
@@ -153,29 +180,28 @@ class Tuning {
         }
     }
 
+    /** Each image becomes a mixture with the next one of its batch, in a share of its own. */
+    void mix(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
+        const auto draws = stream_.child(fmt::format("mixtures {}", epoch));
+        auto shares = torch::empty({pixels.size(0), 1, 1, 1});
+        for (std::size_t i = 0; i < batch.indices.size(); ++i) {
+            shares[static_cast<int64_t>(i)] =
+                draws.uniform(static_cast<uint64_t>(batch.indices[i]));
+        }
+        const auto next = pixels.roll({1}, {0});
+        pixels.copy_(torch::lerp(next, pixels, shares.to(pixels.device())));
+    }
+
     /** Of a micro-batch's share of the mean loss over `count` images. */
     Gradient gradient(const torch::Tensor& pixels, const torch::Tensor& labels,
                       int64_t count) const {
-        const auto logits = torch::log_softmax(quantized_.forward(pixels), 1);
-        torch::Tensor loss;
-        if (config_.norm_tuning == NormTuning::labels) {
-            loss = torch::nll_loss(logits, labels, {}, at::Reduction::Sum);
-        } else {
-            loss = torch::kl_div(logits, target_of(pixels), at::Reduction::Sum,
-                                 /*log_target=*/true);
-        }
-        loss = loss / static_cast<double>(count);
+        const auto loss = loss_.of(pixels, labels) / static_cast<double>(count);
         Gradient result;
         result.of_trained = torch::autograd::grad({loss}, trained_, /*grad_outputs=*/{},
                                                   /*retain_graph=*/{}, /*create_graph=*/false,
                                                   /*allow_unused=*/true);
         result.loss = loss.item<double>();
         return result;
-    }
-
-    torch::Tensor target_of(const torch::Tensor& pixels) const {
-        const torch::NoGradGuard no_gradient;
-        return torch::log_softmax(original_.forward(pixels), 1);
     }
 
     double apply(const std::vector<Gradient>& gradients) {
@@ -208,10 +234,9 @@ class Tuning {
         return loss;
     }
 
-    const Network& original_;
-    const Network& quantized_;
     const ImagePass& pass_;
     const RepairConfig& config_;
+    TuningLoss loss_;
     RandomStream stream_;
     std::vector<torch::Tensor> parameters_;  ///< of norms and layers, one dimension each
     std::list<TunedGrid> grids_;
@@ -293,17 +318,20 @@ std::vector<RepairedParts> tune_norms(RepairContext& context) {
     for (torch::Tensor& parameter : context.network.parameters()) parameter.requires_grad_(false);
     std::vector<RepairedParts> parts{
         {"norm_tuning", tuning.tensors(), "norm weights and biases trained", details}};
-    if (config.tune_grids) parts.push_back({"tune_grids", tuning.grids(), "grids trained"});
+    if (config.tune_grids) {
+        parts.push_back({"tune_grids", tuning.grids(), "grids trained", tuning.changed_codes()});
+    }
     return parts;
 }
 
 }  // namespace
 
 /**
- * Trains the affine parameters of norms and all biases by Adam (β 0.9, 0.999), and the grids of
- * layers on request; codes and running statistics stay. The loss is the cross-entropy to the labels
+ * Trains the affine parameters of norms and all biases by Adam (β 0.9, 0.999), and the grids and
+ * codes of layers on request; running statistics stay. The loss is the cross-entropy to the labels
  * of the images, as in the authors' 2-bit recipe, or the Kullback-Leibler divergence from the
- * outputs of the full-precision network, for which images need no labels.
+ * outputs of the full-precision network, for which images need no labels, with or without the
+ * errors of what blocks hand on (repair/tuning_loss.hpp).
  *
  * A step is a batch, computed in micro-batches, on all threads, and summed in their order: the same
  * bits for any number of threads. Throws InputError when labels are missing, and Failure when the

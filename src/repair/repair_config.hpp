@@ -5,7 +5,7 @@
 
 namespace comq {
 
-enum class NormTuning { none, labels, full_precision_logits };
+enum class NormTuning { none, labels, full_precision_logits, full_precision_blocks };
 
 /** What is mended beside the weights; all of it is off by default. */
 struct RepairConfig {
@@ -21,8 +21,11 @@ struct RepairConfig {
     double learning_rate = 2e-3;
     bool flips = true;
     bool crops = false;
+    bool mixtures = false;
     bool tune_grids = false;
     double grid_learning_rate = 1e-3;
+    bool tune_codes = false;
+    double code_learning_rate = 1e-3;
     bool early_stop = false;
 };
 

@@ -43,11 +43,14 @@ Schema<RepairConfig, RunKey> repair_keys() {
                          "trained on repair.images, weights staying as they are. labels is the "
                          "cross-entropy to the labels of data.calibration, as in the authors' "
                          "2-bit recipe; full_precision_logits the divergence from the "
-                         "full-precision network, without labels. Both use gradients."},
+                         "full-precision network, without labels, and full_precision_blocks that "
+                         "and the mean over blocks of the squared relative error of their "
+                         "outputs. All use gradients."},
              &RepairConfig::norm_tuning,
              choice<NormTuning>({{"none", NormTuning::none},
                                  {"labels", NormTuning::labels},
-                                 {"full_precision_logits", NormTuning::full_precision_logits}}));
+                                 {"full_precision_logits", NormTuning::full_precision_logits},
+                                 {"full_precision_blocks", NormTuning::full_precision_blocks}}));
     keys.add({.key = "images",
               .affects = repair,
               .meaning = "Images that repairs look at, drawn from data.calibration by 'seed', "
@@ -81,16 +84,33 @@ Schema<RepairConfig, RunKey> repair_keys() {
                          "training (8 to 100% of an image's area, mirrored or not), drawn anew in "
                          "each epoch. Few images are then learnt by heart less."},
              &RepairConfig::crops, boolean());
+    keys.add({.key = "mixtures",
+              .affects = repair,
+              .meaning = "Whether norm_tuning sees mixtures of two images each, in shares drawn "
+                         "anew in each epoch (mixup; as teachers are asked in Beyer et al., CVPR "
+                         "2022). Not with labels."},
+             &RepairConfig::mixtures, boolean());
     keys.add({.key = "tune_grids",
               .affects = repair,
               .meaning = "Whether norm_tuning also trains the scales of quantized layers, and the "
-                         "zero points where quantization.zero_point is real. Codes stay."},
+                         "zero points where quantization.zero_point is real. Codes stay, "
+                         "unless tune_codes is set."},
              &RepairConfig::tune_grids, boolean());
     keys.add({.key = "grid_learning_rate",
               .affects = repair,
               .meaning = "Of tune_grids: a step of Adam changes a scale by this share of itself, "
                          "and a zero point by this share of a level."},
              &RepairConfig::grid_learning_rate, number(1e-8, 1.0));
+    keys.add({.key = "tune_codes",
+              .affects = repair,
+              .meaning = "Whether tune_grids also trains the codes of quantized layers, straight "
+                         "through their rounding: gradients on weights, as in AdaRound and BRECQ. "
+                         "They begin as those that quantization.method found."},
+             &RepairConfig::tune_codes, boolean());
+    keys.add({.key = "code_learning_rate",
+              .affects = repair,
+              .meaning = "Of tune_codes: a step of Adam moves a weight by this share of a level."},
+             &RepairConfig::code_learning_rate, number(1e-8, 1.0));
     keys.add({.key = "early_stop",
               .affects = repair,
               .meaning = "Whether norm_tuning keeps the epoch after which the network's "

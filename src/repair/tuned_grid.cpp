@@ -1,10 +1,23 @@
 #include "repair/tuned_grid.hpp"
 
+#include <cmath>
 #include <utility>
 
 #include "torch_bridge/bridge.hpp"
 
 namespace comq {
+
+namespace {
+
+// How far a position lies from its code at most, at the start; the cell ends at one half. Closer to
+// it, the first steps of Adam, which know signs alone, would change codes in masses.
+constexpr double reach_in_cell = 0.4;
+
+double highest_code(const LayerRecord& record) {
+    return std::exp2(static_cast<double>(record.bits)) - 1.0;
+}
+
+}  // namespace
 
 TunedGrid::TunedGrid(Observable& layer, LayerRecord& record, torch::Tensor parameter,
                      bool one_scale_a_layer)
@@ -16,11 +29,17 @@ TunedGrid::TunedGrid(Observable& layer, LayerRecord& record, torch::Tensor param
     const auto grouped = [&](const HostTensor& values) {
         return to_float(values).to(layer.weight().device()).view({out, groups, -1}).clone();
     };
-    codes_ = grouped(record.bit_code);
+    first_codes_ = codes_ = grouped(record.bit_code);
     scale_ = grouped(record.scale);
     zero_point_ = grouped(record.zero_point);
     factor_ = torch::ones_like(one_scale_a_layer ? scale_.narrow(0, 0, 1) : scale_);
     shift_ = torch::zeros_like(factor_);
+}
+
+void TunedGrid::free_codes(const torch::Tensor& weight) {
+    const torch::NoGradGuard no_gradient;
+    const auto target = weight.to(scale_.device()).reshape(codes_.sizes()) / scale_ - zero_point_;
+    position_ = codes_ + (target - codes_).clamp(-reach_in_cell, reach_in_cell);
 }
 
 void TunedGrid::set_gradients(const torch::Tensor& gradient) {
@@ -32,6 +51,7 @@ void TunedGrid::set_gradients(const torch::Tensor& gradient) {
     const auto scaled = laid_out.reshape(codes_.sizes()) * scale_;
     factor_.mutable_grad() = summed(scaled * (codes_ + zero_point_ + shift_));
     shift_.mutable_grad() = summed(scaled * factor_);
+    if (position_.defined()) position_.mutable_grad() = scaled * factor_;
 }
 
 torch::Tensor TunedGrid::summed(const torch::Tensor& values) const {
@@ -43,6 +63,12 @@ void TunedGrid::install() {
     const auto host = [](const torch::Tensor& values) {
         return to_host(values.squeeze(2).to(torch::kCPU).contiguous());
     };
+    if (position_.defined()) {
+        position_.clamp_(-reach_in_cell, highest_code(record_) + reach_in_cell);
+        codes_ = position_.round();
+        record_.bit_code =
+            to_host(codes_.to(torch::kCPU, torch::kUInt8).view(record_.bit_code.shape));
+    }
     record_.scale = host(scale_ * factor_);
     record_.zero_point = host(zero_point_ + shift_);
     const auto weight = dequantized(record_.bit_code, record_.scale, record_.zero_point);

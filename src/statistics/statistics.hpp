@@ -58,6 +58,9 @@ struct LayerStatistics {
     /** (R − R̃)ᵀX̃ of the residual streams that the outputs are added to, `[n / groups, m]` for each
      *  group; empty where there are none (residual_moment.hpp). */
     std::vector<Matrix<double>> residual_moment;
+    /** Σ_t g_t·g_tᵀ of the gradients at the outputs, of order n / groups for each group; empty where
+     *  it was not asked for (row_importance.hpp). */
+    std::vector<PackedTriangle> output_metric;
 };
 
 }  // namespace comq

@@ -25,10 +25,12 @@ TEST_CASE("a new key enters the identity and the caches of what it affects") {
         CHECK(keys(0).identity.digest == plain.identity.digest);
         CHECK(keys(0).full_precision == plain.full_precision);
         CHECK(keys(0).statistics == plain.statistics);
+        CHECK(keys(0).solution == plain.solution);
         const bool number = effect != resource && effect != location;
         CHECK((keys(3).identity.digest != plain.identity.digest) == number);
         CHECK((keys(3).full_precision != plain.full_precision) == (effect == full_precision));
         CHECK((keys(3).statistics != plain.statistics) == (effect == statistics));
+        CHECK((keys(3).solution != plain.solution) == (effect == statistics || effect == solution));
     }
 }
 

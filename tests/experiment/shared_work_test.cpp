@@ -206,3 +206,32 @@ TEST_CASE("a cache too small for all layers keeps none of them") {
     CHECK(collected(runs.run("first.h5", {"resources.cache_limit=100kB"})));
     CHECK(entries(runs.cache(), "statistics-").empty());
 }
+
+TEST_CASE("runs that differ in what follows the codes share what is solved layer after layer") {
+    const Runs runs;
+    const std::vector<std::string> solved{"calibration.inputs=quantized", "calibration.holdout=8",
+                                          "rotation.values=true", "rotation.seeds=2"};
+    const auto with = [&](std::vector<std::string> more) {
+        more.insert(more.end(), solved.begin(), solved.end());
+        return more;
+    };
+    const auto calibrated = [](const RunRecord& run) { return collected(run); };
+    const auto first = runs.run("first.h5", with({}));
+    CHECK(calibrated(first));
+    const auto tuned =
+        runs.run("tuned.h5", with({"repair.norm_tuning=full_precision_logits", "repair.epochs=1"}));
+    CHECK_FALSE(calibrated(tuned));
+    check_same_codes(first, tuned);
+    REQUIRE(tuned.rotations.size() == first.rotations.size());
+    CHECK(tuned.rotations[1].kl == first.rotations[1].kl);
+    CHECK(tuned.quantized->kl != first.quantized->kl);
+    CHECK(calibrated(runs.run("bits.h5", with({"quantization.bits=3"}))));
+
+    const auto layers = entries(runs.cache(), "solution-");
+    REQUIRE_FALSE(layers.empty());
+    for (const auto& file : layers) flip_last_byte(file);
+    const auto again = runs.run("again.h5", with({}));
+    CHECK(calibrated(again));
+    check_same_codes(first, again);
+    CHECK(again.quantized->kl == first.quantized->kl);
+}

@@ -35,6 +35,19 @@ double divergence(const Networks& networks, const torch::Tensor& pixels) {
         .item<double>();
 }
 
+/** Mean over blocks of ‖x̃ − x‖² / ‖x‖² of what they hand on. */
+double block_error(const Networks& networks, const torch::Tensor& pixels) {
+    const torch::NoGradGuard no_gradient;
+    double sum = 0.0;
+    const std::size_t last = networks.original->blocks().size() - 1;
+    for (std::size_t block = 0; block < last; ++block) {
+        const auto expected = networks.original->run(pixels, 0, block + 1);
+        const auto found = networks.quantized->run(pixels, 0, block + 1);
+        sum += ((found - expected).norm() / expected.norm()).square().item<double>();
+    }
+    return sum / static_cast<double>(last);
+}
+
 double label_loss(const Network& network, const torch::Tensor& pixels) {
     const torch::NoGradGuard no_gradient;
     const auto labels = torch::arange(pixels.size(0)) % 10;
@@ -178,7 +191,7 @@ TEST_CASE("early stop keeps the best epoch, or what there was before") {
     CHECK(tuned_divergence(config, all) <= before * 1.0001);
 }
 
-TEST_CASE("crops of tuning are those of its seed, whatever the number of threads") {
+TEST_CASE("crops and mixtures of tuning are those of its seed, whatever the number of threads") {
     auto config = three_epochs();
     config.tune_grids = true;
     const double whole = tuned_divergence(config);
@@ -188,4 +201,59 @@ TEST_CASE("crops of tuning are those of its seed, whatever the number of threads
     CHECK(cropped != whole);
     set_torch_threads(3);
     CHECK(tuned_divergence(config) == cropped);
+    config.mixtures = true;
+    const double mixed = tuned_divergence(config);
+    CHECK(mixed != cropped);
+    set_torch_threads(1);
+    CHECK(tuned_divergence(config) == mixed);
+}
+
+TEST_CASE("tuning against blocks brings what they hand on closer") {
+    const std::string name = GENERATE("demo_vit", "demo_cnn");
+    INFO(name);
+    const auto networks = networks_of(name);
+    const test::MemorySource source(20, 32, 0);
+    BadImages bad(0);
+    const auto pass = test::pass_over(source, name, 10, bad);
+    const auto pixels = test::pixels_of(pass);
+    const double error = block_error(networks, pixels), kl = divergence(networks, pixels);
+    tune(networks, pass, NormTuning::full_precision_blocks);
+    CHECK(block_error(networks, pixels) < error);
+    CHECK(divergence(networks, pixels) < kl);
+}
+
+TEST_CASE("trained codes bring the outputs closer than trained grids alone") {
+    auto config = three_epochs();
+    config.tune_grids = true;
+    config.epochs = 12;
+    const double without = tuned_divergence(config);
+    config.tune_codes = true;
+    config.code_learning_rate = 0.01;
+    set_torch_threads(1);
+    const double with = tuned_divergence(config);
+    CHECK(with < without);
+    set_torch_threads(3);
+    CHECK(tuned_divergence(config) == with);
+}
+
+TEST_CASE("trained codes are those of the records") {
+    Networks networks{test::hash_network("demo_vit"), test::hash_network("demo_vit")};
+    auto layers = test::quantized_layers(*networks.quantized);
+    const test::MemorySource source(12, 32, 0);
+    BadImages bad(0);
+    auto config = three_epochs();
+    config.tune_grids = config.tune_codes = true;
+    config.code_learning_rate = 0.1;
+    const auto parts = test::apply_all(norm_tuning_repair, *networks.original, *networks.quantized,
+                                       test::pass_over(source, "demo_vit", 6, bad), config, layers);
+    REQUIRE(parts.size() == 2);
+    CHECK_THAT(parts[1].details, ContainsSubstring("codes are others"));
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        INFO(layers[i].name);
+        const auto& weight = networks.quantized->layers()[i].layer->weight();
+        const auto expected =
+            dequantized(layers[i].bit_code, layers[i].scale, layers[i].zero_point);
+        CHECK(torch::equal(weight, expected.view(weight.sizes())));
+        CHECK(to_torch(layers[i].bit_code).max().item<int64_t>() <= 3);
+    }
 }

@@ -93,3 +93,45 @@ TEST_CASE("an installed grid is what its record says") {
     CHECK(torch::equal(layer->weight(),
                        dequantized(record.bit_code, record.scale, record.zero_point)));
 }
+
+TEST_CASE("freed codes are the layer's at first, and follow their positions") {
+    torch::manual_seed(3);
+    auto record = some_record();
+    record.bits = 2;
+    const auto codes = to_torch(record.bit_code).clone();
+    Linear layer(in, out);
+    layer->weight().requires_grad_(false);
+    TunedGrid grid(*layer, record, layer->weight(), false);
+    const auto weight = torch::randn({out, in}).requires_grad_(true);
+    grid.free_codes(weight);
+    CHECK_FALSE(grid.position().requires_grad());
+    const auto distance = grid.position() - codes.view({out, groups, -1});
+    CHECK(distance.abs().max().item<float>() < 0.5F);
+    // As far towards the float weight as the cell reaches.
+    const auto target = weight.view({out, groups, -1}) / grouped(record.scale) -
+                        grouped(record.zero_point) - codes.view({out, groups, -1});
+    CHECK((distance * target >= 0).all().item<bool>());
+    CHECK(torch::allclose(distance.abs(), target.abs().clamp_max(0.4), 1e-4, 1e-5));
+    grid.install();
+    CHECK(torch::equal(to_torch(record.bit_code), codes));
+    CHECK(grid.changed_codes() == 0);
+
+    grid.factor().mul_(1.5);
+    const auto gradient = torch::randn({out, in});
+    grid.set_gradients(gradient);
+    CHECK(torch::allclose(
+        grid.position().grad().view({out, in}),
+        gradient * (1.5 * grouped(record.scale)).expand({-1, -1, in / groups}).reshape({out, in})));
+
+    grid.position().add_(1.0);
+    grid.install();
+    const auto next = (codes.to(torch::kFloat32) + 1).clamp_max(3);
+    CHECK(torch::equal(to_torch(record.bit_code).to(torch::kFloat32), next));
+    CHECK(grid.changed_codes() == (codes < 3).sum().item<int64_t>());
+    CHECK(torch::equal(layer->weight(),
+                       dequantized(record.bit_code, record.scale, record.zero_point)));
+    // A position never leaves the grid by more than its cell.
+    grid.position().add_(100.0);
+    grid.install();
+    CHECK((grid.position() < 3.5).all().item<bool>());
+}

@@ -1,3 +1,5 @@
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "calibration/row_importance.hpp"
 #include "core/progress.hpp"
 #include "experiment/quantize_layer.hpp"
+#include "experiment/shared_solution.hpp"
 #include "experiment/stages/stages.hpp"
 #include "experiment/trial_weight.hpp"
 #include "passes/logit_divergence.hpp"
@@ -38,6 +41,7 @@ std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size
 PropagationStrengths strengths_of(const CalibrationConfig& config) {
     PropagationStrengths strengths{config.propagation, 0.0};
     if (config.residual_targets) strengths.residual = config.residual_strength;
+    strengths.coupling = config.output_coupling;
     return strengths;
 }
 
@@ -130,6 +134,15 @@ void quantize_on_own_inputs(RunContext& context) {
     RunJournal& journal = *context.journal;
     StageTimes& times = context.times;
     const LayerMethods methods(config.quantization, context.device);
+    const SharedSolution shared(context.cache, context.keys.solution);
+    for (const auto& planned : plan.layers) {
+        shared.take_layer(planned.entry.layer->name(), journal);
+    }
+    if (journal.finished_layers().size() == plan.layers.size()) {
+        spdlog::info("all {} layers were finished before", plan.layers.size());
+        install_finished_layers(context);
+        return;
+    }
     const auto original = context.full_precision_network();
     auto walk = times.timed("calibrate", [&] {
         return SideBySide(*original, *context.model.network, context.calibration_pass(),
@@ -144,6 +157,7 @@ void quantize_on_own_inputs(RunContext& context) {
     if (config.calibration.weighting == Weighting::row_importance) {
         times.timed("calibrate", [&] {
             importance.emplace(*original, plan.entries(), walk, row_weighting(config),
+                               config.calibration.output_coupling > 0.0,
                                journal.folder() / "row_weights");
         });
     }
@@ -163,6 +177,9 @@ void quantize_on_own_inputs(RunContext& context) {
                     if (in_sums.contains(name)) {
                         collect_residual_moment(planned, walk, weights, context.device, sums);
                     }
+                    if (config.calibration.output_coupling > 0.0) {
+                        sums.output_metric = importance->take_output_metric(name);
+                    }
                     return sums;
                 });
                 times.timed("solve", [&] {
@@ -170,6 +187,7 @@ void quantize_on_own_inputs(RunContext& context) {
                         solve_on_pairs(planned, statistics, divergence ? &*divergence : nullptr,
                                        config.calibration, methods);
                     journal.store_layer(*finished);
+                    shared.give_layer(*finished);
                 });
             }
             install_weight(*planned.entry.layer, *finished);
@@ -178,6 +196,7 @@ void quantize_on_own_inputs(RunContext& context) {
         }
         if (block < last) times.timed("calibrate", [&] { walk.advance(); });
     }
+    shared.trim();
     install_finished_layers(context);
     check_bad_images(context, context.bad_calibration);
 }

@@ -39,7 +39,8 @@ void prepare_network(RunContext& context) {
     for (const auto& parts : prepare(*context.model.network, context)) report(parts);
 }
 
-/** Names in the journal; a layer's codes are those of its own part. */
+/** Names in the journal; a layer's codes are those of its own part unless they were trained. */
+std::string code_name(const LayerRecord& layer) { return layer.name + "/bit_code"; }
 std::string scale_name(const LayerRecord& layer) { return layer.name + "/scale"; }
 std::string zero_point_name(const LayerRecord& layer) { return layer.name + "/zero_point"; }
 
@@ -93,13 +94,15 @@ void install(const TensorMap& repaired, RunContext& context) {
         layer->scale = scale->second;
         const auto zero_point = repaired.find(zero_point_name(*layer));
         if (zero_point != repaired.end()) layer->zero_point = zero_point->second;
+        const auto bit_code = repaired.find(code_name(*layer));
+        if (bit_code != repaired.end()) layer->bit_code = bit_code->second;
         install_weight(*entry.layer, *layer);
     }
 }
 
 /**
- * What the repairs change is stored in the journal, grids as "LAYER/scale" and
- * "LAYER/zero_point", and taken from there where an earlier run stored it.
+ * What the repairs change is stored in the journal, grids as "LAYER/scale", "LAYER/zero_point" and,
+ * where codes were trained, "LAYER/bit_code", and taken from there where an earlier run stored it.
  */
 void repair_or_install(RunContext& context) {
     const auto repairs = repairs_of(context.config.repair);
@@ -126,6 +129,7 @@ void repair_or_install(RunContext& context) {
         } else {
             repaired[scale_name(*layer)] = layer->scale;
             repaired[zero_point_name(*layer)] = layer->zero_point;
+            if (context.config.repair.tune_codes) repaired[code_name(*layer)] = layer->bit_code;
         }
     }
     context.journal->store_tensors(TensorSet::parameters, repaired);

@@ -8,6 +8,7 @@
 
 #include "accuracy/estimate.hpp"
 #include "core/random.hpp"
+#include "experiment/shared_solution.hpp"
 #include "experiment/stages/stages.hpp"
 #include "experiment/trial_weight.hpp"
 #include "passes/logit_divergence.hpp"
@@ -81,10 +82,13 @@ HostTensor try_rotations(RunContext& context) {
 /** The best for held-out images of `rotation.seeds`; the only one costs no trial. */
 int64_t choose_trial(RunContext& context) {
     if (context.config.rotation.seeds == 1) return 0;
+    const SharedSolution shared(context.cache, context.keys.solution);
+    shared.take_tensors(TensorSet::rotations, "rotations", *context.journal);
     auto stored = context.journal->tensors(TensorSet::rotations);
     if (!stored) {
         stored = TensorMap{{"kl", try_rotations(context)}};
         context.journal->store_tensors(TensorSet::rotations, *stored);
+        shared.give_tensors("rotations", *stored);
     }
     const auto values = stored->at("kl").as<double>();
     int64_t best = 0;
