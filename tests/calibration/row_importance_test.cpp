@@ -44,12 +44,10 @@ LayerStatistics statistics_of(const Network& network, const Network::LayerEntry&
     LayerStatistics statistics;
     GramCollector plain(*entry.layer);
     WeightedGramCollector weighted(*entry.layer);
-    visit_row_weights(
-        network, {entry}, pixels, images, weighting,
-        [&](const WeightedInput& seen) {
-            plain.add(seen.input);
-            weighted.add(seen.input, seen.weight);
-        });
+    visit_row_weights(network, {entry}, pixels, images, weighting, [&](const WeightedInput& seen) {
+        plain.add(seen.input);
+        weighted.add(seen.input, seen.weight);
+    });
     plain.take(statistic::gram, statistics);
     weighted.take(weighting.share, statistics);
     return statistics;
@@ -103,6 +101,33 @@ TEST_CASE("rows are weighted by the gradients at their outputs") {
             CAPTURE(entry.layer->name(), g);
             CHECK((found - expected).norm().item<double>() < 1e-5 * expected.norm().item<double>());
         }
+    }
+}
+
+TEST_CASE("an output metric sums the gradients of a layer's rows, group by group") {
+    torch::manual_seed(5);
+    SmallNetwork network;
+    const auto& convolution = network.layers()[0];
+    const auto pixels = torch::randn({2, 3, 5, 4});
+    RowWeighting weighting;
+    weighting.power = GENERATE(1.0, 0.5);
+    OutputMetricCollector collector(*convolution.layer);
+    torch::Tensor gradient, weight;
+    visit_row_weights(network, {convolution}, pixels, std::vector<int64_t>{1, 2}, weighting,
+                      [&](const WeightedInput& seen) {
+                          collector.add(seen);
+                          gradient = seen.gradient.to(torch::kDouble);
+                          weight = seen.weight.to(torch::kDouble);
+                      });
+    REQUIRE(gradient.sizes() == torch::IntArrayRef({3, 40, 2}));
+    const auto of_row = gradient.square().mean(2);
+    CHECK(((of_row - 1.0).abs() < 1e-4).logical_or(weight == 0.0).all().item<bool>());
+    const auto metrics = collector.take();
+    REQUIRE(metrics.size() == 3);
+    for (int64_t g = 0; g < 3; ++g) {
+        const auto expected = gradient[g].t().mm(weight[g].unsqueeze(1) * gradient[g]);
+        const auto found = triangle(metrics[static_cast<std::size_t>(g)]);
+        CHECK((found - expected).norm().item<double>() < 1e-5 * expected.norm().item<double>());
     }
 }
 

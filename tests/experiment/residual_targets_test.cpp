@@ -9,6 +9,7 @@
 #include "networks/layers.hpp"
 #include "passes/pass_over.hpp"
 #include "quantization/propagation.hpp"
+#include "results/figures.hpp"
 #include "support/catch.hpp"
 #include "support/memory_source.hpp"
 
@@ -148,6 +149,21 @@ TEST_CASE("layers at the end of a branch have a strength, and with 0 the codes o
     }
     CHECK(in_sums == (network == "vit" ? 10 : 6));
     for (const LayerRecord& layer : plain.layers) CHECK(std::isnan(layer.residual_strength));
+}
+
+TEST_CASE("coupled output channels change codes, and no prediction with the number of threads") {
+    const std::string network = GENERATE("vit", "cnn");
+    const Words weighted{"calibration.residual_targets=false", "calibration.weighting=fisher"};
+    const auto with = [&](const Words& more) {
+        Words all = weighted;
+        all.insert(all.end(), more.begin(), more.end());
+        return residual_run(network, all);
+    };
+    const auto alone = with({});
+    const auto coupled = with({"calibration.output_coupling=0.9"});
+    CHECK_FALSE(same_codes(alone, coupled));
+    CHECK(same_codes(coupled, with({"calibration.output_coupling=0.9", "resources.threads=1"})));
+    CHECK(find_figure("kl")->value(coupled) < 1.2 * find_figure("kl")->value(alone));
 }
 
 TEST_CASE("a stream is in units of the output before a BatchNorm, and 0 where that ignores it") {

@@ -14,7 +14,7 @@ namespace {
 
 LayerStatistics sample_statistics(int64_t in_features, int64_t groups) {
     const RandomStream stream(0, "statistics");
-    LayerStatistics statistics{in_features, groups, {}, {}, {}};
+    LayerStatistics statistics{in_features, groups, {}, {}, {}, {}};
     for (const char* name : {statistic::gram, statistic::heldout_gram}) {
         statistics.rows[name] = 100;
         for (int64_t group = 0; group < groups; ++group) {

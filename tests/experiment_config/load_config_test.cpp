@@ -158,6 +158,20 @@ TEST_CASE("keys that do not go together are named before anything runs") {
             "calibration.residual_targets, or take this out");
     refused({"calibration.weighting=fisher", "calibration.rows_per_image=4"},
             "key 'calibration.weighting': all rows of an image are weighted");
+    refused({quantized, "calibration.holdout=8", "calibration.output_coupling=0.9"},
+            "key 'calibration.output_coupling': couplings come from the gradients that weight "
+            "rows; set calibration.weighting=fisher");
+    refused({"calibration.weighting=fisher", "calibration.output_coupling=0.9"},
+            "key 'calibration.output_coupling': layers are coupled one after the other; set "
+            "calibration.inputs=quantized");
+    refused({quantized, "calibration.holdout=8", "calibration.weighting=fisher",
+             "calibration.output_coupling=0.9", "quantization.granularity=per_layer"},
+            "key 'calibration.output_coupling': channels are solved a few at a time");
+    refused({"repair.norm_tuning=full_precision_logits", "repair.tune_codes=true"},
+            "key 'repair.tune_codes': codes are trained with their grids; set repair.tune_grids");
+    refused({"repair.norm_tuning=labels", "repair.mixtures=true"},
+            "key 'repair.mixtures': a mixture has no label");
+    refused({"repair.mixtures=true"}, "key 'repair.mixtures': nothing is tuned");
     refused({"repair.fold_batch_norm=true", "repair.reestimate_batch_norm=true"},
             "key 'repair.reestimate_batch_norm': a folded BatchNorm has no statistics left");
     refused({"repair.norm_refit=true"},

@@ -210,6 +210,17 @@ double peak_of_layer(const PlannedLayer& planned, const Probe& probe) {
     return gram * std::max(4.0 + held_out, solving);
 }
 
+/** Bytes of the sums of gradients of all layers at once: two triangles in fp64 each. */
+int64_t output_metric_bytes(const Probe& probe) {
+    int64_t floats = 0;
+    for (const auto& planned : probe.plan.layers) {
+        const QuantizableLayer& layer = *planned.entry.layer;
+        const int64_t n = layer.out_features() / layer.groups();
+        floats += layer.groups() * n * (n + 1);
+    }
+    return static_cast<int64_t>(sizeof(double)) * floats;
+}
+
 /** Bytes of what the networks hand from block to block, and of the weights of rows. */
 int64_t spooled_bytes(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
@@ -238,6 +249,10 @@ Cost cost_of_own_inputs(const Probe& probe) {
             std::max(cost.memory_bytes, static_cast<int64_t>(peak_of_layer(planned, probe)));
         cost.gram_bytes = std::max(cost.gram_bytes, 4 * gram_bytes(*planned.entry.layer));
         cost.disk_bytes += 2 * planned.entry.layer->weight().numel();
+    }
+    if (calibration.output_coupling > 0.0) {
+        cost.memory_bytes += output_metric_bytes(probe);
+        strengths += 2.0;  // its two rounds
     }
     cost.memory_bytes += probe.activation_bytes();
     cost.disk_bytes += spooled_bytes(probe);
