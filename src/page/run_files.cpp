@@ -1,0 +1,104 @@
+#include "page/run_files.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "core/errors.hpp"
+#include "core/paths.hpp"
+#include "points/point_status.hpp"
+#include "storage/file_lock.hpp"
+#include "sweep/sweep_spec.hpp"
+
+namespace comq {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* parts_ending = ".parts";
+
+class RunSearch {
+  public:
+    void add(const std::string& argument) {
+        std::error_code unknown;
+        if (fs::is_directory(argument, unknown)) {
+            add_folder(argument);
+        } else if (fs::path(argument).extension() == ".yaml") {
+            add_sweep(argument);
+        } else {
+            require_file(argument);
+            add_files({argument}, Unreadable::refuse);
+        }
+    }
+
+    FoundRuns take() { return std::move(found_); }
+
+  private:
+    void keep(ResultFolder&& results) {
+        for (const std::string& warning : results.warnings) spdlog::warn("{}", warning);
+        for (ResultFile& file : results.files) {
+            std::error_code unknown;
+            if (seen_.insert(fs::weakly_canonical(file.path, unknown)).second) {
+                found_.finished.push_back(std::move(file));
+            }
+        }
+    }
+
+    void add_files(const std::set<fs::path>& files, Unreadable unreadable) {
+        ResultFolder results;
+        add_results(files, unreadable, results);
+        keep(std::move(results));
+    }
+
+    void add_folder(const fs::path& folder) {
+        keep(find_results({folder}, Unreadable::pass_over));
+        std::error_code unknown;
+        for (fs::recursive_directory_iterator entry(folder, unknown), end; !unknown && entry != end;
+             entry.increment(unknown)) {
+            if (entry->path().extension() != parts_ending) continue;
+            fs::path result = entry->path();
+            result.replace_extension();
+            const auto holder = lock_holder(result);
+            found_.unfinished.push_back(
+                {result.stem().string(),
+                 std::string(name_of(holder ? PointState::running : PointState::interrupted)),
+                 holder.value_or("")});
+        }
+    }
+
+    void add_sweep(const fs::path& file) {
+        const PointSet sweep = open_sweep(file, {});
+        const std::vector<PointStatus> statuses = status_of(sweep);
+        for (std::size_t i = 0; i < statuses.size(); ++i) {
+            const PointStatus& status = statuses[i];
+            if (status.state == PointState::repeated) continue;
+            if (status.state == PointState::finished) {
+                add_files({sweep.points[i].result()}, Unreadable::pass_over);
+                continue;
+            }
+            found_.unfinished.push_back(
+                {sweep.points[i].label, std::string(name_of(status.state)), status.detail});
+        }
+    }
+
+    std::set<fs::path> seen_;
+    FoundRuns found_;
+};
+
+}  // namespace
+
+FoundRuns find_runs(const std::vector<std::string>& arguments) {
+    RunSearch search;
+    for (const std::string& argument : arguments) search.add(argument);
+    FoundRuns found = search.take();
+    if (found.finished.empty()) {
+        throw UsageError("{}: no finished run there{}", arguments.front(),
+                         found.unfinished.empty() ? "" : " yet; sweep_status shows what it is at");
+    }
+    return found;
+}
+
+}  // namespace comq
