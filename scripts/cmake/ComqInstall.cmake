@@ -4,6 +4,11 @@
 install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATADIR}/comq
   PATTERN CMakeLists.txt EXCLUDE
   PATTERN __pycache__ EXCLUDE)
+# What make_report puts a page together from.
+install(DIRECTORY src/page/web/ DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/page)
+if(COMQ_CHARTS_DIR)
+  install(DIRECTORY ${COMQ_CHARTS_DIR}/ DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/charts)
+endif()
 # Scripts that need no checkout, with the modules beside them.
 set(COMQ_INSTALLED_SCRIPTS compare_peers.py export_network.py fetch_weights.sh plot_results.py)
 list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_files)

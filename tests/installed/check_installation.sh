@@ -7,7 +7,7 @@ build=$1 source=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
-programs=(compare_results export_model inspect_results make_tables run_experiment run_sweep sweep_status train_demo)
+programs=(compare_results export_model inspect_results make_report make_tables run_experiment run_sweep sweep_status train_demo)
 
 fail() {
     echo "FAILED: $*" >&2
@@ -40,6 +40,10 @@ mv "$scratch"/elsewhere/results/*.h5 "$scratch/elsewhere/run.h5"
 bare inspect_results run.h5 | grep -q 'full precision' || fail "inspect_results"
 bare compare_results run.h5 run.h5 >/dev/null
 bare export_model run.h5 -o run.safetensors
+if [ -d "$prefix/share/comq/charts" ]; then
+    bare make_report run.h5 -o report.html
+    grep -q 'id="document"' "$scratch/elsewhere/report.html" || fail "make_report"
+fi
 bare run_experiment configs/demo_cnn_4bit.yaml evaluation.images=100 model.weights=run.safetensors \
     quantization.method=none evaluation.allow_chance=true -o exported.h5
 

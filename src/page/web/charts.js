@@ -23,10 +23,13 @@ comq.logTicks = ([low, high]) => {
     .filter((tick) => tick >= low && tick <= high);
 };
 
-/** A vertical axis with faint lines; `ticks` are a number of them, or their places. */
-comq.axisY = (ticks = 5, tickFormat = undefined) => [
+/**
+ * A vertical axis with faint lines; `ticks` are a number of them, or their places. As `text` and not
+ * as `tickFormat`, which a logarithmic scale asks for some of its ticks only.
+ */
+comq.axisY = (ticks = 5, text = (value) => String(value)) => [
   Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1, ticks }),
-  Plot.axisY({ ticks, tickSize: 0, tickPadding: 8, tickFormat, fill: "var(--quiet)", labelArrow: "none", labelOffset: 48 }),
+  Plot.axisY({ ticks, tickSize: 0, tickPadding: 8, text: (value) => text(value), fill: "var(--quiet)", labelArrow: "none", labelOffset: 48 }),
 ];
 
 /** A horizontal axis. */
