@@ -30,27 +30,23 @@ class RunSearch {
             add_sweep(argument);
         } else {
             require_file(argument);
-            add_files({argument}, Unreadable::refuse);
+            keep(read_result(argument));
         }
     }
 
     FoundRuns take() { return std::move(found_); }
 
   private:
-    void keep(ResultFolder&& results) {
-        for (const std::string& warning : results.warnings) spdlog::warn("{}", warning);
-        for (ResultFile& file : results.files) {
-            std::error_code unknown;
-            if (seen_.insert(fs::weakly_canonical(file.path, unknown)).second) {
-                found_.finished.push_back(std::move(file));
-            }
+    void keep(ResultFile file) {
+        std::error_code unknown;
+        if (seen_.insert(fs::weakly_canonical(file.path, unknown)).second) {
+            found_.finished.push_back(std::move(file));
         }
     }
 
-    void add_files(const std::set<fs::path>& files, Unreadable unreadable) {
-        ResultFolder results;
-        add_results(files, unreadable, results);
-        keep(std::move(results));
+    void keep(ResultFolder results) {
+        for (const std::string& warning : results.warnings) spdlog::warn("{}", warning);
+        for (ResultFile& file : results.files) keep(std::move(file));
     }
 
     void add_folder(const fs::path& folder) {
@@ -76,7 +72,9 @@ class RunSearch {
             const PointStatus& status = statuses[i];
             if (status.state == PointState::repeated) continue;
             if (status.state == PointState::finished) {
-                add_files({sweep.points[i].result()}, Unreadable::pass_over);
+                ResultFolder results;
+                add_results({sweep.points[i].result()}, Unreadable::pass_over, results);
+                keep(std::move(results));
                 continue;
             }
             found_.unfinished.push_back(

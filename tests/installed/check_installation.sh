@@ -67,6 +67,7 @@ END
 bare make_tables table.yaml --run-missing | grep -q 'RTN' || fail "make_tables"
 bare fetch_weights.sh --dry-run vit_base_patch16_224 | grep -q 'safetensors' || fail "fetch_weights.sh"
 bare compare_peers.py --help >/dev/null
+bare export_runs.py run.h5 --to jsonl -o run.jsonl | grep -q run.jsonl || fail "export_runs.py"
 bare train_demo demo_cnn --images 32 -o trained.safetensors >/dev/null
 
 [ -s "$prefix/share/bash-completion/completions/run_experiment" ] || fail "no completion for bash"
