@@ -9,6 +9,7 @@
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "points/point_status.hpp"
+#include "results/run_file.hpp"
 #include "storage/file_lock.hpp"
 #include "sweep/sweep_spec.hpp"
 
@@ -20,6 +21,18 @@ namespace {
 
 constexpr const char* parts_ending = ".parts";
 
+/** With the values as they are stored where this version can't resolve the config of a later one.
+ */
+ResultFile read_any_result(const fs::path& file) {
+    try {
+        return read_result(file);
+    } catch (const InputError&) {
+        ResultFile result{.path = file, .run = read_run_file(file, ReadScope::summary)};
+        result.values = config_values(result.run.config, file.string());
+        return result;
+    }
+}
+
 class RunSearch {
   public:
     void add(const std::string& argument) {
@@ -30,7 +43,7 @@ class RunSearch {
             add_sweep(argument);
         } else {
             require_file(argument);
-            keep(read_result(argument));
+            keep(read_any_result(argument));
         }
     }
 

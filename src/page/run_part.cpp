@@ -1,11 +1,12 @@
 #include "page/run_part.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "core/errors.hpp"
 #include "core/json_text.hpp"
 #include "experiment_config/load_config.hpp"
 #include "page/histogram.hpp"
@@ -91,7 +92,13 @@ Json set_part(const std::string& name, const Evaluations& of, std::size_t most,
 Json sets_part(const RunRecord& run, const std::string& file, const RunPartOptions& options) {
     Thumbnails* thumbnails = options.thumbnails;
     ExperimentConfig config;
-    if (thumbnails != nullptr) config = load_config_text(run.config, file).config;
+    try {
+        if (thumbnails != nullptr) config = load_config_text(run.config, file).config;
+    } catch (const Error& error) {
+        const std::string lines = error.what();
+        spdlog::warn("no thumbnails: {}", lines.substr(0, lines.find('\n')));
+        thumbnails = nullptr;
+    }
     if (thumbnails != nullptr) thumbnails->open(config.data);
     Json json = Json::array({set_part("", run, options.images, thumbnails)});
     for (const SetRecord& set : run.sets) {
