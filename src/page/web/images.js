@@ -19,7 +19,7 @@
 
   const card = (run, image) => {
     const url = image.thumbnail === null ? null : comq.page.thumbnails[image.thumbnail];
-    const picture = url ? comq.element("img", { src: url, alt: `${comq.className(run, image.label)}, ${image.id}`, loading: "lazy" }) : comq.element("span", {}, "no thumbnail");
+    const picture = url ? comq.element("img", { src: url, alt: `${comq.className(run, image.label)}, ${image.id}` }) : comq.element("span", {}, "no thumbnail");
     if (url) picture.addEventListener("load", () => picture.classList.toggle("tiny", picture.naturalWidth < 96));
     const line = (name, value, good) => [comq.element("dt", {}, name), comq.element("dd", { class: good === null ? null : good ? "good" : "bad" }, value)];
     const right = (predicted) => (image.label < 0 ? null : predicted === image.label);

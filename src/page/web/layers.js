@@ -14,7 +14,9 @@
   /** The part of a name behind its block: what a layer does there. */
   const roleOf = (run, i) => {
     const [name, block] = [run.layers.name[i], run.layers.block[i]];
-    return name === block ? name.split(".").slice(-1)[0] : name.slice(block.length + 1);
+    if (name !== block) return name.slice(block.length + 1);
+    const last = name.split(".").slice(-1)[0];
+    return isNaN(last) ? last : name;
   };
 
   /** The groups of a run's layers by the chosen colour, at most eight with a colour of their own. */
