@@ -27,7 +27,9 @@ ResultFile read_any_result(const fs::path& file) {
     try {
         return read_result(file);
     } catch (const InputError&) {
-        ResultFile result{.path = file, .run = read_run_file(file, ReadScope::summary)};
+        ResultFile result;
+        result.path = file;
+        result.run = read_run_file(file, ReadScope::summary);
         result.values = config_values(result.run.config, file.string());
         return result;
     }

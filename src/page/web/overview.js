@@ -44,6 +44,7 @@
     const bars = points.filter((point) => comq.isNumber(point.error));
     const ends = (point) => [Math.max(point.y - point.error, log ? point.y / 10 : -Infinity), point.y + point.error];
     const text = (point) => `${point.run.label}\n${nameOf(figure)}: ${comq.digits(point.y)}${comq.isNumber(point.error) ? ` ± ${comq.digits(point.error)}` : ""}\n${size.name}: ${size.text(point.x)}`;
+    const front = frontier(points, figure.higher_is_better);
     const domain = log ? comq.logDomain(points.flatMap((point) => [point.y, ...(comq.isNumber(point.error) ? ends(point) : [])])) : undefined;
     const draw = (width) => comq.plot({
       width, height: 320, marginRight: 48,
@@ -52,11 +53,11 @@
       marks: [
         ...comq.axisY(log ? comq.logTicks(domain) : 6, log ? comq.digits : undefined), comq.axisX({ label: size.name }),
         comq.isNumber(full) ? Plot.ruleY([full], { stroke: "var(--quiet)", strokeDasharray: "2,3" }) : null,
-        comq.isNumber(full) ? Plot.text([full], { y: (v) => v, frameAnchor: "right", text: (v) => `full precision ${comq.decimals(v, 1)}`, textAnchor: "end", dy: -7, fill: "var(--quiet)" }) : null,
-        Plot.line(frontier(points, figure.higher_is_better), { x: "x", y: "y", stroke: "var(--strong-line)", strokeWidth: 1.5 }),
+        comq.isNumber(full) ? Plot.text([full], { y: (v) => v, frameAnchor: "left", text: (v) => `full precision ${comq.decimals(v, 1)}`, textAnchor: "start", dx: 4, dy: -8, fill: "var(--quiet)" }) : null,
+        Plot.line(front, { x: "x", y: "y", stroke: "var(--strong-line)", strokeWidth: 1.5 }),
         Plot.ruleX(bars, { x: "x", y1: (p) => ends(p)[0], y2: (p) => ends(p)[1], stroke: (p) => comq.colourOf(p.run), strokeWidth: 1.5, strokeOpacity: 0.7 }),
         Plot.dot(points, { x: "x", y: "y", symbol: (p) => comq.symbolOf(p.run), fill: (p) => comq.colourOf(p.run), stroke: "var(--card)", strokeWidth: 1, r: 5.5 }),
-        points.length <= 24 ? Plot.text(points, { x: "x", y: "y", text: (p) => comq.restOf(p.run), dx: 9, textAnchor: "start", fill: "var(--quiet)", stroke: "var(--card)", strokeWidth: 3, fontSize: 11 }) : null,
+        front.length <= 12 ? Plot.text(front, { x: "x", y: "y", text: (p) => comq.restOf(p.run), dx: 9, textAnchor: "start", fill: "var(--quiet)", stroke: "var(--card)", strokeWidth: 3, fontSize: 11 }) : null,
         Plot.tip(points, Plot.pointer({ x: "x", y: "y", title: text, ...comq.tip })),
       ],
       symbol: { type: "identity" },
