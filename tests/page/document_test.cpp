@@ -58,7 +58,7 @@ TEST_CASE("a document has runs with figures, layers, flips and what tells them a
     REQUIRE(document["runs"].size() == 2);
     const auto& run = document["runs"][0];
     CHECK(run["label"] == "first");
-    CHECK_THAT(run["figures"]["top1"][0].get<double>(), WithinRel(first.quantized->top1, 1e-4));
+    CHECK(run["figures"]["top1"][0].get<double>() == Approx(first.quantized->top1).epsilon(1e-4));
     CHECK(run["layers"]["name"][0] == first.layers[0].name);
     CHECK(run["layers"]["relative_error"][0] == first.layers[0].relative_error);
     CHECK(run["layers"]["distributions"].size() == first.layers.size());
