@@ -38,7 +38,9 @@ FloatWeights checkpoint_weights(const RunRecord& run, const std::string& file) {
             load_model(load_config_text(run.config, file).config.model, torch::kCPU);
         if (model.checkpoint_sha256 == run.provenance.checkpoint_sha256) network = model.network;
     } catch (const Error& error) {
-        spdlog::warn("{}: no histograms of float weights: {}", file, error.what());
+        const std::string lines = error.what();
+        spdlog::warn("{}: no histograms of float weights: {}", file,
+                     lines.substr(0, lines.find('\n')));
     }
     if (network == nullptr) return {};
     return [network](const std::string& name) -> std::optional<HostTensor> {
