@@ -107,7 +107,7 @@
       column("time", (run) => run.figure("seconds"), comq.seconds),
       { name: "uses", text: true, cell: (run) => [run.uses_labels ? "labels" : null, run.uses_gradients ? "gradients" : null].filter(Boolean).join(", ") || "–", title: "what beside unlabelled images the run used" },
     ];
-    return comq.table("Every run; a heading sorts, a name shows the layers of the run", columns.filter((c) => !c.value || c.name === "run" || runs.some((run) => comq.isNumber(c.value(run)))), runs);
+    return comq.table("Every run; a heading sorts, a name shows the layers of the run", columns.filter((c) => c.name === "run" || (c.value ? runs.some((run) => comq.isNumber(c.value(run))) : runs.some((run) => run.uses_labels || run.uses_gradients))), runs);
   };
 
   const tiles = (run) => {
