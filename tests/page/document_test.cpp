@@ -54,7 +54,9 @@ TEST_CASE("a document has runs with figures, layers, flips and what tells them a
     CHECK(runs.unfinished.front().name == "third");
     CHECK(runs.unfinished.front().state == "interrupted");
 
-    const auto document = document_of(runs, {.thumbnails = false, .command = "make_report"});
+    DocumentOptions options;
+    options.thumbnails = false;
+    const auto document = document_of(runs, options);
     REQUIRE(document["runs"].size() == 2);
     const auto& run = document["runs"][0];
     CHECK(run["label"] == "first");
@@ -79,8 +81,10 @@ TEST_CASE("a page holds the document whole, and nothing in it ends a script") {
     run.provenance.command_line = hostile;
     for (auto* network : {&*run.full_precision, &*run.quantized}) network->image[0] = hostile;
     write_run_file(folder / "run.h5", run);
-    const auto document = document_of(find_runs({(folder / "run.h5").string()}),
-                                      {.thumbnails = false, .title = hostile});
+    DocumentOptions options;
+    options.thumbnails = false;
+    options.title = hostile;
+    const auto document = document_of(find_runs({(folder / "run.h5").string()}), options);
     const std::string page = page_text(document, folders_with(folder));
 
     const std::string text =

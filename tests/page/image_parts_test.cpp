@@ -94,9 +94,12 @@ TEST_CASE("class names stand behind ids, and are told by what lies beside the im
     CHECK(read_class_names(folder / "synsets.txt") ==
           std::vector<std::string>{"tench", "goldfish"});
     std::ofstream(folder / "batches.meta.txt") << "airplane\nfire engine\n\n";
-    const DataConfig cifar{.layout = "cifar10", .evaluation = folder / "test_batch.bin"};
-    CHECK(class_names_of(cifar) == std::vector<std::string>{"airplane", "fire engine"});
-    CHECK(class_names_of({.synsets = "imagenet"}).size() == 1000);
-    CHECK(class_names_of({}).empty());
+    DataConfig data;
+    CHECK(class_names_of(data).empty());
+    data.layout = "cifar10";
+    data.evaluation = folder / "test_batch.bin";
+    CHECK(class_names_of(data) == std::vector<std::string>{"airplane", "fire engine"});
+    data.synsets = "imagenet";
+    CHECK(class_names_of(data).size() == 1000);
     CHECK_THROWS_AS(read_class_names(folder / "missing.txt"), UsageError);
 }
