@@ -25,7 +25,7 @@ comq.digits = (value) => {
   if (!comq.isNumber(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  return size >= 1e-4 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(2);
+  return size >= 1e-4 && size < 1e5 ? String(Number(value.toPrecision(3))) : Number(value.toPrecision(3)).toExponential();
 };
 
 comq.bytes = (value) => {
