@@ -113,13 +113,17 @@ def marker_size(count, width):
 
 
 def finish_axes(axes, layers, axis, width):
+    logarithmic(axes)
+    axes.set_ylabel(axis)
+    axis_of_names(axes, layers, width)
+
+
+def logarithmic(axes):
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
-    axes.set_ylabel(axis)
-    axis_of_names(axes, layers, width)
 
 
 def axis_of_names(axes, layers, width):

@@ -7,7 +7,7 @@ from plots.measures import MEASURES, measure_of
 from plots.runs import by_network, fail, lines_of, read_runs
 from plots.style import check_lines, in_order, legend_above, line_style, network_name, set_sizes
 
-SIZES = {"bits": "bits per weight, scales included", "megabytes": "size of the network (MB)"}
+SIZES = {"bits": "bits per weight,\nscales included", "megabytes": "size of the\nnetwork (MB)"}
 BETTER_ABOVE = ("top1", "top5", "agreement")
 
 

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from plots.layers import axis_of_names, marker_size
+from plots.layers import axis_of_names, logarithmic, marker_size
 from plots.runs import fail, read_runs
 from plots.style import check_lines, legend_above, line_style, network_name, set_sizes
 
@@ -17,7 +17,7 @@ def plot(arguments):
              "calibration.holdout=64 measures them")
     units = list(dict.fromkeys(name.decode() for name in run.sensitivity["unit"]))
     widths = sorted(set(map(int, run.sensitivity["bits"])))
-    labels = [f"that alone at {bits} bits" for bits in widths]
+    labels = [f"each alone at {bits} bits" for bits in widths]
     check_lines(labels)
     width = arguments.width or min(7.0, max(3.4, 0.15 * len(units) + 1.2))
     set_sizes(width)
@@ -31,8 +31,8 @@ def plot(arguments):
         axes.errorbar(at, [run.sensitivity["kl"][row] for row in rows],
                       yerr=[run.sensitivity["kl_standard_error"][row] for row in rows],
                       label=labels[index], elinewidth=0.8, zorder=3, **look)
-    axes.set_yscale("log")
-    axes.set_ylabel("KL(full precision ‖ quantized) (nats)")
+    logarithmic(axes)
+    axes.set_ylabel("KL(full precision ‖\nquantized) (nats)")
     axis_of_names(axes, units, width)
     legend_above(figure, [axes], arguments.title or network_name(run.model))
     return figure

@@ -148,7 +148,7 @@ TEST_CASE("cumulative errors, sensitivities and sizes are drawn where they were 
     write_run_file(plots.runs() / "with.h5", run);
     CHECK(plots.draw({"layers", plots.run("with.h5"), "--metric", "cumulative"}) == 0);
     CHECK(plots.draw({"sensitivity", plots.run("with.h5")}) == 0);
-    CHECK_THAT(plots.printed(), ContainsSubstring("that alone at 2 bits; that alone at 3 bits"));
+    CHECK_THAT(plots.printed(), ContainsSubstring("each alone at 2 bits; each alone at 3 bits"));
     CHECK(plots.draw({"pareto", plots.run("with.h5"), "--size", "megabytes"}) == 0);
     CHECK_THAT(plots.printed(), ContainsSubstring("nothing smaller is better"));
 
