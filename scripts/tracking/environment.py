@@ -1,5 +1,6 @@
 """The Python that has TensorBoard or MLflow: the one that runs, or one with pinned versions."""
 
+import fcntl
 import importlib.util
 import os
 import pathlib
@@ -27,6 +28,14 @@ def folder():
 
 
 def made():
+    """The environment's Python; of several scripts at a time one installs it."""
+    folder().parent.mkdir(parents=True, exist_ok=True)
+    with folder().with_suffix(".lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return installed_python()
+
+
+def installed_python():
     """The environment's Python, its packages installed; says what it does, once."""
     environment = folder()
     python = environment / "bin" / "python"
