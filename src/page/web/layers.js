@@ -114,7 +114,8 @@
   };
 
   const layerTable = (run, rows) => {
-    const number = (name, key, show = comq.digits) => ({ name, value: (row) => row[key], cell: (row) => show(row[key]) });
+    const columnOf = { own: "relative_error", heldout: "heldout_relative_error", cumulative: "cumulative_error", levels: "levels_used", seconds: "seconds", bits: "bits" };
+    const number = (name, key, show = comq.digits) => ({ name, value: (row) => row[key], cell: (row) => show(row[key]), title: comq.page.layer_columns[columnOf[key]]?.description });
     const columns = [
       { name: "#", cell: (row) => String(row.i + 1), value: (row) => row.i },
       { name: "layer", text: true, value: (row) => row.name, cell: (row) => comq.element("a", { href: "#weights", onclick: () => comq.chooseLayer(row.i) }, row.name) },
