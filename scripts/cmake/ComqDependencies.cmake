@@ -52,6 +52,10 @@ else()
 endif()
 message(STATUS "Arrow: ${COMQ_ARROW_FOUND}")
 
+# What draws the charts of make_report's pages: minified files and licences of npm packages, which
+# scripts/functions.sh fetches. Read when a page is written, never compiled.
+set(COMQ_CHARTS_DIR "" CACHE PATH "The folder of d3.min.js and plot.umd.min.js")
+
 # Only runs over many ranks need it (src/ranks). The C++ bindings were removed from MPI.
 option(COMQ_MPI "Use MPI where it is found" ON)
 if(COMQ_MPI)

@@ -4,11 +4,16 @@
 install(DIRECTORY configs datasets experiments DESTINATION ${CMAKE_INSTALL_DATADIR}/comq
   PATTERN CMakeLists.txt EXCLUDE
   PATTERN __pycache__ EXCLUDE)
+# What make_report puts a page together from.
+install(DIRECTORY src/page/web/ DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/page)
+if(COMQ_CHARTS_DIR)
+  install(DIRECTORY ${COMQ_CHARTS_DIR}/ DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/charts)
+endif()
 # Scripts that need no checkout, with the modules beside them.
-set(COMQ_INSTALLED_SCRIPTS compare_peers.py export_network.py fetch_weights.sh plot_results.py)
+set(COMQ_INSTALLED_SCRIPTS compare_peers.py export_network.py export_runs.py fetch_weights.sh plot_results.py)
 list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_files)
 install(PROGRAMS ${script_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
-install(DIRECTORY scripts/exporting scripts/peers scripts/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
+install(DIRECTORY scripts/exporting scripts/peers scripts/plots scripts/tracking DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
   PATTERN __pycache__ EXCLUDE)
 install(FILES scripts/checkpoints.sha256 DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
 foreach(script ${COMQ_INSTALLED_SCRIPTS})

@@ -9,13 +9,17 @@ from plots.runs import METHODS, differing_keys, fail, in_words, read_runs
 from plots.style import check_lines, legend_above, line_style, network_name, set_sizes
 
 COLUMNS = {"error": ("relative layer error", "relative_error"),
-           "heldout": ("relative layer error,\nheld-out images", "heldout_relative_error")}
+           "heldout": ("relative layer error,\nheld-out images", "heldout_relative_error"),
+           "cumulative": ("cumulative error,\nin the quantized network", "cumulative_error")}
+REMEDIES = {"heldout_relative_error": "calibration.holdout=64 measures it",
+            "cumulative_error": "evaluation.layer_images=64, its default, measures it"}
 
 
 def plot(arguments):
     name = arguments.metric or "error"
     if name not in COLUMNS:
-        fail(f"'layers' shows an error of each layer: --metric error or heldout, not {name}")
+        fail(f"'layers' shows an error of each layer: --metric error, heldout or cumulative, not "
+             f"{name}")
     axis, column = COLUMNS[name]
     runs = read_runs(arguments.files)
     layers = common_layers(runs)
@@ -31,9 +35,9 @@ def plot(arguments):
     # Several runs stand beside each other at a layer.
     step = 0.5 / (len(runs) - 1) if len(runs) > 1 else 0
     for index, run in enumerate(runs):
-        errors = run.layer_columns[column]
+        errors = run.layer_columns.get(column, [math.nan])
         if any(math.isnan(error) for error in errors):
-            fail(f"{run.file}: has no {column}; calibration.holdout=64 measures it")
+            fail(f"{run.file}: has no {column}; {REMEDIES.get(column, 'no layer was measured')}")
         at = [place + step * (index - (len(runs) - 1) / 2) for place in range(len(layers))]
         look = dict(line_style(index), linestyle="none", markersize=marker_size(len(layers), width))
         if len(nearest) == len(runs):
@@ -109,12 +113,20 @@ def marker_size(count, width):
 
 
 def finish_axes(axes, layers, axis, width):
+    logarithmic(axes)
+    axes.set_ylabel(axis)
+    axis_of_names(axes, layers, width)
+
+
+def logarithmic(axes):
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
-    axes.set_ylabel(axis)
+
+
+def axis_of_names(axes, layers, width):
     size = 6.5
     # As many names as fit above each other, turned.
     every = max(1, math.ceil(len(layers) * size * 1.15 / 72 / (width - 0.7)))

@@ -39,7 +39,12 @@ class Run:
                 self.layers = [name.decode() for name in layers["name"][:]]
                 self.layer_columns = {name: layers[name][:] for name in
                                       ("relative_error", "rtn_relative_error",
-                                       "heldout_relative_error")}
+                                       "heldout_relative_error", "cumulative_error")
+                                      if name in layers}
+                size = content.get("model_size")
+                self.size = {} if size is None else dict(size.attrs)
+                self.sensitivity = {name: column[:] for name, column in
+                                    content.get("sensitivity", {}).items()}
                 evaluation = content["evaluation"]
                 self.accuracy = {network: dict(evaluation[network].attrs)
                                  for network in ("full_precision", "quantized")

@@ -7,7 +7,7 @@ build=$1 source=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
-programs=(compare_results export_model inspect_results make_tables run_experiment run_sweep sweep_status train_demo)
+programs=(compare_results export_model inspect_results make_report make_tables run_experiment run_sweep sweep_status train_demo)
 
 fail() {
     echo "FAILED: $*" >&2
@@ -40,6 +40,10 @@ mv "$scratch"/elsewhere/results/*.h5 "$scratch/elsewhere/run.h5"
 bare inspect_results run.h5 | grep -q 'full precision' || fail "inspect_results"
 bare compare_results run.h5 run.h5 >/dev/null
 bare export_model run.h5 -o run.safetensors
+if [ -d "$prefix/share/comq/charts" ]; then
+    bare make_report run.h5 -o report.html
+    grep -q 'id="document"' "$scratch/elsewhere/report.html" || fail "make_report"
+fi
 bare run_experiment configs/demo_cnn_4bit.yaml evaluation.images=100 model.weights=run.safetensors \
     quantization.method=none evaluation.allow_chance=true -o exported.h5
 
@@ -63,6 +67,7 @@ END
 bare make_tables table.yaml --run-missing | grep -q 'RTN' || fail "make_tables"
 bare fetch_weights.sh --dry-run vit_base_patch16_224 | grep -q 'safetensors' || fail "fetch_weights.sh"
 bare compare_peers.py --help >/dev/null
+bare export_runs.py run.h5 --to jsonl -o run.jsonl | grep -q run.jsonl || fail "export_runs.py"
 bare train_demo demo_cnn --images 32 -o trained.safetensors >/dev/null
 
 [ -s "$prefix/share/bash-completion/completions/run_experiment" ] || fail "no completion for bash"

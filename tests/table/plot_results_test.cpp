@@ -135,3 +135,26 @@ TEST_CASE("layers of several runs are drawn together when they are the same") {
     CHECK_THAT(plots.printed(), ContainsSubstring("have other layers: blocks.0.attn.proj"));
     CHECK(plots.draw({"layers", plots.run("a.h5"), "--drop"}) == 1);
 }
+
+TEST_CASE("cumulative errors, sensitivities and sizes are drawn where they were measured") {
+    COMQ_NEED_PLOTS(plots);
+    plots.add("without.h5", {"quantization.bits=4"});
+    RunRecord run = test::record_of({{"quantization.bits=3"}});
+    run.model_size = {1000, 160, 3.5};
+    for (auto& layer : run.layers) {
+        layer.cumulative_error = 0.25;
+        for (const int64_t bits : {2, 3}) run.sensitivities.push_back({layer.name, bits, 0.5, 0.1});
+    }
+    write_run_file(plots.runs() / "with.h5", run);
+    CHECK(plots.draw({"layers", plots.run("with.h5"), "--metric", "cumulative"}) == 0);
+    CHECK(plots.draw({"sensitivity", plots.run("with.h5")}) == 0);
+    CHECK_THAT(plots.printed(), ContainsSubstring("each alone at 2 bits; each alone at 3 bits"));
+    CHECK(plots.draw({"pareto", plots.run("with.h5"), "--size", "megabytes"}) == 0);
+    CHECK_THAT(plots.printed(), ContainsSubstring("nothing smaller is better"));
+
+    CHECK(plots.draw({"layers", plots.run("without.h5"), "--metric", "cumulative"}) == 1);
+    CHECK_THAT(plots.printed(), ContainsSubstring("has no cumulative_error"));
+    CHECK(plots.draw({"sensitivity", plots.run("without.h5")}) == 1);
+    CHECK_THAT(plots.printed(), ContainsSubstring("sensitivity.bits=[2,3,4]"));
+    CHECK(plots.draw({"bits", plots.runs().string(), "--metric", "cumulative"}) == 1);
+}
