@@ -96,7 +96,7 @@ def write(job, program, tensors, name_of, file):
     simplified(model, opset)
     parameters = {value.name: value for value in model.graph.inputs[1:]}
     written = put_weights(model, job, tensors, parameters)
-    rename(model)
+    tidy(model)
     model.producer_name, model.producer_version = "comq", job["metadata"]["made_by"].split()[-1]
     model.metadata_props.update(job["metadata"])
     ir.save(model, file)
@@ -104,6 +104,24 @@ def write(job, program, tensors, name_of, file):
     return written, opset
 
 
-def rename(model):
-    for value, name in ((model.graph.inputs[0], "images"), (model.graph.outputs[0], "logits")):
+def tidy(model):
+    """
+    Names images and logits, and takes off what is of no use to a runtime and larger than the weights
+    of a small network: traces of Python, shapes and long names of values in between.
+    """
+    graph = model.graph
+    for value, name in ((graph.inputs[0], "images"), (graph.outputs[0], "logits")):
         value.name = name
+    model.metadata_props.clear()
+    graph.metadata_props.clear()
+    number = 0
+    for node in graph:
+        node.metadata_props.clear()
+        node.doc_string, node.name = None, None
+        for value in node.outputs:
+            value.metadata_props.clear()
+            if value.is_graph_output():
+                continue
+            value.shape = value.type = None
+            value.name = f"v{number}"
+            number += 1

@@ -68,9 +68,10 @@ class NumberedElements {
 };
 
 /** Puts the values of one tensor of the network where its elements came from. */
-void put_back(const HostTensor& numbers, const HostTensor& values, const NumberedElements& numbered,
-              std::map<std::string, std::vector<float>>& found, std::vector<std::string>& origins,
-              const TensorMap& checkpoint) {
+void put_elements_back(const HostTensor& numbers, const HostTensor& values,
+                       const NumberedElements& numbered,
+                       std::map<std::string, std::vector<float>>& found,
+                       std::vector<std::string>& origins, const TensorMap& checkpoint) {
     const std::span<const float> ids = numbers.as<float>();
     const std::span<const float> floats = values.as<float>();
     // Elements of a tensor follow each other in runs: look its name up once a run.
@@ -90,31 +91,18 @@ void put_back(const HostTensor& numbers, const HostTensor& values, const Numbere
 
 }  // namespace
 
-CheckpointTensors as_checkpoint(const ExportedRun& run) {
-    const ModelConfig& config = run.config.model;
-    const TensorMap state = run.state();
-    CheckpointTensors result;
-    if (!config.program.empty() && config.weights.empty()) {
-        result.tensors = state;
-        for (const auto& [name, tensor] : state) result.origins[name] = {name};
-        return result;
-    }
-    const std::string file = run.model.checkpoint.string();
-    const TensorMap checkpoint = read_checkpoint(run.model.checkpoint, config.state_dict);
+CheckpointTensors put_back(const TensorMap& checkpoint, const TensorMap& state,
+                           const Renaming& renaming) {
     const NumberedElements numbered(checkpoint);
-    const TensorMap renamed =
-        config.program.empty()
-            ? canonical_tensors(numbered.tensors(), run.model.description->family, file)
-            : tensors_named(numbered.tensors(), checkpoint_names(run.network()), file);
-
-    result.tensors = checkpoint;
+    const TensorMap renamed = renaming(numbered.tensors());
+    CheckpointTensors result{.tensors = checkpoint, .origins = {}};
     std::map<std::string, std::vector<float>> found;
     for (const auto& [name, numbers] : renamed) {
         const auto value = state.find(name);
-        if (value == state.end() || numbers.dtype != DType::f32) continue;
+        if (value == state.end() || numbers.dtype != DType::f32 || numbers.numel() == 0) continue;
         auto& origins = result.origins[name];
         if (value->second.numel() == numbers.numel()) {
-            put_back(numbers, value->second, numbered, found, origins, checkpoint);
+            put_elements_back(numbers, value->second, numbered, found, origins, checkpoint);
         } else {
             origins = {numbered.place(numbers.as<float>()[0]).tensor};
             result.tensors[origins.front()] = value->second;
@@ -125,6 +113,23 @@ CheckpointTensors as_checkpoint(const ExportedRun& run) {
                                                           std::span<const float>(values));
     }
     return result;
+}
+
+CheckpointTensors as_checkpoint(const ExportedRun& run) {
+    const ModelConfig& config = run.config.model;
+    const TensorMap state = run.state();
+    if (!config.program.empty() && config.weights.empty()) {
+        CheckpointTensors result{.tensors = state, .origins = {}};
+        for (const auto& [name, tensor] : state) result.origins[name] = {name};
+        return result;
+    }
+    const std::string file = run.model.checkpoint.string();
+    return put_back(read_checkpoint(run.model.checkpoint, config.state_dict), state,
+                    [&](const TensorMap& tensors) {
+                        return config.program.empty()
+                                   ? canonical_tensors(tensors, run.model.description->family, file)
+                                   : tensors_named(tensors, checkpoint_names(run.network()), file);
+                    });
 }
 
 }  // namespace comq

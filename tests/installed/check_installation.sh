@@ -40,6 +40,12 @@ mv "$scratch"/elsewhere/results/*.h5 "$scratch/elsewhere/run.h5"
 bare inspect_results run.h5 | grep -q 'full precision' || fail "inspect_results"
 bare compare_results run.h5 run.h5 >/dev/null
 bare export_model run.h5 -o run.safetensors
+# By Python's libraries, where the build has them beside its LibTorch.
+for site in "$source"/build/libtorch-*/compressed_tensors; do
+    [ -d "$site" ] || continue
+    (cd "$scratch/elsewhere" && env -i HOME="$scratch" PATH=/usr/bin:/bin PYTHONPATH="${site%/*}" \
+        "$prefix/bin/export_model" run.h5 -o run.pth) | grep -q 'named as in' || fail "export_model -o run.pth"
+done
 bare run_experiment configs/demo_cnn_4bit.yaml evaluation.images=100 model.weights=run.safetensors \
     quantization.method=none evaluation.allow_chance=true -o exported.h5
 
