@@ -3,7 +3,7 @@
 import json
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .environment import fail, import_torchvision, note
 
@@ -82,8 +82,10 @@ def write(job, folder, tensors):
     ignored = sorted(name.removesuffix(".weight") for name, tensor in state.items()
                      if name.endswith(".weight") and tensor.dim() == 2
                      and name.removesuffix(".weight") not in packed)
-    save_file({name: tensor.contiguous() for name, tensor in state.items()},
-              folder / "model.safetensors", metadata={"format": "pt", **job["metadata"]})
+    # save_file would keep it from other users.
+    (folder / "model.safetensors").write_bytes(save(
+        {name: tensor.contiguous() for name, tensor in state.items()},
+        metadata={"format": "pt", **job["metadata"]}))
     config = {"architecture": job["model"]["name"], "torch_dtype": "float32",
               "quantization_config": config_of(targets, ignored).to_dict()}
     (folder / "config.json").write_text(json.dumps(config, indent=2, default=str) + "\n")

@@ -51,8 +51,10 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"dequantize", "matmulnbits"}))
         ->capture_default_str();
     app.add_option("--verify", request.verify,
-                   "ONNX: run the file and comq on this many evaluation images (0: all of the "
-                   "run's) and compare Top-1, agreement and logits")
+                   "ONNX: run the file and comq on this many evaluation images, without a number "
+                   "on all of the run's, and compare Top-1, agreement and logits")
+        ->expected(0, 1)
+        ->default_str("0")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--weights", request.files.weights,
                    "checkpoint (or program) the run started from, when it has moved");

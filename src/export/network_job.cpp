@@ -13,12 +13,12 @@ namespace {
 constexpr uint64_t probe_seed = 20240313;
 
 /** Random images, and what the network makes of them. */
-TensorMap probe_of(ExportedRun& run) {
+TensorMap probe_of(ExportedRun& run, Tap* tap) {
     const torch::InferenceMode inference;
     const int64_t size = run.model.description->preprocessing.crop;
     auto generator = at::make_generator<at::CPUGeneratorImpl>(probe_seed);
     const auto images = torch::randn({2, 3, size, size}, generator);
-    const auto logits = run.network().forward(images, run.tap());
+    const auto logits = run.network().forward(images, tap);
     return {{"images", to_host(images)}, {"logits", to_host(logits)}};
 }
 
@@ -29,10 +29,11 @@ std::vector<float> floats_of(const torch::Tensor& tensor) {
 
 }  // namespace
 
-nlohmann::json network_job(ExportedRun& run, const PythonJob& folder, const std::string& task) {
+nlohmann::json network_job(ExportedRun& run, const PythonJob& folder, const std::string& task,
+                           bool with_rounding) {
     const ModelDescription& model = *run.model.description;
     folder.give("network", run.state());
-    folder.give("probe", probe_of(run));
+    folder.give("probe", probe_of(run, with_rounding ? run.tap() : nullptr));
     const ModelConfig& config = run.config.model;
     // The checkpoint is the program, where the weights are in it.
     const std::filesystem::path program = config.program.empty()   ? std::filesystem::path()

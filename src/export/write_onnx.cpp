@@ -12,7 +12,7 @@ namespace {
 
 Written write_onnx(ExportedRun& run, const ExportWishes& wishes) {
     const PythonJob folder(wishes.output);
-    nlohmann::json job = network_job(run, folder, "onnx");
+    nlohmann::json job = network_job(run, folder, "onnx", true);
     job["linear"] = wishes.matmul_n_bits ? "matmulnbits" : "dequantize";
     job["activations"] = rounding_job(run);
     job["layers"] = layers_job(run, folder);

@@ -27,7 +27,7 @@ nlohmann::json notes_of(const ExportedRun& run) {
 
 Written write_pt2(ExportedRun& run, const ExportWishes& wishes) {
     const PythonJob folder(wishes.output);
-    nlohmann::json job = network_job(run, folder, "pt2");
+    nlohmann::json job = network_job(run, folder, "pt2", false);
     job["notes"] = notes_of(run);
     const nlohmann::json answer = folder.run(job);
     folder.publish(wishes.output);
