@@ -25,6 +25,11 @@ TEST_CASE("packed Linear layers are read back to equal bits by compressed-tensor
                                   place.folder / "log"));
 }
 
+TEST_CASE("PyTorch's networks take the names of comq's families") {
+    COMQ_NEED_EXPORTS();
+    CHECK(test::check_with_python("check_families.py", {}, test::temporary_folder() / "log"));
+}
+
 TEST_CASE("a checkpoint says bits and scales, as .pth it is one of PyTorch, as .pt2 a program") {
     COMQ_NEED_EXPORTS();
     const test::Workplace place;
@@ -51,11 +56,10 @@ TEST_CASE("a checkpoint says bits and scales, as .pth it is one of PyTorch, as .
         CHECK(said.at(layer.name).at("tensors") == std::vector{layer.name + ".weight"});
     }
 
-    REQUIRE(
-        place.experiment("demo_cnn_4bit.yaml", "program.h5",
-                         {"evaluation.images=100", "quantization.method=none", "model.name=null",
-                          "model.program=" + place.file("net.pt2"),
-                          "evaluation.expected_top1=null"}) == 0);
+    REQUIRE(place.experiment(
+                "demo_cnn_4bit.yaml", "program.h5",
+                {"evaluation.images=100", "quantization.method=none", "model.name=null",
+                 "model.program=" + place.file("net.pt2"), "evaluation.expected_top1=null"}) == 0);
     const auto program = read_run_file(place.folder / "program.h5", ReadScope::summary);
     CHECK(program.full_precision->prediction == run.quantized->prediction);
 }

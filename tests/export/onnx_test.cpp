@@ -61,11 +61,6 @@ TEST_CASE("Linear layers of 2 bits with real zero points run by MatMulNBits") {
     CHECK(by_operator["operators"] == nlohmann::json{{"MatMulNBits", 20}});
     CHECK(by_operator["verification"]["top1"] == by_operator["verification"]["runtime_top1"]);
     CHECK(by_operator["verification"]["largest_logit_difference"] < 1e-3);
-
-    const auto dequantized = exported_to_onnx(place, {});
-    CHECK(dequantized["opset"] == 25);
-    CHECK(dequantized["operators"] == nlohmann::json{{"DequantizeLinear", 20}});
-    check_weights(place, "1e-6");
 }
 
 TEST_CASE("groups of inputs, rounded inputs and a program's layouts run in ONNX Runtime") {
@@ -76,11 +71,12 @@ TEST_CASE("groups of inputs, rounded inputs and a program's layouts run in ONNX 
                 "demo_vit_4bit.yaml", "run.h5",
                 {"model.name=null", "model.program=" + (programs / "products.pt2").string(),
                  "evaluation.images=60", "evaluation.expected_top1=null",
-                 "evaluation.allow_chance=true", "calibration.images=16", "quantization.bits=4",
+                 "evaluation.allow_chance=true", "calibration.images=16", "quantization.bits=2",
                  "quantization.granularity=per_group", "quantization.group_size=16",
                  "activations.bits=8", "activations.granularity=per_tensor"}) == 0);
     INFO(place.log());
-    const auto said = exported_to_onnx(place, {"--verify", "60"});
+    const auto said = exported_to_onnx(place, {"--verify"});
+    CHECK(said["opset"] == 25);
     CHECK(said["verification"]["images"] == 60);
     // A value between two levels may be rounded to either, which moves few logits and little.
     CHECK(std::abs(said["verification"]["top1"].get<double>() -
