@@ -106,8 +106,8 @@ def write(job, program, tensors, name_of, file):
 
 def tidy(model):
     """
-    Names images and logits, and takes off what is of no use to a runtime and larger than the weights
-    of a small network: traces of Python, shapes and long names of values in between.
+    Names images and logits, and takes off what no runtime needs and is larger than the weights of a
+    small network: traces of Python, shapes and long names of values in between.
     """
     graph = model.graph
     for value, name in ((graph.inputs[0], "images"), (graph.outputs[0], "logits")):
