@@ -1,5 +1,6 @@
 #include "export/checkpoint_layout.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
