@@ -99,7 +99,9 @@ def write(job, program, tensors, name_of, file):
     tidy(model)
     model.producer_name, model.producer_version = "comq", job["metadata"]["made_by"].split()[-1]
     model.metadata_props.update(job["metadata"])
-    ir.save(model, file)
+    proto = ir.to_proto(model)
+    del proto.graph.value_info[:]  # of constants, which say their shape themselves
+    onnx.save(proto, str(file))
     onnx.checker.check_model(str(file))
     return written, opset
 
