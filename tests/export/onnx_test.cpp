@@ -35,10 +35,11 @@ void check_weights(const test::Workplace& place, const std::string& tolerance) {
 TEST_CASE("convolutions of 3 bits, folded and repaired, run in ONNX Runtime as in comq") {
     COMQ_NEED_EXPORTS();
     const test::Workplace place;
-    REQUIRE(place.experiment("demo_cnn_4bit.yaml", "run.h5",
-                             {"evaluation.images=200", "calibration.images=32",
-                              "quantization.bits=3", "repair.fold_batch_norm=true",
-                              "repair.bias_correction=true", "repair.norm_refit=true"}) == 0);
+    REQUIRE(place.experiment(
+                "demo_cnn_4bit.yaml", "run.h5",
+                {"evaluation.images=200", "calibration.images=32", "calibration.holdout=16",
+                 "quantization.bits=3", "repair.fold_batch_norm=true",
+                 "repair.bias_correction=true", "repair.norm_refit=true"}) == 0);
     const auto said = exported_to_onnx(place, {"--verify", "200"});
     CHECK(said["opset"] == 21);
     CHECK(said["operators"] == nlohmann::json{{"DequantizeLinear", 13}});
