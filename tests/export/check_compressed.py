@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Decompresses a folder with the library compressed-tensors; its bits are a float checkpoint's.
 
-    check_compressed.py FOLDER FILE.safetensors LAYERS
+    check_compressed.py FOLDER FILE.safetensors LAYERS     that are packed at least; others are floats
 """
 import json
 import pathlib
@@ -31,7 +31,7 @@ def main():
             weight = PackedQuantizationCompressor.decompress(parts, scheme)["weight"]
             assert torch.equal(weight, expected.pop(layer + ".weight")), layer
             packed += 1
-    assert packed == layers, packed
+    assert packed >= layers, packed
     assert set(tensors) == set(expected)
     for name, tensor in expected.items():
         assert torch.equal(tensors[name], tensor), name
