@@ -111,6 +111,8 @@ void refuse_what_does_not_fit(const ExportRequest& request, const ExportFormat& 
 }  // namespace
 
 ExportReport export_run(ExportRequest request) {
+    // Weights of programs are views of parameters, which are written to.
+    const torch::NoGradGuard no_grad;
     request.wishes.matmul_n_bits = request.linear == "matmulnbits";
     const ExportFormat& format = format_of(request);
     refuse_what_does_not_fit(request, format);
