@@ -252,16 +252,22 @@ find_charts() { # demo | programs | tests
     say "npm can't get the chart library (build/charts.log), so going on without make_report's pages"
 }
 
-# What the Python side of that PyTorch imports, beside it, and timm, whose networks are exported in
-# tests. The wheels are put down as they are: pip would take other builds of PyTorch for theirs.
+# What the Python side of that PyTorch imports, beside it, and what networks are exported with in
+# tests: timm, ONNX Runtime, compressed-tensors (60 MB to download). The wheels are put down as they
+# are: pip would take other builds of PyTorch for theirs.
 fetch_torch_python() {
-    local folder=build/libtorch-$LIBTORCH_VERSION python requirements networks
-    [ -d "$folder" ] && [ ! -d "$folder/timm" ] || return 0
+    local folder=build/libtorch-$LIBTORCH_VERSION python requirements networks runtimes
+    [ -d "$folder" ] && [ ! -d "$folder/compressed_tensors" ] || return 0
     mapfile -t requirements < <(
         sed -n 's/^Requires-Dist: //p' "$folder"/torch-*.dist-info/METADATA | grep -v extra
         printf '%s\n' numpy pillow pyyaml safetensors
     )
     mapfile -t networks < <(grep -E '^(torchvision|timm)=' scripts/exporting/requirements.txt)
+    # With what the wheels of ONNX and ONNX Runtime import.
+    mapfile -t runtimes < <(
+        grep -E '^(onnx|onnxscript|onnxruntime|compressed-tensors)=' scripts/exporting/requirements.txt
+        printf '%s\n' onnx-ir ml-dtypes protobuf flatbuffers
+    )
     for python in python3 /usr/bin/python3; do
         "$python" -m pip --version >/dev/null 2>&1 || continue
         install_beside() { # NAME COUNT pip's arguments
@@ -270,8 +276,10 @@ fetch_torch_python() {
                 --target "$folder" "${@:3}"
         }
         install_beside "what PyTorch imports" "${#requirements[@]}" "${requirements[@]}" &&
-            install_beside "timm" 2 --no-deps "${networks[@]}" ||
-            say "pip can't get what PyTorch imports, or timm (build/torch-python-pip.log); tests are skipped"
+            install_beside "timm" 2 --no-deps "${networks[@]}" &&
+            install_beside "what compressed-tensors imports" 30 transformers loguru psutil pydantic &&
+            install_beside "ONNX Runtime" "${#runtimes[@]}" --no-deps "${runtimes[@]}" ||
+            say "pip can't get what PyTorch imports, timm or ONNX Runtime (build/torch-python-pip.log); tests are skipped"
         return 0
     done
 }

@@ -7,14 +7,16 @@ import subprocess
 import sys
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
+# What messages begin with.
+program_name = "export_network.py"  # pylint: disable=invalid-name
 
 
 def fail(message):
-    sys.exit(f"export_network.py: {message}")
+    sys.exit(f"{program_name}: {message}")
 
 
 def note(message):
-    print(f"export_network.py: note: {message}", file=sys.stderr)
+    print(f"{program_name}: note: {message}", file=sys.stderr)
 
 
 def folder():
@@ -39,8 +41,8 @@ def made():
     if installed.exists() and installed.read_text() == REQUIREMENTS.read_text():
         return python
     log = environment / "pip.log"
-    print(f"export_network.py: installing PyTorch, torchvision and timm into {environment}, once; "
-          f"{log} tells how far it is", file=sys.stderr)
+    print(f"{program_name}: installing PyTorch, timm, ONNX Runtime and more into {environment}, "
+          f"once; {log} tells how far it is", file=sys.stderr)
     try:
         subprocess.run([sys.executable, "-m", "venv", environment], check=True,
                        stdout=subprocess.DEVNULL)
@@ -51,8 +53,8 @@ def made():
                 check=True, stdout=output, stderr=subprocess.STDOUT)
     except subprocess.CalledProcessError:
         fail(f"no virtual environment in {environment}, see the lines above or {log}; Debian and "
-             "Ubuntu need the package python3-venv; or run this script with a Python that has "
-             "torch, timm and torchvision")
+             "Ubuntu need the package python3-venv; or have a python3 in the path that has the "
+             f"packages of {REQUIREMENTS}")
     installed.write_text(REQUIREMENTS.read_text())
     return python
 

@@ -137,8 +137,8 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
     keys.add(
         {.key = "zero_point",
          .affects = solution,
-         .meaning = "Values a zero point may have: whole numbers, as runtimes for integers "
-                    "want them; also the halves between them; or any number (real), which "
+         .meaning = "Values a zero point may have: whole numbers, which every runtime takes; "
+                    "also the halves between them; or any number (real), which "
                     "closed-form scale updates then fit together with the scale where each "
                     "channel has one. The fewer levels, the more that gains."},
         &QuantizationConfig::zero_point,

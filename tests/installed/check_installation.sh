@@ -44,6 +44,12 @@ if [ -d "$prefix/share/comq/charts" ]; then
     bare make_report run.h5 -o report.html
     grep -q 'id="document"' "$scratch/elsewhere/report.html" || fail "make_report"
 fi
+# By Python's libraries, where the build has them beside its LibTorch.
+for site in "$source"/build/libtorch-*/compressed_tensors; do
+    [ -d "$site" ] || continue
+    (cd "$scratch/elsewhere" && env -i HOME="$scratch" PATH=/usr/bin:/bin PYTHONPATH="${site%/*}" \
+        "$prefix/bin/export_model" run.h5 -o run.pth) | grep -q 'named as in' || fail "export_model -o run.pth"
+done
 bare run_experiment configs/demo_cnn_4bit.yaml evaluation.images=100 model.weights=run.safetensors \
     quantization.method=none evaluation.allow_chance=true -o exported.h5
 

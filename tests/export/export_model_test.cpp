@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/child_process.hpp"
+#include "export/workplace.hpp"
 #include "results/run_file.hpp"
 #include "storage/safetensors.hpp"
 #include "support/assets.hpp"
@@ -15,26 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path check_export = test::source_dir() / "tests" / "apps" / "check_export.py";
-
-/** Programs of this build in a folder of their own. */
-struct Workplace {
-    fs::path folder = test::temporary_folder();
-
-    int run(const std::string& program, std::vector<std::string> arguments) const {
-        arguments.insert(arguments.begin(), std::string(COMQ_PROGRAMS) + "/" + program);
-        return ChildProcess(arguments, folder / "log").wait();
-    }
-    int experiment(const std::string& config, const std::string& result,
-                   std::vector<std::string> more) const {
-        more.insert(more.begin(),
-                    {(test::source_dir() / "configs" / config).string(), "resources.cache=null",
-                     "--quiet", "--output=" + (folder / result).string()});
-        return run("run_experiment", more);
-    }
-    std::string file(const std::string& name) const { return (folder / name).string(); }
-    std::string log() const { return test::text_of(folder / "log"); }
-};
+const fs::path check_export = test::source_dir() / "tests" / "export" / "check_export.py";
 
 /** The words behind /usr/bin/env that start a Python with PyTorch and Pillow: $COMQ_PYTHON,
  * python3, or one of the system's with the PyTorch that comq is built with; none: there is no such.
@@ -57,7 +39,7 @@ std::vector<std::string> python_with_torch() {
 }  // namespace
 
 TEST_CASE("an exported network evaluates to what its run measured") {
-    const Workplace place;
+    const test::Workplace place;
     REQUIRE(place.experiment("demo_cnn_4bit.yaml", "run.h5",
                              {"evaluation.images=300", "calibration.images=32",
                               "calibration.holdout=16", "quantization.bits=3",
@@ -96,7 +78,7 @@ TEST_CASE("an exported network evaluates to what its run measured") {
 }
 
 TEST_CASE("export_model refuses another checkpoint and what is no run") {
-    const Workplace place;
+    const test::Workplace place;
     REQUIRE(place.experiment(
                 "demo_cnn_4bit.yaml", "run.h5",
                 {"evaluation.images=100", "calibration.images=8", "quantization.method=rtn"}) == 0);
@@ -115,7 +97,7 @@ TEST_CASE("Python loads an exported DeiT-Tiny strictly and predicts the same") {
         test::skip("python", "Python with PyTorch and Pillow");
         return;
     }
-    const Workplace place;
+    const test::Workplace place;
     const auto images = assets / "imagenet";
     REQUIRE(
         place.experiment(
