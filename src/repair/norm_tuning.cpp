@@ -82,8 +82,8 @@ class Tuning {
           parameters_(tunable_parameters(context.network)),
           grids_(tunable_grids(context)),
           trained_(parameters_),
-          optimizer_(std::vector<torch::optim::OptimizerParamGroup>{},
-                     torch::optim::AdamOptions(config_.learning_rate)),
+          optimizer_(parameters_, torch::optim::AdamOptions(config_.learning_rate)),
+          rates_{config_.learning_rate},
           steps_(config_.epochs * pass_.batches()) {
         std::vector<torch::Tensor> of_grids, positions;
         for (TunedGrid& grid : grids_) {
@@ -92,7 +92,6 @@ class Tuning {
             if (config_.tune_codes) positions.push_back(grid.position());
             trained_.push_back(grid.parameter());
         }
-        train(parameters_, config_.learning_rate);
         train(of_grids, config_.grid_learning_rate);
         train(positions, config_.code_learning_rate);
     }
@@ -166,40 +165,10 @@ class Tuning {
         std::vector<torch::Tensor> of_trained;
     };
 
-    /** Each tensor is a group of its own, for it may have a rate of its own. */
     void train(const std::vector<torch::Tensor>& tensors, double rate) {
         if (tensors.empty()) return;
-        kinds_.push_back({rate, rates_.size(), tensors.size()});
-        for (const torch::Tensor& tensor : tensors) {
-            optimizer_.add_param_group({std::vector<torch::Tensor>{tensor},
-                                        std::make_unique<torch::optim::AdamOptions>(rate)});
-            rates_.push_back(rate);
-        }
-        squares_.resize(rates_.size());
-    }
-
-    /**
-     * Adam's steps are of one length whatever the gradient. Where one tensor's is larger than
-     * those of most of its kind, the loss bends more there, and that length is too long: the rate
-     * falls by as much as the gradient's root mean square, over all steps so far, is above the
-     * median.
-     */
-    void weigh_rates() {
-        for (const Kind& kind : kinds_) {
-            std::vector<double> sizes;
-            for (std::size_t i = kind.first; i < kind.first + kind.count; ++i) {
-                const auto& gradient = optimizer_.param_groups()[i].params()[0].grad();
-                if (gradient.defined()) squares_[i] += gradient.square().mean().item<double>();
-                sizes.push_back(std::sqrt(squares_[i]));
-            }
-            auto sorted = sizes;
-            const auto middle = sorted.begin() + std::ssize(sorted) / 2;
-            std::ranges::nth_element(sorted, middle);
-            for (std::size_t i = 0; i < kind.count; ++i) {
-                rates_[kind.first + i] =
-                    sizes[i] > *middle ? kind.rate * *middle / sizes[i] : kind.rate;
-            }
-        }
+        optimizer_.add_param_group({tensors, std::make_unique<torch::optim::AdamOptions>(rate)});
+        rates_.push_back(rate);
     }
 
     void flip(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
@@ -239,6 +208,9 @@ class Tuning {
         const torch::NoGradGuard no_gradient;
         const double progress = static_cast<double>(done_++) / static_cast<double>(steps_);
         const double fall = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+        for (std::size_t i = 0; i < rates_.size(); ++i) {
+            optimizer_.param_groups()[i].options().set_lr(rates_[i] * fall);
+        }
         const auto summed = [&](std::size_t i) {
             torch::Tensor total;
             for (const auto& part : gradients) {
@@ -255,10 +227,6 @@ class Tuning {
             const auto gradient = summed(i++);
             if (gradient.defined()) grid.set_gradients(gradient);
         }
-        if (config_.weighed_rates) weigh_rates();
-        for (std::size_t k = 0; k < rates_.size(); ++k) {
-            optimizer_.param_groups()[k].options().set_lr(rates_[k] * fall);
-        }
         optimizer_.step();
         for (TunedGrid& grid : grids_) grid.install();
         double loss = 0.0;
@@ -274,15 +242,7 @@ class Tuning {
     std::list<TunedGrid> grids_;
     std::vector<torch::Tensor> trained_;  ///< those parameters and the weights on the grids
     torch::optim::Adam optimizer_;
-    /** Tensors that share a learning rate of the config. */
-    struct Kind {
-        double rate;
-        std::size_t first;  ///< of the optimizer's groups
-        std::size_t count;
-    };
-    std::vector<Kind> kinds_;
-    std::vector<double> rates_;    ///< by tensor, at the start
-    std::vector<double> squares_;  ///< mean squares of the gradients, summed over steps
+    std::vector<double> rates_;  ///< of the groups of parameters, at the start
     int64_t steps_;
     int64_t done_ = 0;
 };

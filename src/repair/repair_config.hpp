@@ -19,7 +19,6 @@ struct RepairConfig {
     int64_t batch_size = 25;        ///< images of a step of tuning, or of a batch of statistics
     int64_t epochs = 6;
     double learning_rate = 2e-3;
-    bool weighed_rates = false;
     bool flips = true;
     bool crops = false;
     bool mixtures = false;

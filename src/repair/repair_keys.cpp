@@ -73,11 +73,6 @@ Schema<RepairConfig, RunKey> repair_keys() {
               .meaning = "Of Adam in norm_tuning, at the start; it falls along half a cosine to "
                          "0."},
              &RepairConfig::learning_rate, number(1e-8, 1.0));
-    keys.add({.key = "weighed_rates",
-              .affects = repair,
-              .meaning = "Whether norm_tuning takes smaller steps in tensors whose gradients are "
-                         "larger than those of most; a rotated network needs it."},
-             &RepairConfig::weighed_rates, boolean());
     keys.add({.key = "flips",
               .affects = repair,
               .meaning = "Whether norm_tuning mirrors half of the images, drawn anew in each "
