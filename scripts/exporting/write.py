@@ -12,6 +12,7 @@ import sys
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
+import python_environment  # noqa: E402
 from exporting import environment  # noqa: E402
 
 MODULES = {"onnx": ["torch", "onnx", "onnxscript", "onnxruntime"],
@@ -135,7 +136,7 @@ def versions(modules):
 def main():
     folder = pathlib.Path(sys.argv[1])
     job = json.loads((folder / "job.json").read_text())
-    environment.program_name = "export_model"
+    python_environment.program_name = "export_model"
     modules = modules_for(job)
     try:
         environment.enter(modules)
