@@ -7,6 +7,7 @@ import onnxscript.version_converter
 import torch
 
 from .environment import fail, note
+from .onnx_norms import simplify_norms
 from .onnx_products import matmul_n_bits, opset_of, products_of, round_input
 from .onnx_weights import GraphEditor, Grid, as_parameter, dequantized, stored_bytes
 
@@ -96,6 +97,7 @@ def write(job, program, tensors, name_of, file):
     simplified(model, opset)
     parameters = {value.name: value for value in model.graph.inputs[1:]}
     written = put_weights(model, job, tensors, parameters)
+    simplify_norms(GraphEditor(model.graph))
     tidy(model)
     model.producer_name, model.producer_version = "comq", job["metadata"]["made_by"].split()[-1]
     model.metadata_props.update(job["metadata"])
