@@ -9,7 +9,7 @@ import torch
 from .environment import fail, note
 from .onnx_norms import simplify_norms
 from .onnx_products import matmul_n_bits, opset_of, products_of, round_input
-from .onnx_weights import GraphEditor, Grid, as_parameter, dequantized, stored_bytes
+from .onnx_weights import GraphEditor, Grid, as_parameter, dequantized, reshaped, stored_bytes
 
 
 def float_model(program):
@@ -43,6 +43,30 @@ def weight_of(layer, parameters):
     return found
 
 
+def put_dequantized(editor, layer, values, codes, grid):
+    """In the place of a layer's parameter, or of what the graph transposes it to."""
+    first, order = editor.graph[0], layer["order"]
+    turned = None if reshaped(layer) else transposition_of(values)
+    if turned is not None:
+        order = [order[axis] for axis in turned]
+    weight = dequantized(editor, first, layer, codes, grid, order)
+    weight = as_parameter(editor, first, layer, weight)
+    for value in values:
+        replaced = [value]
+        if turned is not None:
+            replaced = [node.outputs[0] for node, _ in value.uses()]
+        for old in replaced:
+            ir.convenience.replace_all_uses_with(old, weight)
+
+
+def transposition_of(values):
+    """The permutation by which a graph uses parameters, always and the same; None: there is none."""
+    found = {tuple(node.attributes.get_ints("perm", ())) if node.op_type == "Transpose" else ()
+             for value in values for node, _ in value.uses()}
+    only = found.pop() if len(found) == 1 else ()
+    return list(only) or None
+
+
 def put_weights(model, job, tensors, parameters):
     """Replaces weights by packed codes; returns what each layer has become, for the report."""
     editor = GraphEditor(model.graph)
@@ -65,11 +89,7 @@ def put_weights(model, job, tensors, parameters):
             size = matmul_n_bits(editor, layer, codes, grid, products[0])
         if size is None:
             operator, size = "DequantizeLinear", stored_bytes(layer, grid)
-            first = model.graph[0]
-            weight = as_parameter(editor, first, layer,
-                                  dequantized(editor, first, layer, codes, grid))
-            for value in values:
-                ir.convenience.replace_all_uses_with(value, weight)
+            put_dequantized(editor, layer, values, codes, grid)
         for value in values:
             for node, _ in tuple(value.uses()):  # what laid it out for a product that is gone
                 model.graph.remove(node, safe=True)

@@ -75,60 +75,87 @@ class GraphEditor:
         return node.outputs[0]
 
 
-def dequantized(editor, before, layer, codes, grid):
+def dequantized(editor, before, layer, codes, grid, order):
     """
-    The weight of a layer, [out, …] as the layer uses it, from its codes. Where scales belong to
-    groups of inputs the codes are a matrix, as blocks lie along one axis.
+    The weight of a layer from its codes, its axes [out, in, …] in `order`. Codes are laid out so
+    themselves: ONNX Runtime moves a Transpose from what they are dequantized to onto them, and does
+    not know how for 2 bits. Where scales belong to groups of inputs the codes are a matrix, as
+    blocks lie along one axis.
     """
-    name, bits = layer["name"], layer["bits"]
-    groups = grid.scale.shape[1]
-    sizes = layer["sizes"]
-    attributes = {"axis": 0}
-    scale, zero, rest = grid.scale, grid.zero, grid.rest
-    shape = sizes
-    if groups > 1:
-        shape = [layer["out_features"], layer["in_features"]]
-        attributes = {"axis": 1, "block_size": layer["in_features"] // groups}
-    elif grid.shared():
-        scale, zero, rest = (values.reshape(-1)[:1].reshape(()) for values in (scale, zero, rest))
+    name = layer["name"]
+    if grid.scale.shape[1] > 1:
+        return dequantized_by_group(editor, before, layer, codes, grid, order)
+    scale, zero, rest = (values[:, 0] for values in (grid.scale, grid.zero, grid.rest))
+    attributes = {"axis": order.index(0)}
+    if grid.shared():
+        scale, zero, rest = (values[:1].reshape(()) for values in (scale, zero, rest))
         attributes = {}
-    else:
-        scale, zero, rest = scale[:, 0], zero[:, 0], rest[:, 0]
-    inputs = [editor.constant(f"{name}.weight_code", packed(codes.reshape(shape), bits,
-                                                            f"{name}.weight_code")),
-              editor.constant(f"{name}.weight_scale", scale)]
+    content = codes.reshape(layer["sizes"]).transpose(order)
+    weight = editor.node(before, "DequantizeLinear",
+                         code_inputs(editor, layer, content, scale, zero),
+                         f"{name}.weight_dequantized", **attributes)
+    if grid.whole():
+        return weight
+    # Of each channel once: broadcast over what belongs to it.
+    offset = scale * rest
+    if offset.ndim:
+        offset = offset.reshape([-1 if axis == 0 else 1 for axis in order])
+    offset = editor.constant(f"{name}.weight_offset", offset.astype(numpy.float32))
+    return editor.node(before, "Add", [weight, offset], f"{name}.weight_shifted")
+
+
+def code_inputs(editor, layer, codes, scale, zero):
+    """Of DequantizeLinear."""
+    name, bits = layer["name"], layer["bits"]
+    inputs = [editor.constant(f"{name}.weight_code", packed(codes, bits, f"{name}.weight_code")),
+              editor.constant(f"{name}.weight_scale", numpy.ascontiguousarray(scale))]
     if zero.any():
         inputs.append(editor.constant(f"{name}.weight_zero_point",
                                       packed(zero, bits, f"{name}.weight_zero_point")))
-    weight = editor.node(before, "DequantizeLinear", inputs, f"{name}.weight_dequantized",
-                         **attributes)
+    return inputs
+
+
+def dequantized_by_group(editor, before, layer, codes, grid, order):
+    name, sizes = layer["name"], layer["sizes"]
+    outputs, inputs, groups = layer["out_features"], layer["in_features"], grid.scale.shape[1]
+    turned = list(order) == [1, 0]
+    content = codes.reshape(outputs, inputs)
+    scale, zero, rest = grid.scale, grid.zero, grid.rest
+    if turned:
+        content, scale, zero, rest = content.T, scale.T, zero.T, rest.T
+    weight = editor.node(before, "DequantizeLinear",
+                         code_inputs(editor, layer, content, scale, zero),
+                         f"{name}.weight_dequantized", axis=0 if turned else 1,
+                         block_size=inputs // groups)
+    shape = [inputs, outputs] if turned else [outputs, inputs]
     if not grid.whole():
-        # Of each channel once, or of each group: broadcast over what it belongs to.
-        constant = scale * rest
-        if groups > 1:
-            split = editor.constant(f"{name}.weight_groups", numpy.array(
-                [layer["out_features"], groups, -1], numpy.int64))
-            weight = editor.node(before, "Reshape", [weight, split], f"{name}.weight_by_group")
-            constant = constant[:, :, None]
-        elif constant.ndim:
-            constant = constant.reshape([-1] + [1] * (len(shape) - 1))
-        offset = editor.constant(f"{name}.weight_offset", constant.astype(numpy.float32))
+        # Of each group once: broadcast over the inputs that belong to it.
+        by_group = [groups, -1, outputs] if turned else [outputs, groups, -1]
+        split = editor.constant(f"{name}.weight_groups", numpy.array(by_group, numpy.int64))
+        weight = editor.node(before, "Reshape", [weight, split], f"{name}.weight_by_group")
+        offset = (scale * rest)[:, None] if turned else (scale * rest)[:, :, None]
+        offset = editor.constant(f"{name}.weight_offset", offset.astype(numpy.float32))
         weight = editor.node(before, "Add", [weight, offset], f"{name}.weight_shifted")
-    if groups > 1 and (not grid.whole() or list(sizes) != list(shape)):
-        whole = editor.constant(f"{name}.weight_shape", numpy.array(sizes, numpy.int64))
+    if not grid.whole() or len(sizes) != 2:
+        whole = shape if len(sizes) == 2 else sizes
+        whole = editor.constant(f"{name}.weight_shape", numpy.array(whole, numpy.int64))
         weight = editor.node(before, "Reshape", [weight, whole], f"{name}.weight_whole")
+    if len(sizes) != 2 and list(order) != sorted(order):
+        weight = editor.node(before, "Transpose", [weight], f"{name}.weight_transposed", perm=order)
     return weight
 
 
 def as_parameter(editor, before, layer, weight):
-    """The parameter of the program, which the layer uses a transposed or reshaped view of."""
-    name, order = layer["name"], layer["order"]
-    if order != sorted(order):
-        weight = editor.node(before, "Transpose", [weight], f"{name}.weight_transposed", perm=order)
-    if [layer["sizes"][axis] for axis in order] != layer["shape"]:
+    """The parameter of the program, which the layer uses a reshaped view of."""
+    name = layer["name"]
+    if reshaped(layer):
         shape = editor.constant(f"{name}.parameter_shape", numpy.array(layer["shape"], numpy.int64))
         weight = editor.node(before, "Reshape", [weight, shape], f"{name}.weight_parameter")
     return weight
+
+
+def reshaped(layer):
+    return [layer["sizes"][axis] for axis in layer["order"]] != layer["shape"]
 
 
 def stored_bytes(layer, grid):

@@ -9,6 +9,7 @@ wrong with the input is one line of error.txt.
 import json
 import pathlib
 import sys
+import warnings
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
@@ -134,6 +135,8 @@ def versions(modules):
 
 
 def main():
+    # Of one library's use of another: nothing that the user of export_model could do about.
+    warnings.simplefilter("ignore")
     folder = pathlib.Path(sys.argv[1])
     job = json.loads((folder / "job.json").read_text())
     python_environment.program_name = "export_model"
