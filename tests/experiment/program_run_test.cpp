@@ -141,16 +141,21 @@ TEST_CASE("real weights in a network that no family knows give the codes of thei
     CHECK(family.full_precision->prediction == program.full_precision->prediction);
     CHECK(family.quantized->prediction == program.quantized->prediction);
     REQUIRE(family.layers.size() == program.layers.size());
-    int64_t codes = 0, different = 0;
+    int64_t channels = 0, different = 0;
     for (std::size_t i = 0; i < family.layers.size(); ++i) {
         const auto ours = family.layers[i].bit_code.bytes();
         const auto theirs = program.layers[i].bit_code.bytes();
         REQUIRE(ours.size() == theirs.size());
-        codes += std::ssize(ours);
-        for (std::size_t j = 0; j < ours.size(); ++j) different += ours[j] != theirs[j];
+        const auto m = static_cast<std::size_t>(family.layers[i].in_features);
+        for (std::size_t first = 0; first < ours.size(); first += m) {
+            ++channels;
+            different += !std::ranges::equal(ours.subspan(first, m), theirs.subspan(first, m));
+        }
     }
-    // PyTorch's encoder multiplies by other kernels: a Gram's last bits may turn a code.
-    CHECK(different * 100'000 <= codes);
+    // PyTorch's encoder multiplies by other kernels. A Gram's last bits may decide between two
+    // equally good solutions of a channel, whose codes then differ in many places: none did with
+    // MKL's kernels for Intel's CPUs, one with those for AMD's (EPYC, 2026-11).
+    CHECK(different * 10'000 <= channels);
 }
 
 TEST_CASE("networks of every kind are quantized as programs") {
