@@ -12,6 +12,17 @@
     return q.kl[q.share.findIndex((s) => Math.abs(s - share) < 1e-9)];
   };
 
+  /** Ends of lines with names that fit the margin, as far as they do not lie on each other. */
+  const legible = (ends, [low, high]) => {
+    const apart = 0.06 * Math.log(high / low);
+    const kept = [];
+    for (const end of d3.sort(ends, (point) => point.kl)) {
+      const last = kept[kept.length - 1];
+      if (comq.restOf(end.run).length <= 9 && (!last || Math.log(end.kl / last.kl) > apart)) kept.push(end);
+    }
+    return kept;
+  };
+
   const panel = (network, runs) => {
     const points = runs.flatMap((run) => quantilesOf(run).share.map((share, k) => ({ run, share: 100 * share, kl: quantilesOf(run).kl[k] }))).filter((point) => point.kl > 0);
     const dash = (run) => {
@@ -27,7 +38,7 @@
       marks: [
         ...comq.axisY(comq.logTicks(domain), comq.digits), comq.axisX({ label: "share of the images (%)", ticks: 5 }),
         ...runs.map((run) => Plot.line(points.filter((point) => point.run === run), { x: "share", y: "kl", stroke: comq.colourOf(run), strokeWidth: 1.75, strokeDasharray: dash(run) })),
-        runs.length <= 8 ? Plot.text(ends, { x: "share", y: "kl", text: (point) => comq.restOf(point.run), dx: 6, textAnchor: "start", fill: "var(--quiet)", fontSize: 11 }) : null,
+        runs.length <= 8 ? Plot.text(legible(ends, domain), { x: "share", y: "kl", text: (point) => comq.restOf(point.run), dx: 6, textAnchor: "start", fill: "var(--quiet)", fontSize: 11 }) : null,
         Plot.tip(points, Plot.pointer({ x: "share", y: "kl", title: (point) => `${point.run.label}\n${comq.decimals(point.share, 0)}% of the images: at most ${comq.digits(point.kl)} nat`, ...comq.tip })),
       ],
     });
