@@ -82,26 +82,42 @@ def dequantized(editor, before, layer, codes, grid, order):
     not know how for 2 bits. Where scales belong to groups of inputs the codes are a matrix, as
     blocks lie along one axis.
     """
-    name = layer["name"]
+    name, sizes = layer["name"], layer["sizes"]
     if grid.scale.shape[1] > 1:
         return dequantized_by_group(editor, before, layer, codes, grid, order)
+    # Where channels belong to groups, with an axis of their own, codes are a matrix.
+    as_matrix = sizes[0] != layer["out_features"]
+    if as_matrix:
+        outer, order, sizes = order, [0, 1], [layer["out_features"], layer["in_features"]]
     scale, zero, rest = (values[:, 0] for values in (grid.scale, grid.zero, grid.rest))
     attributes = {"axis": order.index(0)}
     if grid.shared():
         scale, zero, rest = (values[:1].reshape(()) for values in (scale, zero, rest))
         attributes = {}
-    content = codes.reshape(layer["sizes"]).transpose(order)
+    content = codes.reshape(sizes).transpose(order)
     weight = editor.node(before, "DequantizeLinear",
                          code_inputs(editor, layer, content, scale, zero),
                          f"{name}.weight_dequantized", **attributes)
-    if grid.whole():
-        return weight
-    # Of each channel once: broadcast over what belongs to it.
-    offset = scale * rest
-    if offset.ndim:
-        offset = offset.reshape([-1 if axis == 0 else 1 for axis in order])
-    offset = editor.constant(f"{name}.weight_offset", offset.astype(numpy.float32))
-    return editor.node(before, "Add", [weight, offset], f"{name}.weight_shifted")
+    if not grid.whole():
+        # Of each channel once: broadcast over what belongs to it.
+        offset = scale * rest
+        if offset.ndim:
+            offset = offset.reshape([-1 if axis == 0 else 1 for axis in order])
+        offset = editor.constant(f"{name}.weight_offset", offset.astype(numpy.float32))
+        weight = editor.node(before, "Add", [weight, offset], f"{name}.weight_shifted")
+    if as_matrix:
+        weight = laid_out(editor, before, layer, weight, outer)
+    return weight
+
+
+def laid_out(editor, before, layer, weight, order):
+    """What was a matrix [out, in], with the axes of the weight in `order`."""
+    name = layer["name"]
+    whole = editor.constant(f"{name}.weight_shape", numpy.array(layer["sizes"], numpy.int64))
+    weight = editor.node(before, "Reshape", [weight, whole], f"{name}.weight_whole")
+    if list(order) != sorted(order):
+        weight = editor.node(before, "Transpose", [weight], f"{name}.weight_transposed", perm=order)
+    return weight
 
 
 def code_inputs(editor, layer, codes, scale, zero):
@@ -136,12 +152,11 @@ def dequantized_by_group(editor, before, layer, codes, grid, order):
         offset = (scale * rest)[:, None] if turned else (scale * rest)[:, :, None]
         offset = editor.constant(f"{name}.weight_offset", offset.astype(numpy.float32))
         weight = editor.node(before, "Add", [weight, offset], f"{name}.weight_shifted")
-    if not grid.whole() or len(sizes) != 2:
-        whole = shape if len(sizes) == 2 else sizes
-        whole = editor.constant(f"{name}.weight_shape", numpy.array(whole, numpy.int64))
+    if len(sizes) != 2:
+        return laid_out(editor, before, layer, weight, order)
+    if not grid.whole():
+        whole = editor.constant(f"{name}.weight_shape", numpy.array(shape, numpy.int64))
         weight = editor.node(before, "Reshape", [weight, whole], f"{name}.weight_whole")
-    if len(sizes) != 2 and list(order) != sorted(order):
-        weight = editor.node(before, "Transpose", [weight], f"{name}.weight_transposed", perm=order)
     return weight
 
 
