@@ -67,8 +67,9 @@ Schema<ResourcesConfig, RunKey> resources_keys() {
         &ResourcesConfig::memory_bytes, byte_size(64'000'000));
     keys.add({.key = "cache",
               .affects = Effect::resource,
-              .meaning = "Folder of what later runs can use again: full-precision predictions and "
-                         "the statistics of layers; null: nothing is kept."},
+              .meaning = "Folder of what later runs can use again: full-precision predictions, "
+                         "statistics of layers, codes on quantized inputs; null: nothing is "
+                         "kept."},
              &ResourcesConfig::cache, path());
     keys.add({.key = "cache_limit",
               .affects = Effect::resource,
