@@ -15,7 +15,8 @@ list(TRANSFORM COMQ_INSTALLED_SCRIPTS PREPEND scripts/ OUTPUT_VARIABLE script_fi
 install(PROGRAMS ${script_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
 install(DIRECTORY scripts/exporting scripts/peers scripts/plots scripts/tracking DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts
   PATTERN __pycache__ EXCLUDE)
-install(FILES scripts/checkpoints.sha256 scripts/python_environment.py DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
+install(FILES scripts/checkpoints.sha256 scripts/python_environment.py scripts/result_files.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/comq/scripts)
 foreach(script ${COMQ_INSTALLED_SCRIPTS})
   install(CODE "
     file(MAKE_DIRECTORY \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")

@@ -8,6 +8,8 @@ import sys
 import h5py
 import yaml
 
+from result_files import flatten, in_folder
+
 SECTIONS = ("activations.", "calibration.", "evaluation.", "quantization.", "repair.")
 METHODS = {"rtn": "round to nearest", "gptq": "GPTQ", "gpfq": "GPFQ", "beacon": "Beacon",
            "comq": "COMQ", "comq_plus": "comq_plus"}
@@ -79,24 +81,12 @@ class Run:
                 preset.index(own) if name == "comq" and own in preset else 0)
 
 
-def flatten(tree, prefix=""):
-    """{"a": {"b": 1}} as {"a.b": 1}."""
-    flat = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def read_runs(places):
     """The finished runs in files and folders; of a folder, those that quantized a network."""
     runs = []
     for place in map(pathlib.Path, places):
         if place.is_dir():
-            found = [Run(file) for file in sorted(place.rglob("*.h5"))
-                     if ".parts" not in str(file.parent)]
+            found = [Run(file) for file in in_folder(place)]
             runs += [run for run in found if run.status == "complete" and
                      "quantized" in run.accuracy]
         else:

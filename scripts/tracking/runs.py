@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
+from result_files import flatten, in_folder
 from tracking.environment import fail
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[1]
@@ -87,24 +88,12 @@ def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def flatten(tree, prefix=""):
-    """{"a": {"b": 1}} as {"a.b": 1}."""
-    flat = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def found(places):
     """The runs in files and folders, links not followed; what has not finished is no file yet."""
     files = []
     for place in map(pathlib.Path, places):
         if place.is_dir():
-            files += [file for file in sorted(place.rglob("*.h5"))
-                      if not any(part.endswith(".parts") for part in file.parts)]
+            files += in_folder(place)
         else:
             files.append(place)
     if not files:
