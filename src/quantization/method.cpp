@@ -79,6 +79,13 @@ void check_problem(const GroupProblem& problem) {
     }
 }
 
+/** What a method is fitted to: the weighted Gram where there is one. */
+const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics) {
+    const auto weighted = statistics.grams.find(statistic::weighted_gram);
+    return weighted != statistics.grams.end() ? weighted->second
+                                              : statistics.grams.at(statistic::gram);
+}
+
 }  // namespace
 
 Method::Method(const MethodEntry& entry, const QuantizationConfig& config, DescentFunction descend)
@@ -131,15 +138,8 @@ std::vector<std::string> methods_that_read(std::string_view key) {
     return names;
 }
 
-const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics) {
-    const auto weighted = statistics.grams.find(statistic::weighted_gram);
-    return weighted != statistics.grams.end() ? weighted->second
-                                              : statistics.grams.at(statistic::gram);
-}
-
-Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
-                     const LayerStatistics& statistics, int bits,
-                     std::span<const Matrix<double>> input_change) {
+Solution solve_by_group(const std::string& layer, MatrixView<const float> weight,
+                        const LayerStatistics& statistics, int bits, const GroupSolver& solve) {
     const int64_t groups = statistics.groups;
     COMQ_CHECK(groups > 0 && weight.rows % groups == 0);
     COMQ_CHECK(weight.cols == statistics.in_features);
@@ -154,10 +154,7 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
         problem.bits = bits;
         problem.weight = weight.part(g, groups);
         problem.gram = gram.view();
-        if (!input_change.empty()) {
-            problem.input_change = input_change[static_cast<std::size_t>(g)].view();
-        }
-        solutions[g] = method.solve(problem);
+        solutions[g] = solve(problem, g);
     });
     if (groups == 1) return std::move(solutions.front());
 
@@ -169,6 +166,17 @@ Solution solve_layer(const Method& method, const std::string& layer, MatrixView<
     }
     whole.weight = concatenate_channels(parts);
     return whole;
+}
+
+Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
+                     const LayerStatistics& statistics, int bits,
+                     std::span<const Matrix<double>> input_change) {
+    return solve_by_group(layer, weight, statistics, bits, [&](GroupProblem& problem, int64_t g) {
+        if (!input_change.empty()) {
+            problem.input_change = input_change[static_cast<std::size_t>(g)].view();
+        }
+        return method.solve(problem);
+    });
 }
 
 }  // namespace comq

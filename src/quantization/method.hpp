@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -87,19 +88,25 @@ class Method {
 std::unique_ptr<Method> make_method(const QuantizationConfig& config,
                                     const DescentFunction& descend = comq::descend);
 
+/** Solves group `g` of a layer; may add to the problem what is known of that group. */
+using GroupSolver = std::function<Solution(GroupProblem& problem, int64_t g)>;
+
 /**
- * Quantizes a whole layer. The groups of a grouped convolution are problems of their own: group g
+ * A whole layer by `solve`. The groups of a grouped convolution are problems of their own: group g
  * has the g-th run of out/groups output channels and the g-th triangle of the Gram. `weight` is
  * [out, m] with m = inputs of one group (a convolution's weight flattened). Where there is a
- * weighted Gram, it takes the place of the plain one. Groups run in parallel. `input_change` has
- * GroupProblem::input_change of each group, or is empty. Throws what Method::solve throws.
+ * weighted Gram, it takes the place of the plain one. Groups run in parallel.
+ */
+Solution solve_by_group(const std::string& layer, MatrixView<const float> weight,
+                        const LayerStatistics& statistics, int bits, const GroupSolver& solve);
+
+/**
+ * Quantizes a whole layer, group by group. `input_change` has GroupProblem::input_change of each
+ * group, or is empty. Throws what Method::solve throws.
  */
 Solution solve_layer(const Method& method, const std::string& layer, MatrixView<const float> weight,
                      const LayerStatistics& statistics, int bits,
                      std::span<const Matrix<double>> input_change = {});
-
-/** The Grams that solve_layer fits to: weighted ones where there are any. */
-const std::vector<PackedTriangle>& fitted_grams(const LayerStatistics& statistics);
 
 /**
  * Whether a layer's codes depend on the rows that its calibration images give; a method that only

@@ -32,7 +32,6 @@ Matrix<double> shared_metric(const PackedTriangle& metric, double share) {
     return full;
 }
 
-/** Rows of `columns` and columns of `others`. */
 Matrix<double> part_of(const Matrix<double>& metric, const std::vector<int64_t>& rows,
                        const std::vector<int64_t>& columns) {
     Matrix<double> part(std::ssize(rows), std::ssize(columns));
@@ -40,6 +39,15 @@ Matrix<double> part_of(const Matrix<double>& metric, const std::vector<int64_t>&
         for (int64_t k = 0; k < part.cols(); ++k) part(i, k) = metric(rows[i], columns[k]);
     }
     return part;
+}
+
+/** The Cholesky factor of the rows and columns `channels`, damped until there is one. */
+Matrix<double> factor_of(const Matrix<double>& metric, const std::vector<int64_t>& channels) {
+    for (double damping = 1e-6;; damping *= 10) {
+        Matrix<double> lower = part_of(metric, channels, channels);
+        for (int64_t j = 0; j < lower.rows(); ++j) lower(j, j) *= 1.0 + damping;
+        if (factor_cholesky(lower)) return lower;
+    }
 }
 
 class CoupledSolver {
@@ -125,12 +133,7 @@ class CoupledSolver {
     Matrix<double> asked_of_later() const {
         const std::vector<int64_t> reversed(order_.rbegin(), order_.rend());
         const int64_t n = std::ssize(order_);
-        Matrix<double> lower;
-        for (double damping = 1e-6;; damping *= 10) {
-            lower = part_of(metric_, reversed, reversed);
-            for (int64_t j = 0; j < n; ++j) lower(j, j) *= 1.0 + damping;
-            if (factor_cholesky(lower)) break;
-        }
+        const Matrix<double> lower = factor_of(metric_, reversed);
         Matrix<double> asked(n, n);
         for (int64_t j = 0; j < n; ++j) {
             const double own = lower(n - 1 - j, n - 1 - j);
@@ -146,13 +149,7 @@ class CoupledSolver {
             if (std::ranges::find(panel, j) == panel.end()) others.push_back(j);
         }
         Matrix<double> factors = part_of(metric_, others, panel);
-        Matrix<double> own;
-        for (double damping = 1e-6;; damping *= 10) {
-            own = part_of(metric_, panel, panel);
-            for (int64_t j = 0; j < own.rows(); ++j) own(j, j) *= 1.0 + damping;
-            if (factor_cholesky(own)) break;
-        }
-        solve_cholesky(own, factors);
+        solve_cholesky(factor_of(metric_, panel), factors);
         Matrix<double> shift(std::ssize(panel), problem_.in_features());
         tbb::parallel_for(int64_t{0}, shift.rows(), [&](int64_t j) {
             for (int64_t k = 0; k < factors.rows(); ++k) {
@@ -283,28 +280,10 @@ Solution solve_coupled_layer(const Method& method, const std::string& layer,
                              int bits, double share, const Solution& alone) {
     const int64_t groups = statistics.groups;
     COMQ_CHECK(std::ssize(statistics.output_metric) == groups);
-    const auto& grams = fitted_grams(statistics);
-    std::vector<Solution> solutions(static_cast<std::size_t>(groups));
-    tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {
-        const Matrix<double> gram = grams[g].unpacked();
-        const GroupProblem problem{.layer = layer,
-                                   .bits = bits,
-                                   .weight = weight.part(g, groups),
-                                   .gram = gram.view(),
-                                   .input_change = {},
-                                   .column_norm = {}};
+    return solve_by_group(layer, weight, statistics, bits, [&](GroupProblem& problem, int64_t g) {
         const Solution own{channels_of_group(alone.weight, g, groups), alone.sweeps};
-        solutions[g] =
-            solve_coupled(method, problem, statistics.output_metric[g], share, own).solution;
+        return solve_coupled(method, problem, statistics.output_metric[g], share, own).solution;
     });
-    Solution whole;
-    std::vector<QuantizedWeight> parts;
-    for (Solution& solution : solutions) {
-        whole.sweeps = std::max(whole.sweeps, solution.sweeps);
-        parts.push_back(std::move(solution.weight));
-    }
-    whole.weight = concatenate_channels(parts);
-    return whole;
 }
 
 }  // namespace comq
