@@ -36,12 +36,6 @@ torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gr
         .reshape({groups, -1});
 }
 
-/** The rows of `gradient` with a mean square of 1, [groups, N, n / groups]; 0 where they are. */
-torch::Tensor of_unit_rows(const QuantizableLayer& layer, const torch::Tensor& gradient,
-                           const torch::Tensor& squares) {
-    return output_rows(layer, gradient) * squares.clamp_min(smallest_square).rsqrt().unsqueeze(2);
-}
-
 /** Keeps the inputs of one batch until their outputs' gradients come by. */
 class GradientTap : public Tap {
   public:
@@ -64,8 +58,7 @@ class GradientTap : public Tap {
         output.register_hook([this, &layer, call = found->second.size() - 1,
                               input = found->second.back()](const torch::Tensor& gradient) {
             const auto squares = mean_square(layer, gradient);
-            visit_({layer, call, input, (squares * square_unit).pow(power_),
-                    of_unit_rows(layer, gradient, squares)});
+            visit_({layer, call, input, (squares * square_unit).pow(power_), gradient, squares});
         });
     }
 
@@ -111,6 +104,11 @@ std::string spooled_name(const std::string& layer, std::size_t call) {
 }
 
 }  // namespace
+
+torch::Tensor WeightedInput::unit_gradient() const {
+    return output_rows(layer, gradient) *
+           mean_square.clamp_min(smallest_square).rsqrt().unsqueeze(2);
+}
 
 void visit_row_weights(const Network& network, const std::vector<Network::LayerEntry>& layers,
                        const torch::Tensor& pixels, std::span<const int64_t> images,
@@ -163,7 +161,7 @@ OutputMetricCollector::OutputMetricCollector(const QuantizableLayer& layer)
     : layer_(layer), metric_(layer.out_features() / layer.groups(), layer.groups()) {}
 
 void OutputMetricCollector::add(const WeightedInput& seen) {
-    add_rows_in_portions(seen.gradient * seen.weight.sqrt().unsqueeze(2), metric_);
+    add_rows_in_portions(seen.unit_gradient() * seen.weight.sqrt().unsqueeze(2), metric_);
 }
 
 std::vector<PackedTriangle> OutputMetricCollector::take() {

@@ -29,9 +29,12 @@ struct WeightedInput {
     const QuantizableLayer& layer;
     std::size_t call;  ///< from 0
     const torch::Tensor& input;
-    const torch::Tensor& weight;  ///< [groups, N]
-    /** Of its outputs, a row of length √(n / groups) each: [groups, N, n / groups]. */
-    const torch::Tensor& gradient;
+    const torch::Tensor& weight;       ///< [groups, N]
+    const torch::Tensor& gradient;     ///< of its outputs, in their shape
+    const torch::Tensor& mean_square;  ///< of that in each row, [groups, N]
+
+    /** The gradient's rows, each of length √(n / groups), or 0: [groups, N, n / groups]. */
+    torch::Tensor unit_gradient() const;
 };
 using RowWeightVisitor = std::function<void(const WeightedInput&)>;
 
@@ -73,7 +76,7 @@ class WeightedGramCollector {
     GramAccumulator weight_;  ///< Σ_t w_t, of order 1
 };
 
-/** Sums Σ_t w_t·ĝ_t·ĝ_tᵀ over the rows of one layer, ĝ_t as in WeightedInput, in no order. */
+/** Sums Σ_t w_t·ĝ_t·ĝ_tᵀ over the rows of one layer, ĝ_t those of unit_gradient(), in no order. */
 class OutputMetricCollector {
   public:
     explicit OutputMetricCollector(const QuantizableLayer& layer);

@@ -116,7 +116,7 @@ TEST_CASE("an output metric sums the gradients of a layer's rows, group by group
     visit_row_weights(network, {convolution}, pixels, std::vector<int64_t>{1, 2}, weighting,
                       [&](const WeightedInput& seen) {
                           collector.add(seen);
-                          gradient = seen.gradient.to(torch::kDouble);
+                          gradient = seen.unit_gradient().to(torch::kDouble);
                           weight = seen.weight.to(torch::kDouble);
                       });
     REQUIRE(gradient.sizes() == torch::IntArrayRef({3, 40, 2}));
