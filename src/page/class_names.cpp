@@ -14,13 +14,6 @@ namespace comq {
 
 namespace {
 
-/** "n01440764". */
-bool is_wordnet_id(const std::string& word) {
-    return word.size() == 9 && word.front() == 'n' &&
-           std::all_of(word.begin() + 1, word.end(),
-                       [](unsigned char letter) { return std::isdigit(letter) != 0; });
-}
-
 /** The first name of a class that has several: "great white shark, white shark". */
 std::string name_in(const std::string& line) {
     const auto blank = line.find_first_of(" \t");
@@ -32,6 +25,12 @@ std::string name_in(const std::string& line) {
 }
 
 }  // namespace
+
+bool is_wordnet_id(const std::string& word) {
+    return word.size() == 9 && word.front() == 'n' &&
+           std::all_of(word.begin() + 1, word.end(),
+                       [](unsigned char letter) { return std::isdigit(letter) != 0; });
+}
 
 std::vector<std::string> read_class_names(const std::filesystem::path& file) {
     require_file(file, "class names: ");

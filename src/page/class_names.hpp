@@ -10,6 +10,9 @@
 
 namespace comq {
 
+/** "n01440764". */
+bool is_wordnet_id(const std::string& word);
+
 /**
  * What classes are called, by class index. A line of `file` is a class: what stands behind a
  * WordNet id, or else the whole line. Throws what opening it throws.

@@ -113,10 +113,7 @@ class ClassNames {
         } catch (const Error& error) {
             spdlog::warn("no class names: {}", error.what());
         }
-        const bool unreadable = std::ranges::all_of(own, [](const std::string& name) {
-            return name.size() == 9 && name.front() == 'n' &&
-                   name.find_first_not_of("0123456789", 1) == std::string::npos;
-        });
+        const bool unreadable = std::ranges::all_of(own, is_wordnet_id);
         return unreadable && !given_.empty() ? given_ : own;
     }
 
