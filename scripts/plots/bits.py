@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 from plots.measures import MEASURES, measure_of
 from plots.runs import by_network, fail, lines_of, points, read_runs
 from plots.style import (axis_name, check_lines, draw_line, full_precision_line, in_order,
-                         legend_above, network_name, set_sizes)
+                         label_figure, network_name, set_sizes)
 
 KEY = "quantization.bits"
 
@@ -36,11 +36,7 @@ def plot(arguments):
         panel.set_xlabel(axis_name(KEY))
         panel.set_xticks(ticks)
         panel.margins(x=0.5 if len(ticks) == 1 else 0.05)
-    if rows > 1:
-        figure.supylabel(axis, fontsize=plt.rcParams["axes.labelsize"])
-    else:
-        grid[0][0].set_ylabel(axis)
-    legend_above(figure, grid.flat, arguments.title)
+    label_figure(figure, grid, axis, arguments.title)
     return figure
 
 

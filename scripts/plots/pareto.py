@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 from plots.bits import check_same_images, mark_full_precision, ordered_labels
 from plots.measures import MEASURES, measure_of
 from plots.runs import by_network, fail, lines_of, read_runs
-from plots.style import check_lines, in_order, legend_above, line_style, network_name, set_sizes
+from plots.style import check_lines, in_order, label_figure, line_style, network_name, set_sizes
 
 SIZES = {"bits": "bits per weight,\nscales included", "megabytes": "size of the\nnetwork (MB)"}
 BETTER_ABOVE = ("top1", "top5", "agreement")
@@ -38,11 +38,7 @@ def plot(arguments):
         panel.margins(x=0.1)
     for panel in grid[-1]:
         panel.set_xlabel(SIZES[arguments.size])
-    if rows > 1:
-        figure.supylabel(axis, fontsize=plt.rcParams["axes.labelsize"])
-    else:
-        grid[0][0].set_ylabel(axis)
-    legend_above(figure, grid.flat, arguments.title)
+    label_figure(figure, grid, axis, arguments.title)
     return figure
 
 

@@ -79,6 +79,15 @@ def full_precision_line(axes, value):
                  zorder=1)
 
 
+def label_figure(figure, grid, axis, title):
+    """Of a grid of panels with one vertical axis in common, which `axis` names; and the legend."""
+    if len(grid) > 1:
+        figure.supylabel(axis, fontsize=plt.rcParams["axes.labelsize"])
+    else:
+        grid[0][0].set_ylabel(axis)
+    legend_above(figure, grid.flat, title)
+
+
 def legend_above(figure, panels, title=None):
     """Lays the figure out: title, one legend of all panels without repeats, panels."""
     found = {}
