@@ -13,6 +13,7 @@
 #include "core/progress.hpp"
 #include "data/selection.hpp"
 #include "evaluation/evaluation_config.hpp"
+#include "experiment/cached_part.hpp"
 #include "storage/file_lock.hpp"
 
 namespace comq {
@@ -52,36 +53,27 @@ std::vector<int64_t> missing(const ImageSet& wanted, const Predictions& done) {
 std::optional<Predictions> cached_predictions(const CacheFolder& cache,
                                               const std::filesystem::path& file,
                                               std::size_t wanted) {
-    if (!cache.enabled() || !std::filesystem::exists(file)) return std::nullopt;
-    try {
-        auto cached = predictions_from(read_journal_part(file), file);
-        if (cached.predictions.size() != wanted) {
-            throw InputError("{}: has {} of {} images", file.string(), cached.predictions.size(),
-                             wanted);
-        }
-        if (cached.predictions.log_probability.empty()) {
-            throw InputError("{}: is of an older comq, without probabilities", file.string());
-        }
-        cache.touch(file);
-        spdlog::info("full-precision predictions of {} images come from the cache ({})",
-                     cached.predictions.size(), file.string());
-        return std::move(cached.predictions);
-    } catch (const Error& error) {
-        spdlog::warn("{}; computing the predictions again", error.what());
-        std::error_code ignored;
-        std::filesystem::remove(file, ignored);
-        return std::nullopt;
-    }
+    return load_cached_part(
+        cache, file, "computing the predictions again", [&](const JournalPart& part) {
+            auto cached = predictions_from(part, file);
+            if (cached.predictions.size() != wanted) {
+                throw InputError("{}: has {} of {} images", file.string(),
+                                 cached.predictions.size(), wanted);
+            }
+            if (cached.predictions.log_probability.empty()) {
+                throw InputError("{}: is of an older comq, without probabilities", file.string());
+            }
+            spdlog::info("full-precision predictions of {} images come from the cache ({})",
+                         cached.predictions.size(), file.string());
+            return std::move(cached.predictions);
+        });
 }
 
-/** A cache that can't be written to saves no work; that is no reason to lose any. */
 void store(const CacheFolder& cache, const std::filesystem::path& file,
            const Predictions& predictions) {
-    try {
-        write_journal_part(file, to_part(FinishedPredictions{full_precision_network, predictions}));
+    if (store_cached_part(file, to_part(FinishedPredictions{full_precision_network, predictions}),
+                          "the full-precision predictions are not cached")) {
         cache.evict(file);
-    } catch (const Failure& error) {
-        spdlog::warn("{}; the full-precision predictions are not cached", error.what());
     }
 }
 

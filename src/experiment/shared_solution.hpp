@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "experiment/cache_folder.hpp"
@@ -32,10 +31,7 @@ class SharedSolution {
 
   private:
     std::filesystem::path file_of(const std::string& part) const;
-    /** None when there is none. A damaged file is removed, which is said in one line. */
-    std::optional<JournalPart> load(const std::string& part) const;
-    /** A file that can't be written is said in one line; the run goes on. */
-    void store(const std::string& part, const JournalPart& content) const;
+    void give(const std::string& part, const JournalPart& content) const;
 
     const CacheFolder& folder_;
     std::string origin_;

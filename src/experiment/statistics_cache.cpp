@@ -1,7 +1,6 @@
 #include "experiment/statistics_cache.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -9,7 +8,7 @@
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
-#include "results/journal_part.hpp"
+#include "experiment/cached_part.hpp"
 
 namespace comq {
 
@@ -97,29 +96,22 @@ fs::path StatisticsCache::file_of(const std::string& layer) const {
 std::optional<LayerStatistics> StatisticsCache::load(const std::string& layer) const {
     if (!holds(layer)) return std::nullopt;
     const auto file = file_of(layer);
-    try {
-        auto statistics = statistics_from(read_journal_part(file), origin_ + layer, file);
-        folder_.touch(file);
-        return statistics;
-    } catch (const std::exception& error) {
-        spdlog::warn("{}; the statistics of {} are collected again", error.what(), layer);
-        std::error_code ignored;
-        fs::remove(file, ignored);
+    auto statistics = load_cached_part(
+        folder_, file, fmt::format("the statistics of {} are collected again", layer),
+        [&](const JournalPart& part) { return statistics_from(part, origin_ + layer, file); });
+    if (!statistics) {
         const std::lock_guard guard(mutex_);
         refused_.insert(layer);
-        return std::nullopt;
     }
+    return statistics;
 }
 
 void StatisticsCache::store(const std::string& layer, const LayerStatistics& statistics) const {
     if (!enabled()) return;
-    const auto file = file_of(layer);
-    try {
-        write_journal_part(file, to_part(statistics, origin_ + layer));
+    if (store_cached_part(file_of(layer), to_part(statistics, origin_ + layer),
+                          fmt::format("the statistics of {} are not cached", layer))) {
         const std::lock_guard guard(mutex_);
         refused_.erase(layer);
-    } catch (const Failure& error) {
-        spdlog::warn("{}; the statistics of {} are not cached", error.what(), layer);
     }
 }
 
