@@ -1,35 +1,20 @@
 #include "image/encode_jpeg.hpp"
 
-#include <csetjmp>
-#include <cstdio>
 #include <cstdlib>
-// jpeglib.h needs FILE and size_t but includes neither header.
-#include <jpeglib.h>
 
 #include "core/errors.hpp"
+#include "image/jpeg_errors.hpp"
 
 namespace comq {
 
 namespace {
-
-struct CompressErrors {
-    jpeg_error_mgr base;
-    std::jmp_buf on_error;
-    char message[JMSG_LENGTH_MAX];
-};
-
-extern "C" void comq_jpeg_compress_exit(j_common_ptr info) {
-    auto* manager = reinterpret_cast<CompressErrors*>(info->err);
-    manager->base.format_message(info, manager->message);
-    std::longjmp(manager->on_error, 1);
-}
 
 /** Owns libjpeg's state and the memory that it writes to. */
 class Compressor {
   public:
     Compressor() {
         info_.err = jpeg_std_error(&errors_.base);
-        errors_.base.error_exit = comq_jpeg_compress_exit;
+        errors_.base.error_exit = comq_jpeg_error_exit;
     }
     ~Compressor() {
         jpeg_destroy_compress(&info_);
@@ -67,7 +52,7 @@ class Compressor {
 
   private:
     jpeg_compress_struct info_{};
-    CompressErrors errors_{};
+    JpegErrors errors_{};
     unsigned char* bytes_ = nullptr;
     unsigned long size_ = 0;
 };

@@ -1,10 +1,8 @@
 #include "image/jpeg.hpp"
 
-#include <csetjmp>
-#include <cstdio>
-// jpeglib.h needs FILE and size_t but includes neither header.
+#include "image/jpeg_errors.hpp"
+// After jpeglib.h.
 #include <jerror.h>
-#include <jpeglib.h>
 
 #include <vector>
 
@@ -14,18 +12,6 @@
 namespace comq {
 
 namespace {
-
-struct ErrorManager {
-    jpeg_error_mgr base;
-    std::jmp_buf on_error;
-    char message[JMSG_LENGTH_MAX];
-};
-
-extern "C" void comq_jpeg_error_exit(j_common_ptr info) {
-    auto* manager = reinterpret_cast<ErrorManager*>(info->err);
-    manager->base.format_message(info, manager->message);
-    std::longjmp(manager->on_error, 1);
-}
 
 extern "C" void comq_jpeg_emit_message(j_common_ptr info, int level) {
     // Level −1 is a warning. libjpeg would fill the missing rest of a file with grey.
@@ -77,7 +63,7 @@ class Decompressor {
 
   private:
     jpeg_decompress_struct info_{};
-    ErrorManager errors_{};
+    JpegErrors errors_{};
 };
 
 /** a·b/255, rounded, for a, b in 0..255. */
