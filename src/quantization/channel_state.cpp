@@ -46,9 +46,9 @@ void minimise_group(const DescentContext& context, ChannelState& channel, int64_
 }
 
 /**
- * Of the Gram's trace that 1ᵀH1 has at least where z can be fitted. Behind a LayerNorm whose factors
- * are in the layer's weight, X·1 is 0 but for rounding in fp32 (less than 1e-12 of the trace): z
- * changes nothing, and a fit to that noise lets it run to 1e4.
+ * Of the Gram's trace that 1ᵀH1 has at least where z can be fitted. Behind a LayerNorm whose
+ * factors are in the layer's weight, X·1 is 0 but for rounding in fp32 (less than 1e-12 of the
+ * trace): z changes nothing, and a fit to that noise lets it run to 1e4.
  */
 constexpr double least_share_of_ones = 1e-6;
 
