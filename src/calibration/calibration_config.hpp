@@ -25,11 +25,13 @@ struct CalibrationConfig {
     PropagationCriterion propagation_criterion = PropagationCriterion::logits;
     bool residual_targets = false;             ///< where inputs are quantized
     std::optional<double> residual_strength;   ///< of those; none: by held-out predictions
+    int passes = 1;                            ///< over the layers, where inputs are quantized
     Precision precision = Precision::float32;  ///< of the forward pass
     std::optional<int64_t> rows_per_image;     ///< of each layer, drawn by the seed; none: all
     Weighting weighting = Weighting::none;
     double weighting_power = 0.5;
     double weighting_share = 0.9;  ///< of the weighted Gram in its mixture with the plain one
+    int64_t weighting_parts = 1;   ///< of a layer's outputs, each with weights of its own
     double output_coupling = 0.0;  ///< share of the couplings between output channels
 };
 

@@ -68,6 +68,13 @@ Schema<CalibrationConfig, RunKey> calibration_keys() {
                          "each layer the best of 0, 0.25, 0.5 and 1 by the predictions for "
                          "held-out images."},
              &CalibrationConfig::residual_strength, optional(number(0.0, 1.0)));
+    keys.add({.key = "passes",
+              .affects = solution,
+              .meaning = "With quantized inputs, how often all layers are quantized. From the "
+                         "second pass on a layer is fitted anew between the quantized layers "
+                         "before and behind it, and keeps its new codes where predictions for "
+                         "held-out images come closer."},
+             &CalibrationConfig::passes, integer<int>(1, 10));
     keys.add(
         {.key = "precision",
          .affects = statistics,
@@ -98,6 +105,14 @@ Schema<CalibrationConfig, RunKey> calibration_keys() {
               .affects = statistics,
               .meaning = "Share of the weighted Gram in its mixture with the plain one."},
              &CalibrationConfig::weighting_share, number(0.0, 1.0));
+    keys.add(
+        {.key = "weighting_parts",
+         .affects = statistics,
+         .meaning = "Parts of a layer's output channels, neighbours in one, each of which "
+                    "weights rows by its own gradients and is fitted to a Gram of its own; "
+                    "where they can't be of one length, there are fewer. Output channels are then "
+                    "coupled within a part."},
+        &CalibrationConfig::weighting_parts, integer<int64_t>(1, 256));
     keys.add({.key = "output_coupling",
               .affects = solution,
               .meaning = "With quantized inputs and weighted rows, the share of what couples a "

@@ -118,7 +118,9 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
     collect(pass.fitted, "calibration", statistic::gram);
     if (pass.weighting) {
         std::map<const QuantizableLayer*, WeightedGramCollector> collectors;
-        for (const auto& entry : layers) collectors.try_emplace(entry.layer, *entry.layer);
+        for (const auto& entry : layers) {
+            collectors.try_emplace(entry.layer, *entry.layer, *pass.weighting);
+        }
         run_share(pass.fitted, "calibration (gradients)",
                   [&](const torch::Tensor& pixels, const ImageBatch& batch) {
                       visit_row_weights(network, layers, pixels, batch.indices, *pass.weighting,
@@ -127,7 +129,7 @@ std::vector<LayerStatistics> collect_statistics(Network& network,
                                         });
                   });
         take_from(collectors, [&](WeightedGramCollector& collector, LayerStatistics& mine) {
-            collector.take(pass.weighting->share, mine);
+            collector.take(mine);
         });
     }
     if (!pass.held_out.empty()) {
@@ -156,12 +158,12 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
 }
 
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
-    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, int further_passes) {
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, double copies) {
     std::vector<std::vector<Network::LayerEntry>> groups;
     int64_t used = 0;
     for (const auto& entry : layers) {
-        // Beside the last sums stand the finished Grams of the passes before, each half as large.
-        const int64_t bytes = gram_bytes(*entry.layer) * (2 + further_passes) / 2;
+        const auto bytes =
+            static_cast<int64_t>(copies * static_cast<double>(gram_bytes(*entry.layer)));
         if (groups.empty() || used + bytes > budget_bytes) {
             groups.emplace_back();
             used = 0;

@@ -40,11 +40,11 @@ std::vector<int> owners_of(const std::vector<Network::LayerEntry>& layers, int r
 
 /**
  * Splits `layers`, in order, into runs whose Grams fit in `budget_bytes` together; a layer larger
- * than the budget has a run of its own. Each run costs one forward pass. `further_passes` counts
- * the Grams that are summed after the plain one, of held-out or weighted rows.
+ * than the budget has a run of its own. Each run costs one forward pass. `copies` is the most that
+ * is held of a layer at a time, in Grams that are being summed.
  */
 std::vector<std::vector<Network::LayerEntry>> group_by_memory(
-    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, int further_passes);
+    const std::vector<Network::LayerEntry>& layers, int64_t budget_bytes, double copies);
 
 /** Whether the CPU multiplies bf16 matrices itself; elsewhere bf16 is slower than fp32. */
 bool cpu_has_bfloat16();

@@ -31,8 +31,9 @@ std::vector<OutputRun> sampled_outputs(const ConvGeometry& geometry, const RowSa
 }
 
 /** The sum of `layer`'s rows, whose coordinates have `positions` of a kernel outermost. */
-std::vector<PackedTriangle> take_grams(const QuantizableLayer& layer, GramAccumulator& sum,
-                                       int64_t positions, LayerStatistics& statistics) {
+template <typename Sum>
+std::vector<PackedTriangle> take_grams(const QuantizableLayer& layer, Sum& sum, int64_t positions,
+                                       LayerStatistics& statistics) {
     if (!sum.finite()) {
         throw InputError(
             "layer '{}': its inputs contain NaN or infinite values; check the checkpoint and the "
@@ -142,16 +143,19 @@ void GramCollector::take(const std::string& name, LayerStatistics& statistics) {
     statistics.rows[name] = rows_;
 }
 
-PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, bool weighted)
-    : layer_(layer), gram_(2 * layer.in_features(), layer.groups()) {
-    if (!weighted && layer.weight().is_cpu()) unweighted_convolution_ = layer.convolution();
-    if (weighted) equal_rows_.emplace(layer.in_features(), layer.groups());
+PairedGramCollector::PairedGramCollector(const QuantizableLayer& layer, int64_t weighted_parts)
+    : layer_(layer), gram_((weighted_parts > 0 ? 1 : 2) * layer.in_features(), layer.groups()) {
+    if (weighted_parts > 0) {
+        weighted_.emplace(2 * layer.in_features(), layer.groups(), weighted_parts);
+    } else if (layer.weight().is_cpu()) {
+        unweighted_convolution_ = layer.convolution();
+    }
 }
 
 void PairedGramCollector::add(const torch::Tensor& quantized_input,
                               const torch::Tensor& full_precision_input,
                               const torch::Tensor& row_weight) {
-    COMQ_CHECK(row_weight.defined() == equal_rows_.has_value());
+    COMQ_CHECK(row_weight.defined() == weighted_.has_value());
     const int64_t images = quantized_input.size(0);
     if (unweighted_convolution_ != nullptr) {
         // The rows [x̃ x] are the patches of a convolution over twice as many channels.
@@ -172,30 +176,29 @@ void PairedGramCollector::add(const torch::Tensor& quantized_input,
             return layer_.rows(input.narrow(0, first, count));
         };
         const auto exact = rows_of(full_precision_input);
-        auto rows = torch::cat({rows_of(quantized_input), exact}, 2);  // [groups, N, 2m]
-        if (equal_rows_) {
-            const int64_t rows_per_image = rows.size(1) / count;
-            const auto weight =
-                row_weight.narrow(1, first * rows_per_image, count * rows_per_image);
-            rows = rows * weight.sqrt().unsqueeze(2);
-            add_rows_in_portions(exact, *equal_rows_);
+        const auto rows = torch::cat({rows_of(quantized_input), exact}, 2);  // [groups, N, 2m]
+        if (weighted_) {
+            const int64_t of_image = rows.size(1) / count;
+            weighted_->add(rows, row_weight.narrow(1, first * of_image, count * of_image));
         }
-        add_rows_in_portions(rows, gram_);
+        add_rows_in_portions(weighted_ ? exact : rows, gram_);
         rows_ += rows.size(1);
     }
 }
 
 void PairedGramCollector::take(const std::string& paired_name, const std::string& plain_name,
                                LayerStatistics& statistics) {
-    const auto& paired = statistics.grams[paired_name] =
-        take_grams(layer_, gram_, positions_of(unweighted_convolution_), statistics);
-    statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
+    auto equal = take_grams(layer_, gram_, positions_of(unweighted_convolution_), statistics);
+    auto& paired = statistics.grams[paired_name];
     auto& plain = statistics.grams[plain_name];
-    if (equal_rows_) {
-        plain = equal_rows_->take();
+    if (weighted_) {
+        paired = take_grams(layer_, *weighted_, 1, statistics);
+        plain = std::move(equal);
     } else {
+        paired = std::move(equal);
         std::ranges::transform(paired, std::back_inserter(plain), full_precision_part);
     }
+    statistics.rows[paired_name] = statistics.rows[plain_name] = rows_;
 }
 
 int64_t gram_bytes(const QuantizableLayer& layer) {

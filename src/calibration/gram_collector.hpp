@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "calibration/weighted_grams.hpp"
 #include "core/random.hpp"
 #include "networks/layers.hpp"
 #include "statistics/gram_accumulator.hpp"
@@ -82,11 +83,14 @@ class GramCollector {
  */
 class PairedGramCollector {
   public:
-    /** `weighted`: rows count by their weights, but in H as it is given by itself. */
-    explicit PairedGramCollector(const QuantizableLayer& layer, bool weighted = false);
+    /**
+     * Rows count by their weights, but in H as it is given by itself, where each group's output
+     * channels are in `weighted_parts` parts with weights of their own; 0: rows count alike.
+     */
+    explicit PairedGramCollector(const QuantizableLayer& layer, int64_t weighted_parts = 0);
 
     /**
-     * Adds the inputs of one batch; `row_weight` is [groups, N] where rows are weighted.
+     * Adds the inputs of one batch; `row_weight` is [groups · parts, N] where rows are weighted.
      * Thread-safe; the sum does not depend on the order.
      */
     void add(const torch::Tensor& quantized_input, const torch::Tensor& full_precision_input,
@@ -103,8 +107,8 @@ class PairedGramCollector {
     const QuantizableLayer& layer_;
     /** Whose patches are summed without their rows; null where rows have to be formed. */
     const Conv2dOptions* unweighted_convolution_ = nullptr;
-    GramAccumulator gram_;
-    std::optional<GramAccumulator> equal_rows_;  ///< H, where `gram_` is weighted
+    GramAccumulator gram_;  ///< of equal rows: of pairs, or H where those are weighted
+    std::optional<WeightedGrams> weighted_;  ///< of pairs
     std::atomic<int64_t> rows_ = 0;
 };
 

@@ -14,9 +14,11 @@ constexpr int64_t patch_floats_at_once = 4 << 20;  ///< of a convolution on a la
 
 }  // namespace
 
-ResidualMomentCollector::ResidualMomentCollector(const QuantizableLayer& layer)
+ResidualMomentCollector::ResidualMomentCollector(const QuantizableLayer& layer, int64_t parts)
     : layer_(layer),
-      moment_(layer.out_features() / layer.groups(), layer.in_features(), layer.groups()) {}
+      parts_(parts),
+      moment_(layer.out_features() / layer.groups() / parts, layer.in_features(),
+              layer.groups() * parts) {}
 
 void ResidualMomentCollector::add(const SummedPair& seen, const torch::Tensor& row_weight) {
     const auto& input = seen.input.quantized;
@@ -28,7 +30,7 @@ void ResidualMomentCollector::add(const SummedPair& seen, const torch::Tensor& r
     for (int64_t first = 0; first < images; first += at_once) {
         const int64_t count = std::min(at_once, images - first);
         const auto rows = layer_.rows(input.narrow(0, first, count));
-        auto wanted = output_rows(layer_, change.narrow(0, first, count));
+        auto wanted = output_rows(layer_, change.narrow(0, first, count), parts_);
         COMQ_CHECK(wanted.size(1) == rows.size(1));
         if (row_weight.defined()) {
             const int64_t of_image = rows.size(1) / count;
@@ -36,10 +38,11 @@ void ResidualMomentCollector::add(const SummedPair& seen, const torch::Tensor& r
         }
         for (int64_t row = 0; row < rows.size(1); row += rows_per_product) {
             const int64_t length = std::min(rows_per_product, rows.size(1) - row);
-            const auto product = torch::bmm(wanted.narrow(1, row, length).transpose(1, 2),
-                                            rows.narrow(1, row, length))
-                                     .to(torch::kCPU)
-                                     .contiguous();
+            const auto product =
+                torch::bmm(wanted.narrow(1, row, length).transpose(1, 2),
+                           rows.narrow(1, row, length).repeat_interleave(parts_, 0))
+                    .to(torch::kCPU)
+                    .contiguous();
             moment_.add(product.data_ptr<float>());
         }
     }

@@ -16,11 +16,11 @@ namespace comq {
  */
 class ResidualMomentCollector {
   public:
-    explicit ResidualMomentCollector(const QuantizableLayer& layer);
+    explicit ResidualMomentCollector(const QuantizableLayer& layer, int64_t parts = 1);
 
     /**
-     * Adds one call with a batch. `row_weight` is [groups, N] where rows are weighted. The streams
-     * must lie as the layer's outputs do.
+     * Adds one call with a batch. `row_weight` is [groups · parts, N] where rows are weighted. The
+     * streams must lie as the layer's outputs do.
      */
     void add(const SummedPair& seen, const torch::Tensor& row_weight = {});
 
@@ -32,6 +32,7 @@ class ResidualMomentCollector {
 
   private:
     const QuantizableLayer& layer_;
+    int64_t parts_;  ///< of a group's outputs (output_parts), each a group of the sum
     CrossAccumulator moment_;
 };
 

@@ -22,10 +22,12 @@ constexpr double square_unit = 0x1p14;
 
 constexpr double smallest_square = 1e-38;
 
-/** The mean of `gradient`'s squares over the outputs of each row of `layer`, [groups, N]. */
-torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient) {
+/** The mean of `gradient`'s squares over the outputs of each row in each part, [groups · parts, N].
+ */
+torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gradient,
+                          int64_t parts) {
     const auto squared = gradient.square();
-    const int64_t groups = layer.groups();
+    const int64_t groups = layer.groups() * parts;
     if (layer.convolution() == nullptr) {
         return squared.reshape({-1, groups, squared.size(-1) / groups}).mean(2).t().contiguous();
     }
@@ -39,9 +41,9 @@ torch::Tensor mean_square(const QuantizableLayer& layer, const torch::Tensor& gr
 /** Keeps the inputs of one batch until their outputs' gradients come by. */
 class GradientTap : public Tap {
   public:
-    GradientTap(const std::vector<Network::LayerEntry>& layers, double power,
+    GradientTap(const std::vector<Network::LayerEntry>& layers, const RowWeighting& weighting,
                 const RowWeightVisitor& visit)
-        : power_(power), visit_(visit) {
+        : weighting_(weighting), visit_(visit) {
         for (const auto& entry : layers) inputs_[entry.layer->name()];
     }
 
@@ -57,13 +59,15 @@ class GradientTap : public Tap {
         const QuantizableLayer& layer = *observed.layer();
         output.register_hook([this, &layer, call = found->second.size() - 1,
                               input = found->second.back()](const torch::Tensor& gradient) {
-            const auto squares = mean_square(layer, gradient);
-            visit_({layer, call, input, (squares * square_unit).pow(power_), gradient, squares});
+            const auto squares =
+                mean_square(layer, gradient, output_parts(layer, weighting_.parts));
+            visit_({layer, call, input, (squares * square_unit).pow(weighting_.power), gradient,
+                    squares});
         });
     }
 
   private:
-    double power_;
+    const RowWeighting& weighting_;
     const RowWeightVisitor& visit_;
     /** By name, for the layers that are listed may be those of another copy; by call. */
     std::unordered_map<std::string, std::vector<torch::Tensor>> inputs_;
@@ -106,7 +110,7 @@ std::string spooled_name(const std::string& layer, std::size_t call) {
 }  // namespace
 
 torch::Tensor WeightedInput::unit_gradient() const {
-    return output_rows(layer, gradient) *
+    return output_rows(layer, gradient, mean_square.size(0) / layer.groups()) *
            mean_square.clamp_min(smallest_square).rsqrt().unsqueeze(2);
 }
 
@@ -116,7 +120,7 @@ void visit_row_weights(const Network& network, const std::vector<Network::LayerE
     const torch::AutoGradMode gradients(true);
     // Gradients reach every layer on their way to the pixels, and no parameter is touched.
     const auto input = pixels.detach().requires_grad_(true);
-    GradientTap tap(layers, weighting.power, visit);
+    GradientTap tap(layers, weighting, visit);
     const auto logits = network.forward(input, &tap);
     const RandomStream random(weighting.seed, "labels drawn from predictions");
     const auto labels = drawn_labels(logits, images, random).unsqueeze(1);
@@ -124,11 +128,16 @@ void visit_row_weights(const Network& network, const std::vector<Network::LayerE
     torch::autograd::grad({loss}, {input});
 }
 
-WeightedGramCollector::WeightedGramCollector(const QuantizableLayer& layer)
-    : layer_(layer), gram_(layer.in_features(), layer.groups()), weight_(1) {}
+WeightedGramCollector::WeightedGramCollector(const QuantizableLayer& layer,
+                                             const RowWeighting& weighting)
+    : layer_(layer),
+      parts_(output_parts(layer, weighting.parts)),
+      share_(weighting.share),
+      gram_(layer.in_features(), layer.groups(), parts_),
+      weight_(1) {}
 
 void WeightedGramCollector::add(const torch::Tensor& input, const torch::Tensor& weight) {
-    add_rows_in_portions(layer_.rows(input) * weight.sqrt().unsqueeze(2), gram_);
+    gram_.add(layer_.rows(input), weight);
     const auto sum = weight.sum(torch::kDouble).item<float>();
     weight_.add_rows(0, {&sum, 1, 1});
 }
@@ -138,17 +147,18 @@ void WeightedGramCollector::sum_at(Communicator& ranks, int owner) {
     weight_.sum_at(ranks, owner);
 }
 
-void WeightedGramCollector::take(double share, LayerStatistics& statistics) {
+void WeightedGramCollector::take(LayerStatistics& statistics) {
     if (!gram_.finite() || !weight_.finite()) throw non_finite_gradients(layer_);
     const double weight = weight_.take().front().row(0)[0];
     const auto& plain = statistics.grams.at(statistic::gram);
-    const auto entries = static_cast<double>(statistics.rows.at(statistic::gram) * layer_.groups());
-    const double weighted_share = weight > 0 ? share * entries / weight : 0.0;
-    const double plain_share = weight > 0 ? 1 - share : 1.0;
+    const auto entries =
+        static_cast<double>(statistics.rows.at(statistic::gram) * layer_.groups() * parts_);
+    const double weighted_share = weight > 0 ? share_ * entries / weight : 0.0;
+    const double plain_share = weight > 0 ? 1 - share_ : 1.0;
     auto grams = gram_.take();
     for (std::size_t g = 0; g < grams.size(); ++g) {
         auto& values = grams[g].values();
-        const auto& plain_values = plain[g].values();
+        const auto& plain_values = plain[g / static_cast<std::size_t>(parts_)].values();
         for (std::size_t k = 0; k < values.size(); ++k) {
             values[k] = weighted_share * values[k] + plain_share * plain_values[k];
         }
@@ -157,8 +167,9 @@ void WeightedGramCollector::take(double share, LayerStatistics& statistics) {
     statistics.grams[statistic::weighted_gram] = std::move(grams);
 }
 
-OutputMetricCollector::OutputMetricCollector(const QuantizableLayer& layer)
-    : layer_(layer), metric_(layer.out_features() / layer.groups(), layer.groups()) {}
+OutputMetricCollector::OutputMetricCollector(const QuantizableLayer& layer, int64_t parts)
+    : layer_(layer),
+      metric_(layer.out_features() / layer.groups() / parts, layer.groups() * parts) {}
 
 void OutputMetricCollector::add(const WeightedInput& seen) {
     add_rows_in_portions(seen.unit_gradient() * seen.weight.sqrt().unsqueeze(2), metric_);
@@ -172,13 +183,16 @@ std::vector<PackedTriangle> OutputMetricCollector::take() {
 RowImportance::RowImportance(const Network& network, const std::vector<Network::LayerEntry>& layers,
                              const SideBySide& walk, const RowWeighting& weighting,
                              bool output_metric, std::filesystem::path spool)
-    : share_(weighting.share), spool_(std::move(spool)) {
+    : share_(weighting.share), parts_(weighting.parts), spool_(std::move(spool)) {
     // By batch and call, so that the total does not depend on which ends first.
     std::map<std::string, std::map<std::pair<int64_t, std::size_t>, WeightSum>> sums;
+    std::map<std::string, OutputMetricCollector> metrics;
     for (const auto& entry : layers) {
         const std::string& name = entry.layer->name();
         sums[name];
-        if (output_metric) metrics_.try_emplace(name, *entry.layer);
+        if (output_metric) {
+            metrics.try_emplace(name, *entry.layer, output_parts(*entry.layer, weighting.parts));
+        }
     }
     std::mutex mutex;
     walk.for_each(walk.fitted(), [&](int64_t batch) {
@@ -186,7 +200,7 @@ RowImportance::RowImportance(const Network& network, const std::vector<Network::
                           [&](const WeightedInput& seen) {
                               const std::string& name = seen.layer.name();
                               spool_.store(spooled_name(name, seen.call), batch, seen.weight);
-                              if (output_metric) metrics_.at(name).add(seen);
+                              if (output_metric) metrics.at(name).add(seen);
                               const double sum = seen.weight.sum(torch::kDouble).item<double>();
                               const std::lock_guard lock(mutex);
                               sums.at(name)[{batch, seen.call}] = {sum, seen.weight.numel()};
@@ -200,6 +214,7 @@ RowImportance::RowImportance(const Network& network, const std::vector<Network::
             total.rows += sum.rows;
         }
         if (!std::isfinite(total.weight)) throw non_finite_gradients(layer);
+        if (output_metric) metrics_[layer.name()] = metrics.at(layer.name()).take();
         mean_[layer.name()] = total.rows > 0 ? total.weight / static_cast<double>(total.rows) : 0.0;
     }
 }

@@ -165,7 +165,9 @@ std::vector<int64_t> select_repair_images(const ExperimentConfig& config, const 
 }
 
 RowWeighting row_weighting(const ExperimentConfig& config) {
-    return {config.calibration.weighting_power, config.calibration.weighting_share, config.seed};
+    const auto& calibration = config.calibration;
+    return {calibration.weighting_power, calibration.weighting_share, config.seed,
+            calibration.weighting_parts};
 }
 
 RunKeys run_keys(const ExperimentConfig& config, const LoadedModel& model, const RunImages& images,

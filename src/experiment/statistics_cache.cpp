@@ -55,7 +55,8 @@ LayerStatistics statistics_from(const JournalPart& part, const std::string& orig
     statistics.rows = record.at("rows");
     for (const auto& [name, rows] : statistics.rows) {
         auto& triangles = statistics.grams[name];
-        for (std::size_t group = 0; group < static_cast<std::size_t>(statistics.groups); ++group) {
+        const auto count = static_cast<std::size_t>(record.at("triangles").at(name));
+        for (std::size_t group = 0; group < count; ++group) {
             triangles.push_back(
                 triangle_from(part, tensor_name(name, group), statistics.in_features, file));
         }
@@ -65,7 +66,10 @@ LayerStatistics statistics_from(const JournalPart& part, const std::string& orig
 
 JournalPart to_part(const LayerStatistics& statistics, const std::string& origin) {
     JournalPart part;
+    std::map<std::string, std::size_t> count;
+    for (const auto& [name, triangles] : statistics.grams) count[name] = triangles.size();
     part.record = json{{"origin", origin},
+                       {"triangles", count},
                        {"in_features", statistics.in_features},
                        {"groups", statistics.groups},
                        {"rows", statistics.rows}}

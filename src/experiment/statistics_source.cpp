@@ -19,14 +19,15 @@ namespace {
 /** Cache of statistics; off where ranks have them, or where they would push one another out. */
 StatisticsCache shared_cache(const RunContext& context, StatisticsSource::Sharing sharing) {
     const auto& config = context.config;
-    int64_t bytes = 0;
-    for (const auto& planned : context.plan.layers) bytes += gram_bytes(*planned.entry.layer) / 2;
-    bytes *= 1 + further_passes(config.calibration);
-    const bool fits = bytes <= config.resources.cache_limit_bytes;
+    double bytes = 0.0;
+    for (const auto& planned : context.plan.layers) {
+        bytes += static_cast<double>(gram_bytes(*planned.entry.layer));
+    }
+    bytes *= gram_copies(config.calibration).finished;
+    const bool fits = bytes <= static_cast<double>(config.resources.cache_limit_bytes);
     if (context.cache.enabled() && !fits) {
         spdlog::info("the statistics of all layers take {}, so they are not cached: {}",
-                     format_bytes(static_cast<double>(bytes)),
-                     "raise resources.cache_limit to share them between runs");
+                     format_bytes(bytes), "raise resources.cache_limit to share them between runs");
     }
     std::string origin = context.keys.statistics;
     // Which rotation was best depends on more than statistics do.
@@ -49,7 +50,7 @@ void StatisticsSource::for_each(std::vector<PlannedLayer> rest, const Use& use) 
         if (lock && cache_.holds(rest.front().entry.layer->name())) continue;
         const auto group =
             group_by_memory(LayerPlan{rest, {}}.entries(), context_.config.resources.memory_bytes,
-                            further_passes(context_.config.calibration))
+                            gram_copies(context_.config.calibration).at_peak)
                 .front();
         auto statistics = context_.times.timed("calibrate", [&] { return collect(group); });
         lock.reset();
@@ -151,8 +152,13 @@ std::vector<LayerStatistics> StatisticsSource::collect(
     return statistics;
 }
 
-int further_passes(const CalibrationConfig& config) {
-    return (config.weighting != Weighting::none ? 1 : 0) + (config.holdout > 0 ? 1 : 0);
+GramCopies gram_copies(const CalibrationConfig& config) {
+    const double weighted =
+        config.weighting == Weighting::none ? 0.0 : static_cast<double>(config.weighting_parts);
+    const double held_out = config.holdout > 0 ? 1.0 : 0.0;
+    // One pass after the other, beside what those before it have summed.
+    const double peak = std::max(0.5 + weighted, 0.5 + 0.5 * weighted + held_out);
+    return {std::max(1.0, peak), 0.5 * (1.0 + weighted + held_out)};
 }
 
 int layers_solved_at_once(int threads) { return std::min(threads, 4); }

@@ -50,8 +50,12 @@ class StatisticsSource {
     std::map<std::string, LayerStatistics> kept_;
 };
 
-/** Passes that calibration makes after the plain Grams: weighted rows, held-out images. */
-int further_passes(const CalibrationConfig& config);
+/** What calibration holds of a layer, in Grams that are being summed; a finished one is half. */
+struct GramCopies {
+    double at_peak;   ///< while the last ones are summed
+    double finished;  ///< plain, weighted and held-out ones
+};
+GramCopies gram_copies(const CalibrationConfig& config);
 
 /** How many layers are solved at a time on the CPU: each needs its whole Gram. */
 int layers_solved_at_once(int threads);

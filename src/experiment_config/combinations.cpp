@@ -18,6 +18,7 @@ class CombinationCheck {
         check_quantized_inputs();
         check_residual_targets();
         check_output_coupling();
+        check_passes();
         check_average_bits();
         check_sensitivity();
         check_rotation();
@@ -131,6 +132,21 @@ class CombinationCheck {
             add("calibration.output_coupling",
                 "channels are solved a few at a time, so they can't share one scale; set "
                 "quantization.granularity=per_channel");
+        }
+    }
+
+    void check_passes() {
+        const auto& calibration = config_.calibration;
+        if (calibration.passes == 1) return;
+        if (calibration.inputs != CalibrationInputs::quantized) {
+            add("calibration.passes",
+                "in a second pass only layers fitted to quantized inputs see anything new; set "
+                "calibration.inputs=quantized");
+        }
+        if (calibration.holdout == 0) {
+            add("calibration.passes",
+                "whether a layer keeps what a second pass finds is judged on held-out images; set "
+                "calibration.holdout");
         }
     }
 

@@ -68,8 +68,9 @@ torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {
     return convolution_rows(input, options_, in_features());
 }
 
-torch::Tensor output_rows(const QuantizableLayer& layer, const torch::Tensor& output) {
-    const int64_t groups = layer.groups(), channels = layer.out_features() / groups;
+torch::Tensor output_rows(const QuantizableLayer& layer, const torch::Tensor& output,
+                          int64_t parts) {
+    const int64_t groups = layer.groups() * parts, channels = layer.out_features() / groups;
     if (layer.convolution() == nullptr) return linear_rows(output, groups, channels);
     return output.reshape({output.size(0), groups, channels, -1})
         .permute({1, 0, 3, 2})

@@ -63,9 +63,11 @@ class QuantizableLayer : public Observable {
 
 /**
  * The outputs that belong to the rows, from a tensor that lies as the layer's output does:
- * `[groups, N, out_features / groups]`.
+ * `[groups, N, out_features / groups]`; with the outputs of each group in `parts` of one length,
+ * `[groups · parts, N, out_features / groups / parts]`.
  */
-torch::Tensor output_rows(const QuantizableLayer& layer, const torch::Tensor& output);
+torch::Tensor output_rows(const QuantizableLayer& layer, const torch::Tensor& output,
+                          int64_t parts = 1);
 
 /**
  * QuantizableLayer::rows of a Linear layer: its input is `[..., groups · in_features]`, the inputs

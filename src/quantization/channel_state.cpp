@@ -46,9 +46,16 @@ void minimise_group(const DescentContext& context, ChannelState& channel, int64_
 }
 
 /**
+ * Of the Gram's trace that 1ᵀH1 has at least where z can be fitted. Behind a LayerNorm whose
+ * factors are in the layer's weight, X·1 is 0 but for rounding in fp32 (less than 1e-12 of the
+ * trace): z changes nothing, and a fit to that noise lets it run to 1e4.
+ */
+constexpr double least_share_of_ones = 1e-6;
+
+/**
  * Minimises over δ and z at once: of the values ρ'c + γ', c = q + z, with ρ' and γ' from the two
  * normal equations, z' = z + γ'/ρ'. Returns false, and changes nothing, where they have no solution
- * with δ > 0.
+ * with δ > 0, or the inputs don't see z.
  */
 bool minimise_scale_and_zero_point(const DescentContext& context, ChannelState& channel) {
     const int64_t m = context.in_features();
@@ -68,6 +75,7 @@ bool minimise_scale_and_zero_point(const DescentContext& context, ChannelState& 
         w1 += gradient;
     }
     const double ones = context.gram_sum;
+    if (!context.sees_zero_points) return false;
     const double determinant = cc * ones - c1 * c1;
     if (!(determinant > 1e-9 * cc * ones)) return false;
     const double ratio = (cw * ones - w1 * c1) / determinant;
@@ -106,6 +114,9 @@ DescentContext::DescentContext(const GroupProblem& problem_, const DescentOption
             gram_row_sum.push_back(std::accumulate(row, row + in_features(), 0.0) / panels.unit());
         }
         gram_sum = std::accumulate(gram_row_sum.begin(), gram_row_sum.end(), 0.0);
+        double trace = 0.0;
+        for (int64_t i = 0; i < in_features(); ++i) trace += problem.gram(i, i) / panels.unit();
+        sees_zero_points = gram_sum > least_share_of_ones * trace;
     }
     if (options.order == Order::cyclic || options.order == Order::shared) {
         common_order = channel_order(options.order, problem, order_norm, 0);

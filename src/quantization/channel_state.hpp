@@ -31,6 +31,7 @@ struct DescentContext {
     std::vector<float> order_norm;      ///< key of the greedy order, [m]
     std::vector<double> gram_row_sum;   ///< H·1, only where zero points are fitted, [m]
     double gram_sum = 0;                ///< 1ᵀH1, the sum of gram_row_sum
+    bool sees_zero_points = false;      ///< 1ᵀH1 is more than rounding
     std::vector<int32_t> common_order;  ///< the order of all channels where they share one, [m]
 
     DescentContext(const GroupProblem& problem, const DescentOptions& options);

@@ -140,11 +140,10 @@ std::vector<std::string> methods_that_read(std::string_view key) {
 
 Solution solve_by_group(const std::string& layer, MatrixView<const float> weight,
                         const LayerStatistics& statistics, int bits, const GroupSolver& solve) {
-    const int64_t groups = statistics.groups;
-    COMQ_CHECK(groups > 0 && weight.rows % groups == 0);
-    COMQ_CHECK(weight.cols == statistics.in_features);
     const std::vector<PackedTriangle>& grams = fitted_grams(statistics);
-    COMQ_CHECK(std::ssize(grams) == groups);
+    const int64_t groups = std::ssize(grams);
+    COMQ_CHECK(groups > 0 && groups % statistics.groups == 0 && weight.rows % groups == 0);
+    COMQ_CHECK(weight.cols == statistics.in_features);
 
     std::vector<Solution> solutions(static_cast<std::size_t>(groups));
     tbb::parallel_for(int64_t{0}, groups, [&](int64_t g) {

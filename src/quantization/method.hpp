@@ -95,7 +95,8 @@ using GroupSolver = std::function<Solution(GroupProblem& problem, int64_t g)>;
  * A whole layer by `solve`. The groups of a grouped convolution are problems of their own: group g
  * has the g-th run of out/groups output channels and the g-th triangle of the Gram. `weight` is
  * [out, m] with m = inputs of one group (a convolution's weight flattened). Where there is a
- * weighted Gram, it takes the place of the plain one. Groups run in parallel.
+ * weighted Gram, it takes the place of the plain one; there may be several for each group, for as
+ * many parts of its output channels, and these are then the groups. Groups run in parallel.
  */
 Solution solve_by_group(const std::string& layer, MatrixView<const float> weight,
                         const LayerStatistics& statistics, int bits, const GroupSolver& solve);

@@ -278,8 +278,7 @@ CoupledSolution solve_coupled(const Method& method, const GroupProblem& problem,
 Solution solve_coupled_layer(const Method& method, const std::string& layer,
                              MatrixView<const float> weight, const LayerStatistics& statistics,
                              int bits, double share, const Solution& alone) {
-    const int64_t groups = statistics.groups;
-    COMQ_CHECK(std::ssize(statistics.output_metric) == groups);
+    const auto groups = std::ssize(statistics.output_metric);
     return solve_by_group(layer, weight, statistics, bits, [&](GroupProblem& problem, int64_t g) {
         const Solution own{channels_of_group(alone.weight, g, groups), alone.sweeps};
         return solve_coupled(method, problem, statistics.output_metric[g], share, own).solution;

@@ -96,7 +96,7 @@ class StrengthSearch {
           bits_(bits) {
         seen_.output_metric = statistics.output_metric;
         seen_.in_features = statistics.in_features;
-        seen_.groups = statistics.groups;
+        seen_.groups = std::ssize(paired_);
         std::ranges::transform(paired_, std::back_inserter(seen_.grams[statistic::gram]),
                                quantized_part);
         if (method.follows_output_path()) {

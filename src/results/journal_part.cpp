@@ -96,6 +96,7 @@ JournalPart to_part(const LayerRecord& layer) {
             },
             column.field);
     }
+    record["passes"] = layer.passes;
     JournalPart part{record.dump(), {}};
     part.tensors["bit_code"] = layer.bit_code;
     part.tensors["scale"] = layer.scale;
@@ -111,6 +112,7 @@ LayerRecord layer_from(const JournalPart& part, const fs::path& file) {
             std::visit([&](auto field) { from_json(record.at(column.name), layer.*field); },
                        column.field);
         }
+        layer.passes = record.value("passes", layer.passes);
     } catch (const std::exception& error) {
         throw InputError("{}: its record is unreadable: {}", file.string(), error.what());
     }

@@ -39,6 +39,7 @@ struct LayerRecord {
     double seconds = 0;                      ///< of solving, without calibration
     double propagation = not_measured;        ///< strength of error propagation; NaN: none
     double residual_strength = not_measured;  ///< of its residual target; NaN: none
+    int64_t passes = 1;  ///< over the network that it has seen; in journals alone
 
     HostTensor bit_code;    ///< [out, m] u8
     HostTensor scale;       ///< [out, scale groups] f32

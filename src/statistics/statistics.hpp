@@ -39,7 +39,8 @@ class PackedTriangle {
 namespace statistic {
 inline constexpr const char* gram = "gram";                  ///< H = XᵀX, full-precision rows
 inline constexpr const char* heldout_gram = "heldout_gram";  ///< the same over held-out images
-/// rows weighted by their importance (row_importance.hpp); where it is there, methods fit to it
+/// rows weighted by their importance (row_importance.hpp); where it is there, methods fit to it.
+/// There may be several for each group, for parts of its output channels
 inline constexpr const char* weighted_gram = "weighted_gram";
 /// of the rows [x̃ x], order 2m: H̃ = X̃ᵀX̃, G = X̃ᵀX and H (gram_collector.hpp)
 inline constexpr const char* paired_gram = "paired_gram";
@@ -58,8 +59,8 @@ struct LayerStatistics {
     /** (R − R̃)ᵀX̃ of the residual streams that the outputs are added to, `[n / groups, m]` for each
      *  group; empty where there are none (residual_moment.hpp). */
     std::vector<Matrix<double>> residual_moment;
-    /** Σ_t g_t·g_tᵀ of the gradients at the outputs, of order n / groups for each group; empty where
-     *  it was not asked for (row_importance.hpp). */
+    /** Σ_t g_t·g_tᵀ of the gradients at the outputs, of order n / groups for each group; empty
+     * where it was not asked for (row_importance.hpp). */
     std::vector<PackedTriangle> output_metric;
 };
 

@@ -90,7 +90,7 @@ TEST_CASE("collecting layers in groups gives the same statistics as all at once"
 
     int64_t largest = 0;
     for (const auto& entry : layers) largest = std::max(largest, gram_bytes(*entry.layer));
-    const auto groups = group_by_memory(layers, 2 * largest, 0);
+    const auto groups = group_by_memory(layers, 2 * largest, 1.0);
     CHECK(groups.size() > 1);
     std::size_t next = 0;
     for (const auto& group : groups) {

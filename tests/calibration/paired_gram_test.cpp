@@ -59,8 +59,9 @@ TEST_CASE("weighted rows count by their weights in the joint Gram, and alike in 
     const auto exact = torch::randn({3, 4, 5, 5});
     const auto seen = exact + 0.1 * torch::randn_like(exact);
     const auto rows = layer->rows(exact);
-    const auto weight = torch::rand({layer->groups(), rows.size(1)});
-    PairedGramCollector collector(*layer, true);
+    const int64_t parts = GENERATE(1, 2, 4);
+    const auto weight = torch::rand({layer->groups() * parts, rows.size(1)});
+    PairedGramCollector collector(*layer, parts);
     collector.add(seen, exact, weight);
     LayerStatistics statistics;
     collector.take(statistic::paired_gram, statistic::gram, statistics);
@@ -68,8 +69,11 @@ TEST_CASE("weighted rows count by their weights in the joint Gram, and alike in 
         const auto at = static_cast<std::size_t>(g);
         CHECK(difference(statistics.grams.at(statistic::gram)[at], rows[g]) < 1e-6);
         const auto both = torch::cat({layer->rows(seen)[g], rows[g]}, 1);
-        CHECK(difference(statistics.grams.at(statistic::paired_gram)[at],
-                         both * weight[g].sqrt().unsqueeze(1)) < 1e-6);
+        for (int64_t part = g * parts; part < (g + 1) * parts; ++part) {
+            CHECK(difference(
+                      statistics.grams.at(statistic::paired_gram)[static_cast<std::size_t>(part)],
+                      both * weight[part].sqrt().unsqueeze(1)) < 1e-6);
+        }
     }
 }
 

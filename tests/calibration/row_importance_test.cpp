@@ -43,13 +43,13 @@ LayerStatistics statistics_of(const Network& network, const Network::LayerEntry&
                               const std::vector<int64_t>& images) {
     LayerStatistics statistics;
     GramCollector plain(*entry.layer);
-    WeightedGramCollector weighted(*entry.layer);
+    WeightedGramCollector weighted(*entry.layer, weighting);
     visit_row_weights(network, {entry}, pixels, images, weighting, [&](const WeightedInput& seen) {
         plain.add(seen.input);
         weighted.add(seen.input, seen.weight);
     });
     plain.take(statistic::gram, statistics);
-    weighted.take(weighting.share, statistics);
+    weighted.take(statistics);
     return statistics;
 }
 
@@ -71,6 +71,7 @@ TEST_CASE("rows are weighted by the gradients at their outputs") {
     weighting.power = GENERATE(1.0, 0.5);
     weighting.share = 0.7;
     weighting.seed = 9;
+    weighting.parts = GENERATE(1, 2, 5);
 
     // The same network written out, cut at the outputs of its layers.
     const auto features = network.convolution->forward(pixels).detach().requires_grad_(true);
@@ -90,13 +91,21 @@ TEST_CASE("rows are weighted by the gradients at their outputs") {
         const bool is_head = entry.layer->name() == "head";
         const auto rows = entry.layer->rows(is_head ? pooled.detach() : pixels).to(torch::kDouble);
         const int64_t groups = rows.size(0);
+        // 2 channels a group of the convolution, 5 of the head.
+        const int64_t parts =
+            weighting.parts == (is_head ? 2 : 5) ? (is_head ? 1 : 2) : weighting.parts;
         auto squared = gradients[is_head ? 1 : 0].square().to(torch::kDouble);
-        if (!is_head) squared = squared.permute({1, 0, 2, 3}).reshape({groups, 2, -1}).mean(1);
-        const auto weight = (is_head ? squared.mean(1).unsqueeze(0) : squared).pow(weighting.power);
+        squared = is_head ? squared.t().contiguous() : squared.permute({1, 0, 2, 3}).contiguous();
+        squared = squared.reshape({groups * parts, (is_head ? 5 : 2) / parts, -1});
+        const auto weight = squared.mean(1).pow(weighting.power);
+        CHECK(output_parts(*entry.layer, weighting.parts) == parts);
+        REQUIRE(std::ssize(statistics_of(network, entry, weighting, pixels, images)
+                               .grams.at(statistic::weighted_gram)) == groups * parts);
         const auto statistics = statistics_of(network, entry, weighting, pixels, images);
-        for (int64_t g = 0; g < groups; ++g) {
-            const auto scaled = (weight[g] / weight.mean()).unsqueeze(1) * rows[g];
-            const auto expected = 0.7 * rows[g].t().mm(scaled) + 0.3 * rows[g].t().mm(rows[g]);
+        for (int64_t g = 0; g < groups * parts; ++g) {
+            const auto own = rows[g / parts];
+            const auto scaled = (weight[g] / weight.mean()).unsqueeze(1) * own;
+            const auto expected = 0.7 * own.t().mm(scaled) + 0.3 * own.t().mm(own);
             const auto found = triangle(statistics.grams.at(statistic::weighted_gram).at(g));
             CAPTURE(entry.layer->name(), g);
             CHECK((found - expected).norm().item<double>() < 1e-5 * expected.norm().item<double>());
@@ -111,7 +120,7 @@ TEST_CASE("an output metric sums the gradients of a layer's rows, group by group
     const auto pixels = torch::randn({2, 3, 5, 4});
     RowWeighting weighting;
     weighting.power = GENERATE(1.0, 0.5);
-    OutputMetricCollector collector(*convolution.layer);
+    OutputMetricCollector collector(*convolution.layer, 1);
     torch::Tensor gradient, weight;
     visit_row_weights(network, {convolution}, pixels, std::vector<int64_t>{1, 2}, weighting,
                       [&](const WeightedInput& seen) {

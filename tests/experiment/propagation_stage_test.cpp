@@ -4,6 +4,7 @@
 #include "core/errors.hpp"
 #include "experiment/runs.hpp"
 #include "passes/activation_spool.hpp"
+#include "results/figures.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -76,6 +77,42 @@ TEST_CASE("rows weighted by importance go with quantized inputs") {
     CHECK_FALSE(
         std::ranges::equal(first.bit_code.bytes(), unweighted.layers.front().bit_code.bytes()));
     CHECK(propagated.layers.size() == plain.layers.size());
+}
+
+TEST_CASE("a second pass chooses between quantized layers, and goes on where it was") {
+    const std::string network = GENERATE("vit", "cnn");
+    const std::vector<std::string> keys{"quantization.bits=2", "calibration.images=64",
+                                        "calibration.holdout=24", "calibration.inputs=quantized",
+                                        "evaluation.images=100"};
+    const std::string config = "demo_" + network + "_4bit";
+    const auto with = [&](std::vector<std::string> more) {
+        more.insert(more.end(), keys.begin(), keys.end());
+        return test::run_shipped(config, test::temporary_folder(), more);
+    };
+    const auto same_codes = [](const LayerRecord& one, const LayerRecord& other) {
+        return std::ranges::equal(one.bit_code.bytes(), other.bit_code.bytes());
+    };
+    const auto first = with({});
+    const auto second = with({"calibration.passes=2"});
+    CHECK_FALSE(std::ranges::equal(first.layers, second.layers, same_codes));
+    CHECK(find_figure("kl")->value(second) < 1.2 * find_figure("kl")->value(first));
+
+    // With a strength given, every layer sees and finds what it did before.
+    const auto given = with({"calibration.propagation=0.5"});
+    const auto again = with({"calibration.propagation=0.5", "calibration.passes=2"});
+    CHECK(std::ranges::equal(given.layers, again.layers, same_codes));
+
+    auto twice = keys;
+    twice.emplace_back("calibration.passes=2");
+    const auto folder = test::temporary_folder();
+    {
+        auto journal = test::new_journal(test::shipped_config(config, folder, twice));
+        for (std::size_t i = 0; i < first.layers.size(); ++i) {
+            journal.store_layer(i < first.layers.size() / 2 ? second.layers[i] : first.layers[i]);
+        }
+    }
+    const auto resumed = test::run_shipped(config, folder, twice, Leftover::resume);
+    CHECK(std::ranges::equal(resumed.layers, second.layers, same_codes));
 }
 
 TEST_CASE("a spool gives back what was stored and leaves nothing behind") {

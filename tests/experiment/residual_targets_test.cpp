@@ -166,6 +166,38 @@ TEST_CASE("coupled output channels change codes, and no prediction with the numb
     CHECK(find_figure("kl")->value(coupled) < 1.2 * find_figure("kl")->value(alone));
 }
 
+TEST_CASE("parts of a layer's outputs are fitted to Grams of their own") {
+    const std::string network = GENERATE("vit", "cnn");
+    const auto with_parts = [&](int parts, const Words& more) {
+        Words all{"calibration.weighting=fisher", "quantization.bits=2",
+                  "calibration.weighting_parts=" + std::to_string(parts)};
+        all.insert(all.end(), more.begin(), more.end());
+        return residual_run(network, all);
+    };
+    const auto one = with_parts(1, {}), four = with_parts(4, {});
+    CHECK_FALSE(same_codes(one, four));
+    CHECK(same_codes(four, with_parts(4, {"resources.threads=1"})));
+    CHECK(find_figure("kl")->value(four) < 1.3 * find_figure("kl")->value(one));
+    // Channels are coupled within their part alone, which the CNN's are too small for.
+    const Words coupled{"calibration.output_coupling=0.9"};
+    CHECK(same_codes(with_parts(4, coupled), four) == (network == "cnn"));
+    CHECK_FALSE(same_codes(with_parts(4, coupled), with_parts(1, coupled)));
+}
+
+TEST_CASE("Grams of parts of a layer's outputs are shared by runs on full-precision inputs") {
+    const auto folder = test::temporary_folder();
+    auto loaded = test::shipped_config(
+        "demo_cnn_4bit", folder,
+        {"calibration.images=48", "calibration.holdout=16", "evaluation.images=100",
+         "calibration.weighting=fisher", "calibration.weighting_parts=4"});
+    const auto fresh = run_experiment(loaded, {Leftover::refuse, {}});
+    loaded.config.resources.cache = folder / "cache";
+    for (const auto* name : {"first.h5", "second.h5"}) {
+        loaded.config.output.file = folder / name;
+        CHECK(same_codes(fresh, run_experiment(loaded, {Leftover::refuse, {}})));
+    }
+}
+
 TEST_CASE("a stream is in units of the output before a BatchNorm, and 0 where that ignores it") {
     const NormedNet network;
     const test::MemorySource source(4, 32, 10, {});

@@ -167,6 +167,10 @@ TEST_CASE("keys that do not go together are named before anything runs") {
     refused({quantized, "calibration.holdout=8", "calibration.weighting=fisher",
              "calibration.output_coupling=0.9", "quantization.granularity=per_layer"},
             "key 'calibration.output_coupling': channels are solved a few at a time");
+    refused({"calibration.passes=2", "calibration.holdout=8"},
+            "key 'calibration.passes': in a second pass only layers fitted to quantized inputs");
+    refused({quantized, "calibration.propagation=0.5", "calibration.passes=2"},
+            "key 'calibration.passes': whether a layer keeps what a second pass finds is judged");
     refused({"repair.norm_tuning=full_precision_logits", "repair.tune_codes=true"},
             "key 'repair.tune_codes': codes are trained with their grids; set repair.tune_grids");
     refused({"repair.norm_tuning=labels", "repair.mixtures=true"},

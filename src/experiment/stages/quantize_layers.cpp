@@ -57,13 +57,13 @@ void quantize_layers(RunContext& context) {
 /** While a group of layers is summed, and some of them are solved from what has been summed. */
 double peak_of_group(const std::vector<Network::LayerEntry>& group, const Probe& probe) {
     const double matrices = probe.solver_matrices();
+    const auto copies = gram_copies(probe.config.calibration);
     double summing = 0.0, summed = 0.0;
     std::vector<double> solving;
     for (const auto& entry : group) {
         const auto gram = static_cast<double>(gram_bytes(*entry.layer));
-        const double finished = 0.5 * (1 + further_passes(probe.config.calibration)) * gram;
-        summing += finished + 0.5 * gram;
-        summed += finished;
+        summing += copies.at_peak * gram;
+        summed += copies.finished * gram;
         const auto groups = entry.layer->groups();
         const auto at_once = static_cast<double>(std::min<int64_t>(groups, probe.threads));
         solving.push_back(gram / static_cast<double>(groups) * at_once * matrices);
@@ -77,7 +77,7 @@ double peak_of_group(const std::vector<Network::LayerEntry>& group, const Probe&
 Cost cost_of_layers(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
     const auto groups = group_by_memory(probe.plan.entries(), probe.config.resources.memory_bytes,
-                                        further_passes(calibration));
+                                        gram_copies(calibration).at_peak);
     Cost cost;
     for (const auto& group : groups) {
         cost.memory_bytes =

@@ -1,7 +1,9 @@
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -58,7 +60,7 @@ LayerStatistics collect_pairs(const PlannedLayer& planned, const SideBySide& wal
     LayerStatistics statistics;
     const auto sum = [&](const std::vector<int64_t>& batches, const char* paired, const char* plain,
                          const RowImportance* weights) {
-        PairedGramCollector collector(layer, weights != nullptr);
+        PairedGramCollector collector(layer, weights == nullptr ? 0 : weights->parts(layer));
         walk.for_each(batches, [&](int64_t batch) {
             const auto calls = walk.inputs(layer.name(), batch);
             const torch::InferenceMode inference;
@@ -83,7 +85,7 @@ void collect_residual_moment(const PlannedLayer& planned, const SideBySide& walk
                              const RowImportance* importance, torch::Device device,
                              LayerStatistics& statistics) {
     const QuantizableLayer& layer = *planned.entry.layer;
-    ResidualMomentCollector collector(layer);
+    ResidualMomentCollector collector(layer, importance == nullptr ? 1 : importance->parts(layer));
     walk.for_each(walk.fitted(), [&](int64_t batch) {
         const auto calls = walk.inputs_and_streams(layer.name(), batch);
         const torch::InferenceMode inference;
@@ -124,90 +126,179 @@ LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& s
     return record;
 }
 
+/** The quantization of a run's layers one after the other, in one or several passes. */
+class PassOverLayers {
+  public:
+    PassOverLayers(RunContext& context, const SharedSolution& shared)
+        : context_(context),
+          config_(context.config.calibration),
+          journal_(*context.journal),
+          shared_(shared),
+          methods_(context.config.quantization, context.device),
+          original_(context.full_precision_network()) {}
+
+    /** Quantizes every layer that the journal has not got from pass `pass`, counted from 1. */
+    void run(int pass) {
+        // A second pass begins with what the first one has found.
+        for (const auto& planned : context_.plan.layers) install_finished(planned);
+        if (finished(pass)) return;
+        StageTimes& times = context_.times;
+        auto walk = times.timed("calibrate", [&] {
+            return SideBySide(*original_, *context_.model.network, context_.calibration_pass(),
+                              context_.images.calibration.held_out,
+                              journal_.folder() / "activations", "quantizing layer after layer");
+        });
+        if (pass > 1) walk.diverge();
+        std::optional<LogitDivergence> divergence;
+        if (strength_is_chosen_by_logits(config_) || pass > 1) {
+            times.timed("calibrate", [&] { divergence.emplace(walk); });
+        }
+        if (config_.weighting == Weighting::row_importance && !importance_) {
+            times.timed("calibrate", [&] {
+                importance_.emplace(*original_, context_.plan.entries(), walk,
+                                    row_weighting(context_.config), config_.output_coupling > 0.0,
+                                    journal_.folder() / "row_weights");
+            });
+        }
+        std::size_t last = 0;
+        for (const auto& planned : context_.plan.layers) last = std::max(last, planned.entry.block);
+        Progress progress(pass == 1 ? "quantization" : fmt::format("quantization, pass {}", pass),
+                          "layers", std::ssize(context_.plan.layers));
+        for (std::size_t block = 0; block <= last; ++block) {
+            const auto in_sums =
+                config_.residual_targets ? walk.layers_in_sums() : std::set<std::string>();
+            for (const auto& planned : in_order_of_execution(context_.plan, block, walk)) {
+                const std::string& name = planned.entry.layer->name();
+                if (!finished(planned, pass)) {
+                    quantize(planned, walk, in_sums.contains(name),
+                             divergence ? &*divergence : nullptr, pass);
+                }
+                install_finished(planned);
+                walk.diverge();
+                progress.advance(1, name);
+            }
+            if (block < last) times.timed("calibrate", [&] { walk.advance(); });
+        }
+    }
+
+  private:
+    bool finished(const PlannedLayer& planned, int pass) const {
+        const auto layer = journal_.layer(planned.entry.layer->name());
+        return layer && layer->passes >= pass;
+    }
+
+    bool finished(int pass) const {
+        return std::ranges::all_of(context_.plan.layers, [&](const PlannedLayer& planned) {
+            return finished(planned, pass);
+        });
+    }
+
+    void install_finished(const PlannedLayer& planned) {
+        const auto layer = journal_.layer(planned.entry.layer->name());
+        if (layer) install_weight(*planned.entry.layer, *layer);
+    }
+
+    LayerStatistics statistics_of(const PlannedLayer& planned, const SideBySide& walk,
+                                  bool in_sum) const {
+        const RowImportance* weights = importance_ ? &*importance_ : nullptr;
+        auto sums = collect_pairs(planned, walk, weights, context_.device);
+        if (in_sum) collect_residual_moment(planned, walk, weights, context_.device, sums);
+        if (config_.output_coupling > 0.0) {
+            sums.output_metric = importance_->output_metric(planned.entry.layer->name());
+        }
+        return sums;
+    }
+
+    /** `divergence` is null where nothing is judged by predictions. */
+    void quantize(const PlannedLayer& planned, const SideBySide& walk, bool in_sum,
+                  const LogitDivergence* divergence, int pass) {
+        const auto statistics =
+            context_.times.timed("calibrate", [&] { return statistics_of(planned, walk, in_sum); });
+        context_.times.timed("solve", [&] {
+            const auto* judge = strength_is_chosen_by_logits(config_) ? divergence : nullptr;
+            LayerRecord record = pass == 1
+                                     ? solve_on_pairs(planned, statistics, judge, config_, methods_)
+                                     : solved_again(planned, statistics, *divergence, judge);
+            record.passes = pass;
+            journal_.store_layer(record);
+            shared_.give_layer(record);
+        });
+    }
+
+    /** What a further pass finds, or what the layer had before it. */
+    LayerRecord solved_again(const PlannedLayer& planned, const LayerStatistics& statistics,
+                             const LogitDivergence& divergence, const LogitDivergence* judge) {
+        const QuantizableLayer& layer = *planned.entry.layer;
+        LayerRecord before = journal_.layer(layer.name()).value();
+        const double least = divergence.measure();
+        float_weight_of(layer);
+        LayerRecord found = solve_on_pairs(planned, statistics, judge, config_, methods_);
+        install_weight(*planned.entry.layer, found);
+        return divergence.measure() < least ? found : before;
+    }
+
+    /** The layer of the run gets its float weight back. */
+    void float_weight_of(const QuantizableLayer& layer) const {
+        const torch::NoGradGuard no_gradient;
+        const auto& layers = original_->layers();
+        const auto same =
+            std::ranges::find(layers, layer.name(),
+                              [](const Network::LayerEntry& entry) { return entry.layer->name(); });
+        torch::Tensor(layer.weight()).copy_(same->layer->weight());
+    }
+
+    RunContext& context_;
+    const CalibrationConfig& config_;
+    RunJournal& journal_;
+    const SharedSolution& shared_;
+    LayerMethods methods_;
+    std::shared_ptr<Network> original_;
+    std::optional<RowImportance> importance_;
+};
+
 /**
  * One layer after the other, each fitted to what it sees behind the layers quantized before it;
  * both networks walk through the images side by side (quantization/propagation.hpp).
  */
 void quantize_on_own_inputs(RunContext& context) {
-    const auto& config = context.config;
-    const auto& plan = context.plan;
+    const auto& layers = context.plan.layers;
+    const int passes = context.config.calibration.passes;
     RunJournal& journal = *context.journal;
-    StageTimes& times = context.times;
-    const LayerMethods methods(config.quantization, context.device);
     const SharedSolution shared(context.cache, context.keys.solution);
-    for (const auto& planned : plan.layers) {
-        shared.take_layer(planned.entry.layer->name(), journal);
-    }
-    if (journal.finished_layers().size() == plan.layers.size()) {
-        spdlog::info("all {} layers were finished before", plan.layers.size());
+    for (const auto& planned : layers) shared.take_layer(planned.entry.layer->name(), journal);
+    const bool all_finished = std::ranges::all_of(layers, [&](const PlannedLayer& planned) {
+        const auto layer = journal.layer(planned.entry.layer->name());
+        return layer && layer->passes >= passes;
+    });
+    if (all_finished) {
+        spdlog::info("all {} layers were finished before", layers.size());
         install_finished_layers(context);
         return;
     }
-    const auto original = context.full_precision_network();
-    auto walk = times.timed("calibrate", [&] {
-        return SideBySide(*original, *context.model.network, context.calibration_pass(),
-                          context.images.calibration.held_out, journal.folder() / "activations",
-                          "quantizing layer after layer");
-    });
-    std::optional<LogitDivergence> divergence;
-    if (strength_is_chosen_by_logits(config.calibration)) {
-        times.timed("calibrate", [&] { divergence.emplace(walk); });
-    }
-    std::optional<RowImportance> importance;
-    if (config.calibration.weighting == Weighting::row_importance) {
-        times.timed("calibrate", [&] {
-            importance.emplace(*original, plan.entries(), walk, row_weighting(config),
-                               config.calibration.output_coupling > 0.0,
-                               journal.folder() / "row_weights");
-        });
-    }
-    std::size_t last = 0;
-    for (const auto& planned : plan.layers) last = std::max(last, planned.entry.block);
-    Progress progress("quantization", "layers", static_cast<int64_t>(plan.layers.size()));
-    for (std::size_t block = 0; block <= last; ++block) {
-        const auto in_sums =
-            config.calibration.residual_targets ? walk.layers_in_sums() : std::set<std::string>();
-        for (const auto& planned : in_order_of_execution(plan, block, walk)) {
-            const std::string& name = planned.entry.layer->name();
-            auto finished = journal.layer(name);
-            if (!finished) {
-                const auto statistics = times.timed("calibrate", [&] {
-                    const RowImportance* weights = importance ? &*importance : nullptr;
-                    auto sums = collect_pairs(planned, walk, weights, context.device);
-                    if (in_sums.contains(name)) {
-                        collect_residual_moment(planned, walk, weights, context.device, sums);
-                    }
-                    if (config.calibration.output_coupling > 0.0) {
-                        sums.output_metric = importance->take_output_metric(name);
-                    }
-                    return sums;
-                });
-                times.timed("solve", [&] {
-                    finished =
-                        solve_on_pairs(planned, statistics, divergence ? &*divergence : nullptr,
-                                       config.calibration, methods);
-                    journal.store_layer(*finished);
-                    shared.give_layer(*finished);
-                });
-            }
-            install_weight(*planned.entry.layer, *finished);
-            walk.diverge();
-            progress.advance(1, name);
-        }
-        if (block < last) times.timed("calibrate", [&] { walk.advance(); });
-    }
+    PassOverLayers over(context, shared);
+    for (int pass = 1; pass <= passes; ++pass) over.run(pass);
     shared.trim();
     install_finished_layers(context);
     check_bad_images(context, context.bad_calibration);
 }
 
+/** Grams of its outputs' parts that a layer has at most. */
+double parts_of(const CalibrationConfig& calibration) {
+    return calibration.weighting == Weighting::none
+               ? 1.0
+               : static_cast<double>(calibration.weighting_parts);
+}
+
 /** While one layer after the other is summed with and without quantized inputs, and solved. */
 double peak_of_layer(const PlannedLayer& planned, const Probe& probe) {
     const auto gram = static_cast<double>(gram_bytes(*planned.entry.layer));
-    const double finished = 2.5;  // the triangles of order 2m and m, in sums of order m
-    const double held_out = probe.config.calibration.holdout > 0 ? finished : 0.0;
+    const auto& calibration = probe.config.calibration;
+    const double parts = parts_of(calibration);
+    // Triangles of order 2m and m, in sums of order m.
+    const double finished = 2.0 * parts + 0.5;
+    const double held_out = calibration.holdout > 0 ? 2.5 : 0.0;
     const double solving = finished + held_out + std::max(2.0, probe.solver_matrices());
-    return gram * std::max(4.0 + held_out, solving);
+    return gram * std::max(4.0 * parts + held_out, solving);
 }
 
 /** Bytes of the sums of gradients of all layers at once: two triangles in fp64 each. */
@@ -228,7 +319,7 @@ int64_t spooled_bytes(const Probe& probe) {
     if (calibration.weighting != Weighting::none) {
         for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {
             const auto groups = probe.plan.layers[i].entry.layer->groups();
-            floats += calibration.images * groups * probe.rows[i];
+            floats += calibration.images * groups * probe.rows[i] * calibration.weighting_parts;
         }
     }
     return static_cast<int64_t>(sizeof(float)) * floats;
@@ -247,29 +338,33 @@ Cost cost_of_own_inputs(const Probe& probe) {
     for (const auto& planned : probe.plan.layers) {
         cost.memory_bytes =
             std::max(cost.memory_bytes, static_cast<int64_t>(peak_of_layer(planned, probe)));
-        cost.gram_bytes = std::max(cost.gram_bytes, 4 * gram_bytes(*planned.entry.layer));
+        cost.gram_bytes =
+            std::max(cost.gram_bytes,
+                     static_cast<int64_t>(4.0 * parts_of(calibration) *
+                                          static_cast<double>(gram_bytes(*planned.entry.layer))));
         cost.disk_bytes += 2 * planned.entry.layer->weight().numel();
     }
     if (calibration.output_coupling > 0.0) {
         cost.memory_bytes += output_metric_bytes(probe);
         strengths += 2.0;  // its two rounds
     }
+    const double passes = calibration.passes;
     cost.memory_bytes += probe.activation_bytes();
     cost.disk_bytes += spooled_bytes(probe);
     cost.forward_passes = 1;
     const double gradients = calibration.weighting == Weighting::none ? 0.0 : gradient_pass;
     const auto visits = std::ssize(probe.plan.layers) + static_cast<int64_t>(with_targets);
-    const double forwards = two_networks_forwards(*probe.network, visits) + gradients;
+    const double forwards = two_networks_forwards(*probe.network, visits) + gradients / passes;
     // Pairs of rows are twice as long; the moment with a stream is a square where a Gram is half.
     const double products = 4.0 + 2.0 * with_targets / layers;
-    cost.seconds.calibration =
-        probe.calibration_images() * (probe.seconds_of(forwards) + products * probe.gram_seconds());
-    cost.seconds.solving = strengths * probe.solve_seconds();
+    cost.seconds.calibration = passes * probe.calibration_images() *
+                               (probe.seconds_of(forwards) + products * probe.gram_seconds());
+    cost.seconds.solving = passes * strengths * probe.solve_seconds();
     if (strength_is_chosen_by_logits(calibration)) {
         // Each candidate takes the held-out images through the rest of the network, half on
         // average.
-        cost.seconds.solving +=
-            probe.seconds_of(0.5 * strengths * layers * static_cast<double>(calibration.holdout));
+        cost.seconds.solving += probe.seconds_of(0.5 * passes * strengths * layers *
+                                                 static_cast<double>(calibration.holdout));
     }
     return cost;
 }
