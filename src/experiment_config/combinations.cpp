@@ -185,6 +185,11 @@ class CombinationCheck {
             add("repair.early_stop",
                 "the best epoch is chosen on held-out images; set calibration.holdout");
         }
+        if (repair.block_reconstruction != BlockLoss::none && config_.calibration.holdout == 0) {
+            add("repair.block_reconstruction",
+                "whether a block is better is measured on held-out images; set "
+                "calibration.holdout");
+        }
         if (repair.tune_codes && !repair.tune_grids) {
             add("repair.tune_codes", "codes are trained with their grids; set repair.tune_grids");
         }

@@ -67,7 +67,8 @@ const MethodEntry adaround_method{
     .name = "adaround",
     .summary = "learned rounding between neighbouring levels (arXiv 2004.10568)",
     .reads = grid_keys({"start", "order", "iterations"}),
-    .cost = {.sweeps = 64.0, .iteration = 1.0},
+    // Measured on the layers of DeiT-Tiny.
+    .cost = {.sweeps = 1.0, .iteration = 0.34},
     .uses_gradients = true,
     .solve = solve_adaround};
 

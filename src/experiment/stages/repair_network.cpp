@@ -71,7 +71,12 @@ void apply_repairs(RunContext& context) {
         .one_scale_a_layer = config.quantization.granularity == Granularity::per_layer,
         .real_zero_points = config.quantization.zero_point == ZeroPoint::real,
         .seed = config.seed,
-        .scratch = context.journal->folder() / "activations"};
+        .scratch = context.journal->folder() / "activations",
+        .progress = {.load = [&] { return context.journal->tensors(TensorSet::tuning); },
+                     .store =
+                         [&](const TensorMap& reached) {
+                             context.journal->store_tensors(TensorSet::tuning, reached);
+                         }}};
     for (const Repair* repair : repairs_of(config.repair)) {
         if (repair->apply == nullptr) continue;
         for (const auto& parts : repair->apply(repair_context)) report(parts);
@@ -129,7 +134,7 @@ void repair_or_install(RunContext& context) {
         } else {
             repaired[scale_name(*layer)] = layer->scale;
             repaired[zero_point_name(*layer)] = layer->zero_point;
-            if (context.config.repair.tune_codes) repaired[code_name(*layer)] = layer->bit_code;
+            if (context.config.repair.trains_codes()) repaired[code_name(*layer)] = layer->bit_code;
         }
     }
     context.journal->store_tensors(TensorSet::parameters, repaired);
