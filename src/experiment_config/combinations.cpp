@@ -163,7 +163,8 @@ class CombinationCheck {
         if (rotation.seeds == 1) return;
         if (!rotation.any()) {
             add("rotation.seeds",
-                "there is nothing to rotate; set rotation.residual, values or query_key");
+                "there is nothing to rotate; set rotation.residual, values, "
+                "query_key or equalization");
         } else if (config_.calibration.holdout == 0) {
             add("rotation.seeds",
                 "the best rotation is chosen on held-out images; set calibration.holdout");

@@ -13,8 +13,8 @@ struct LearnedRoundingOptions {
     int iterations = 1;  ///< steps of Adam
     /**
      * λ: what a weight half-way between its codes costs, in units of the mean error that rounding a
-     * weight of its channel to nearest leaves. With 1 a third of the weights stay undecided, with
-     * 10 to 1000 next to none, and the error is the same to 2%.
+     * weight of its channel to nearest leaves. With 1 a quarter of the weights or more stay
+     * undecided, with 10 to 1000 next to none, and the error is the same to 4%.
      */
     double regularization = 100.0;
 };

@@ -142,7 +142,7 @@ void repair_or_install(RunContext& context) {
 
 /** Every tensor that differs from the checkpoint, but for the weights of quantized layers. */
 TensorMap changed_parameters(const RunContext& context) {
-    if (repairs_of(context.config.repair).empty() && !context.rotation_seed) return {};
+    if (repairs_of(context.config.repair).empty() && !context.rotation) return {};
     const auto original = load_model(context.config.model, torch::kCPU).network->state_dict();
     const auto repaired = context.model.network->state_dict();
     const auto& layers = context.record.layers;
@@ -181,8 +181,8 @@ Cost cost_of_repairs(const Probe& probe) {
 std::shared_ptr<Network> RunContext::full_precision_network() const {
     auto network = load_model(config.model, device).network;
     prepare(*network, *this);
-    if (rotation_seed) {
-        rotate(*network, config.rotation, *rotation_seed, model.description->preprocessing.crop);
+    if (rotation) {
+        rotate(*network, config.rotation, *rotation, model.description->preprocessing.crop);
     }
     return network;
 }
