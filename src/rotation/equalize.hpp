@@ -10,7 +10,8 @@ namespace comq {
 /**
  * A layer whose output channels can be multiplied by s > 0, in the BatchNorm behind it where there
  * is one, when the layers that read them divide their inputs by s: what lies between is positively
- * homogeneous, f(s·x) = s·f(x), as ReLU and pooling are and ReLU6, SiLU and GELU are not.
+ * homogeneous, f(s·x) = s·f(x), as ReLU and pooling are, or nothing at all, and ReLU6, SiLU and
+ * GELU are not.
  */
 struct EqualizedChannels {
     QuantizableLayer* layer;
