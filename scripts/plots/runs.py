@@ -12,7 +12,7 @@ from result_files import flatten, in_folder
 
 SECTIONS = ("activations.", "calibration.", "evaluation.", "quantization.", "repair.")
 METHODS = {"rtn": "round to nearest", "gptq": "GPTQ", "gpfq": "GPFQ", "beacon": "Beacon",
-           "comq": "COMQ", "comq_plus": "comq_plus"}
+           "adaround": "AdaRound", "comq": "COMQ", "comq_plus": "comq_plus"}
 PRESETS = {"authors_code": "authors' code", "paper": "paper"}
 # How a line is told from another of the same method; any other key is given as key=value.
 WORDS = {"quantization.zero_point": {"real": "real zero points", "half": "zero points at halves"},

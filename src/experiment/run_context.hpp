@@ -21,6 +21,7 @@
 #include "passes/image_pass.hpp"
 #include "results/run_journal.hpp"
 #include "results/run_record.hpp"
+#include "rotation/rotate.hpp"
 
 namespace comq {
 
@@ -91,7 +92,7 @@ struct RunContext {
     BadImages bad_calibration;
     StageTimes times;
     std::unique_ptr<RunJournal> journal;        ///< of this run, once it is open
-    std::optional<uint64_t> rotation_seed;      ///< once the network is rotated
+    std::optional<RotationTrial> rotation;      ///< once the network is rotated
     std::optional<RoundingTap> input_rounding;  ///< once input ranges are found
     std::deque<EvaluatedSet> sets;              ///< the main one first
     RunRecord record;

@@ -17,6 +17,7 @@
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/config_text.hpp"
 #include "image/opencv_decode.hpp"
+#include "quantization/method.hpp"
 #include "repair/repair.hpp"
 #include "results/run_file.hpp"
 #include "storage/file_lock.hpp"
@@ -91,6 +92,7 @@ bool uses_labels(const ExperimentConfig& config) {
 bool uses_gradients(const ExperimentConfig& config) {
     if (!config.quantizes_weights()) return false;
     return config.calibration.weighting != Weighting::none ||
+           make_method(config.quantization)->uses_gradients() ||
            std::ranges::any_of(repairs_of(config.repair),
                                [](const Repair* repair) { return repair->uses_gradients; });
 }

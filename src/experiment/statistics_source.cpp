@@ -31,7 +31,9 @@ StatisticsCache shared_cache(const RunContext& context, StatisticsSource::Sharin
     }
     std::string origin = context.keys.statistics;
     // Which rotation was best depends on more than statistics do.
-    if (context.rotation_seed) origin += fmt::format("rotation: {}\n", *context.rotation_seed);
+    if (context.rotation) {
+        origin += fmt::format("rotation: {} {}\n", context.rotation->seed, context.rotation->share);
+    }
     return {context.cache, std::move(origin),
             fits && context.ranks.size() == 1 && sharing == StatisticsSource::Sharing::cached};
 }

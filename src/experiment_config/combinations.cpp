@@ -179,7 +179,8 @@ class CombinationCheck {
         if (rotation.seeds == 1) return;
         if (!rotation.any()) {
             add("rotation.seeds",
-                "there is nothing to rotate; set rotation.residual, values or query_key");
+                "there is nothing to rotate; set rotation.residual, values, "
+                "query_key or equalization");
         } else if (config_.calibration.holdout == 0) {
             add("rotation.seeds",
                 "the best rotation is chosen on held-out images; set calibration.holdout");
@@ -200,6 +201,11 @@ class CombinationCheck {
         if (repair.early_stop && config_.calibration.holdout == 0) {
             add("repair.early_stop",
                 "the best epoch is chosen on held-out images; set calibration.holdout");
+        }
+        if (repair.block_reconstruction != BlockLoss::none && config_.calibration.holdout == 0) {
+            add("repair.block_reconstruction",
+                "whether a block is better is measured on held-out images; set "
+                "calibration.holdout");
         }
         if (repair.tune_codes && !repair.tune_grids) {
             add("repair.tune_codes", "codes are trained with their grids; set repair.tune_grids");

@@ -58,6 +58,12 @@ class SideBySide {
         return spool_.load(float_side, batch).to(device_);
     }
 
+    /** The same of the quantized network; that of both until they differ. */
+    torch::Tensor quantized_activation(int64_t batch) const {
+        const bool own = spool_.contains(quantized_side, batch);
+        return spool_.load(own ? quantized_side : float_side, batch).to(device_);
+    }
+
     /** Names of the layers and norms of this block in the order in which they first run. */
     std::vector<std::string> order_of_execution() const;
     /** Names of the layers of this block that end in a residual sum whenever they are called. */

@@ -55,7 +55,8 @@ bool reads_rows(const ExperimentConfig& config) {
 
 /** Whether repairs draw images, or batches of them, of their own. */
 bool repairs_draw(const RepairConfig& repair) {
-    return repair.reestimate_batch_norm || repair.norm_tuning != NormTuning::none || repair.images;
+    return repair.reestimate_batch_norm || repair.norm_tuning != NormTuning::none ||
+           repair.block_reconstruction != BlockLoss::none || repair.images;
 }
 
 }  // namespace

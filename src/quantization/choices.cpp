@@ -1,5 +1,6 @@
 #include "quantization/choices.hpp"
 
+#include "core/errors.hpp"
 #include "quantization/grid_search.hpp"
 #include "quantization/look_ahead.hpp"
 
@@ -39,6 +40,14 @@ bool searches_grid(const QuantizationConfig& config) {
 
 bool fits_zero_points(const QuantizationConfig& config) {
     return config.zero_point == ZeroPoint::real && !config.symmetric;
+}
+
+void check_descent_start(const QuantizationConfig& config) {
+    if (config.start != StartChoice::comq_plus) return;
+    throw UsageError(
+        "quantization.start=comq_plus is one of quantization.method=adaround; {} begins with "
+        "another",
+        config.method);
 }
 
 std::vector<std::string> grid_keys(std::initializer_list<std::string> further) {

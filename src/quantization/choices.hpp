@@ -30,8 +30,12 @@ bool searches_grid(const QuantizationConfig& config);
 /** Whether closed-form scale updates choose zero points, too. */
 bool fits_zero_points(const QuantizationConfig& config);
 
-/** The start a config names. */
+/** The start a config names; not one that is another method's. */
 Start choose_start(const QuantizationConfig& config, const GroupProblem& problem, const Grid& grid);
+
+/** Throws UsageError for a start that only learned rounding has: MethodEntry::check of the others.
+ */
+void check_descent_start(const QuantizationConfig& config);
 
 /** The keys of `quantization` that choose_grid reads, and further ones. */
 std::vector<std::string> grid_keys(std::initializer_list<std::string> further = {});

@@ -50,6 +50,7 @@ const MethodEntry comq_method{
     .summary = "coordinate descent on the layer output (arXiv 2403.07134)",
     .reads = grid_keys({"preset", "start", "order", "sweeps", "scale_update"}),
     .cost = {.sweeps = 0},
+    .check = check_descent_start,
     .solve = solve_comq};
 
 }  // namespace comq

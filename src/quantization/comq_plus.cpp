@@ -150,6 +150,7 @@ const MethodEntry comq_plus_method{
     .reads = grid_keys({"start", "order"}),
     // Measured: 15 to 16 times COMQ with four sweeps.
     .cost = {.sweeps = 64.0, .matrices = MethodCost::look_ahead_matrices},
+    .check = check_descent_start,
     .solve = solve_comq_plus};
 
 }  // namespace comq

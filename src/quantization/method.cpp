@@ -99,12 +99,14 @@ Solution Method::solve(const GroupProblem& problem) const {
 }
 
 double Method::cost_in_sweeps() const {
-    return entry_.cost.sweeps > 0 ? entry_.cost.sweeps : config_.sweeps;
+    const double sweeps = entry_.cost.sweeps > 0 ? entry_.cost.sweeps : config_.sweeps;
+    return sweeps + entry_.cost.iteration * config_.iterations;
 }
 
 double Method::peak_matrices() const {
     const bool looks_ahead = (reads(entry_, "grid") && config_.grid == GridChoice::look_ahead) ||
-                             (reads(entry_, "start") && config_.start == StartChoice::look_ahead);
+                             (reads(entry_, "start") && (config_.start == StartChoice::look_ahead ||
+                                                         config_.start == StartChoice::comq_plus));
     return looks_ahead ? std::max(entry_.cost.matrices, MethodCost::look_ahead_matrices)
                        : entry_.cost.matrices;
 }

@@ -35,6 +35,7 @@ struct MethodCost {
     static constexpr double look_ahead_matrices = 3.5;
 
     double sweeps = 1.0;  ///< time in sweeps of coordinate descent; 0: that of quantization.sweeps
+    double iteration = 0.0;              ///< further sweeps for each of quantization.iterations
     double matrices = descent_matrices;  ///< m × m in fp64 held at the peak, the Gram among them
 };
 
@@ -53,6 +54,8 @@ struct MethodEntry {
      * are given a weight that does (propagation.hpp).
      */
     bool follows_output_path = false;
+    /** Whether weights are trained: steps along gradients of the layer's error. */
+    bool uses_gradients = false;
     /** Throws UsageError for keys that do not go with the method. */
     void (*check)(const QuantizationConfig&) = [](const QuantizationConfig& /*any*/) {};
     /** Whether codes depend on the Gram, and not on the weights alone. */
@@ -72,6 +75,7 @@ class Method {
      */
     Solution solve(const GroupProblem& problem) const;
     bool follows_output_path() const { return entry_.follows_output_path; }
+    bool uses_gradients() const { return entry_.uses_gradients; }
     double cost_in_sweeps() const;
     double peak_matrices() const;
 

@@ -4,6 +4,7 @@
 
 // Every method, one line each, sorted by name: the variable at the end of its file.
 #define COMQ_METHODS(METHOD) \
+    METHOD(adaround_method)  \
     METHOD(beacon_method)    \
     METHOD(comq_method)      \
     METHOD(comq_plus_method) \

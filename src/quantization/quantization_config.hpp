@@ -13,7 +13,7 @@ enum class Order { cyclic, greedy, greedy_dynamic, shared };
 enum class ScaleUpdate { none, closed_form };
 enum class ZeroPoint { whole, half, real };
 enum class GridChoice { automatic, minmax, searched, look_ahead };
-enum class StartChoice { automatic, weights, rtn, look_ahead };
+enum class StartChoice { automatic, weights, rtn, look_ahead, comq_plus };
 
 /** `depthwise` and `pointwise` are convolutions as well; `grouped` is any layer in groups. */
 enum class LayerKind { linear, convolution, depthwise, pointwise, grouped };
@@ -55,6 +55,7 @@ struct QuantizationConfig {
     StartChoice start = StartChoice::automatic;
     Order order = Order::greedy;
     int sweeps = 4;
+    int iterations = 2000;
     ScaleUpdate scale_update = ScaleUpdate::closed_form;  ///< after each sweep
     double scalar = 1.0;
     std::vector<LayerRule> layers;

@@ -157,14 +157,16 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
                                  {"look_ahead", GridChoice::look_ahead}}));
     keys.add({.key = "start",
               .affects = solution,
-              .meaning = "Where coordinate descent begins: the float weights, the weights "
-                         "rounded to nearest, or the look-ahead of GPTQ. auto: the best of all "
-                         "for comq_plus, the float weights for comq."},
+              .meaning = "Where coordinate descent or learned rounding begins: the float weights, "
+                         "the weights rounded to nearest, the look-ahead of GPTQ, or, for "
+                         "adaround alone, the grid and codes of comq_plus. auto: the best of all "
+                         "for comq_plus, the float weights for the others."},
              &QuantizationConfig::start,
              choice<StartChoice>({{"auto", StartChoice::automatic},
                                   {"weights", StartChoice::weights},
                                   {"rtn", StartChoice::rtn},
-                                  {"look_ahead", StartChoice::look_ahead}}));
+                                  {"look_ahead", StartChoice::look_ahead},
+                                  {"comq_plus", StartChoice::comq_plus}}));
     keys.add({.key = "order",
               .affects = solution,
               .meaning = "Order in which a sweep visits a channel's weights: as stored (cyclic), "
@@ -181,6 +183,12 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
               .meaning = "Passes over all weights of a layer, of beacon those after the first; "
                          "comq_plus goes on until nothing moves."},
              &QuantizationConfig::sweeps, integer<int>(1, 1000));
+    keys.add({.key = "iterations",
+              .affects = solution,
+              .meaning = "Steps of Adam in which adaround learns the rounding of a layer, each on "
+                         "all images, as they are summed up in its Gram.",
+              .unit = "steps"},
+             &QuantizationConfig::iterations, integer<int>(1, 1'000'000));
     keys.add({.key = "scale_update",
               .affects = solution,
               .meaning = "What happens to the scale after each of comq's sweeps: nothing, or "

@@ -1,6 +1,7 @@
 #include <torch/optim/adam.h>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 #include <list>
 #include <numbers>
 #include <optional>
+#include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,7 @@
 #include "core/random.hpp"
 #include "passes/logit_divergence.hpp"
 #include "passes/side_by_side.hpp"
+#include "repair/numbered_tensors.hpp"
 #include "repair/repair.hpp"
 #include "repair/tuned_grid.hpp"
 #include "repair/tuning_loss.hpp"
@@ -43,30 +47,13 @@ std::vector<torch::Tensor> tunable_parameters(Network& network) {
     return tunable;
 }
 
-torch::Tensor weight_of(const Network& network, const std::string& layer) {
-    const auto& layers = network.layers();
-    return std::ranges::find(layers, layer,
-                             [](const Network::LayerEntry& entry) { return entry.layer->name(); })
-        ->layer->weight();
-}
-
-/** The grids of the quantized layers, whose parameters want gradients from then on. */
+/** The grids of the quantized layers, where they are trained. */
 std::list<TunedGrid> tunable_grids(RepairContext& context) {
-    std::list<TunedGrid> grids;
-    if (!context.config.tune_grids) return grids;
-    for (const auto& entry : context.network.layers()) {
-        const auto record =
-            std::ranges::find(context.layers, entry.layer->name(), &LayerRecord::name);
-        if (record == context.layers.end()) continue;
-        for (torch::Tensor& parameter : context.network.parameters()) {
-            if (!parameter.is_alias_of(entry.layer->weight())) continue;
-            parameter.requires_grad_(true);
-            auto& grid =
-                grids.emplace_back(*entry.layer, *record, parameter, context.one_scale_a_layer);
-            if (context.config.tune_codes) {
-                grid.free_codes(weight_of(context.original, entry.layer->name()));
-            }
-            break;
+    if (!context.config.tune_grids) return {};
+    auto grids = tuned_grids(context.network, context.layers, context.one_scale_a_layer);
+    if (context.config.tune_codes) {
+        for (TunedGrid& grid : grids) {
+            grid.free_codes(weight_of(context.original, grid.layer().name()));
         }
     }
     return grids;
@@ -135,6 +122,30 @@ class Tuning {
             for (auto& tensor : group.params()) tensor.copy_(*saved++);
         }
         for (TunedGrid& grid : grids_) grid.install();
+    }
+
+    /** All that decides how tuning goes on. */
+    TensorMap reached() const {
+        TensorMap map = by_number("trained", state());
+        std::ostringstream bytes;
+        torch::serialize::OutputArchive archive;
+        optimizer_.save(archive);
+        archive.save_to(bytes);
+        const std::string text = bytes.str();
+        map["optimizer"] = HostTensor::copy_of<char>(
+            DType::u8, {std::ssize(text)}, std::span<const char>(text.data(), text.size()));
+        map["steps"] = HostTensor::copy_of<int64_t>(DType::i64, {1}, std::span(&done_, 1));
+        return map;
+    }
+
+    void go_on_from(const TensorMap& reached) {
+        const auto text = reached.at("optimizer").as<char>();
+        std::istringstream bytes(std::string(text.begin(), text.end()));
+        torch::serialize::InputArchive archive;
+        archive.load_from(bytes);
+        optimizer_.load(archive);
+        restore(numbered("trained", reached));
+        done_ = reached.at("steps").as<int64_t>().front();
     }
 
     /** One step of Adam; returns the loss before it. Flips and mixes `pixels`. */
@@ -278,6 +289,19 @@ class BestEpoch {
         state_ = tuning_.state();
     }
 
+    /** Puts what is known into `map`. */
+    void add_to(TensorMap& map) const {
+        map.merge(by_number("best", state_));
+        map["best_kl"] = HostTensor::copy_of<double>(DType::f64, {1}, std::span(&least_, 1));
+        map["best_epoch"] = HostTensor::copy_of<int64_t>(DType::i64, {1}, std::span(&epoch_, 1));
+    }
+    void go_on_from(const TensorMap& map) {
+        least_ = map.at("best_kl").as<double>().front();
+        epoch_ = map.at("best_epoch").as<int64_t>().front();
+        state_.clear();
+        for (const auto& tensor : numbered("best", map)) state_.push_back(tensor.clone());
+    }
+
     std::string take() {
         tuning_.restore(state_);
         return fmt::format("held-out KL {:.4f} → {:.4f}, after epoch {}", before_, least_, epoch_);
@@ -298,8 +322,16 @@ std::vector<RepairedParts> tune_norms(RepairContext& context) {
     Tuning tuning(context);
     std::optional<BestEpoch> best;
     if (config.early_stop) best.emplace(context, tuning);
-    Progress progress("norm tuning", "images", config.epochs * context.pass.count());
-    for (int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+    int64_t epoch = 0;
+    if (const auto reached = context.progress.load()) {
+        tuning.go_on_from(*reached);
+        if (best) best->go_on_from(*reached);
+        epoch = reached->at("epochs").as<int64_t>().front();
+        spdlog::info("repair.norm_tuning: {} of {} epochs were finished before", epoch,
+                     config.epochs);
+    }
+    Progress progress("norm tuning", "images", (config.epochs - epoch) * context.pass.count());
+    for (; epoch < config.epochs; ++epoch) {
         const auto step = [&](const torch::Tensor& pixels, const ImageBatch& batch) {
             if (config.norm_tuning == NormTuning::labels) {
                 check_labels_present(batch, *context.pass.images.source);
@@ -313,6 +345,11 @@ std::vector<RepairedParts> tune_norms(RepairContext& context) {
         };
         tuning.pass_of(epoch).run_in_order(progress, "tuning norms", step);
         if (best) best->compare(epoch + 1);
+        TensorMap reached = tuning.reached();
+        if (best) best->add_to(reached);
+        const int64_t finished = epoch + 1;
+        reached["epochs"] = HostTensor::copy_of<int64_t>(DType::i64, {1}, std::span(&finished, 1));
+        context.progress.store(reached);
     }
     const std::string details = best ? best->take() : "";
     for (torch::Tensor& parameter : context.network.parameters()) parameter.requires_grad_(false);

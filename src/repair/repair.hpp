@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,12 @@
 #include "results/run_record.hpp"
 
 namespace comq {
+
+/** Where a repair keeps what it has reached, so that a killed run goes on from there. */
+struct RepairProgress {
+    std::function<std::optional<TensorMap>()> load = [] { return std::nullopt; };
+    std::function<void(const TensorMap&)> store = [](const TensorMap& /*lost*/) {};
+};
 
 /** What a repair after quantization looks at, and what it changes. */
 struct RepairContext {
@@ -27,6 +35,7 @@ struct RepairContext {
     bool real_zero_points;  ///< or else those of the layers stay
     uint64_t seed;
     std::filesystem::path scratch;  ///< a folder that does not outlive the repair
+    RepairProgress progress = {};   ///< of norm_tuning
 };
 
 /** What a repair has changed, for the log. */
@@ -66,6 +75,7 @@ struct Repair {
     REPAIR(bias_correction_repair)       \
     REPAIR(reestimate_batch_norm_repair) \
     REPAIR(refit_repair)                 \
+    REPAIR(block_reconstruction_repair)  \
     REPAIR(norm_tuning_repair)
 
 #define COMQ_DECLARE_REPAIR(repair) extern const Repair repair;

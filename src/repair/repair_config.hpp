@@ -7,6 +7,9 @@ namespace comq {
 
 enum class NormTuning { none, labels, full_precision_logits, full_precision_blocks };
 
+/** The error that block reconstruction brings down; fisher: weighted by squared gradients. */
+enum class BlockLoss { none, output_error, fisher };
+
 /** What is mended beside the weights; all of it is off by default. */
 struct RepairConfig {
     bool fold_batch_norm = false;
@@ -27,6 +30,12 @@ struct RepairConfig {
     bool tune_codes = false;
     double code_learning_rate = 1e-3;
     bool early_stop = false;
+    BlockLoss block_reconstruction = BlockLoss::none;
+    int64_t block_iterations = 400;
+    double block_learning_rate = 1e-2;
+
+    /** Whether codes of quantized layers may change. */
+    bool trains_codes() const { return tune_codes || block_reconstruction != BlockLoss::none; }
 };
 
 }  // namespace comq

@@ -59,7 +59,8 @@ Schema<RepairConfig, RunKey> repair_keys() {
              &RepairConfig::images, optional(integer<int64_t>(1)));
     keys.add({.key = "batch_size",
               .affects = repair,
-              .meaning = "Images of a step of norm_tuning, and of a batch whose statistics "
+              .meaning = "Images of a step of norm_tuning or block_reconstruction, and of a batch "
+                         "whose statistics "
                          "reestimate_batch_norm averages.",
               .unit = "images"},
              &RepairConfig::batch_size, integer<int64_t>(2, 4096));
@@ -98,7 +99,8 @@ Schema<RepairConfig, RunKey> repair_keys() {
              &RepairConfig::tune_grids, boolean());
     keys.add({.key = "grid_learning_rate",
               .affects = repair,
-              .meaning = "Of tune_grids: a step of Adam changes a scale by this share of itself, "
+              .meaning = "Of tune_grids and block_reconstruction: a step of Adam changes a scale "
+                         "by this share of itself, "
                          "and a zero point by this share of a level."},
              &RepairConfig::grid_learning_rate, number(1e-8, 1.0));
     keys.add({.key = "tune_codes",
@@ -117,6 +119,31 @@ Schema<RepairConfig, RunKey> repair_keys() {
                          "predictions on the images of calibration.holdout, which must be set, "
                          "are closest to the full-precision ones; none, if all took them away."},
              &RepairConfig::early_stop, boolean());
+    keys.add({.key = "block_reconstruction",
+              .affects = repair,
+              .meaning = "After quantization, block after block: whether rounding, scales and "
+                         "real zero points of a block's layers are trained on repair.images until "
+                         "its output is that of the full-precision network (BRECQ): gradients on "
+                         "weights. output_error is the squared error, fisher that weighted by "
+                         "squared gradients of the predictions. Codes begin as those that "
+                         "quantization.method found. A block stays as it was unless predictions "
+                         "on the images of calibration.holdout, which must be set, come closer to "
+                         "the full-precision ones."},
+             &RepairConfig::block_reconstruction,
+             choice<BlockLoss>({{"none", BlockLoss::none},
+                                {"output_error", BlockLoss::output_error},
+                                {"fisher", BlockLoss::fisher}}));
+    keys.add({.key = "block_iterations",
+              .affects = repair,
+              .meaning = "Steps of block_reconstruction for each block, each on repair.batch_size "
+                         "images.",
+              .unit = "steps"},
+             &RepairConfig::block_iterations, integer<int64_t>(10, 1'000'000));
+    keys.add({.key = "block_learning_rate",
+              .affects = repair,
+              .meaning = "Of Adam for the rounding in block_reconstruction; scales and zero points "
+                         "have repair.grid_learning_rate."},
+             &RepairConfig::block_learning_rate, number(1e-8, 1.0));
     return keys;
 }
 

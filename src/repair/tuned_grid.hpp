@@ -2,6 +2,11 @@
 
 #include "torch_bridge/torch.hpp"
 
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "networks/network.hpp"
 #include "results/run_record.hpp"
 
@@ -17,6 +22,10 @@ namespace comq {
  * gradient that q would have, g·δ·f ("straight through", Esser et al., LSQ, ICLR 2020). A position
  * begins in the cell of its code, as close to the float weight as the cell reaches: codes are those
  * of the quantizer at first, and those that it rounded furthest change first.
+ *
+ * Or their rounding is learned as AdaRound's (arXiv 2004.10568): q is l + h between a code l and
+ * the next, h = clip(1.2·σ(p) − 0.1, 0, 1), one of both being the layer's code and the other on the
+ * float weight's side of it. While that lasts q is no whole number, and the record keeps its codes.
  */
 class TunedGrid {
   public:
@@ -24,14 +33,23 @@ class TunedGrid {
      * Keeps layer and record. `parameter` is the network's, of which the layer's weight is a view.
      * One scale a layer has one factor and one shift.
      */
-    TunedGrid(Observable& layer, LayerRecord& record, torch::Tensor parameter,
+    TunedGrid(QuantizableLayer& layer, LayerRecord& record, torch::Tensor parameter,
               bool one_scale_a_layer);
 
     /** Codes are trained from here on; `weight` is the layer's of full precision. */
     void free_codes(const torch::Tensor& weight);
+    /** Their rounding is learned from here on, until decide(); `weight` as above. */
+    void learn_rounding(const torch::Tensor& weight);
+    /** Adds the gradient of `strength`·Σ(1 − |2h − 1|^exponent) to that of the positions. */
+    void regularize(double strength, double exponent);
+    /** Each code becomes the one that its h is nearer to, in the record as well, and stays. */
+    void decide();
+    /** Layer and record become what they were when `record` was copied. */
+    void restore(const LayerRecord& record);
 
     torch::Tensor& factor() { return factor_; }
     torch::Tensor& shift() { return shift_; }
+    const QuantizableLayer& layer() const { return layer_; }
     /** Undefined where codes stay. */
     torch::Tensor& position() { return position_; }
     const torch::Tensor& parameter() const { return parameter_; }
@@ -41,14 +59,15 @@ class TunedGrid {
 
     /** Of factor, shift and position, from that of `parameter()`, [its shape]. */
     void set_gradients(const torch::Tensor& gradient);
-    /** The layer's weight and its record become those of factor and shift. */
+    /** The layer's weight and, unless rounding is being learned, its record become those of factor,
+     *  shift and codes. */
     void install();
 
   private:
     /** Sums over the columns of a group, and over all when there is one scale a layer. */
     torch::Tensor summed(const torch::Tensor& values) const;
 
-    Observable& layer_;
+    QuantizableLayer& layer_;
     LayerRecord& record_;
     bool one_scale_a_layer_;
     torch::Tensor parameter_;
@@ -59,6 +78,17 @@ class TunedGrid {
     torch::Tensor factor_;  ///< [out, groups, 1], or [1, 1, 1]
     torch::Tensor shift_;
     torch::Tensor position_;  ///< [out, groups, columns of a group]
+    torch::Tensor lower_;     ///< l; defined while rounding is learned
 };
+
+/**
+ * The grids of those layers that have a record, of one block or of all; their parameters want
+ * gradients from then on. Keeps network and records.
+ */
+std::list<TunedGrid> tuned_grids(Network& network, std::vector<LayerRecord>& records,
+                                 bool one_scale_a_layer, std::optional<std::size_t> block = {});
+
+/** The weight of the layer of that name, which the network has. */
+torch::Tensor weight_of(const Network& network, const std::string& layer);
 
 }  // namespace comq

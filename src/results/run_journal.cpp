@@ -30,11 +30,9 @@ constexpr std::string_view predictions_prefix = "predictions.";
 constexpr std::string_view part_suffix = ".safetensors";
 
 constexpr std::pair<TensorSet, const char*> set_files[] = {
-    {TensorSet::parameters, "parameters"},
-    {TensorSet::input_ranges, "input_ranges"},
-    {TensorSet::rotations, "rotations"},
-    {TensorSet::sensitivities, "sensitivities"},
-    {TensorSet::bit_errors, "bit_errors"}};
+    {TensorSet::parameters, "parameters"}, {TensorSet::input_ranges, "input_ranges"},
+    {TensorSet::rotations, "rotations"},   {TensorSet::sensitivities, "sensitivities"},
+    {TensorSet::tuning, "tuning"},         {TensorSet::bit_errors, "bit_errors"}};
 
 /** "parameters.safetensors", the name of its part. */
 std::string file_name(TensorSet wanted) {

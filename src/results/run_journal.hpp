@@ -43,6 +43,7 @@ enum class TensorSet {
     input_ranges,   ///< in which layer inputs are rounded: "LAYER/minimum" and "LAYER/maximum"
     rotations,      ///< "kl": KL and its error by trial, f64 [trials, 2]
     sensitivities,  ///< KL and its error by width, as "UNIT", f64 [widths, 2]
+    tuning,         ///< what repair.norm_tuning has reached at the end of its last whole epoch
     bit_errors,     ///< squared relative errors at 2, 4 and 8 bits, by layer
 };
 

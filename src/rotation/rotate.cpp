@@ -6,6 +6,7 @@
 
 #include "core/errors.hpp"
 #include "networks/same_function.hpp"
+#include "rotation/equalize.hpp"
 #include "rotation/orthogonal.hpp"
 #include "rotation/vit_parts.hpp"
 
@@ -138,12 +139,15 @@ int64_t count_heads(const VitParts& parts, const SameFunction& function) {
 
 }  // namespace
 
-void rotate(Network& network, const RotationConfig& config, uint64_t seed, int64_t image_size) {
+void rotate(Network& network, const RotationConfig& config, const RotationTrial& trial,
+            int64_t image_size) {
+    if (config.equalization) equalize(network, trial.share, image_size);
+    if (!config.rotates()) return;
     const torch::NoGradGuard no_gradient;
     const char* key = config.residual ? "rotation.residual" : "rotation.values";
     const VitParts parts = find_vit_parts(network, key);
     const SameFunction function(network, image_size);
-    const RandomStream stream(seed, "rotation");
+    const RandomStream stream(trial.seed, "rotation");
     if (config.values || config.query_key) {
         const int64_t heads = count_heads(parts, function);
         for (std::size_t i = 0; i < parts.blocks.size(); ++i) {

@@ -20,11 +20,19 @@ Schema<RotationConfig, RunKey> rotation_keys() {
               .affects = statistics | solution,
               .meaning = "Whether each head's queries and keys are rotated, both alike."},
              &RotationConfig::query_key, boolean());
+    keys.add({.key = "equalization",
+              .affects = statistics | solution,
+              .meaning = "Whether channels between layers of a CNN that have nothing but ReLU or "
+                         "pooling between them are scaled, so that the weights on both sides have "
+                         "the same range (cross-layer equalization). The network computes the same "
+                         "function under the same names."},
+             &RotationConfig::equalization, boolean());
     keys.add({.key = "seeds",
               .affects = statistics | solution,
-              .meaning = "Random rotations that are tried; the network is quantized after each, "
-                         "and the one that keeps the predictions on held-out images closest to "
-                         "the full-precision ones is taken."},
+              .meaning = "Random rotations, or shares of the equalization from 0 to 1, that are "
+                         "tried; the network is quantized after each, and the one that keeps the "
+                         "predictions on held-out images closest to the full-precision ones is "
+                         "taken. 1: all of the equalization."},
              &RotationConfig::seeds, integer<int64_t>(1, 1000));
     return keys;
 }

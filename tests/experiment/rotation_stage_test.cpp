@@ -61,6 +61,26 @@ TEST_CASE("a rotation alone changes no prediction worth naming") {
     CHECK(*run.agreement >= 99.0);
 }
 
+TEST_CASE("the share of the equalization whose held-out predictions stay closest is taken") {
+    const auto folder = test::temporary_folder();
+    const auto keys = two_bits({"rotation.equalization=true", "rotation.seeds=3",
+                                "quantization.method=rtn", "quantization.bits=3"});
+    const auto run = test::run_shipped("demo_cnn_4bit", folder, keys);
+    REQUIRE(run.rotations.size() == 3);
+    CHECK(run.rotations[0].kl != run.rotations[1].kl);
+    CHECK(run.rotations[0].kl != run.rotations[2].kl);
+    // With the share 0 it is the network as it was.
+    const auto plain = test::run_shipped(
+        "demo_cnn_4bit", test::temporary_folder(),
+        two_bits({"quantization.method=rtn", "quantization.bits=3", "rotation.seeds=1"}));
+    const auto least = std::ranges::min_element(run.rotations, {}, &RotationRecord::kl);
+    if (least->trial == 0) {
+        CHECK(run.quantized->prediction == plain.quantized->prediction);
+    } else {
+        CHECK(run.parameters.contains("layer1.0.bn1.weight"));
+    }
+}
+
 TEST_CASE("what a choice of rotations needs is said") {
     const auto refused = [](std::vector<std::string> keys) {
         return test::run_shipped("demo_vit_4bit", test::temporary_folder(), std::move(keys));

@@ -27,7 +27,10 @@ struct Setting {
 /** Every value of keys that are names, two of the others. */
 std::vector<Setting> settings_of(const KeyInfo& info) {
     static const std::map<std::string, std::vector<std::string>> numbers = {
-        {"group_size", {"4", "6"}}, {"sweeps", {"1", "6"}}, {"scalar", {"0.8", "1"}}};
+        {"group_size", {"4", "6"}},
+        {"sweeps", {"1", "6"}},
+        {"iterations", {"5", "300"}},
+        {"scalar", {"0.8", "1"}}};
     std::vector<std::string> values = info.choices;
     if (values.empty()) {
         INFO("give two values of " << info.key << " above");

@@ -60,7 +60,8 @@ inline std::vector<RepairedParts> apply_all(const Repair& repair, const Network&
                                             const RepairConfig& config,
                                             std::vector<LayerRecord>& layers,
                                             std::vector<int64_t> held_out = {},
-                                            bool real_zero_points = true) {
+                                            bool real_zero_points = true,
+                                            RepairProgress progress = {}) {
     RepairContext context{.config = config,
                           .original = original,
                           .network = network,
@@ -71,7 +72,8 @@ inline std::vector<RepairedParts> apply_all(const Repair& repair, const Network&
                           .one_scale_a_layer = false,
                           .real_zero_points = real_zero_points,
                           .seed = 0,
-                          .scratch = temporary_folder() / "spool"};
+                          .scratch = temporary_folder() / "spool",
+                          .progress = std::move(progress)};
     return repair.apply(context);
 }
 

@@ -1,5 +1,6 @@
 #include "core/errors.hpp"
 #include "networks.hpp"
+#include "results/run_journal.hpp"
 #include "support/catch.hpp"
 #include "torch_bridge/runtime.hpp"
 
@@ -256,4 +257,78 @@ TEST_CASE("trained codes are those of the records") {
         CHECK(torch::equal(weight, expected.view(weight.sizes())));
         CHECK(to_torch(layers[i].bit_code).max().item<int64_t>() <= 3);
     }
+}
+
+namespace {
+
+/** A network and its layers' records after tuning. */
+struct Tuned {
+    std::shared_ptr<Network> network;
+    std::vector<LayerRecord> layers;
+};
+
+Tuned tuned(const RepairConfig& config, RepairProgress progress = {}) {
+    const auto original = test::hash_network("demo_vit");
+    Tuned result{test::hash_network("demo_vit"), {}};
+    result.layers = test::quantized_layers(*result.network);
+    const test::MemorySource source(20, 32, 0);
+    BadImages bad(0);
+    test::apply_all(norm_tuning_repair, *original, *result.network,
+                    test::pass_over(source, "demo_vit", 10, bad), config, result.layers,
+                    {0, 1, 2, 3, 4, 5}, /*real_zero_points=*/true, std::move(progress));
+    return result;
+}
+
+void check_same(const Tuned& a, const Tuned& b) {
+    const auto one = a.network->state_dict(), other = b.network->state_dict();
+    REQUIRE(one.size() == other.size());
+    for (std::size_t i = 0; i < one.size(); ++i) {
+        INFO(one[i].first);
+        CHECK(torch::equal(one[i].second, other[i].second));
+    }
+    for (std::size_t i = 0; i < a.layers.size(); ++i) {
+        INFO(a.layers[i].name);
+        CHECK(torch::equal(to_torch(a.layers[i].bit_code), to_torch(b.layers[i].bit_code)));
+        CHECK(torch::equal(to_torch(a.layers[i].scale), to_torch(b.layers[i].scale)));
+        CHECK(torch::equal(to_torch(a.layers[i].zero_point), to_torch(b.layers[i].zero_point)));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("tuning that was killed goes on after its last whole epoch, to the same bits") {
+    RepairConfig config;
+    config.norm_tuning = NormTuning::full_precision_blocks;
+    config.epochs = 4;
+    config.crops = config.tune_grids = config.tune_codes = config.early_stop = true;
+    config.code_learning_rate = 0.05;
+    // With early stop the best epoch may lie before the kill.
+    config.learning_rate = GENERATE(1e-3, 0.3);
+    const Tuned whole = tuned(config);
+
+    const auto result = test::temporary_folder() / "run.h5";
+    const RunIdentity identity{"digest", "config", {}, "program"};
+    const auto no_keys = [](const auto&, const auto&) { return std::vector<std::string>{}; };
+    int epochs = 0;
+    const auto in_journal = [&](RunJournal& journal, int killed_after) {
+        return RepairProgress{.load = [&] { return journal.tensors(TensorSet::tuning); },
+                              .store =
+                                  [&, killed_after](const TensorMap& reached) {
+                                      journal.store_tensors(TensorSet::tuning, reached);
+                                      if (++epochs == killed_after) throw Interrupted("killed");
+                                  }};
+    };
+    {
+        RunJournal journal(result, identity, Leftover::refuse, no_keys);
+        CHECK_THROWS_AS(tuned(config, in_journal(journal, 2)), Interrupted);
+    }
+    epochs = 0;
+    RunJournal journal(result, identity, Leftover::resume, no_keys);
+    const Tuned resumed = tuned(config, in_journal(journal, 100));
+    CHECK(epochs == 2);
+    check_same(whole, resumed);
+
+    // All epochs done, but not what came after them.
+    check_same(whole, tuned(config, in_journal(journal, 100)));
+    CHECK(epochs == 2);
 }

@@ -135,3 +135,57 @@ TEST_CASE("freed codes are the layer's at first, and follow their positions") {
     grid.install();
     CHECK((grid.position() < 3.5).all().item<bool>());
 }
+
+TEST_CASE(
+    "learned rounding begins at the layer's codes, and its gradients are those of its formula") {
+    torch::manual_seed(4);
+    auto record = some_record();
+    record.bits = 2;
+    const auto codes = to_torch(record.bit_code).clone();
+    Linear layer(in, out);
+    layer->weight().requires_grad_(false);
+    const auto weight = torch::randn({out, in});
+    const auto target =
+        weight.view({out, groups, -1}) / grouped(record.scale) - grouped(record.zero_point);
+    {
+        TunedGrid grid(*layer, record, layer->weight(), false);
+        grid.learn_rounding(weight);
+        grid.decide();
+        grid.install();
+        CHECK(torch::equal(to_torch(record.bit_code), codes));
+        CHECK(grid.changed_codes() == 0);
+    }
+    TunedGrid grid(*layer, record, layer->weight(), false);
+    grid.learn_rounding(weight);
+    grid.install();
+    CHECK(torch::equal(to_torch(record.bit_code), codes));
+    // Between the code and its neighbour on the float weight's side.
+    const auto soft = layer->weight().view({out, groups, -1}) / grouped(record.scale) -
+                      grouped(record.zero_point) - grouped(record.bit_code);
+    CHECK(soft.abs().max().item<float>() < 0.5F);
+    const auto agrees = soft * (target - grouped(record.bit_code)) >= 0.0;
+    CHECK(agrees.logical_or(soft.abs() < 0.011).all().item<bool>());
+
+    const auto gradient = torch::randn({out, in});
+    const double strength = 0.7, exponent = 3.0;
+    auto position = grid.position().clone().requires_grad_(true);
+    const auto height = [](const torch::Tensor& p) {
+        return (1.2 * p.sigmoid() - 0.1).clamp(0, 1);
+    };
+    const auto loss =
+        (height(position) * grouped(record.scale) * gradient.view({out, groups, -1})).sum() +
+        strength * (1.0 - (2.0 * height(position) - 1.0).abs().pow(exponent)).sum();
+    loss.backward();
+    grid.set_gradients(gradient);
+    grid.regularize(strength, exponent);
+    CHECK(torch::allclose(grid.position().grad(), position.grad(), 1e-4, 1e-6));
+
+    grid.position().fill_(5.0);
+    grid.decide();
+    grid.install();
+    CHECK(torch::equal(layer->weight(),
+                       dequantized(record.bit_code, record.scale, record.zero_point)));
+    const auto step = to_torch(record.bit_code).to(torch::kInt32) - codes.to(torch::kInt32);
+    CHECK(step.min().item<int>() >= 0);
+    CHECK(step.max().item<int>() == 1);
+}

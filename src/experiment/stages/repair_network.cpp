@@ -71,7 +71,12 @@ void apply_repairs(RunContext& context) {
         .one_scale_a_layer = config.quantization.granularity == Granularity::per_layer,
         .real_zero_points = config.quantization.zero_point == ZeroPoint::real,
         .seed = config.seed,
-        .scratch = context.journal->folder() / "activations"};
+        .scratch = context.journal->folder() / "activations",
+        .progress = {.load = [&] { return context.journal->tensors(TensorSet::tuning); },
+                     .store =
+                         [&](const TensorMap& reached) {
+                             context.journal->store_tensors(TensorSet::tuning, reached);
+                         }}};
     for (const Repair* repair : repairs_of(config.repair)) {
         if (repair->apply == nullptr) continue;
         for (const auto& parts : repair->apply(repair_context)) report(parts);
@@ -129,7 +134,7 @@ void repair_or_install(RunContext& context) {
         } else {
             repaired[scale_name(*layer)] = layer->scale;
             repaired[zero_point_name(*layer)] = layer->zero_point;
-            if (context.config.repair.tune_codes) repaired[code_name(*layer)] = layer->bit_code;
+            if (context.config.repair.trains_codes()) repaired[code_name(*layer)] = layer->bit_code;
         }
     }
     context.journal->store_tensors(TensorSet::parameters, repaired);
@@ -137,7 +142,7 @@ void repair_or_install(RunContext& context) {
 
 /** Every tensor that differs from the checkpoint, but for the weights of quantized layers. */
 TensorMap changed_parameters(const RunContext& context) {
-    if (repairs_of(context.config.repair).empty() && !context.rotation_seed) return {};
+    if (repairs_of(context.config.repair).empty() && !context.rotation) return {};
     const auto original = load_model(context.config.model, torch::kCPU).network->state_dict();
     const auto repaired = context.model.network->state_dict();
     const auto& layers = context.record.layers;
@@ -176,8 +181,8 @@ Cost cost_of_repairs(const Probe& probe) {
 std::shared_ptr<Network> RunContext::full_precision_network() const {
     auto network = load_model(config.model, device).network;
     prepare(*network, *this);
-    if (rotation_seed) {
-        rotate(*network, config.rotation, *rotation_seed, model.description->preprocessing.crop);
+    if (rotation) {
+        rotate(*network, config.rotation, *rotation, model.description->preprocessing.crop);
     }
     return network;
 }

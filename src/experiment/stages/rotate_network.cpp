@@ -20,8 +20,10 @@ namespace {
 
 constexpr const char* stage_title = "choose rotation";
 
-uint64_t seed_of_trial(const ExperimentConfig& config, int64_t trial) {
-    return RandomStream(config.seed, "rotation trials").bits(static_cast<uint64_t>(trial));
+RotationTrial trial_of(const ExperimentConfig& config, int64_t number) {
+    const int64_t last = config.rotation.seeds - 1;
+    return {RandomStream(config.seed, "rotation trials").bits(static_cast<uint64_t>(number)),
+            last == 0 ? 1.0 : static_cast<double>(number) / static_cast<double>(last)};
 }
 
 /** The network is as it was when the scope ends. */
@@ -42,11 +44,11 @@ class KeptWeights {
     std::vector<torch::Tensor> kept_;
 };
 
-/** How far the predictions move when the network is rotated by a trial's seed and quantized. */
-Estimate divergence_of_trial(RunContext& context, uint64_t seed,
+/** How far the predictions move when the network is rotated as a trial says and quantized. */
+Estimate divergence_of_trial(RunContext& context, const RotationTrial& trial,
                              const LogitDivergence& divergence) {
     const KeptWeights kept(*context.model.network);
-    rotate(*context.model.network, context.config.rotation, seed,
+    rotate(*context.model.network, context.config.rotation, trial,
            context.model.description->preprocessing.crop);
     StatisticsSource statistics(context, StatisticsSource::Sharing::none);
     const auto solved = solve_at_widths(context, statistics, context.plan.layers, {}, stage_title);
@@ -71,7 +73,7 @@ HostTensor try_rotations(RunContext& context) {
     std::vector<double> measured;
     for (int64_t trial = 0; trial < context.config.rotation.seeds; ++trial) {
         const Estimate kl =
-            divergence_of_trial(context, seed_of_trial(context.config, trial), divergence);
+            divergence_of_trial(context, trial_of(context.config, trial), divergence);
         spdlog::info("rotation {}: KL of held-out predictions {:.4f} ± {:.4f}", trial, kl.value,
                      kl.standard_error);
         measured.insert(measured.end(), {kl.value, kl.standard_error});
@@ -102,8 +104,8 @@ int64_t choose_trial(RunContext& context) {
 
 void rotate_network(RunContext& context) {
     const int64_t trial = choose_trial(context);
-    context.rotation_seed = seed_of_trial(context.config, trial);
-    rotate(*context.model.network, context.config.rotation, *context.rotation_seed,
+    context.rotation = trial_of(context.config, trial);
+    rotate(*context.model.network, context.config.rotation, *context.rotation,
            context.model.description->preprocessing.crop);
     spdlog::info("rotation {} of {} is taken", trial, context.config.rotation.seeds);
 }
