@@ -11,12 +11,12 @@ Starts munged, slurmctld and slurmd of the packages slurm-wlm and munge with the
 ports and state in FOLDER (default: ~/.cache/comq/slurm), so that no other Slurm is touched, and
 prints how to use them:
 
-    eval "$(scripts/start_local_slurm.sh)"
+    eval "$(scripts/start_local_slurm.sh)"      # in every terminal that is to use it
     run_sweep experiments/order_bits.yaml --launcher slurm
 
 --cpus N          cores the node has (default: all)
 --set KEY=VALUE   one more line of slurm.conf, to try a limit of your cluster: MaxArraySize=100
---stop            stops what was started in FOLDER; its jobs are lost
+--stop            stops what was started in FOLDER, its tasks included; its jobs are lost
 END
 }
 
@@ -25,7 +25,7 @@ fail() {
     exit 1
 }
 
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/comq/slurm cpus=$(nproc) settings='' stop=false
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/comq/slurm cpus='' settings='' stop=false
 while [ $# -gt 0 ]; do
     case $1 in
         --cpus)
@@ -45,23 +45,68 @@ while [ $# -gt 0 ]; do
 done
 folder=$(realpath -m "$folder")
 
-# Ends the process of a pid file when it is still the daemon that was started.
-end() {
+export SLURM_CONF=$folder/slurm.conf
+
+say_environment() {
+    echo "export SLURM_CONF=$(printf %q "$SLURM_CONF")"
+}
+
+# The process of a pid file while it is still the daemon that was started.
+process_of() {
     local pid
     pid=$(cat "$folder/$1.pid" 2>/dev/null) || return 0
-    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$1" ]; then
-        kill "$pid"
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
+}
+
+# Ends processes, by force where they don't within 10 s.
+end() {
+    local pid
+    for pid in "$@"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "$@"; do
         for _ in $(seq 100); do
-            [ -d "/proc/$pid" ] || break
+            kill -0 "$pid" 2>/dev/null || continue 2
             sleep 0.1
         done
-        [ ! -d "/proc/$pid" ] || kill -9 "$pid"
+        kill -9 "$pid" 2>/dev/null || true
+    done
+}
+
+# A process and all that it started, itself first.
+family() {
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1"); do family "$child"; done
+}
+
+# What runs the tasks of this Slurm, which outlives slurmd: its log is slurmd's.
+step_daemons() {
+    local pid
+    for pid in $(pgrep slurmstepd); do
+        if find "/proc/$pid/fd" -lname "$folder/*" 2>/dev/null | grep -q .; then echo "$pid"; fi
+    done
+}
+
+stop_all() {
+    local daemon pid tasks=()
+    if [ -n "$(process_of slurmctld)" ]; then
+        timeout 10 scancel --user="$(id -un)" 2>/dev/null || true
+        for _ in $(seq 100); do
+            [ -n "$(timeout 10 squeue --noheader 2>/dev/null)" ] || break
+            sleep 0.1
+        done
     fi
-    rm -f "$folder/$1.pid"
+    for pid in $(step_daemons); do mapfile -t -O ${#tasks[@]} tasks < <(family "$pid"); done
+    end "${tasks[@]}"
+    for daemon in slurmd slurmctld munged; do
+        pid=$(process_of $daemon)
+        [ -z "$pid" ] || end "$pid"
+        rm -f "$folder/$daemon.pid"
+    done
+    [ ! -e "$SLURM_CONF" ] || rm -rf "$folder"/{state,spool}
 }
 
 if $stop; then
-    for daemon in slurmd slurmctld munged; do end $daemon; done
+    stop_all
     exit
 fi
 
@@ -70,9 +115,13 @@ PATH=$PATH:/usr/sbin:/sbin
 for program in munged slurmctld slurmd sbatch; do
     command -v $program >/dev/null || fail "there is no $program; install slurm-wlm and munge"
 done
-for daemon in munged slurmctld slurmd; do
-    [ ! -e "$folder/$daemon.pid" ] || fail "$folder is in use; stop it first with --stop"
-done
+if [ -n "$(process_of slurmctld)" ] && [ -n "$(process_of slurmd)" ]; then
+    [ -z "$cpus$settings" ] || fail "$folder is in use; stop it first with --stop"
+    say_environment
+    exit
+fi
+stop_all # what a machine that went down has left
+cpus=${cpus:-$(nproc)}
 
 # A free port of the 6000 from $1 on.
 free_port() {
@@ -130,10 +179,10 @@ munged --force --socket="$folder/munge.socket" --key-file="$folder/munge.key" \
 slurmctld -f "$folder/slurm.conf" || fail "slurmctld did not start; see $folder/slurmctld.log"
 slurmd -f "$folder/slurm.conf" || fail "slurmd did not start; see $folder/slurmd.log"
 
-export SLURM_CONF=$folder/slurm.conf
 for _ in $(seq 300); do
-    if [ "$(sinfo --noheader --format=%T 2>/dev/null)" = idle ]; then
-        echo "export SLURM_CONF=$(printf %q "$SLURM_CONF")"
+    # Of other nodes and partitions that --set may have made nothing is waited for.
+    if [ "$(sinfo --noheader --nodes="$host" --format=%T 2>/dev/null | sort -u)" = idle ]; then
+        say_environment
         exit
     fi
     sleep 0.1

@@ -38,7 +38,8 @@ def round_input(editor, node, place, rounding):
     if bits < container_bits(bits):
         wide = [-1] + [1] * (2 if node.op_type == "Conv" else 0)
         for operator, bound in (("Max", lowest), ("Min", lowest + 2 ** bits - 1)):
-            limits = (scale * bound).reshape(wide if scale.ndim else ())
+            # The product of two arrays without axes is a number, no array.
+            limits = numpy.asarray(scale * bound).reshape(wide if scale.ndim else ())
             limit = editor.constant(f"{name}_{operator.lower()}", limits)
             value = editor.node(node, operator, [value, limit], f"{name}_{operator.lower()}_kept")
     constants = [editor.constant(f"{name}_scale", scale),

@@ -57,11 +57,30 @@ def parameter(value):
 
 
 def differing(runs):
-    """Keys whose values are not the same in all runs, or all of a single one."""
-    keys = sorted({key for run in runs for key in run.config})
+    """
+    Keys whose values are not the same in all runs, or all of a single one; each has a result file
+    of its own, whatever else it does.
+    """
+    keys = sorted({key for run in runs for key in run.config} - {"output.file"})
     if len(runs) == 1:
         return keys
     return [key for key in keys if len({json.dumps(run.config.get(key)) for run in runs}) > 1]
+
+
+def write_columns(runs, folder, keys):
+    """What the table of hyperparameters shows: figures of runs, not what their last layer has."""
+    figures = dict.fromkeys(name for run in runs for name in run.figures)
+
+    def column(key):
+        values = {parameter(run.config[key]) for run in runs if run.config.get(key) is not None}
+        alike = len({type(value) for value in values}) == 1
+        return hparams.HParam(key, hparams.Discrete(sorted(values)) if alike else None)
+
+    writer = EventFileWriter(str(folder))
+    summary = hparams.hparams_config_pb([column(key) for key in keys],
+                                        [hparams.Metric(name) for name in figures])
+    writer.add_event(Event(wall_time=seconds_of(runs[0].started), summary=summary))
+    writer.close()
 
 
 def write_run(run, folder, keys, files):
@@ -94,6 +113,8 @@ def write(runs, place, files):
     if place.exists() and any(place.rglob("events.out.tfevents.*")):
         fail(f"{place}: holds event files already; TensorBoard would show both. Name another folder")
     keys = differing(runs)
+    place.mkdir(parents=True, exist_ok=True)
+    write_columns(runs, place, keys)
     for run in runs:
         folder = place / run.name
         folder.mkdir(parents=True, exist_ok=True)

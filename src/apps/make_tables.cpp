@@ -16,6 +16,8 @@
 #include "experiment/known_names.hpp"
 #include "results/run_file.hpp"
 #include "sweep/launch_points.hpp"
+#include "sweep/launch_settings.hpp"
+#include "sweep/slurm_queue.hpp"
 #include "table/missing_runs.hpp"
 #include "table/render.hpp"
 
@@ -33,6 +35,7 @@ struct Arguments {
     bool skip_unreadable = false;
     bool run_missing = false;
     Launcher launcher = Launcher::local;
+    std::vector<std::string> settings;
 };
 
 void check_folders(const std::vector<std::string>& folders) {
@@ -59,12 +62,48 @@ void launch(const PointSet& set, const LaunchOptions& options) {
     const LaunchPlan plan = plan_launch(set, options, true);
     if (plan.chosen.empty())
         return inform(fmt::format("{}: nothing to run\n", set.folder.string()));
-    const auto jobs = launch_points(set, plan, options, interrupt_requested());
-    if (!jobs.empty()) {
+    const auto launched = launch_points(set, plan, options, interrupt_requested());
+    if (!launched.jobs.empty()) {
         inform(
             fmt::format("{}: {} points submitted as job {}; the same command fills in what has "
                         "ended\n",
-                        set.folder.string(), plan.chosen.size(), fmt::join(jobs, ", ")));
+                        set.folder.string(), launched.points, fmt::join(launched.jobs, ", ")));
+    }
+}
+
+/** Where missing runs go. */
+fs::path folder_of(const Arguments& arguments, const TableSpec& spec) {
+    return fs::path(arguments.results.front()) / spec.file.stem();
+}
+
+/** Points for what the table misses, to be launched as the site and the command line say. */
+std::vector<PointSet> points_of(const Table& table, const Arguments& arguments,
+                                const TableSpec& spec) {
+    const LaunchSettings settings = launch_settings(arguments.settings);
+    auto sets = missing_points(table, folder_of(arguments, spec),
+                               {known_names(), {data_folder() / "configs"}});
+    for (PointSet& set : sets) {
+        set.local = settings.local;
+        set.slurm = settings.slurm;
+        set.restart_elsewhere = settings.restart_elsewhere;
+    }
+    return sets;
+}
+
+/** What launchers have made of the points, earlier calls included. */
+void tell_states(Table& table, const std::vector<PointSet>& sets) {
+    auto set = sets.begin();
+    for (const auto& [config, runs] : launchable_runs(table)) {
+        const auto statuses = status_of(*set, slurm_tasks(*set, QueueUnknown::warn));
+        for (std::size_t i = 0; i < runs.size(); ++i) {
+            const PointStatus& status = statuses[i];
+            if (status.state == PointState::waiting && status.detail.empty()) continue;
+            set_state(table, runs[i],
+                      status.detail.empty()
+                          ? std::string(name_of(status.state))
+                          : fmt::format("{}: {}", name_of(status.state), status.detail));
+        }
+        ++set;
     }
 }
 
@@ -74,11 +113,9 @@ void launch(const PointSet& set, const LaunchOptions& options) {
  */
 std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& spec,
                                  const Table& table) {
-    const auto folder = fs::path(arguments.results.front()) / spec.file.stem();
     catch_interrupts();
     std::optional<Error> failure;
-    for (const PointSet& set :
-         missing_points(table, folder, {known_names(), {data_folder() / "configs"}})) {
+    for (const PointSet& set : points_of(table, arguments, spec)) {
         try {
             launch(set, {.launcher = arguments.launcher});
         } catch (const Error& error) {
@@ -102,6 +139,9 @@ void run(const Arguments& arguments, Program& program) {
     if (arguments.run_missing && !table.missing().empty()) {
         failure = run_missing(arguments, spec, table);
         table = fill_table(spec, read_results(arguments), options);
+    }
+    if (fs::is_directory(folder_of(arguments, spec))) {
+        tell_states(table, points_of(table, arguments, spec));
     }
     const std::string format = program.json() ? "json" : arguments.format;
     program.print(std::ranges::find(table_formats(), format, &TableFormat::name)->render(table));
@@ -135,6 +175,9 @@ int main(int argc, char** argv) {
     app.add_option("--launcher", arguments.launcher, "where missing runs go: local or slurm")
         ->transform(CLI::CheckedTransformer(launchers()).description("{local,slurm}"))
         ->default_str("local");
+    app.add_option("key=value", arguments.settings,
+                   "how missing runs are launched: slurm.partition=short, local.jobs=4");
+    program.offer_keys([] { return launch_setting_keys(); });
     program.offer_shipped_files("experiments");
     return program.run(argc, argv, [&] { run(arguments, program); });
 }

@@ -14,8 +14,8 @@
 #include "core/progress.hpp"
 #include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
-#include "experiment/run_experiment.hpp"
 #include "experiment/list_layers.hpp"
+#include "experiment/run_experiment.hpp"
 #include "experiment/run_plan.hpp"
 #include "experiment_config/config_text.hpp"
 #include "networks/registry.hpp"
@@ -49,6 +49,8 @@ struct Arguments {
     bool quiet = false;
     bool resume = false;
     bool restart = false;
+    bool restart_elsewhere = false;
+    bool shared_only = false;
     bool list_models = false;
     bool list_layers = false;
 };
@@ -144,9 +146,11 @@ void run(const Arguments& arguments, int argc, const char* const* argv, Program&
     RunOptions options;
     options.arguments = {argv, static_cast<std::size_t>(argc)};
     if (arguments.resume) options.leftover = Leftover::resume;
+    if (arguments.restart_elsewhere) options.leftover = Leftover::resume_or_restart;
     if (arguments.restart) options.leftover = Leftover::restart;
+    options.shared_only = arguments.shared_only;
     const RunRecord record = run_experiment(loaded, options);
-    if (!speaks) return;
+    if (!speaks || arguments.shared_only) return;
     print_result(record, loaded.config.output.file, arguments.quiet, program);
 }
 
@@ -169,9 +173,16 @@ int main(int argc, char** argv) {
     app.add_option("-o,--output", arguments.output, "result file, short for output.file=FILE");
     app.add_option("--threads", arguments.threads, "short for resources.threads=N")
         ->check(CLI::PositiveNumber);
-    app.add_flag("--resume", arguments.resume, "continue an interrupted run");
+    auto* resumes = app.add_flag("--resume", arguments.resume, "continue an interrupted run");
     app.add_flag("--restart", arguments.restart,
                  "drop an interrupted run, or replace the result of another one");
+    app.add_flag("--restart-elsewhere", arguments.restart_elsewhere,
+                 "with --resume: drop an interrupted run that began by another build of comq or "
+                 "LibTorch, or on another type of CPU")
+        ->needs(resumes);
+    app.add_flag("--shared-only", arguments.shared_only,
+                 "compute only what other runs can use, in resources.cache: full-precision "
+                 "predictions and statistics of layers");
     app.add_flag("--quiet", arguments.quiet, "print warnings and one line of result only");
     app.add_option(
            "--explain", arguments.explain,

@@ -14,7 +14,10 @@
 #include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
 #include "sweep/launch_points.hpp"
-#include "sweep/launch_slurm.hpp"
+#include "sweep/shared_work.hpp"
+#include "sweep/slurm_queue.hpp"
+#include "sweep/slurm_script.hpp"
+#include "sweep/slurm_settings.hpp"
 #include "sweep/sweep_spec.hpp"
 #include "sweep/sweep_table.hpp"
 #include "sweep/sweep_text.hpp"
@@ -125,25 +128,39 @@ class Launch {
                                 fmt::join(command, " "));
             more["command"] = command;
         } else if (!chosen.empty()) {
+            check_slurm(sweep_);
             const int cpus = slurm_cpus(sweep_.slurm);
-            for (const auto& points : slurm_arrays(chosen)) {
-                const auto script = slurm_script(sweep_, points, options_.program, cpus);
+            const auto add = [&](const std::vector<std::size_t>& points, SlurmWork work) {
+                const auto script = slurm_script(sweep_, points, options_.program, cpus, work);
                 text += "\n" + script;
                 more["scripts"].push_back(script);
-            }
+            };
+            const auto sharing = sharing_points(sweep_, chosen);
+            if (!sharing.empty()) add(sharing, SlurmWork::shared);
+            for (const auto& points : slurm_arrays(chosen)) add(points, SlurmWork::points);
         }
         tell(plan_.statuses, text, more);
     }
 
     void submit() {
-        const auto jobs = launch_points(sweep_, plan_, options_, interrupt_requested());
+        catch_interrupts();
+        const auto launched = launch_points(sweep_, plan_, options_, interrupt_requested());
         const std::string text =
-            fmt::format("{} points submitted as job {}; sweep_status {} shows how they are\n",
-                        plan_.chosen.size(), fmt::join(jobs, ", "), arguments_.sweep);
+            launched.points == 0
+                ? "nothing to submit; another run_sweep has submitted the points\n"
+                : fmt::format(
+                      "{} points submitted as job {}{}; sweep_status {} shows how they "
+                      "are\n",
+                      launched.points, fmt::join(launched.jobs, ", "),
+                      launched.shared_job.empty()
+                          ? ""
+                          : fmt::format(", after job {}, which computes what they share",
+                                        launched.shared_job),
+                      arguments_.sweep);
         // A queue that can't be asked any more is no reason to have the jobs forgotten.
         tell(program_.json() ? status_of(sweep_, slurm_tasks(sweep_, QueueUnknown::warn))
                              : Statuses{},
-             text, {{"jobs", jobs}});
+             text, {{"jobs", launched.jobs}, {"shared_job", launched.shared_job}});
     }
 
     void run_here() {

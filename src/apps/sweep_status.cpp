@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,7 +8,7 @@
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
-#include "sweep/launch_slurm.hpp"
+#include "sweep/slurm_queue.hpp"
 #include "sweep/sweep_spec.hpp"
 #include "sweep/sweep_text.hpp"
 #include "sweep/watch_sweep.hpp"
@@ -36,7 +37,8 @@ int main(int argc, char** argv) {
         "result files, the logs and Slurm.",
         "Examples:\n"
         "  sweep_status experiments/order_bits.yaml\n"
-        "  sweep_status experiments/order_bits.yaml --watch");
+        "  sweep_status experiments/order_bits.yaml --watch\n"
+        "Exit codes: 1 when points failed, else those of run_experiment.");
     CLI::App& app = program.arguments();
     std::string file;
     std::vector<std::string> overrides;
@@ -45,7 +47,7 @@ int main(int argc, char** argv) {
     app.add_option("key=value", overrides, "the same as run_sweep was given");
     app.add_option("--watch", watch,
                    "look again every SECONDS (5) until no point is running or queued, then show "
-                   "all; Ctrl-C ends it, too, with exit code 0")
+                   "all; Ctrl-C ends it, too")
         ->type_name("SECONDS")
         ->expected(0, 1)
         ->default_str("5");
@@ -58,5 +60,7 @@ int main(int argc, char** argv) {
         const auto statuses = statuses_of(sweep, watch);
         program.print(program.json() ? json_text(sweep_json(sweep, statuses))
                                      : status_table(sweep, statuses));
+        const auto failed = std::ranges::count(statuses, PointState::failed, &PointStatus::state);
+        if (failed > 0) throw Failure("{} of {} points failed", failed, statuses.size());
     });
 }

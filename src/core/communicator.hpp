@@ -32,6 +32,8 @@ class Communicator {
     virtual int64_t sum(int64_t value) { return value; }
     /** The root's `text` on every rank. */
     virtual std::string broadcast(std::string text) { return text; }
+    /** On every rank, the text of the lowest rank that has one; empty where none has. */
+    virtual std::string first_text(std::string text) { return text; }
     /** Returns once every rank has called it. */
     virtual void wait_for_all() {}
 };

@@ -34,7 +34,10 @@ std::unique_ptr<FileLock> CacheFolder::lock(const fs::path& file,
                                             const std::atomic<bool>& stop) const {
     if (!enabled()) return nullptr;
     try {
-        return FileLock::wait(file, stop);
+        return FileLock::wait(file, stop, [this](const std::string& holder) {
+            spdlog::info("waiting for {}, which computes what this run shares with it", holder);
+            on_wait_();
+        });
     } catch (const Failure& error) {
         spdlog::warn("{}; going on without the lock", error.what());
         return nullptr;

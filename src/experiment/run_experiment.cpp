@@ -13,6 +13,7 @@
 #include "core/version.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/run_context.hpp"
+#include "experiment/same_run.hpp"
 #include "experiment/stages/stages.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/config_text.hpp"
@@ -174,7 +175,7 @@ std::optional<RunRecord> open_journal(RunContext& context, Leftover leftover) {
         context.journal = std::make_unique<RunJournal>(file, identity, leftover, differing_keys);
     }
     context.ranks.wait_for_all();
-    if (!context.ranks.root()) context.journal = RunJournal::join(file);
+    if (!context.ranks.root()) context.journal = RunJournal::join(file, identity);
     return std::nullopt;
 }
 
@@ -193,11 +194,23 @@ void finish(RunContext& context) {
 
 RunRecord run_stages(const ExperimentConfig& config, const RunOptions& options) {
     RunContext context(config);
+    check_same_run(context.ranks, context.keys.identity, config.resources);
     check_images(context);
     context.record = first_record(context, options);
     if (auto finished = open_journal(context, options.leftover)) return std::move(*finished);
-    for (const Stage* stage : stages_of(config)) stage->run(context);
-    finish(context);
+    context.cache.on_wait([&context] { context.journal->leave_mark("waited"); });
+    for (const Stage* stage : stages_of(config)) {
+        if (!options.shared_only) {
+            stage->run(context);
+        } else if (stage->share != nullptr) {
+            stage->share(context);
+        }
+    }
+    if (options.shared_only) {
+        spdlog::info("what runs share is in {}", config.resources.cache.string());
+    } else {
+        finish(context);
+    }
     return std::move(context.record);
 }
 
@@ -206,6 +219,9 @@ RunRecord run_stages(const ExperimentConfig& config, const RunOptions& options) 
 RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) {
     check_paths(loaded);
     check_ranks(loaded.config, communicator().size());
+    if (options.shared_only && loaded.config.resources.cache.empty()) {
+        throw UsageError("resources.cache: --shared-only computes what lies there, but it is null");
+    }
     set_torch_threads(resolved_threads(loaded.config.resources));
     try {
         return run_stages(loaded.config, options);

@@ -11,6 +11,11 @@ namespace comq {
 struct RunOptions {
     Leftover leftover = Leftover::refuse;    ///< what to do with an interrupted run's parts
     std::span<const char* const> arguments;  ///< of main, for the provenance
+    /**
+     * Compute only what other runs can use, in `resources.cache`: full-precision predictions and
+     * the statistics of layers. There is no result then; the journal stays for the run itself.
+     */
+    bool shared_only = false;
 };
 
 /**

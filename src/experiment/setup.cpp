@@ -43,7 +43,7 @@ std::vector<RunContent> content_of(const ExperimentConfig& config, const LoadedM
         {"checkpoint", model.checkpoint_sha256, full_precision | statistics},
         {evaluation_images_name, source_identity(*images.evaluation_source, images.evaluation),
          evaluation_images},
-        {"LibTorch and instruction set",
+        {machine_content,
          torch_version() + " " + torch_cpu_capability() + " " + config.device, every_number},
         {valid_classes_name, digest_of_classes(images.evaluation_source->valid_classes()),
          evaluation_images}};

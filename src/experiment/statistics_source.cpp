@@ -50,10 +50,7 @@ void StatisticsSource::for_each(std::vector<PlannedLayer> rest, const Use& use) 
         auto lock = cache_.lock(context_.stop);
         // Whoever had the lock may have collected some meanwhile.
         if (lock && cache_.holds(rest.front().entry.layer->name())) continue;
-        const auto group =
-            group_by_memory(LayerPlan{rest, {}}.entries(), context_.config.resources.memory_bytes,
-                            gram_copies(context_.config.calibration).at_peak)
-                .front();
+        const auto group = next_group(rest);
         auto statistics = context_.times.timed("calibrate", [&] { return collect(group); });
         lock.reset();
         const bool keep = use.again && group.size() == all && !cache_.enabled();
@@ -77,6 +74,32 @@ void StatisticsSource::for_each(std::vector<PlannedLayer> rest, const Use& use) 
         });
         rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(group.size()));
     }
+}
+
+void StatisticsSource::collect_missing(std::vector<PlannedLayer> rest) {
+    if (!cache_.enabled()) return;
+    const auto drop_held = [&] {
+        std::erase_if(rest, [&](const PlannedLayer& planned) {
+            return cache_.holds(planned.entry.layer->name());
+        });
+    };
+    for (drop_held(); !rest.empty();) {
+        auto lock = cache_.lock(context_.stop);
+        drop_held();  // whoever had the lock may have collected some
+        if (rest.empty()) return;
+        const auto group = next_group(rest);
+        context_.times.timed("calibrate", [&] { collect(group); });
+        context_.journal->leave_mark("cached");
+        // Also where they could not be stored, which has been said.
+        rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(group.size()));
+    }
+}
+
+std::vector<Network::LayerEntry> StatisticsSource::next_group(
+    const std::vector<PlannedLayer>& rest) const {
+    return group_by_memory(LayerPlan{rest, {}}.entries(), context_.config.resources.memory_bytes,
+                           gram_copies(context_.config.calibration).at_peak)
+        .front();
 }
 
 void StatisticsSource::visit_layers(std::size_t count,

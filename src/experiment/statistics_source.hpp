@@ -39,9 +39,14 @@ class StatisticsSource {
      */
     void for_each(std::vector<PlannedLayer> layers, const Use& use);
 
+    /** Collects what the cache does not hold of `layers`; nothing where there is no cache. */
+    void collect_missing(std::vector<PlannedLayer> layers);
+
   private:
     /** Calls `visit(i)` for i < count, several at a time where the solver runs on the CPU. */
     void visit_layers(std::size_t count, const std::function<void(std::size_t)>& visit) const;
+    /** As many of `rest`, from the first on, as memory holds the statistics of. */
+    std::vector<Network::LayerEntry> next_group(const std::vector<PlannedLayer>& rest) const;
     std::size_t visit_at_hand(std::vector<PlannedLayer>& rest, const Use& use);
     std::vector<LayerStatistics> collect(const std::vector<Network::LayerEntry>& layers) const;
 

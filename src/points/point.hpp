@@ -48,6 +48,7 @@ struct SlurmSettings {
     std::optional<std::string> gres;
     std::vector<std::string> options;  ///< further options of sbatch, "--qos=long"
     std::vector<std::string> setup;    ///< shell lines before the program, "module load hdf5"
+    bool shared_first = true;  ///< what points share is computed by a job that they wait for
 };
 
 /** Points that start from one config, share a folder and are launched together. */
@@ -57,6 +58,8 @@ struct PointSet {
     std::filesystem::path folder;  ///< absolute; results, logs and what a launcher needs
     LocalSettings local;
     SlurmSettings slurm;
+    /** A point that began by another build or on another type of CPU starts over, else it fails. */
+    bool restart_elsewhere = false;
     std::vector<std::string> varied{};  ///< keys that points set, in the order they were named
     std::vector<Point> points{};
 

@@ -75,10 +75,12 @@ std::string describe_end(const Outcome& outcome) {
 
 /** Why a task that Slurm no longer has wrote no outcome. */
 std::string describe_loss(const SlurmTask& task) {
-    return fmt::format(
-        "task {}: {}; see {}", task.job,
-        slurm_reason(task.log).value_or("ended without a word: killed, or its node failed"),
-        task.log.string());
+    const auto reason = slurm_reason(task.log);
+    const auto lines = tail_lines(task.log);
+    return fmt::format("task {}: {}{}; see {}", task.job,
+                       reason.value_or("ended without a word: killed, or its node failed"),
+                       reason || lines.empty() ? "" : fmt::format(" (last: {})", lines.back()),
+                       task.log.string());
 }
 
 PointStatus finished_status(const Point& point) {
@@ -112,17 +114,29 @@ PointStatus unfinished_status(const PointSet& set, const Point& point, const Slu
     if (in_queue) {
         return is(PointState::queued, fmt::format("task {}: {}", task->job, task->reason));
     }
+    if (task != nullptr && !task->known && task_was_last && !read_outcome(set, point)) {
+        return is(PointState::queued,
+                  fmt::format("task {}, or what became of it: squeue doesn't answer", task->job));
+    }
     if (const auto outcome = read_outcome(set, point)) {
         const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
         return stopped ? is(PointState::interrupted, error_line(outcome->log))
                        : is(PointState::failed, describe_end(*outcome));
     }
-    if (task_was_last) return is(PointState::failed, describe_loss(*task));
     std::error_code none;
+    // Slurm makes the log when a task begins.
+    const bool task_began = task_was_last && fs::exists(task->log, none);
+    if (task_began) return is(PointState::failed, describe_loss(*task));
     if (fs::exists(RunJournal::folder_of(point.result()), none)) {
         return is(PointState::interrupted, "what is finished is kept");
     }
     if (task == nullptr) return {};
+    if (task_was_last) {
+        return is(PointState::waiting,
+                  task->reason.empty()
+                      ? fmt::format("task {} was cancelled before it began", task->job)
+                      : fmt::format("task {} did not begin: {}", task->job, task->reason));
+    }
     return is(PointState::interrupted,
               fmt::format("ended without a word; see {}", local_log.string()));
 }

@@ -67,8 +67,9 @@ std::optional<Outcome> read_outcome(const PointSet& set, const Point& point);
 struct SlurmTask {
     std::string job;       ///< "12_3": array and index
     std::string state{};   ///< "PENDING", "RUNNING", ...; empty: Slurm has it no longer
-    std::string reason{};  ///< why it waits
+    std::string reason{};  ///< why it waits, or did not begin
     std::filesystem::path log{};
+    bool known = true;  ///< false: squeue doesn't answer, so the task may wait, run or have ended
 };
 using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last submission of each
 

@@ -59,4 +59,18 @@ void check_slurm_step() {
         tasks);
 }
 
+void check_joined_ranks(int announced, int joined) {
+    if (joined == announced) return;
+    // Each of them is rank 0 to itself; the launcher's count tells which one speaks.
+    for (const char* variable : {"PMI_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID"}) {
+        if (std::getenv(variable) == nullptr) continue;
+        if (number_in(variable) != 0) throw Error(ExitCode::usage, "");
+        break;
+    }
+    throw UsageError(
+        "the launcher started {} processes, but in the MPI that comq was built with they are a run "
+        "of {}: start them with the mpirun of that MPI (ldd run_experiment shows which it is)",
+        announced, joined);
+}
+
 }  // namespace comq

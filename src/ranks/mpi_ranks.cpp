@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "core/communicator.hpp"
 #include "ranks/start_ranks.hpp"
@@ -43,17 +44,27 @@ class MpiRanks : public Communicator {
         return total;
     }
 
-    std::string broadcast(std::string text) override {
-        auto length = static_cast<int64_t>(text.size());
-        MPI_Bcast(&length, 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
-        text.resize(static_cast<std::size_t>(length));
-        MPI_Bcast(text.data(), static_cast<int>(length), MPI_CHAR, 0, MPI_COMM_WORLD);
-        return text;
+    std::string broadcast(std::string text) override { return text_of(0, std::move(text)); }
+
+    std::string first_text(std::string text) override {
+        const int mine = text.empty() ? size_ : rank_;
+        int first = 0;
+        MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+        return first == size_ ? "" : text_of(first, std::move(text));
     }
 
     void wait_for_all() override { MPI_Barrier(MPI_COMM_WORLD); }
 
   private:
+    /** What `text` is on the rank `owner`. */
+    static std::string text_of(int owner, std::string text) {
+        auto length = static_cast<int64_t>(text.size());
+        MPI_Bcast(&length, 1, MPI_INT64_T, owner, MPI_COMM_WORLD);
+        text.resize(static_cast<std::size_t>(length));
+        MPI_Bcast(text.data(), static_cast<int>(length), MPI_CHAR, owner, MPI_COMM_WORLD);
+        return text;
+    }
+
     int rank_ = 0;
     int size_ = 1;
 };
@@ -69,13 +80,16 @@ bool running() {
 }  // namespace
 
 void start_ranks() {
-    if (announced_ranks() < 2) return;
+    const int announced = announced_ranks();
+    if (announced < 2) return;
 #ifdef OPEN_MPI
     check_slurm_step();
 #endif
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
-    set_communicator(std::make_unique<MpiRanks>());
+    auto ranks = std::make_unique<MpiRanks>();
+    check_joined_ranks(announced, ranks->size());
+    set_communicator(std::move(ranks));
 }
 
 void finish_ranks() {

@@ -30,10 +30,16 @@ int announced_ranks(bool by_shell = started_by_interactive_shell());
 void check_slurm_step();
 
 /**
+ * Throws UsageError when MPI knows of another number of ranks than the launcher announced: each
+ * process would compute the whole run for itself. Only the launcher's first one says so.
+ */
+void check_joined_ranks(int announced, int joined);
+
+/**
  * Joins the other ranks when mpirun or srun has started this process as one of several, and
  * installs them as communicator(). MPI is left alone otherwise, so a process of a Slurm array
  * never depends on it. Throws UsageError when there are several ranks and comq was built without
- * MPI, and what check_slurm_step throws. Call before the first thread is started.
+ * MPI, and what check_slurm_step and check_joined_ranks throw. Call before the first thread is started.
  */
 void start_ranks();
 

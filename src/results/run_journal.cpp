@@ -25,6 +25,8 @@ namespace {
 
 constexpr const char* header_name = "run.json";
 constexpr const char* header_format = "comq journal 2";
+constexpr const char* either_restart =
+    "--restart (points of a sweep: with restart_elsewhere=true)";
 constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
 constexpr std::string_view part_suffix = ".safetensors";
@@ -95,20 +97,6 @@ RunIdentity read_header(const fs::path& file) {
     }
 }
 
-/** What differs between two runs, for people: config keys and the content behind its paths. */
-std::vector<std::string> differences(const RunIdentity& here, const RunIdentity& there,
-                                     const DifferingKeys& differing_keys) {
-    std::vector<std::string> names = differing_keys(here.config, there.config);
-    for (const auto& [name, hash] : here.content) {
-        const auto other = there.content.find(name);
-        if (other == there.content.end() || other->second != hash) names.push_back(name);
-    }
-    for (const auto& [name, hash] : there.content) {
-        if (!here.content.contains(name)) names.push_back(name);
-    }
-    return names;
-}
-
 /** Image index ascending, each once. */
 Predictions sorted(const Predictions& all) {
     if (std::ranges::is_sorted(all.image, std::less_equal<>())) return all;
@@ -126,14 +114,35 @@ Predictions sorted(const Predictions& all) {
 
 }  // namespace
 
+std::vector<std::string> differences(const RunIdentity& here, const RunIdentity& there,
+                                     const DifferingKeys& differing_keys) {
+    std::vector<std::string> names = differing_keys(here.config, there.config);
+    for (const auto& [name, hash] : here.content) {
+        const auto other = there.content.find(name);
+        if (other == there.content.end() || other->second != hash) names.push_back(name);
+    }
+    for (const auto& [name, hash] : there.content) {
+        if (!here.content.contains(name)) names.push_back(name);
+    }
+    return names;
+}
+
 fs::path RunJournal::folder_of(const fs::path& result_file) {
     return result_file.string() + ".parts";
 }
 
 RunJournal::RunJournal(const fs::path& result_file) : folder_(folder_of(result_file)) {}
 
-std::unique_ptr<RunJournal> RunJournal::join(const fs::path& result_file) {
+std::unique_ptr<RunJournal> RunJournal::join(const fs::path& result_file,
+                                             const RunIdentity& identity) {
     std::unique_ptr<RunJournal> journal(new RunJournal(result_file));
+    const fs::path header = journal->folder_ / header_name;
+    if (!fs::exists(header) || read_header(header).digest != identity.digest) {
+        throw UsageError(
+            "{}: one of the ranks does not see this folder, which another has made; name a file in "
+            "a folder that all of them share with --output",
+            fs::absolute(journal->folder_).string());
+    }
     journal->read_parts();
     return journal;
 }
@@ -166,18 +175,30 @@ void RunJournal::open(const RunIdentity& identity, Leftover leftover,
             folder_.string());
     }
     const RunIdentity stored = read_header(header);
+    const auto names = stored.digest == identity.digest
+                           ? std::vector<std::string>{}
+                           : differences(identity, stored, differing_keys);
+    const bool elsewhere = names.empty() ? stored.program != identity.program
+                                         : names == std::vector<std::string>{machine_content};
+    if (leftover == Leftover::resume_or_restart && elsewhere) {
+        spdlog::warn("{}: was begun {}, so it starts over", folder_.string(),
+                     names.empty() ? "by another build of comq (commit " + stored.program + ")"
+                                   : "with another LibTorch or on another type of CPU");
+        for (const fs::path& part : parts_in(folder_)) fs::remove(part);
+        write_header(header, identity);
+        return;
+    }
     if (stored.digest != identity.digest) {
-        const auto names = differences(identity, stored, differing_keys);
         throw UsageError(
             "{}: is the work of another run, which differs in {}; restore that, choose another "
-            "output.file, or start over with --restart",
-            folder_.string(), fmt::join(names, ", "));
+            "output.file, or start over with {}",
+            folder_.string(), fmt::join(names, ", "), elsewhere ? either_restart : "--restart");
     }
     if (stored.program != identity.program) {
         throw UsageError(
             "{}: was computed by another build of comq (commit {}, this is {}), whose numbers may "
-            "differ; continue with that one, or start over with --restart",
-            folder_.string(), stored.program, identity.program);
+            "differ; continue with that one, or start over with {}",
+            folder_.string(), stored.program, identity.program, either_restart);
     }
     read_parts();
 }
@@ -297,6 +318,10 @@ void RunJournal::store_predictions(const FinishedPredictions& finished) {
     const std::scoped_lock guard(mutex_);
     write_part(file, to_part(finished));
     add_block(finished, file);
+}
+
+void RunJournal::leave_mark(const std::string& name) const {
+    std::ofstream(folder_ / name, std::ios::trunc) << this_process() << '\n';
 }
 
 void RunJournal::remove() {

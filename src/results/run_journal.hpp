@@ -26,15 +26,24 @@ struct RunIdentity {
     std::string program;  ///< commit of the build; not in the digest: results of builds compare
 };
 
+/** Name of what RunIdentity::content says of the machine. */
+inline constexpr const char* machine_content = "LibTorch and instruction set";
+
 /** Names the keys in which two resolved configs differ, of those that can change a number. */
 using DifferingKeys =
     std::function<std::vector<std::string>(const std::string& here, const std::string& there)>;
+
+/** What differs between two runs, for people: config keys and the content behind its paths. */
+std::vector<std::string> differences(const RunIdentity& here, const RunIdentity& there,
+                                     const DifferingKeys& differing_keys);
 
 /** What to do with the journal that an earlier run of the same result file left. */
 enum class Leftover {
     refuse,   ///< an error that names --resume and --restart
     resume,   ///< continue it; an error when it is another run's
     restart,  ///< delete it
+    /** Continue it, or delete it where only the machine or the build of comq is another's. */
+    resume_or_restart,
 };
 
 /** Sets of tensors that a journal keeps, each in a part of its own. */
@@ -66,8 +75,10 @@ class RunJournal {
     /**
      * The journal of a run of several ranks, on one that is not the root: the root has opened it
      * before, holds the lock and alone removes it. Ranks see each other's work after refresh().
+     * Throws UsageError where this rank does not see the root's folder.
      */
-    static std::unique_ptr<RunJournal> join(const std::filesystem::path& result_file);
+    static std::unique_ptr<RunJournal> join(const std::filesystem::path& result_file,
+                                            const RunIdentity& identity);
     /** Reads the parts that other ranks have stored. */
     void refresh();
     /** Waits until every rank has come here, then refreshes; does nothing for a process alone. */
@@ -95,6 +106,13 @@ class RunJournal {
     Predictions predictions(const std::string& network) const;
     /** Durable on return. Costs one fsync, so store blocks of some hundred images. */
     void store_predictions(const FinishedPredictions& finished);
+
+    /**
+     * Leaves a file in the folder, for whoever judges whether a time limit that ended this
+     * process was too short: not where it `waited` for what another one computes, or finished what
+     * is `cached` elsewhere.
+     */
+    void leave_mark(const std::string& name) const;
 
     /** Deletes the folder, once the result file is in place. The journal is spent. */
     void remove();

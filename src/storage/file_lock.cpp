@@ -20,12 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string this_process() {
-    std::array<char, 256> host{};
-    ::gethostname(host.data(), host.size() - 1);
-    return fmt::format("process {} on host {}", ::getpid(), host.data());
-}
-
 std::string holder_written_in(int fd) {
     std::array<char, 512> text{};
     const ssize_t count = ::pread(fd, text.data(), text.size(), 0);
@@ -73,6 +67,12 @@ fs::path lock_file_of(const fs::path& file) { return file.string() + ".lock"; }
 
 }  // namespace
 
+std::string this_process() {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return fmt::format("process {} on host {}", ::getpid(), host.data());
+}
+
 FileLock::FileLock(const fs::path& file)
     : FileLock(lock_file_of(file), lock_at_once(file, lock_file_of(file))) {}
 
@@ -89,11 +89,18 @@ FileLock::FileLock(fs::path lock_file, FileDescriptor fd)
 
 FileLock::~FileLock() { ::unlink(lock_file_.c_str()); }
 
-std::unique_ptr<FileLock> FileLock::wait(const fs::path& file, const std::atomic<bool>& stop) {
+std::unique_ptr<FileLock> FileLock::wait(
+    const fs::path& file, const std::atomic<bool>& stop,
+    const std::function<void(const std::string& holder)>& on_wait) {
     const fs::path lock_file = lock_file_of(file);
-    while (!stop) {
+    for (bool told = !on_wait; !stop;) {
         if (auto fd = try_lock(lock_file)) {
             return std::unique_ptr<FileLock>(new FileLock(lock_file, std::move(*fd)));
+        }
+        const auto holder = told ? std::nullopt : lock_holder(file);
+        if (holder) {
+            on_wait(*holder);
+            told = true;
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }

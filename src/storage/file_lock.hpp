@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,9 +24,13 @@ class FileLock {
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
 
-    /** Waits until nobody else has the lock; null when `stop` becomes true before. */
-    static std::unique_ptr<FileLock> wait(const std::filesystem::path& file,
-                                          const std::atomic<bool>& stop);
+    /**
+     * Waits until nobody else has the lock; null when `stop` becomes true before. When it has to
+     * wait, `on_wait` is called once with who has it, as lock_holder() says it.
+     */
+    static std::unique_ptr<FileLock> wait(
+        const std::filesystem::path& file, const std::atomic<bool>& stop,
+        const std::function<void(const std::string& holder)>& on_wait = {});
 
   private:
     FileLock(std::filesystem::path lock_file, FileDescriptor fd);
@@ -33,6 +38,9 @@ class FileLock {
     std::filesystem::path lock_file_;
     FileDescriptor fd_;
 };
+
+/** As locks name their holder: "process 12 on host a". */
+std::string this_process();
 
 /** Who has the lock of `file` ("process 12 on host a"); none when nobody has. */
 std::optional<std::string> lock_holder(const std::filesystem::path& file);

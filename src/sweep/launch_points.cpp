@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "core/terminal.hpp"
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -12,12 +11,13 @@
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/paths.hpp"
-#include "core/threads.hpp"
+#include "core/terminal.hpp"
 #include "core/text.hpp"
+#include "core/threads.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "storage/file_lock.hpp"
-#include "sweep/launch_slurm.hpp"
 #include "sweep/live_table.hpp"
+#include "sweep/slurm_queue.hpp"
 #include "sweep/sweep_text.hpp"
 
 namespace comq {
@@ -93,8 +93,12 @@ class LocalPool {
 
     void reap() {
         running_.remove_if([this](Job& job) {
-            const auto exit_code = job.process.ended();
+            auto exit_code = job.process.ended();
             if (!exit_code) return false;
+            // One that was still loading has no handler yet.
+            if (told_to_stop_ && *exit_code == 128 + SIGTERM) {
+                exit_code = static_cast<int>(ExitCode::interrupted);
+            }
             write_outcome(set_, set_.points[job.point], {*exit_code, log_of(job.point)});
             seconds_ += job.seconds();
             ++ended_;
@@ -187,6 +191,10 @@ std::filesystem::path experiment_program() {
 
 LaunchPlan plan_launch(const PointSet& set, const LaunchOptions& options, bool launches) {
     const bool by_slurm = options.launcher == Launcher::slurm;
+    if (by_slurm && options.fail_fast) {
+        throw UsageError(
+            "--fail-fast is of the local launcher; under Slurm cancel the array with scancel");
+    }
     const auto unknown = by_slurm && launches ? QueueUnknown::refuse : QueueUnknown::warn;
     LaunchPlan plan{status_of(set, slurm_tasks(set, unknown)), {}};
     for (std::size_t i = 0; i < plan.statuses.size(); ++i) {
@@ -197,22 +205,24 @@ LaunchPlan plan_launch(const PointSet& set, const LaunchOptions& options, bool l
 
 std::vector<std::string> point_command(const PointSet& set, const Point& point,
                                        const std::filesystem::path& program) {
-    return {program.string(), point_files::config(set, point).string(), "--resume", "--threads",
-            std::to_string(threads_of(set.local, point))};
+    std::vector<std::string> command{program.string(), point_files::config(set, point).string(),
+                                     "--resume", "--threads",
+                                     std::to_string(threads_of(set.local, point))};
+    if (set.restart_elsewhere) command.emplace_back("--restart-elsewhere");
+    return command;
 }
 
-std::vector<std::string> launch_points(const PointSet& set, const LaunchPlan& plan,
-                                       const LaunchOptions& options,
-                                       const std::atomic<bool>& stop) {
+Launched launch_points(const PointSet& set, const LaunchPlan& plan, const LaunchOptions& options,
+                       const std::atomic<bool>& stop) {
     for (const auto i : plan.chosen) check_paths(set.points[i].config);
     if (options.launcher == Launcher::slurm) {
-        return launch_slurm(set, plan.chosen, options.program);
+        return launch_slurm(set, plan.chosen, options.program, stop);
     }
     inform(fmt::format("{}; running {} in {}\n", count_line(plan.statuses), plan.chosen.size(),
                        set.folder.string()));
     prepare_folder(set, plan.chosen);
     LocalPool(set, plan.chosen, options, stop).run();
-    return {};
+    return {.jobs = {}, .points = plan.chosen.size()};
 }
 
 }  // namespace comq

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "points/point_status.hpp"
+#include "sweep/launch_slurm.hpp"
 
 namespace comq {
 
@@ -34,12 +35,13 @@ struct LaunchPlan {
 
 /**
  * A plan that `launches` must know what waits in the queue: throws Failure where it can't be asked.
+ * Throws UsageError for `fail_fast` under Slurm, where nobody would stop the others.
  */
 LaunchPlan plan_launch(const PointSet& set, const LaunchOptions& options, bool launches);
 
 /**
- * Runs the chosen points, or submits them; returns the ids of the jobs that Slurm has them as.
- * Throws UsageError where a path that a point names is not there, and what launch_slurm does.
+ * Runs the chosen points, or submits them. Throws UsageError where a path that a point names is not
+ * there, and what launch_slurm does.
  *
  * Here they run as processes of this machine, `local.jobs` at a time, until all have ended; what a
  * point prints goes to logs/ID.log. On a terminal a table of what is running is kept up to date,
@@ -48,8 +50,8 @@ LaunchPlan plan_launch(const PointSet& set, const LaunchOptions& options, bool l
  * after all others have run or, with `fail_fast`, been stopped; and Interrupted when none failed
  * and some were stopped by a signal of their own.
  */
-std::vector<std::string> launch_points(const PointSet& set, const LaunchPlan& plan,
-                                       const LaunchOptions& options, const std::atomic<bool>& stop);
+Launched launch_points(const PointSet& set, const LaunchPlan& plan, const LaunchOptions& options,
+                       const std::atomic<bool>& stop);
 
 /**
  * What starts a point here, with `local.threads` threads, else those that its config names, else

@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <fstream>
-#include <sstream>
-#include <utility>
+#include <chrono>
+#include <optional>
+#include <thread>
 
 #include "config/value_types.hpp"
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "storage/atomic_file.hpp"
+#include "storage/file_lock.hpp"
+#include "sweep/shared_work.hpp"
+#include "sweep/slurm_queue.hpp"
+#include "sweep/slurm_script.hpp"
+#include "sweep/slurm_settings.hpp"
 
 namespace comq {
 
@@ -21,255 +24,147 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t default_max_array_size = 1001;
-constexpr int default_cpus = 4;
-constexpr const char* list_suffix = ".points";
+// sbatch takes these before what a script says.
+constexpr const char* sbatch_program =
+    "env -u SBATCH_ARRAY_INX -u SBATCH_OUTPUT -u SBATCH_ERROR -u SBATCH_OPEN_MODE "
+    "-u SBATCH_SIGNAL -u SBATCH_REQUEUE -u SBATCH_NO_REQUEUE sbatch --parsable";
 
-/** Cores of the largest node that tasks may run on; none where Slurm can't be asked. */
-std::optional<int> largest_node(const SlurmSettings& slurm) {
-    const std::string wanted =
-        slurm.partition ? " --partition=" + shell_quoted(*slurm.partition) : "";
-    const auto nodes =
-        run_shell("sinfo --Node --noheader --format='%P %c'" + wanted + " 2>/dev/null");
-    std::optional<int> most;
-    std::istringstream lines(nodes.output);
-    for (std::string partition, cores; lines >> partition >> cores;) {
-        // An asterisk marks the partition of jobs that name none.
-        if (!slurm.partition && !partition.ends_with('*')) continue;
-        most = std::max(most.value_or(0), parse_number<int>(cores).value_or(0));
+/** How often a queue is looked into for a job of which sbatch said nothing, a second apart. */
+constexpr int looks_into_queue = 5;
+
+/** Submits the arrays of one set. */
+class Submitter {
+  public:
+    Submitter(const PointSet& set, const fs::path& program)
+        : set_(set), program_(program), cpus_(slurm_cpus(set.slurm)) {}
+
+    /** Submits what the points share with others, which all arrays of points then begin after. */
+    void submit_shared(const std::vector<std::size_t>& points) {
+        launched_.shared_job = submit(points, SlurmWork::shared);
     }
-    return most;
-}
 
-/** Submits one script; returns the id of its job. */
-std::string submit(const fs::path& script, const std::string& after) {
-    const auto dependency = after.empty() ? "" : "--dependency=afterany:" + after + " ";
-    const auto result = run_shell(
-        fmt::format("sbatch --parsable {}{} 2>&1", dependency, shell_quoted(script.string())));
-    if (result.exit_code == 127) {
-        throw UsageError("there is no sbatch here; log in where Slurm is, or use --launcher local");
+    /** Submits points as an array that begins after the last one has ended. */
+    void submit_points(const std::vector<std::size_t>& points) {
+        launched_.jobs.push_back(submit(points, SlurmWork::points));
+        launched_.points += points.size();
     }
-    const std::string last = result.output.substr(0, result.output.find_last_not_of('\n') + 1);
-    const std::string id = last.substr(last.rfind('\n') + 1);
-    const std::string job = id.substr(0, id.find(';'));  // a cluster's name may follow
-    if (result.exit_code != 0 || !parse_number<int64_t>(job)) {
-        throw Failure("{}: sbatch refuses it: {}", script.string(), last);
+
+    Launched launched() && { return std::move(launched_); }
+
+  private:
+    std::string submit(const std::vector<std::size_t>& points, SlurmWork work) const {
+        Submission submission = new_submission(set_, points);
+        submission.work = work;
+        submission.after = launched_.shared_job;
+        const fs::path script = script_of(set_, submission);
+        write_text_atomically(script, slurm_script(set_, points, program_, cpus_, work));
+        keep_submission(set_, submission);
+        const std::string job = job_of(submission, script);
+        name_job(set_, submission, job);
+        return job;
     }
-    return job;
-}
 
-/** Lists of submitted points, the oldest first; each is named after its job. */
-std::vector<fs::path> submissions_of(const PointSet& sweep) {
-    std::vector<std::pair<fs::file_time_type, fs::path>> found;
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(point_files::submissions(sweep), none)) {
-        if (entry.path().extension() != list_suffix) continue;
-        found.emplace_back(entry.last_write_time(), entry.path());
-    }
-    std::ranges::sort(found);
-    std::vector<fs::path> files;
-    for (auto& [time, file] : found) files.push_back(std::move(file));
-    return files;
-}
-
-// Bash returns from `wait` when a trap has run; the program is waited for until it has ended. A
-// task that stopped at its time limit without finishing any part would do so for ever. sbatch hands
-// on the environment it was called in, which may say of another job step that it has many ranks.
-constexpr const char* body = R"sh(
-unset SLURM_STEP_ID SLURM_PROCID SLURM_STEP_NUM_TASKS ${{!PMI_@}} ${{!PMI2_@}} ${{!PMIX_@}} ${{!OMPI_COMM_WORLD_@}}
-point=${{points[$SLURM_ARRAY_TASK_ID]}}
-log=logs/${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID.log
-cd {folder} || exit 1
-if [ -e "$point.h5" ]; then
-    echo "$point is finished already"
-    exit 0
-fi
-rm -f "points/$point.exit"
-begun=points/$point.begun
-touch "$begun"
-got_on() {{
-    [ -n "$(find "$point.h5.parts" -name '*.safetensors' -newer "$begun" 2>/dev/null)" ]
-}}
-
-signals=0
-warned=false
-forward() {{
-    signals=$((signals + 1))
-    kill -s "$1" "$child"
-}}
-trap 'warned=true; forward USR1' USR1
-trap 'forward TERM' TERM
-{program} "points/$point.yaml" --resume --threads {cpus} &
-child=$!
-while
-    seen=$signals
-    wait "$child"
-    code=$?
-    [ "$signals" != "$seen" ]
-do :; done
-
-if [ "$code" = 75 ] && $warned; then
-    if got_on; then
-        echo "requeued to continue"
-        scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && exit 0
-    else
-        echo "error: the time limit is too short to finish anything; raise slurm.time"
-        code=1
-    fi
-fi
-rm -f "$begun"
-printf '%s\n%s\n' "$code" "$PWD/$log" >"points/$point.exit.$$" && mv "points/$point.exit.$$" "points/$point.exit"
-exit "$code"
-)sh";
-
-/** A value of an #SBATCH line, which sbatch splits at blanks outside quotes. */
-std::string sbatch_quoted(const std::string& value) {
-    return value.find_first_of(" \t'") == std::string::npos ? value : "\"" + value + "\"";
-}
-
-std::string directives(const PointSet& sweep, std::size_t tasks, int cpus) {
-    const SlurmSettings& slurm = sweep.slurm;
-    std::string text;
-    const auto add = [&](const std::string& option) { text += "#SBATCH " + option + "\n"; };
-    const auto add_value = [&](const char* option, const std::string& value) {
-        add(fmt::format("--{}={}", option, sbatch_quoted(value)));
-    };
-    const auto add_given = [&](const char* option, const std::optional<std::string>& value) {
-        if (value) add_value(option, *value);
-    };
-    add_value("job-name", sweep.name);
-    add_value("array", fmt::format("0-{}{}", tasks - 1,
-                                   slurm.concurrent > 0 ? fmt::format("%{}", slurm.concurrent)
-                                                        : std::string()));
-    add_value("output", (point_files::logs(sweep) / "%A_%a.log").string());
-    add("--open-mode=append");
-    add("--requeue");
-    add(fmt::format("--signal=B:USR1@{}", slurm.lead_time));
-    add("--ntasks=1");
-    add(fmt::format("--cpus-per-task={}", cpus));
-    add_given("partition", slurm.partition);
-    add_given("account", slurm.account);
-    add_given("time", slurm.time);
-    add_given("mem", slurm.memory);
-    add_given("gres", slurm.gres);
-    for (const auto& option : slurm.options) add(option);
-    return text;
-}
-
-/** Of this user's jobs, by their name in Slurm: "12_3". */
-std::map<std::string, SlurmTask> queue(QueueUnknown unknown) {
-    std::map<std::string, SlurmTask> entries;
-    const auto result = run_shell(
-        fmt::format("squeue --noheader --array --user={} --format='%i|%T|%r' 2>&1", ::geteuid()));
-    if (result.exit_code != 0) {
-        const auto reason = result.output.substr(0, result.output.find('\n'));
-        if (unknown == QueueUnknown::refuse) {
-            throw Failure(
-                "squeue can't be asked, and points that wait in the queue must not be submitted "
-                "again ({}); try again when it answers",
-                reason);
+    /** Has sbatch take the script; returns the id of its job. */
+    std::string job_of(const Submission& submission, const fs::path& script) const {
+        const auto result = run_shell(
+            fmt::format("{} {}--comment={} {} 2>&1", sbatch_program, dependency(),
+                        shell_quoted(comment_of(submission)), shell_quoted(script.string())));
+        const std::string last = result.output.substr(0, result.output.find_last_not_of('\n') + 1);
+        const std::string id = last.substr(last.rfind('\n') + 1);
+        const std::string job = id.substr(0, id.find(';'));  // a cluster's name may follow
+        if (result.exit_code == 0 && parse_number<int64_t>(job)) return job;
+        if (const auto taken = job_taken_all_the_same(submission, last)) return *taken;
+        forget_submission(set_, submission);
+        if (result.exit_code == 127) {
+            throw UsageError(
+                "there is no sbatch here; log in where Slurm is, or use --launcher local");
         }
-        static std::string told;  // who watches asks again and again
-        if (reason != std::exchange(told, reason)) {
-            spdlog::warn("squeue can't be asked, so no task counts as queued or running: {}",
-                         reason);
+        throw Failure("{}: sbatch refuses it: {}{}", script.string(), last, before());
+    }
+
+    /** A controller that is busy may take a job and not say so in time. */
+    std::optional<std::string> job_taken_all_the_same(const Submission& submission,
+                                                      const std::string& words) const {
+        const bool unsure = words.find("timed out") != std::string::npos ||
+                            words.find("Unable to contact") != std::string::npos;
+        if (!unsure) return std::nullopt;
+        for (int look = 0; look < looks_into_queue; ++look) {
+            if (look > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+            std::optional<std::string> job;
+            try {
+                job = job_in_queue(submission);
+            } catch (const Failure& error) {
+                if (look + 1 < looks_into_queue) continue;
+                throw Failure(
+                    "{}: sbatch does not say whether it was taken ({}), and {}{}; sweep_status "
+                    "knows once squeue answers",
+                    script_of(set_, submission).string(), words, error.what(), before());
+            }
+            if (job) {
+                spdlog::warn("sbatch did not answer ({}), but job {} is in the queue", words, *job);
+                return job;
+            }
         }
-        return entries;
+        return std::nullopt;
     }
-    std::istringstream lines(result.output);
-    for (std::string line; std::getline(lines, line);) {
-        const auto first = line.find('|');
-        const auto second = line.find('|', first + 1);
-        if (second == std::string::npos) continue;
-        SlurmTask task{line.substr(0, first), line.substr(first + 1, second - first - 1),
-                       line.substr(second + 1)};
-        if (task.state != "COMPLETING") entries[task.job] = std::move(task);  // that has ended
+
+    /** Also what the user has the tasks wait for: the command line replaces what a script says. */
+    std::string dependency() const {
+        std::vector<std::string> all;
+        if (!launched_.shared_job.empty()) all.push_back("afterok:" + launched_.shared_job);
+        if (!launched_.jobs.empty()) all.push_back("afterany:" + launched_.jobs.back());
+        if (all.empty()) return "";
+        if (const auto own = option_value(set_.slurm.options, "--dependency", 'd')) {
+            all.push_back(*own);
+        }
+        // Points whose shared work failed would wait for ever.
+        return fmt::format("--kill-on-invalid-dep=yes --dependency={} ",
+                           shell_quoted(fmt::format("{}", fmt::join(all, ","))));
     }
-    return entries;
+
+    std::string before() const {
+        return launched_.jobs.empty()
+                   ? ""
+                   : fmt::format("; {} points were submitted before, as job {}", launched_.points,
+                                 fmt::join(launched_.jobs, ", "));
+    }
+
+    const PointSet& set_;
+    const fs::path& program_;
+    int cpus_;
+    Launched launched_;
+};
+
+/** Those that nobody has run or submitted meanwhile. */
+std::vector<std::size_t> still_to_be_run(const PointSet& set,
+                                         const std::vector<std::size_t>& chosen) {
+    const auto statuses = status_of(set, slurm_tasks(set, QueueUnknown::refuse));
+    std::vector<std::size_t> left;
+    for (const auto i : chosen) {
+        if (to_be_run(statuses[i].state, false)) left.push_back(i);
+    }
+    return left;
 }
 
 }  // namespace
 
-std::size_t max_array_size() {
-    const auto config = run_shell("scontrol show config 2>/dev/null");
-    std::istringstream lines(config.output);
-    for (std::string line; std::getline(lines, line);) {
-        if (!line.starts_with("MaxArraySize")) continue;
-        const auto value = line.find_last_of(" =");
-        const auto size = parse_number<std::size_t>(line.substr(value + 1));
-        if (size && *size > 0) return *size;
-    }
-    return default_max_array_size;
-}
-
-int slurm_cpus(const SlurmSettings& slurm) {
-    const auto most = largest_node(slurm);
-    const int cpus = slurm.cpus.value_or(std::min(default_cpus, most.value_or(default_cpus)));
-    if (most && cpus > *most) {
-        throw UsageError("slurm.cpus: no node has {} cores, the largest has {}; ask for fewer",
-                         cpus, *most);
-    }
-    return cpus;
-}
-
-std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen,
-                                                   std::size_t limit) {
-    std::vector<std::vector<std::size_t>> arrays;
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-        if (i % limit == 0) arrays.emplace_back();
-        arrays.back().push_back(chosen[i]);
-    }
-    return arrays;
-}
-
-std::string slurm_script(const PointSet& sweep, const std::vector<std::size_t>& points,
-                         const std::filesystem::path& program, int cpus) {
-    std::string list;
-    for (const auto i : points) list += "    " + sweep.points[i].id + "\n";
-    std::string setup;
-    for (const auto& line : sweep.slurm.setup) setup += line + "\n";
-    return fmt::format("#!/bin/bash\n{}\npoints=(\n{})\n{}", directives(sweep, points.size(), cpus),
-                       list, setup) +
-           fmt::format(body, fmt::arg("folder", shell_quoted(sweep.folder.string())),
-                       fmt::arg("program", shell_quoted(program.string())), fmt::arg("cpus", cpus));
-}
-
-std::vector<std::string> launch_slurm(const PointSet& sweep, const std::vector<std::size_t>& chosen,
-                                      const fs::path& program) {
-    const int cpus = slurm_cpus(sweep.slurm);
-    prepare_folder(sweep, chosen);
-    const fs::path folder = point_files::submissions(sweep);
+Launched launch_slurm(const PointSet& set, const std::vector<std::size_t>& chosen,
+                      const fs::path& program, const std::atomic<bool>& stop) {
+    check_slurm(set);
+    Submitter submitter(set, program);
+    const fs::path folder = point_files::submissions(set);
     fs::create_directories(folder);
-    std::vector<std::string> jobs;
-    for (const auto& points : slurm_arrays(chosen)) {
-        const fs::path script = folder / "next.sh";
-        write_text_atomically(script, slurm_script(sweep, points, program, cpus));
-        const std::string job = submit(script, jobs.empty() ? "" : jobs.back());
-        std::string list;
-        for (const auto i : points) list += sweep.points[i].id + "\n";
-        write_text_atomically(folder / (job + list_suffix), list);
-        fs::rename(script, folder / (job + ".sh"));
-        jobs.push_back(job);
+    const auto lock = FileLock::wait(folder / "submission", stop, [](const std::string& holder) {
+        spdlog::info("waiting for {}, which submits points of this folder", holder);
+    });
+    if (!lock) throw Interrupted("interrupted; nothing was submitted");
+    const auto left = still_to_be_run(set, chosen);
+    prepare_folder(set, left);
+    if (const auto sharing = sharing_points(set, left); !sharing.empty()) {
+        submitter.submit_shared(sharing);
     }
-    return jobs;
-}
-
-SlurmTasks slurm_tasks(const PointSet& sweep, QueueUnknown unknown) {
-    SlurmTasks tasks;
-    const auto submissions = submissions_of(sweep);
-    if (submissions.empty()) return tasks;
-    const auto queued = queue(unknown);
-    for (const auto& file : submissions) {
-        std::ifstream stream(file);
-        std::size_t index = 0;
-        for (std::string id; std::getline(stream, id); ++index) {
-            const std::string job = fmt::format("{}_{}", file.stem().string(), index);
-            const auto entry = queued.find(job);
-            SlurmTask& task = tasks[id] = entry == queued.end() ? SlurmTask{job} : entry->second;
-            task.log = point_files::logs(sweep) / (job + ".log");
-        }
-    }
-    return tasks;
+    for (const auto& points : slurm_arrays(left)) submitter.submit_points(points);
+    return std::move(submitter).launched();
 }
 
 }  // namespace comq

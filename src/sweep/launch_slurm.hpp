@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -8,42 +9,21 @@
 
 namespace comq {
 
-/**
- * Submits `chosen` points as one job array, or as several, each after the one before, where Slurm's
- * MaxArraySize demands it. Returns their job ids. Throws Failure with sbatch's own words.
- */
-std::vector<std::string> launch_slurm(const PointSet& sweep, const std::vector<std::size_t>& chosen,
-                                      const std::filesystem::path& program);
-
-/**
- * `slurm.cpus`, or 4 without it, and fewer where the largest node of the partition has fewer.
- * Throws UsageError when no node has as many as are asked for: such a task would wait for ever.
- */
-int slurm_cpus(const SlurmSettings& slurm);
-
-/** Slurm's MaxArraySize, below which the indices of an array are; its default without Slurm. */
-std::size_t max_array_size();
-
-/** Splits `chosen` into arrays of at most `limit` points. */
-std::vector<std::vector<std::size_t>> slurm_arrays(const std::vector<std::size_t>& chosen,
-                                                   std::size_t limit = max_array_size());
-
-/**
- * The batch script of one job array whose task i runs the point points[i]. It gives the program
- * its signals, waits for it, and requeues its own task when the program stopped for the time limit
- * (exit 75); a task whose point is finished ends at once, so requeueing is safe at any time. Each
- * has `cpus` cores, which slurm_cpus tells.
- */
-std::string slurm_script(const PointSet& sweep, const std::vector<std::size_t>& points,
-                         const std::filesystem::path& program, int cpus);
-
-/** What to do where squeue can't be asked. */
-enum class QueueUnknown {
-    warn,    ///< tasks count as ended, which is said in one line
-    refuse,  ///< a Failure: what waits in the queue would be submitted again
+/** What became of points that a launcher was given. */
+struct Launched {
+    std::vector<std::string> jobs;  ///< that Slurm has them as
+    std::size_t points = 0;         ///< that were run or submitted
+    std::string shared_job{};       ///< computes first what they share; empty: there is none
 };
 
-/** The last submission of every point that was ever submitted, with the state squeue reports. */
-SlurmTasks slurm_tasks(const PointSet& sweep, QueueUnknown unknown);
+/**
+ * Submits `chosen` points as one job array, or as several, each after the one before, where Slurm's
+ * MaxArraySize demands it; with `slurm.shared_first` after a job that computes what points share,
+ * where any do. Waits for whoever submits points of this folder, until `stop`, and leaves
+ * out those that are not to be run any more. Throws Failure with sbatch's own words, naming the
+ * jobs that were submitted before; and what check_slurm and slurm_cpus throw.
+ */
+Launched launch_slurm(const PointSet& sweep, const std::vector<std::size_t>& chosen,
+                      const std::filesystem::path& program, const std::atomic<bool>& stop);
 
 }  // namespace comq

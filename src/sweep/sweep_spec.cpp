@@ -22,63 +22,11 @@ namespace {
 
 using Spec = SweepSpec;
 
-ValueType<std::vector<std::string>> texts(const std::string& description,
-                                          std::function<bool(const std::string&)> allowed) {
-    return sequence_of(text_where(description, std::move(allowed)), "list, each " + description);
-}
-
 bool is_file_name(const std::string& name) {
     constexpr const char* allowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     return !name.empty() && name.front() != '.' && name.front() != '-' &&
            name.find_first_not_of(allowed) == std::string::npos;
-}
-
-bool is_one_line(const std::string& value) {
-    return !value.empty() && value.find('\n') == std::string::npos;
-}
-
-Schema<SlurmSettings> slurm_keys() {
-    Schema<SlurmSettings> keys;
-    const auto word = optional(text_where("a text", is_one_line));
-    keys.add({.key = "concurrent", .meaning = "Tasks of the array that run at a time."},
-             &SlurmSettings::concurrent, count_or_all<int>());
-    keys.add({.key = "cpus",
-              .meaning = "Cores and threads of a task; null: 4, or all of the largest node where "
-                         "that has fewer."},
-             &SlurmSettings::cpus, optional(integer<int>(1, 4096)));
-    keys.add({.key = "lead_time",
-              .meaning = "How long before its time limit a task is told to finish the layer it "
-                         "is at and to requeue itself.",
-              .unit = "seconds"},
-             &SlurmSettings::lead_time, integer<int>(1, 65'535));
-    keys.add({.key = "partition", .meaning = "sbatch --partition."}, &SlurmSettings::partition,
-             word);
-    keys.add({.key = "account", .meaning = "sbatch --account."}, &SlurmSettings::account, word);
-    keys.add({.key = "time", .meaning = "sbatch --time, of a task, like 1:30:00."},
-             &SlurmSettings::time, word);
-    keys.add({.key = "memory", .meaning = "sbatch --mem, of a task."}, &SlurmSettings::memory,
-             word);
-    keys.add({.key = "gres", .meaning = "sbatch --gres, like gpu:1."}, &SlurmSettings::gres, word);
-    keys.add({.key = "options", .meaning = "Further options of sbatch."}, &SlurmSettings::options,
-             texts("an option like --qos=long", [](const std::string& option) {
-                 return option.starts_with("-") && is_one_line(option);
-             }));
-    keys.add({.key = "setup",
-              .meaning = "Shell lines a task runs first, like module load or conda activate."},
-             &SlurmSettings::setup, texts("a shell command", is_one_line));
-    return keys;
-}
-
-Schema<LocalSettings> local_keys() {
-    Schema<LocalSettings> keys;
-    keys.add({.key = "jobs", .meaning = "Points that run at a time on this machine."},
-             &LocalSettings::jobs, integer<int>(1, 4096));
-    keys.add({.key = "threads",
-              .meaning = "Threads of each; all: resources.threads where a point names a number, "
-                         "else the cores shared out among the jobs."},
-             &LocalSettings::threads, count_or_all<int>());
-    return keys;
 }
 
 Schema<Spec> sweep_schema() {
@@ -106,8 +54,7 @@ Schema<Spec> sweep_schema() {
                 .meaning = "Variants, each a map of keys. With several of points, zip and grid, "
                            "each combination of theirs is a point."},
                &Spec::points, tree(YamlNode::Kind::list, "list of maps of keys"));
-    schema.add_section("local", &Spec::local, local_keys());
-    schema.add_section("slurm", &Spec::slurm, slurm_keys());
+    add_launch_keys(schema);
     return schema;
 }
 
@@ -302,6 +249,7 @@ SweepSpec load_sweep(const fs::path& file, const std::vector<std::string>& argum
 
     const auto schema = sweep_schema();
     SweepSpec spec;
+    static_cast<LaunchSettings&>(spec) = site_settings(problems);
     spec.file = file.string();
     spec.name = file.stem().string();
     GivenKeys given;
@@ -335,8 +283,9 @@ std::vector<KeyInfo> sweep_arguments(const KnownNames& known) {
 PointSet open_sweep(const std::filesystem::path& file, const std::vector<std::string>& arguments,
                     const KnownNames& known) {
     const SweepSpec spec = load_sweep(file, arguments);
-    return expand({spec.name, spec.config, spec.folder, spec.local, spec.slurm},
-                  VariationReader(spec, known).read(), {known, {data_folder() / "configs"}});
+    return expand(
+        {spec.name, spec.config, spec.folder, spec.local, spec.slurm, spec.restart_elsewhere},
+        VariationReader(spec, known).read(), {known, {data_folder() / "configs"}});
 }
 
 }  // namespace comq

@@ -8,11 +8,12 @@
 #include "config/yaml_document.hpp"
 #include "experiment_config/experiment_schema.hpp"
 #include "points/point.hpp"
+#include "sweep/launch_settings.hpp"
 
 namespace comq {
 
 /** A sweep as its file and the command line describe it. */
-struct SweepSpec {
+struct SweepSpec : LaunchSettings {
     std::string name;              ///< that of the file by default
     std::filesystem::path config;  ///< the experiment that all points start from
     std::filesystem::path folder;  ///< where results land; absolute; results/NAME by default
@@ -20,8 +21,6 @@ struct SweepSpec {
     YamlNode grid;                 ///< map of keys to lists: every combination
     YamlNode zip;     ///< map of keys to lists of one length: one combination a position
     YamlNode points;  ///< list of maps of keys
-    LocalSettings local;
-    SlurmSettings slurm;
 
     std::vector<YamlNode> experiment_overrides;  ///< of the command line
     std::string file;                            ///< as it was named, for messages
@@ -37,8 +36,8 @@ SweepSpec load_sweep(const std::filesystem::path& file,
 
 /**
  * Reads and expands a sweep with the fragments that come with comq, its models and methods checked
- * against `known`. Throws one UsageError with a line for everything that is wrong: keys that are not
- * known, varied twice or fixed as well, lists that are none, configs of points.
+ * against `known`. Throws one UsageError with a line for everything that is wrong: keys that are
+ * not known, varied twice or fixed as well, lists that are none, configs of points.
  */
 PointSet open_sweep(const std::filesystem::path& file, const std::vector<std::string>& arguments,
                     const KnownNames& known = {});

@@ -57,6 +57,26 @@ std::string count_line(const std::vector<PointStatus>& statuses) {
     return fmt::format("{} points: {}", statuses.size(), fmt::join(parts, ", "));
 }
 
+double seconds_left(const std::vector<PointStatus>& statuses) {
+    double seconds = 0.0, finished = 0.0, running = 0.0, queued = 0.0;
+    for (const auto& status : statuses) {
+        running += status.state == PointState::running;
+        queued += status.state == PointState::queued;
+        if (status.state != PointState::finished || std::isnan(status.seconds)) continue;
+        seconds += status.seconds;
+        ++finished;
+    }
+    if (running == 0.0 || finished == 0.0) return not_measured;
+    // Those that run are halfway through, on average.
+    return seconds / finished * (queued + running / 2.0) / running;
+}
+
+std::string summary_line(const std::vector<PointStatus>& statuses) {
+    const double left = seconds_left(statuses);
+    if (std::isnan(left)) return count_line(statuses);
+    return fmt::format("{}; about {} left", count_line(statuses), format_duration(left));
+}
+
 std::string point_line(const Point& point, const PointStatus& status) {
     std::string line = fmt::format("{:<11} {} {}", name_of(status.state), point.id, point.label);
     if (status.top1.exists()) line += "  Top-1 " + format_accuracy(status.top1);
@@ -101,13 +121,14 @@ std::string status_table(const PointSet& sweep, const std::vector<PointStatus>& 
     std::vector<std::size_t> all(statuses.size());
     std::iota(all.begin(), all.end(), std::size_t{0});
     return fmt::format("{}\n{}\n", fmt::join(status_lines(sweep, statuses, all), "\n"),
-                       count_line(statuses));
+                       summary_line(statuses));
 }
 
 nlohmann::ordered_json sweep_json(const PointSet& sweep, const std::vector<PointStatus>& statuses) {
     Json json{{"sweep", sweep.name},
               {"folder", sweep.folder.string()},
               {"counts", Json::object()},
+              {"seconds_left", json_number(seconds_left(statuses))},
               {"points", Json::array()}};
     for (const auto& [state, name] : point_states) {
         json["counts"][std::string(name)] =

@@ -11,6 +11,15 @@ namespace comq {
 /** "24 points: 12 finished, 2 running, 1 failed, 9 waiting" */
 std::string count_line(const std::vector<PointStatus>& statuses);
 
+/**
+ * Seconds until what is queued or running has ended, if as many points run at a time as now, each
+ * as long as the finished ones on average; not_measured where none runs or none is finished.
+ */
+double seconds_left(const std::vector<PointStatus>& statuses);
+
+/** count_line() with that: "...; about 12 min left". */
+std::string summary_line(const std::vector<PointStatus>& statuses);
+
 /** "finished  ID bits=4  Top-1 91.20 ± 0.63, 12 s": a point on its own. */
 std::string point_line(const Point& point, const PointStatus& status);
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <thread>
 
-#include "sweep/launch_slurm.hpp"
 #include "sweep/live_table.hpp"
+#include "sweep/slurm_queue.hpp"
 #include "sweep/sweep_text.hpp"
 
 namespace comq {
@@ -33,7 +33,7 @@ std::vector<std::string> lines_of(const PointSet& sweep, const std::vector<Point
         }
     }
     auto lines = status_lines(sweep, statuses, shown);
-    lines.push_back(count_line(statuses));
+    lines.push_back(summary_line(statuses));
     return lines;
 }
 

@@ -171,6 +171,10 @@ std::string MissingRun::command() const {
     return text + " --output " + shell_quoted((by_peer ? output.parent_path() : output).string());
 }
 
+std::string MissingRun::line() const {
+    return state.empty() ? command() : fmt::format("{}  # {}", command(), state);
+}
+
 bool CellPlan::matches(const ResultFile& file) const {
     const auto as_expected = [&](const auto& item) {
         return recorded(file, item.first) == item.second;

@@ -17,11 +17,15 @@ struct MissingRun {
     Choice settings;               ///< of its config
     std::filesystem::path output;
     std::filesystem::path config_file{};  ///< where it lies
+    /** What a launcher has made of it, "queued, task 12_3: Resources"; empty: nothing yet. */
+    std::string state{};
 
     /** The settings as "key=value". */
     std::vector<std::string> overrides() const;
     /** For a shell. */
     std::string command() const;
+    /** That with its state as a comment. */
+    std::string line() const;
 };
 
 /** What the runs of one cell have to be. */

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace comq {
@@ -83,6 +84,13 @@ std::string explain_cells(const Table& table, CellLayout layout) {
                                         table.notes.empty() ? "" : ", marked numbers apart"));
     }
     return fmt::format("{}", fmt::join(sentences, " "));
+}
+
+std::string count_of(const std::vector<MissingRun>& missing) {
+    const auto launched =
+        std::ranges::count_if(missing, [](const MissingRun& run) { return !run.state.empty(); });
+    if (launched == 0) return fmt::format("{}", missing.size());
+    return fmt::format("{}, {} of them launched", missing.size(), launched);
 }
 
 }  // namespace comq

@@ -37,4 +37,7 @@ enum class CellLayout { joined, columns };
 /** What the parts of a cell are and where ± comes from, for the foot of a table. */
 std::string explain_cells(const Table& table, CellLayout layout = CellLayout::joined);
 
+/** "18", or "18, 12 of them launched". */
+std::string count_of(const std::vector<MissingRun>& missing);
+
 }  // namespace comq

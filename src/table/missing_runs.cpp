@@ -28,6 +28,28 @@ std::string set_name(const fs::path& config, const std::set<fs::path>& configs) 
 
 }  // namespace
 
+std::map<fs::path, std::vector<MissingRun>> launchable_runs(const Table& table) {
+    std::map<fs::path, std::vector<MissingRun>> runs_of;
+    for (const MissingRun& run : table.missing()) {
+        if (peer_method(run.settings)) continue;
+        runs_of[fs::absolute(run.config_file).lexically_normal()].push_back(run);
+    }
+    return runs_of;
+}
+
+void set_state(Table& table, const MissingRun& run, const std::string& state) {
+    const auto is_same = [&](const MissingRun& other) {
+        return other.config_file == run.config_file && other.overrides() == run.overrides();
+    };
+    for (TableRow& row : table.rows) {
+        for (TableCell& cell : row.cells) {
+            for (MissingRun& missing : cell.missing) {
+                if (is_same(missing)) missing.state = state;
+            }
+        }
+    }
+}
+
 std::vector<PointSet> missing_points(const Table& table, const fs::path& folder,
                                      const LoadOptions& options) {
     if (!is_utf8(fs::absolute(folder).string())) {
@@ -35,18 +57,15 @@ std::vector<PointSet> missing_points(const Table& table, const fs::path& folder,
             "{}: is not UTF-8, which the configs of points can't hold; give another --results",
             folder.string());
     }
-    std::map<fs::path, Axis> runs_of;
-    for (const MissingRun& run : table.missing()) {
-        if (peer_method(run.settings)) continue;
-        runs_of[fs::absolute(run.config_file).lexically_normal()].push_back(run.settings);
-    }
     std::vector<PointSet> sets;
-    for (const auto& [config, runs] : runs_of) {
+    for (const auto& [config, runs] : launchable_runs(table)) {
+        Axis axis;
+        for (const MissingRun& run : runs) axis.push_back(run.settings);
         PointSet set;
         set.name = set_name(config, table.configs);
         set.config = config;
         set.folder = fs::absolute(folder / set.name).lexically_normal();
-        sets.push_back(expand(std::move(set), {.shared = {}, .axes = {runs}}, options));
+        sets.push_back(expand(std::move(set), {.shared = {}, .axes = {axis}}, options));
     }
     return sets;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,14 +11,20 @@
 
 namespace comq {
 
+/** The runs that missing_points makes points of, by the absolute path of their config. */
+std::map<std::filesystem::path, std::vector<MissingRun>> launchable_runs(const Table& table);
+
 /**
  * What a table misses as points for a launcher: a set for each config that missing runs start from,
  * named after it. Its results go to the folder of that name in `folder`, the same in later calls,
- * whatever is missing by then.
+ * whatever is missing by then. Sets and their points are in the order of launchable_runs.
  * Runs of peers are left out: only their command makes them.
  */
 std::vector<PointSet> missing_points(const Table& table, const std::filesystem::path& folder,
                                      const LoadOptions& options);
+
+/** Says of a missing run, in every cell that lacks it, what a launcher has made of it. */
+void set_state(Table& table, const MissingRun& run, const std::string& state);
 
 /**
  * Methods of Brevitas that scripts/compare_peers.py runs and writes result files of: the names

@@ -65,8 +65,9 @@ std::string render_html(const Table& table) {
     if (!table.citations.empty()) text += "</ul>\n";
     const auto missing = table.missing();
     if (!missing.empty()) {
-        text += fmt::format("<details><summary>Missing runs ({})</summary>\n<pre>", missing.size());
-        for (const MissingRun& run : missing) text += html_escaped(run.command()) + "\n";
+        text +=
+            fmt::format("<details><summary>Missing runs ({})</summary>\n<pre>", count_of(missing));
+        for (const MissingRun& run : missing) text += html_escaped(run.line()) + "\n";
         text += "</pre>\n</details>\n";
     }
     return text + "</body>\n</html>\n";

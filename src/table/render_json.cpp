@@ -22,7 +22,8 @@ Json run_json(const MissingRun& run) {
     return {{"config", run.config.string()},
             {"overrides", run.overrides()},
             {"file", run.output.string()},
-            {"command", run.command()}};
+            {"command", run.command()},
+            {"state", run.state.empty() ? Json(nullptr) : Json(run.state)}};
 }
 
 Json runs_json(const std::vector<MissingRun>& runs) {

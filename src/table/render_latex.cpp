@@ -156,7 +156,7 @@ std::string render_latex(const Table& table) {
     }
     text += "\\bottomrule\n\\end{tabular}\n\n\\smallskip\n\\raggedright\\footnotesize\n" +
             foot_of(table) + "\\end{table}\n";
-    for (const MissingRun& run : table.missing()) text += "% missing: " + run.command() + "\n";
+    for (const MissingRun& run : table.missing()) text += "% missing: " + run.line() + "\n";
     return text;
 }
 

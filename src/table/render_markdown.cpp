@@ -61,8 +61,8 @@ std::string render_markdown(const Table& table) {
     }
     const auto missing = table.missing();
     if (!missing.empty()) {
-        text += fmt::format("\nMissing runs ({}):\n\n```sh\n", missing.size());
-        for (const MissingRun& run : missing) text += run.command() + "\n";
+        text += fmt::format("\nMissing runs ({}):\n\n```sh\n", count_of(missing));
+        for (const MissingRun& run : missing) text += run.line() + "\n";
         text += "```\n";
     }
     return text;

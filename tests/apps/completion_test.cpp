@@ -60,7 +60,7 @@ TEST_CASE("values are completed where there is a list of them") {
 }
 
 TEST_CASE("options of every program are completed") {
-    CHECK(offers("run_experiment --res") == Words{"--restart", "--resume"});
+    CHECK(offers("run_experiment --res") == Words{"--restart", "--restart-elsewhere", "--resume"});
     for (const char* program : {"run_sweep", "sweep_status", "make_tables", "inspect_results",
                                 "compare_results", "export_model"}) {
         CAPTURE(program);

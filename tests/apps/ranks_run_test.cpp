@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -6,6 +7,7 @@
 
 #include "../networks/exported_programs.hpp"
 #include "core/child_process.hpp"
+#include "core/simd.hpp"
 #include "data/dataset_files.hpp"
 #include "results/run_file.hpp"
 #include "support/assets.hpp"
@@ -23,17 +25,33 @@ struct RanksRun {
     fs::path result = folder / "run.h5";
     fs::path log = folder / "log";
 
+    std::vector<std::string> command(const std::string& config,
+                                     const std::vector<std::string>& more) const {
+        std::vector<std::string> words{std::string(COMQ_PROGRAMS) + "/run_experiment",
+                                       (test::source_dir() / "configs" / config).string(),
+                                       "calibration.images=100",
+                                       "evaluation.images=300",
+                                       "resources.cache=" + (folder / "cache").string(),
+                                       "resources.threads=1",
+                                       "--output=" + result.string()};
+        words.insert(words.end(), more.begin(), more.end());
+        return words;
+    }
     int run(int ranks, const std::string& config, const std::vector<std::string>& more = {}) const {
-        std::vector<std::string> command{std::string(COMQ_PROGRAMS) + "/run_experiment",
-                                         (test::source_dir() / "configs" / config).string(),
-                                         "calibration.images=100",
-                                         "evaluation.images=300",
-                                         "resources.cache=" + (folder / "cache").string(),
-                                         "resources.threads=1",
-                                         "--output=" + result.string()};
-        command.insert(command.end(), more.begin(), more.end());
-        if (ranks > 1) command = test::as_ranks(ranks, std::move(command));
-        return ChildProcess(command, log).wait();
+        auto words = command(config, more);
+        if (ranks > 1) words = test::as_ranks(ranks, std::move(words));
+        return ChildProcess(words, log).wait();
+    }
+    /** Two ranks, the second with more arguments, or with variables of mpirun's -x. */
+    int run_unlike(const std::vector<std::string>& variables,
+                   const std::vector<std::string>& arguments,
+                   const std::vector<std::string>& shared = {}) const {
+        auto words = test::as_ranks(1, command("demo_cnn_4bit.yaml", shared));
+        words.insert(words.end(), {":", "-n", "1"});
+        for (const auto& variable : variables) words.insert(words.end(), {"-x", variable});
+        for (const auto& word : command("demo_cnn_4bit.yaml", shared)) words.push_back(word);
+        words.insert(words.end(), arguments.begin(), arguments.end());
+        return ChildProcess(words, log).wait();
     }
 };
 
@@ -120,6 +138,53 @@ TEST_CASE("unreadable images of all ranks count together") {
     more_allowed.back() = "data.max_bad_images=2";
     more_allowed.emplace_back("--restart");
     CHECK(demo.run(2, "demo_cnn_4bit.yaml", more_allowed) == 0);
+}
+
+TEST_CASE("ranks that would run something else each compute nothing") {
+    if (!test::have_mpirun()) return;
+    const RanksRun demo;
+    const auto refused = [&](const std::string& what) {
+        const std::string text = test::text_of(demo.log);
+        INFO(text);
+        CHECK_THAT(text, ContainsSubstring("error: rank 1 (process ") &&
+                             ContainsSubstring(") differs from rank 0 in " + what));
+        CHECK(text.find("error: rank") == text.rfind("error: rank"));
+        CHECK_FALSE(fs::exists(demo.result));
+        CHECK_FALSE(fs::exists(demo.result.string() + ".parts"));
+    };
+    CHECK(demo.run_unlike({}, {"quantization.bits=3"}) == 2);
+    refused("quantization.bits; ");
+    CHECK(demo.run_unlike({}, {"seed=5"}) == 2);
+    refused("seed, calibration images; ");
+    CHECK(demo.run_unlike({}, {"resources.memory=1GB"}) == 2);
+    refused("resources.memory; ");
+    if (vector_units().front() != VectorUnit::portable) {
+        CHECK(demo.run_unlike({"ATEN_CPU_CAPABILITY=default"}, {}) == 2);
+        refused("LibTorch and instruction set; ");
+    }
+    // A folder of the node's own that does not hold what the other's does.
+    for (const char* node : {"a", "b"}) {
+        for (int label = 0; label < 10; ++label) {
+            test::write_jpeg(demo.folder / node / std::to_string(label) / "0.jpg", 20 * label);
+        }
+    }
+    test::write_jpeg(demo.folder / "b" / "3" / "1.jpg", 50);
+    ::setenv("NODE", "a", 1);
+    CHECK(demo.run_unlike(
+              {"NODE=b"}, {},
+              {"data.layout=imagefolder", "evaluation.images=all", "quantization.method=none",
+               "data.evaluation=" + demo.folder.string() + "/${NODE}"}) == 2);
+    ::unsetenv("NODE");
+    refused("evaluation images; ");
+}
+
+TEST_CASE("a rank that does not see the folder of the parts says so") {
+    if (!test::have_mpirun()) return;
+    const RanksRun demo;
+    CHECK(demo.run_unlike({}, {"--output=" + (demo.folder / "elsewhere" / "run.h5").string()}) ==
+          2);
+    CHECK_THAT(test::text_of(demo.log),
+               ContainsSubstring("elsewhere/run.h5.parts: one of the ranks does not see"));
 }
 
 TEST_CASE("a rank that fails ends all with its reason and exit code") {

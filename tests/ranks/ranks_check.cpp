@@ -21,6 +21,10 @@ bool all_operations_work(comq::Communicator& ranks) {
     good = good && ranks.sum(ranks.rank() + 1) == ranks.size() * (ranks.size() + 1) / 2;
     const std::string text = ranks.root() ? "from the root" : "to be replaced by a longer text";
     good = good && ranks.broadcast(text) == "from the root" && ranks.broadcast("").empty();
+    const std::string own = std::to_string(ranks.rank());
+    good = good && ranks.first_text(own) == "0" && ranks.first_text("").empty();
+    const int last = ranks.size() - 1;
+    good = good && ranks.first_text(ranks.rank() == last ? own : "") == std::to_string(last);
     ranks.wait_for_all();
     return good;
 }
@@ -28,7 +32,13 @@ bool all_operations_work(comq::Communicator& ranks) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    comq::start_ranks();
+    try {
+        comq::start_ranks();
+    } catch (const comq::Error& error) {
+        std::fputs(error.what(), stderr);
+        comq::finish_ranks();
+        return static_cast<int>(error.exit_code());
+    }
     comq::Communicator& ranks = comq::communicator();
     if (argc > 1 && std::strcmp(argv[1], "abort") == 0) {
         if (ranks.rank() == ranks.size() - 1) comq::abort_ranks(comq::ExitCode::interrupted);

@@ -62,6 +62,7 @@ TEST_CASE("a process of its own is alone, and its operations do nothing") {
     CHECK(values[0] == 1.5);
     CHECK(ranks.sum(7) == 7);
     CHECK(ranks.broadcast("text") == "text");
+    CHECK(ranks.first_text("text") == "text");
     ranks.wait_for_all();
     abort_ranks(ExitCode::failure);
     finish_ranks();
@@ -109,6 +110,23 @@ TEST_CASE("the first task of an srun without PMI says what to type, the others o
     }
     const Environment other(slurm_step("3"));
     CHECK(error().empty());
+}
+
+TEST_CASE("processes that another MPI's launcher started are no runs of their own") {
+    if (!test::have_mpirun()) return;
+    // What MPICH's mpiexec -n 3 tells its second and its first process.
+    const auto alone = [](const char* rank) {
+        const Environment mpich(Environment::Variables{{"PMI_SIZE", "3"}, {"PMI_RANK", rank}});
+        return run_shell(std::string(COMQ_RANKS_CHECK) + " start 2>&1");
+    };
+    const auto first = alone("0");
+    INFO(first.output);
+    CHECK(first.exit_code == 2);
+    CHECK_THAT(first.output, ContainsSubstring("started 3 processes") &&
+                                 ContainsSubstring("they are a run of 1"));
+    const auto second = alone("1");
+    CHECK(second.exit_code == 2);
+    CHECK(second.output.empty());
 }
 
 TEST_CASE("ranks add up, share text and wait for each other") {

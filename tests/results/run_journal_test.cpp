@@ -152,6 +152,49 @@ TEST_CASE("the work of another build is not mixed with this one's") {
     CHECK_NOTHROW(RunJournal(result, identity, Leftover::resume, no_keys));
 }
 
+TEST_CASE("what began elsewhere starts over where that is asked for, and nothing else does") {
+    const fs::path result = finished_journal();
+    const auto layers = [&](const RunIdentity& of) {
+        return RunJournal(result, of, Leftover::resume_or_restart, no_keys)
+            .finished_layers()
+            .size();
+    };
+    CHECK(layers(identity) == 2);
+    RunIdentity other = identity;
+    other.digest = "id-2";
+    other.content["checkpoint"] = "beef";
+    CHECK_THROWS_WITH(layers(other), ContainsSubstring("differs in checkpoint;"));
+    other = identity;
+    SECTION("another build") { other.program = "other commit"; }
+    SECTION("another CPU") {
+        other.digest = "id-3";
+        other.content[machine_content] = "AVX512";
+    }
+    CHECK_THROWS_WITH(RunJournal(result, other, Leftover::resume, no_keys),
+                      ContainsSubstring("restart_elsewhere=true"));
+    CHECK(layers(other) == 0);
+    // It is the other's from now on.
+    CHECK_NOTHROW(RunJournal(result, other, Leftover::resume, no_keys));
+}
+
+TEST_CASE("a run that waits for another leaves a mark, which goes with its parts") {
+    const fs::path result = test::temporary_folder() / "run.h5";
+    RunJournal journal(result, identity, Leftover::refuse, no_keys);
+    journal.leave_mark("waited");
+    CHECK(fs::exists(RunJournal::folder_of(result) / "waited"));
+    journal.remove();
+    CHECK_FALSE(fs::exists(RunJournal::folder_of(result)));
+}
+
+TEST_CASE("a rank joins only the journal of its own run") {
+    const fs::path result = finished_journal();
+    RunIdentity other = identity;
+    other.digest = "id-2";
+    CHECK_THROWS_WITH(RunJournal::join(result, other), ContainsSubstring("does not see"));
+    CHECK_THROWS_WITH(RunJournal::join(test::temporary_folder() / "run.h5", identity),
+                      ContainsSubstring("does not see"));
+}
+
 TEST_CASE("a damaged part is dropped and the rest is kept") {
     const fs::path result = finished_journal();
     const fs::path part = part_of(result, "layer.blocks.0.attn.qkv.safetensors");
@@ -171,7 +214,7 @@ TEST_CASE("a damaged part is dropped and the rest is kept") {
 TEST_CASE("ranks share the journal that their root has opened") {
     const fs::path result = finished_journal();
     RunJournal root = open(result, Leftover::resume);
-    const auto other = RunJournal::join(result);
+    const auto other = RunJournal::join(result, identity);
     CHECK(other->finished_layers().size() == 2);
     LayerRecord third = layer(0);
     third.name = "blocks.1.attn.qkv";

@@ -76,10 +76,17 @@ TEST_CASE("a waiter gets the lock once it is free, or gives up when told to") {
 
     const std::atomic<bool> go_on{false};
     std::atomic<bool> got{false};
-    std::thread waiter([&] { got = FileLock::wait(file, go_on) != nullptr; });
+    std::vector<std::string> waited_for;
+    std::thread waiter([&] {
+        got = FileLock::wait(file, go_on, [&](const std::string& holder) {
+                  waited_for.push_back(holder);
+              }) != nullptr;
+    });
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     CHECK_FALSE(got);
     first.reset();
     waiter.join();
     CHECK(got);
+    CHECK(waited_for == std::vector<std::string>{this_process()});
+    CHECK(FileLock::wait(file, go_on, [](const std::string&) { FAIL("nobody has it"); }));
 }

@@ -1,9 +1,14 @@
+#include <atomic>
 #include <csignal>
+#include <fstream>
+#include <thread>
 
 #include "core/child_process.hpp"
 #include "networks/exported_programs.hpp"
 #include "support/assets.hpp"
+#include "sweep/launch_points.hpp"
 #include "sweep/programs.hpp"
+#include "sweep/sweep_files.hpp"
 #include "sweep/sweep_spec.hpp"
 
 using namespace comq;
@@ -121,6 +126,28 @@ TEST_CASE("a signal stops a local sweep cleanly, and the same command continues 
     CHECK_THAT(sweep.run("calibration.images=256 --dry-run").output,
                ContainsSubstring("interrupted") && ContainsSubstring("2 to be run"));
     CHECK(sweep.run("calibration.images=256").exit_code == 0);
+}
+
+TEST_CASE("a point that is stopped before it can take a signal is interrupted, not failed") {
+    const test::SweepFolder folder;
+    const auto sweep = folder.open("grid: {seed: [0, 1]}\n");
+    const fs::path program = folder.path() / "loads_for_ever";
+    std::ofstream(program) << "#!/bin/sh\necho loading\nexec sleep 60\n";
+    fs::permissions(program, fs::perms::owner_all);
+    LaunchOptions options;
+    options.program = program;
+    const auto plan = plan_launch(sweep, options, true);
+    std::atomic<bool> stop{false};
+    std::thread user([&] {
+        const auto log = point_files::local_log(sweep, sweep.points[0]);
+        test::wait_until([&] { return fs::exists(log) && fs::file_size(log) > 0; }, 30);
+        stop = true;
+    });
+    CHECK_THROWS_AS(launch_points(sweep, plan, options, stop), Interrupted);
+    user.join();
+    const auto statuses = status_of(sweep);
+    CHECK(statuses[0].state == PointState::interrupted);
+    CHECK(statuses[1].state == PointState::waiting);
 }
 
 TEST_CASE("a point that a signal of its own ended makes the sweep an interrupted one") {

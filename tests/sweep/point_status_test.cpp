@@ -1,6 +1,7 @@
 #include "points/point_status.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <fstream>
 
 #include "results/run_file.hpp"
@@ -86,10 +87,40 @@ TEST_CASE("what Slurm knows decides until a task has ended") {
                ContainsSubstring("out of memory"));
     CHECK_THAT(lost("slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n"),
                ContainsSubstring("task 12_0: cancelled"));
-    CHECK_THAT(lost(""), ContainsSubstring("ended without a word"));
+    CHECK_THAT(lost("module: command not found\n"),
+               ContainsSubstring("ended without a word") &&
+                   ContainsSubstring("(last: module: command not found)"));
 
     write_outcome(one.sweep, one.point, {75, one.log});
     CHECK(one.status(task).state == PointState::interrupted);
+}
+
+TEST_CASE("a task that ended before it began leaves a point as it was") {
+    const OnePoint one;
+    const SlurmTask gone{"12_0", "", "", one.log};
+    CHECK(one.status(gone).state == PointState::waiting);
+    CHECK(one.status(gone).detail == "task 12_0 was cancelled before it began");
+    fs::create_directory(RunJournal::folder_of(one.point.result()));
+    CHECK(one.status(gone).state == PointState::interrupted);
+    write_outcome(one.sweep, one.point, {2, one.log});
+    CHECK(one.status(gone).state == PointState::failed);
+}
+
+TEST_CASE("a point is not failed because squeue doesn't answer") {
+    const OnePoint one;
+    SlurmTask task{"12_0", "", "", one.log};
+    task.known = false;
+    for (const bool begun : {false, true}) {
+        if (begun) one.write_log("info: hello\n");
+        CHECK(one.status(task).state == PointState::queued);
+        CHECK_THAT(one.status(task).detail, ContainsSubstring("squeue doesn't answer"));
+    }
+    {
+        const FileLock lock(one.point.result());
+        CHECK(one.status(task).state == PointState::running);
+    }
+    write_outcome(one.sweep, one.point, {2, one.log});
+    CHECK(one.status(task).state == PointState::failed);
 }
 
 TEST_CASE("a point that a process here took up after its Slurm task is told by that process") {
@@ -154,4 +185,20 @@ TEST_CASE("the table names what varies by its last word where that is enough") {
     const auto table = status_table(sweep, status_of(sweep));
     CHECK_THAT(table, ContainsSubstring("calibration.images  evaluation.images  bits"));
     CHECK_THAT(table, ContainsSubstring("2 points: 2 waiting"));
+}
+
+TEST_CASE("the time that is left follows from those that are finished and how many run at a time") {
+    const auto status = [](PointState state, double seconds = not_measured) {
+        return PointStatus{.state = state, .seconds = seconds};
+    };
+    std::vector<PointStatus> all{
+        status(PointState::finished, 100), status(PointState::finished, 200),
+        status(PointState::queued),        status(PointState::queued),
+        status(PointState::queued),        status(PointState::waiting)};
+    CHECK(std::isnan(seconds_left(all)));
+    CHECK(summary_line(all) == count_line(all));
+    all.push_back(status(PointState::running));
+    all.push_back(status(PointState::running));
+    CHECK(seconds_left(all) == Approx(150.0 * 4 / 2));
+    CHECK_THAT(summary_line(all), ContainsSubstring("; about 5 min 00 s left"));
 }

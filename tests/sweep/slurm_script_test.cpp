@@ -1,12 +1,16 @@
-#include "sweep/launch_slurm.hpp"
-#include "support/assets.hpp"
+#include "sweep/slurm_script.hpp"
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <fstream>
 
 #include "core/child_process.hpp"
 #include "points/point_status.hpp"
+#include "results/run_journal.hpp"
+#include "support/assets.hpp"
+#include "sweep/slurm_settings.hpp"
 #include "sweep/sweep_files.hpp"
 
 using namespace comq;
@@ -18,8 +22,8 @@ namespace {
 class Script {
   public:
     /** `program` is shell: it sees the point's files from the sweep's folder. */
-    explicit Script(const std::string& program) {
-        sweep_ = folder_.open("grid: {seed: [0]}\n");
+    explicit Script(const std::string& program, const std::string& slurm = "{}") {
+        sweep_ = folder_.open("grid: {seed: [0]}\nslurm: " + slurm + "\n");
         prepare_folder(sweep_, {0});
         write_program("program", "point=$(basename \"$1\" .yaml)\n" + program);
         write_program("scontrol", "echo \"$@\" >>" + file("requeued").string() + "\n");
@@ -82,7 +86,7 @@ TEST_CASE("the batch script says what sbatch has to know") {
         CHECK_THAT(script, ContainsSubstring(fmt::format("#SBATCH {}\n", line)));
     }
     CHECK_THAT(script, ContainsSubstring("logs/%A_%a.log\n"));
-    CHECK_THAT(script, ContainsSubstring("\nmodule load hdf5\n"));
+    CHECK_THAT(script, ContainsSubstring("{ module load hdf5\n} || setup_failed "));
     CHECK_THAT(script, ContainsSubstring(sweep.points[2].id));
     CHECK(script.find(sweep.points[1].id) == std::string::npos);
     CHECK_THAT(script, ContainsSubstring("/opt/comq/bin/run_experiment \"points/$point.yaml\" "
@@ -130,6 +134,120 @@ TEST_CASE("a time limit too short for any progress is an error, not an endless l
     CHECK(script.outcome()->exit_code == 1);
     CHECK_THAT(test::text_of(script.file("log")),
                ContainsSubstring("error: the time limit is too short"));
+}
+
+TEST_CASE("a task that only waited for what another computes is requeued, and the next is not") {
+    const Script script(interruptible("waited"));
+    CHECK(script.run("USR1") == 0);
+    CHECK(test::text_of(script.file("requeued")) == "requeue 7_0\n");
+    CHECK_FALSE(script.outcome());
+    // It had its whole time limit now, whatever it waited for before.
+    const std::string without = script.file("program").string();
+    std::ofstream(without) << "#!/bin/bash\npoint=$(basename \"$1\" .yaml)\n" + interruptible("");
+    fs::remove(script.file("ready"));
+    fs::last_write_time(RunJournal::folder_of(script.result()) / "waited",
+                        fs::file_time_type::clock::now() - std::chrono::minutes(1));
+    CHECK(script.run("USR1") == 1);
+    CHECK(script.outcome()->exit_code == 1);
+}
+
+TEST_CASE("a program that is stopped while it loads is interrupted, not broken") {
+    const Script script("touch ../ready\nexec sleep 60\n");
+    CHECK(script.run("TERM") == 75);
+    CHECK(script.outcome()->exit_code == 75);
+}
+
+TEST_CASE("the first line of slurm.setup that fails ends a task with its words") {
+    const Script script("touch ../ran\n",
+                        "{setup: ['export SOME=x  # why', 'test $SOME = x', 'no_such_module 1', "
+                        "'touch ../later']}");
+    CHECK(script.run() == 1);
+    CHECK_FALSE(fs::exists(script.file("ran")));
+    CHECK_FALSE(fs::exists(script.file("later")));
+    REQUIRE(script.outcome());
+    CHECK(script.outcome()->exit_code == 1);
+    CHECK_THAT(test::text_of(script.file("log")),
+               ContainsSubstring("no_such_module: command not found") &&
+                   ContainsSubstring("error: slurm.setup: 'no_such_module 1' failed with exit code "
+                                     "127"));
+    const Script good("echo $SOME >../ran\n", "{setup: ['export SOME=x  # why', 'cd /']}");
+    CHECK(good.run() == 0);
+    CHECK(test::text_of(good.file("ran")) == "x\n");
+}
+
+TEST_CASE("a time limit that ends slurm.setup is no end without a word") {
+    const Script script("sleep 60\n", "{setup: ['touch " + test::temporary_folder().string() +
+                                          "/x; touch \"$folder/../ready\"; sleep 1']}");
+    CHECK(script.run("USR1") == 1);
+    CHECK(script.outcome()->exit_code == 1);
+    CHECK_THAT(test::text_of(script.file("log")), ContainsSubstring("time limit is too short"));
+}
+
+TEST_CASE("conda of an interactive shell can be activated in slurm.setup") {
+    const Script script("echo \"$ACTIVE\" >../ran\n", "{setup: [conda activate some]}");
+    const auto conda = script.file("conda");
+    std::ofstream(conda) << "#!/bin/bash\necho 'conda() { export ACTIVE=$2; }'\n";
+    fs::permissions(conda, fs::perms::owner_all);
+    ::setenv("CONDA_EXE", conda.c_str(), 1);
+    CHECK(script.run() == 0);
+    ::unsetenv("CONDA_EXE");
+    CHECK(test::text_of(script.file("ran")) == "some\n");
+}
+
+TEST_CASE("a folder is told to Slurm as it is called, or refused") {
+    const test::SweepFolder folder;
+    PointSet sweep = folder.open("grid: {seed: [0]}\n");
+    sweep.folder = "/some/a%b %j#c";
+    CHECK_NOTHROW(check_slurm(sweep));
+    CHECK_THAT(slurm_script(sweep, {0}, "program", 1),
+               ContainsSubstring("--output=\"/some/a%%b %%j#c/logs/%A_%a.log\"\n"));
+    for (const char* name : {"/some/a\\b", "/some/a\"b"}) {
+        sweep.folder = name;
+        CHECK_THROWS_WITH(check_slurm(sweep), ContainsSubstring("set 'folder' to another"));
+    }
+}
+
+TEST_CASE("settings that can't work are refused by their key") {
+    const test::SweepFolder folder;
+    const auto check = [&](const std::string& slurm) {
+        check_slurm(folder.open("grid: {seed: [0]}\nslurm: " + slurm + "\n"));
+    };
+    CHECK_THROWS_WITH(check("{time: '2:00', lead_time: 120}"),
+                      ContainsSubstring("slurm.lead_time: a task that stops 120 s before"));
+    CHECK_NOTHROW(check("{time: '2:01', lead_time: 120}"));
+    CHECK_THROWS_WITH(check("{options: [--time=1]}"), ContainsSubstring("slurm.lead_time"));
+    for (const char* option : {"--array=0-3", "-a 0-3", "--output=x", "-o x", "-ox", "--ntasks=2",
+                               "-n2", "--signal=USR2", "--no-requeue", "--error x"}) {
+        INFO(option);
+        CHECK_THROWS_WITH(check(fmt::format("{{options: ['{}']}}", option)),
+                          ContainsSubstring("slurm.options: --"));
+    }
+    CHECK_NOTHROW(
+        check("{options: [--ntasks=1, --nodes=1, --qos=long, --exclusive, -d singleton]}"));
+}
+
+TEST_CASE("time limits are read as sbatch reads them") {
+    CHECK(slurm_seconds("90") == 5400);
+    CHECK(slurm_seconds("1:30") == 90);
+    CHECK(slurm_seconds("1:30:00") == 5400);
+    CHECK(slurm_seconds("2-12") == 216'000);
+    CHECK(slurm_seconds("2-12:30") == 217'800);
+    CHECK(slurm_seconds("2-12:30:10") == 217'810);
+    for (const char* text : {"UNLIMITED", "", "1:2:3:4", "x-1", "1:x"}) {
+        CHECK_FALSE(slurm_seconds(text));
+    }
+}
+
+TEST_CASE("the partition of tasks is where sbatch will look for it") {
+    SlurmSettings slurm;
+    CHECK_FALSE(partition_of(slurm));
+    slurm.partition = "short";
+    CHECK(partition_of(slurm) == "short");
+    slurm.options = {"-p", "--qos=long", "--partition=a", "-p big"};
+    CHECK(partition_of(slurm) == "big");
+    ::setenv("SBATCH_PARTITION", "other", 1);
+    CHECK(partition_of(slurm) == "other");
+    ::unsetenv("SBATCH_PARTITION");
 }
 
 TEST_CASE("a cancelled task stops and is not requeued") {

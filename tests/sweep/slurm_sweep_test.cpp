@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <future>
 
 #include "results/run_journal.hpp"
 #include "support/local_slurm.hpp"
@@ -48,7 +49,7 @@ TEST_CASE("a sweep under Slurm survives a killed, a cancelled and a requeued tas
     // 0 is killed, 1 is warned as at a time limit, 2 is cancelled.
     const test::DemoSweep sweep(
         "grid: {quantization.bits: [2, 3, 4, 8]}\n"
-        "slurm: {concurrent: 3, cpus: 1, options: [--oversubscribe]}\n",
+        "slurm: {concurrent: 3, cpus: 1, options: [--oversubscribe], shared_first: false}\n",
         "evaluation.images: 1000");
     const auto points = open_sweep(sweep.file(), {}).points;
     const auto run = [&](const std::string& arguments) {
@@ -97,7 +98,7 @@ TEST_CASE("a sweep keeps to the limits of its Slurm") {
     const test::LocalSlurm slurm("--set MaxArraySize=3 --cpus 2");
     const test::DemoSweep sweep(
         "grid: {quantization.bits: [2, 3, 4, 5, 6], quantization.method: [rtn]}\n"
-        "slurm: {concurrent: 2}\n",
+        "slurm: {concurrent: 2, shared_first: false}\n",
         "evaluation.images: 20");
     const auto refused = sweep.run("--launcher slurm slurm.cpus=3", slurm.environment());
     CHECK(refused.exit_code == 2);
@@ -110,4 +111,84 @@ TEST_CASE("a sweep keeps to the limits of its Slurm") {
     REQUIRE(empties_queue(slurm));
     CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("5 points: 5 finished"));
     CHECK(sweep.logged("comq-result") == 5);
+}
+
+TEST_CASE("what points share is computed by a job that they wait for") {
+    if (!test::LocalSlurm::possible()) {
+        test::skip("assets", "Slurm (packages slurm-wlm and munge)");
+        return;
+    }
+    const test::LocalSlurm slurm;
+    const test::DemoSweep sweep(
+        "grid: {quantization.bits: [2, 3, 4]}\n"
+        "slurm: {cpus: 1, options: [--oversubscribe]}\n");
+    const auto submitted = sweep.run("--launcher slurm", slurm.environment());
+    INFO(submitted.output);
+    CHECK_THAT(submitted.output,
+               ContainsSubstring("3 points submitted as job 2, after job 1, which computes"));
+    REQUIRE(empties_queue(slurm));
+    CHECK_THAT(sweep.status(slurm.environment()).output, ContainsSubstring("3 points: 3 finished"));
+    // Each point has them from the cache, and one task alone read the images.
+    CHECK(sweep.logged("info: statistics of 20 layers came from the cache") == 3);
+    CHECK(sweep.logged("info: what runs share is in ") == 1);
+
+    // Where that fails nothing is computed in vain, and the reason is told.
+    const auto failing =
+        sweep.run("--launcher slurm evaluation.expected_top1=5 grid.quantization.bits='[5, 6]'",
+                  slurm.environment());
+    INFO(failing.output);
+    REQUIRE(failing.exit_code == 0);
+    REQUIRE(empties_queue(slurm));
+    const auto status = test::run_program(
+        "sweep_status",
+        sweep.file().string() + " evaluation.expected_top1=5 grid.quantization.bits='[5, 6]'",
+        slurm.environment());
+    CHECK_THAT(status.output, ContainsSubstring("2 points: 2 waiting") &&
+                                  ContainsSubstring("could not compute what points share"));
+}
+
+TEST_CASE(
+    "points that were cancelled in the queue, or that squeue doesn't tell of, have not failed") {
+    if (!test::LocalSlurm::possible()) {
+        test::skip("assets", "Slurm (packages slurm-wlm and munge)");
+        return;
+    }
+    const test::LocalSlurm slurm;
+    const test::DemoSweep sweep(
+        "grid: {quantization.bits: [2, 3]}\n"
+        "slurm: {cpus: 1, options: [--hold], shared_first: false}\n");
+    // Two users at once: each point is submitted once.
+    auto other = std::async(std::launch::async,
+                            [&] { return sweep.run("--launcher slurm", slurm.environment()); });
+    const auto one = sweep.run("--launcher slurm", slurm.environment());
+    const auto two = other.get();
+    INFO(one.output << two.output);
+    CHECK(one.exit_code == 0);
+    CHECK(two.exit_code == 0);
+    CHECK(slurm.ask("squeue --noheader --array --format=%i") == "1_0\n1_1\n");
+    // A squeue that fails, as where its controller is down.
+    const auto lost = sweep.status("SLURM_CONF=/nowhere/slurm.conf");
+    CHECK_THAT(lost.output, ContainsSubstring("2 points: 2 queued") &&
+                                ContainsSubstring("squeue doesn't answer"));
+    slurm.ask("scancel 1");
+    REQUIRE(empties_queue(slurm));
+    const auto cancelled = sweep.status(slurm.environment());
+    CHECK_THAT(cancelled.output, ContainsSubstring("2 points: 2 waiting") &&
+                                     ContainsSubstring("was cancelled before it began"));
+}
+
+TEST_CASE("jobs of another Slurm with the same numbers are not those of a sweep") {
+    if (!test::LocalSlurm::possible()) {
+        test::skip("assets", "Slurm (packages slurm-wlm and munge)");
+        return;
+    }
+    const test::DemoSweep sweep(
+        "grid: {quantization.bits: [2]}\nslurm: {cpus: 1, options: [--hold]}\n");
+    {
+        const test::LocalSlurm first;
+        REQUIRE(sweep.run("--launcher slurm", first.environment()).exit_code == 0);
+    }
+    const test::LocalSlurm second;
+    CHECK_THAT(second.ask("sbatch --hold --array=0-3 --wrap true"), ContainsSubstring("job 1"));
+    CHECK_THAT(sweep.status(second.environment()).output, ContainsSubstring("1 points: 1 waiting"));
 }

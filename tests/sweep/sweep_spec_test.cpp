@@ -1,8 +1,13 @@
 #include "sweep/sweep_spec.hpp"
 
+#include <cstdlib>
+#include <fstream>
+
+#include "support/assets.hpp"
 #include "sweep/sweep_files.hpp"
 
 using namespace comq;
+namespace fs = std::filesystem;
 
 TEST_CASE("a sweep is named after its file and lands in results") {
     const test::SweepFolder folder;
@@ -58,4 +63,50 @@ TEST_CASE("errors in a sweep name file, line and the nearest key") {
     CHECK_THAT(folder.error_of("name: a/b\n"), ContainsSubstring("letters, digits"));
     CHECK_THAT(folder.error_of("grid: [1]\n"), ContainsSubstring("map of keys to lists"));
     CHECK_THROWS_WITH(load_sweep(folder.path() / "none.yaml"), ContainsSubstring("no such file"));
+}
+
+namespace {
+
+/** A site file while the object lives. */
+struct Site {
+    explicit Site(const std::string& text) {
+        std::ofstream(file) << text;
+        ::setenv("COMQ_SITE", file.c_str(), 1);
+    }
+    ~Site() { ::setenv("COMQ_SITE", "", 1); }
+
+    fs::path file = test::temporary_folder() / "slurm.yaml";
+};
+
+}  // namespace
+
+TEST_CASE("what a site says of Slurm holds where a sweep and the command line say nothing") {
+    const test::SweepFolder folder;
+    const Site site("partition: short\naccount: lab\ntime: 1:00:00\nsetup: [module load hdf5]\n");
+    const auto slurm =
+        folder
+            .open("grid: {seed: [0]}\nslurm: {account: other, setup: []}\n", {"slurm.time=2:00:00"})
+            .slurm;
+    CHECK(slurm.partition == "short");
+    CHECK(slurm.account == "other");
+    CHECK(slurm.time == "2:00:00");
+    CHECK(slurm.setup.empty());
+    const auto settings = launch_settings({"slurm.partition=long", "local.jobs=3"});
+    CHECK(settings.slurm.partition == "long");
+    CHECK(settings.slurm.account == "lab");
+    CHECK(settings.local.jobs == 3);
+    CHECK_THROWS_WITH(launch_settings({"quantization.bits=3"}),
+                      ContainsSubstring("quantization.bits"));
+}
+
+TEST_CASE("what is wrong with a site file is told with its line") {
+    const test::SweepFolder folder;
+    {
+        const Site site("partition: short\ntimes: 1\n");
+        CHECK_THAT(folder.error_of("grid: {seed: [0]}\n"),
+                   ContainsSubstring("slurm.yaml:2") && ContainsSubstring("nearest known: 'time'"));
+    }
+    ::setenv("COMQ_SITE", "/nowhere/slurm.yaml", 1);
+    CHECK_THAT(folder.error_of("grid: {seed: [0]}\n"), ContainsSubstring("/nowhere/slurm.yaml"));
+    ::setenv("COMQ_SITE", "", 1);
 }

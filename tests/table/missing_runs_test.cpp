@@ -4,6 +4,7 @@
 
 #include "support/assets.hpp"
 #include "support/catch.hpp"
+#include "table/cell_text.hpp"
 
 using namespace comq;
 namespace fs = std::filesystem;
@@ -87,4 +88,19 @@ TEST_CASE("the command of a peer's missing run is that of its script") {
         "configs/a.yaml", {setting_of("quantization.method", "gptq")}, "results/a.h5"};
     CHECK(ours.command() ==
           "run_experiment configs/a.yaml quantization.method=gptq --output results/a.h5");
+}
+
+TEST_CASE("what a launcher has made of a missing run stands behind its command") {
+    const auto folder = test::temporary_folder();
+    const auto config = config_in(folder);
+    Table table = missing({run_of(config, {setting_of("quantization.bits", "4")}),
+                           run_of(config, {setting_of("quantization.bits", "3")})},
+                          {config});
+    const auto runs = launchable_runs(table).at(config);
+    REQUIRE(runs.size() == 2);
+    set_state(table, runs[1], "queued: task 12_3: Resources");
+    const auto told = table.missing();
+    CHECK(told[0].line() == told[0].command());
+    CHECK(told[1].line() == told[1].command() + "  # queued: task 12_3: Resources");
+    CHECK(count_of(told) == "2, 1 of them launched");
 }

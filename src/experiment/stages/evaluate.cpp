@@ -183,7 +183,8 @@ const Stage evaluate_full_precision_stage{
     .takes_part = [](const ExperimentConfig&) { return true; },
     .cost = cost_of_full_precision,
     .run = evaluate_full_precision,
-    .describe = describe_sets};
+    .describe = describe_sets,
+    .share = evaluate_full_precision};
 
 const Stage evaluate_quantized_stage{
     .name = "evaluate quantized",

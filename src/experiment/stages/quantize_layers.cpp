@@ -54,6 +54,12 @@ void quantize_layers(RunContext& context) {
     check_bad_images(context, context.bad_calibration);
 }
 
+/** Which rotation a run takes is known only after it has tried some: its statistics are its own. */
+void collect_for_others(RunContext& context) {
+    if (context.config.rotation.any()) return;
+    context.statistics().collect_missing(context.plan.layers);
+}
+
 /** While a group of layers is summed, and some of them are solved from what has been summed. */
 double peak_of_group(const std::vector<Network::LayerEntry>& group, const Probe& probe) {
     const double matrices = probe.solver_matrices();
@@ -108,6 +114,7 @@ const Stage quantize_layers_stage{.name = "quantize layers",
                                                      CalibrationInputs::full_precision;
                                       },
                                   .cost = cost_of_layers,
-                                  .run = quantize_layers};
+                                  .run = quantize_layers,
+                                  .share = collect_for_others};
 
 }  // namespace comq

@@ -196,7 +196,8 @@ const Stage prepare_network_stage{
                                        [](auto* repair) { return repair->prepare != nullptr; });
         },
     .cost = [](const Probe&) { return Cost{}; },
-    .run = prepare_network};
+    .run = prepare_network,
+    .share = prepare_network};
 
 const Stage repair_network_stage{
     .name = "repair network",

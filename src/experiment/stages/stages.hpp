@@ -47,6 +47,8 @@ struct Stage {
     std::string (*describe)(const Probe& probe) = nullptr;
     /** The setting that asks for it, where it does not go with several ranks. */
     std::string_view one_rank_setting = {};
+    /** Of what it does, what other runs find in the cache; null: nothing. */
+    void (*share)(RunContext& context) = nullptr;
 };
 
 // Every stage, one line each, in the order of a run: the variable at the end of its file.

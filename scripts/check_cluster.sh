@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# What happens to sweeps on a cluster, tried with a Slurm of this machine: what takes too long for
+# the tests.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: scripts/check_cluster.sh [--minutes N] [CHECK]...
+
+Checks, all of them by default:
+  collector   the task that collects what points share is requeued: nobody fails
+  shared      the job that computes what points share is requeued: the array waits for it
+  controller  slurmctld dies and returns: no point counts as failed meanwhile
+  cancelled   tasks that are cancelled while they wait leave their points as they were
+  names       folders whose names Slurm's patterns or comments would change
+  submitters  three run_sweep at once submit each point once
+  chaos       kills, requeues and cancels at random for --minutes (10) over 20 points
+
+Programs: those of build/release/bin, else of the PATH. The Slurm is a private one
+(start_local_slurm.sh), stopped at the end.
+END
+}
+
+checks=() minutes=10
+while [ $# -gt 0 ]; do
+    case $1 in
+        --minutes) minutes=$2 && shift ;;
+        -h | --help) usage && exit ;;
+        -*) usage >&2 && exit 2 ;;
+        *) checks+=("$1") ;;
+    esac
+    shift
+done
+[ ${#checks[@]} -gt 0 ] || checks=(collector shared controller cancelled names submitters chaos)
+
+source_folder=$(realpath "$(dirname "$0")/..")
+export COMQ_DATA=${COMQ_DATA:-$source_folder}
+PATH=$source_folder/build/release/bin:$PATH
+folder=$(mktemp -d "${TMPDIR:-/tmp}/comq_cluster.XXXXXX")
+start=$source_folder/scripts/start_local_slurm.sh
+
+stop() { "$start" --stop "$folder/slurm"; }
+trap stop EXIT
+eval "$("$start" --cpus 4 "$folder/slurm")"
+
+fail() {
+    printf 'failed: %s\nsee %s\n' "$*" "$folder" >&2
+    exit 1
+}
+
+# A sweep of the demo transformer: NAME, YAML of what varies, keys of its experiment.
+sweep() {
+    cat >"$folder/$1.yaml" <<END
+config: configs/demo_vit_4bit.yaml
+folder: $folder/$1
+overrides: {$3}
+$2
+END
+}
+submit() { run_sweep "$folder/$1.yaml" --launcher slurm "${@:2}"; }
+# How many points of a sweep are in a state. That some have failed is no error here.
+count() {
+    { sweep_status "$folder/$1.yaml" --json "${@:3}" 2>/dev/null || true; } |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["counts"][sys.argv[1]])' "$2"
+}
+wait_for() {
+    local seconds=$1
+    shift
+    for _ in $(seq $((seconds * 2))); do
+        ! "$@" || return 0
+        sleep 0.5
+    done
+    return 1
+}
+queue_is_empty() { [ -z "$(squeue --noheader)" ]; }
+last_job() { squeue --noheader --format=%F | sort -n | tail -1; }
+expect() {
+    local found
+    found=$(count "$1" "$2" "${@:4}")
+    [ "$found" = "$3" ] || fail "$1: $found points are $2, not $3: $(sweep_status "$folder/$1.yaml")"
+}
+
+check_collector() {
+    # 10 s before its limit of a minute each task is warned; collecting takes longer than what is
+    # left when the first collector has been requeued.
+    sweep collector 'grid: {quantization.bits: [2, 3, 4]}
+slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_first: false}' \
+        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-3000}, evaluation.images: 20"
+    submit collector
+    sleep 15
+    local holder
+    holder=$(grep -Lsr "waiting for" "$folder"/collector/logs/*.log | head -1)
+    scontrol requeue "$(basename "${holder:?}" .log)"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    expect collector finished 3
+}
+
+check_shared() {
+    sweep shared 'grid: {quantization.bits: [2, 3, 4]}
+slurm: {cpus: 1, time: "2", lead_time: 10, options: [--oversubscribe]}' \
+        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-3000}, evaluation.images: 20"
+    submit shared
+    local job
+    job=$(squeue --noheader --array --states=RUNNING,PENDING --format='%F %j' |
+        awk '$2 == "shared-shared" {print $1; exit}')
+    sleep 10
+    scontrol requeue "${job:?}_0"
+    [ "$(squeue --noheader --array --format=%r --states=PENDING | grep -c Dependency)" = 3 ] ||
+        fail "the points do not wait: $(squeue --array)"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    expect shared finished 3
+    ! grep -ls "waiting for" "$folder"/shared/logs/*.log || fail "a point waited for another"
+}
+
+check_controller() {
+    sweep controller 'grid: {quantization.bits: [2, 3, 4]}
+slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+    submit controller
+    kill -9 "$(cat "$folder/slurm/slurmctld.pid")"
+    expect controller queued 3
+    [ "$(count controller failed)" = 0 ] || fail "points count as failed without a controller"
+    slurmctld_again
+    wait_for 60 squeue >/dev/null 2>&1
+    expect controller queued 3
+    scontrol release "$(last_job)"
+    wait_for 120 queue_is_empty
+    expect controller finished 3
+}
+slurmctld_again() { PATH=$PATH:/usr/sbin:/sbin slurmctld -f "$SLURM_CONF"; }
+
+check_cancelled() {
+    sweep cancelled 'grid: {quantization.bits: [2, 3]}
+slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+    submit cancelled
+    scancel "$(last_job)"
+    wait_for 30 queue_is_empty
+    expect cancelled waiting 2
+    expect cancelled failed 0
+}
+
+check_names() {
+    local name
+    for name in 'a %j_%u b' 'a%%b' 'a#b' "a'b" 'a;b $(c)' 'ä,{=}'; do
+        sweep names 'grid: {quantization.bits: [2]}
+slurm: {cpus: 1}' "calibration.images: 16, evaluation.images: 64"
+        submit names "folder=$folder/names/$name"
+        wait_for 120 queue_is_empty
+        expect names finished 1 "folder=$folder/names/$name"
+        [ -n "$(ls "$folder/names/$name/logs")" ] || fail "$name has no log"
+    done
+    for name in 'back\slash' 'quote"'; do
+        ! submit names "folder=$folder/names/$name" 2>/dev/null || fail "$name is not refused"
+    done
+}
+
+check_submitters() {
+    sweep submitters 'grid: {quantization.bits: [2, 3, 4]}
+slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+    local jobs=() job
+    for _ in 1 2 3; do
+        submit submitters &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do wait "$job" || fail "a run_sweep ended with an error"; done
+    [ "$(squeue --noheader --array | wc -l)" = 3 ] || fail "$(squeue --array)"
+    scancel "$(last_job)"
+    wait_for 30 queue_is_empty
+}
+
+# Something at random to a task at random: nothing of it may harm a point.
+disturb() {
+    local task process
+    task=$(squeue --noheader --array --states=RUNNING --format=%i | shuf -n 1)
+    [ -n "$task" ] || return 0
+    case $((RANDOM % 4)) in
+        0) scontrol requeue "$task" ;;
+        1) scancel "$task" ;;
+        2)
+            process=$(pgrep -f "run_experiment points/.* --resume" | shuf -n 1)
+            [ -z "$process" ] || kill -9 "$process"
+            ;;
+        3) scancel --signal=USR1 --batch "$task" ;;
+    esac 2>/dev/null || true
+}
+
+check_chaos() {
+    sweep chaos 'grid: {quantization.bits: [2, 3, 4, 8], seed: [0, 1, 2, 3, 4]}
+slurm: {cpus: 1, options: [--oversubscribe]}' \
+        "calibration.images: 512, evaluation.images: ${COMQ_EVALUATED:-2000}"
+    local end=$((SECONDS + 60 * minutes))
+    while [ $SECONDS -lt $end ]; do
+        submit chaos >/dev/null
+        for _ in $(seq 10); do
+            disturb
+            sleep 1
+        done
+        [ "$(count chaos finished)" != 20 ] || rm -rf "$folder"/chaos/*.h5 "$folder"/chaos/cache
+    done
+    wait_for 1200 queue_is_empty || fail "the queue is not empty"
+    submit chaos || true
+    wait_for 1200 queue_is_empty || fail "the queue is not empty"
+    expect chaos finished 20
+    expect chaos failed 0
+    # The codes are those of a run that nobody disturbed.
+    run_sweep "$folder/chaos.yaml" "folder=$folder/calm" >/dev/null
+    local result
+    for result in "$folder"/calm/*.h5; do
+        compare_results "$result" "$folder/chaos/$(basename "$result")" --json |
+            python3 -c 'import json, sys; sys.exit(not all(layer["same_weights"] for layer in json.load(sys.stdin)["layers"]))' ||
+            fail "$(basename "$result") has other codes"
+    done
+}
+
+for check in "${checks[@]}"; do
+    declare -F "check_$check" >/dev/null || fail "there is no check $check (see --help)"
+    echo "== $check"
+    "check_$check"
+done
+trap - EXIT
+stop
+rm -rf "$folder"
+echo "all is as it should be"
