@@ -180,11 +180,13 @@ TEST_CASE("ranks that would run something else each compute nothing") {
 
 TEST_CASE("a rank that does not see the folder of the parts says so") {
     if (!test::have_mpirun()) return;
-    const RanksRun demo;
-    CHECK(demo.run_unlike({}, {"--output=" + (demo.folder / "elsewhere" / "run.h5").string()}) ==
-          2);
+    RanksRun demo;
+    demo.result = demo.folder / "${NODE}" / "run.h5";
+    ::setenv("NODE", "a", 1);
+    CHECK(demo.run_unlike({"NODE=b"}, {}) == 2);
+    ::unsetenv("NODE");
     CHECK_THAT(test::text_of(demo.log),
-               ContainsSubstring("elsewhere/run.h5.parts: one of the ranks does not see"));
+               ContainsSubstring("b/run.h5.parts: one of the ranks does not see"));
 }
 
 TEST_CASE("a rank that fails ends all with its reason and exit code") {
