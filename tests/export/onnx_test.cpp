@@ -32,6 +32,13 @@ void check_weights(const test::Workplace& place, const std::string& tolerance) {
 
 }  // namespace
 
+TEST_CASE("codes of every width, grid and layout become their weights in ONNX Runtime") {
+    COMQ_NEED_EXPORTS();
+    const auto log = test::temporary_folder() / "log";
+    CHECK(test::check_with_python("check_weights.py", {}, log));
+    CHECK_THAT(test::text_of(log), ContainsSubstring("126 cases"));
+}
+
 TEST_CASE("convolutions of 3 bits, folded and repaired, run in ONNX Runtime as in comq") {
     COMQ_NEED_EXPORTS();
     const test::Workplace place;
