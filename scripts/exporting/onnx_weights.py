@@ -99,8 +99,9 @@ def dequantized(editor, before, layer, codes, grid, order):
                          code_inputs(editor, layer, content, scale, zero),
                          f"{name}.weight_dequantized", **attributes)
     if not grid.whole():
-        # Of each channel once: broadcast over what belongs to it.
-        offset = scale * rest
+        # Of each channel once: broadcast over what belongs to it. (The product of two arrays without
+        # axes is a number, no array.)
+        offset = numpy.asarray(scale * rest)
         if offset.ndim:
             offset = offset.reshape([-1 if axis == 0 else 1 for axis in order])
         offset = editor.constant(f"{name}.weight_offset", offset.astype(numpy.float32))

@@ -22,7 +22,6 @@ struct ExportWishes {
 struct Written {
     /** What the packed weights take with scales and zero points; none: weights are floats. */
     std::optional<int64_t> weight_bytes = {};
-    /** The same for codes of the bits of each layer, where the format's are wider. */
     std::string text = {};                ///< lines for the terminal
     nlohmann::ordered_json details = {};  ///< for --json
 };

@@ -39,7 +39,7 @@ Written write_compressed_tensors(ExportedRun& run, const ExportWishes& wishes) {
 
 const ExportFormat compressed_tensors_format{
     .name = "compressed-tensors",
-    .summary = "a folder with packed Linear layers and their config.json, as vLLM reads it",
+    .summary = "a folder with packed Linear layers and their config.json, for that library",
     .write = write_compressed_tensors};
 
 }  // namespace comq

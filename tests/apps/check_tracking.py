@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Opens what export_runs.py wrote with the reader of each format.
 
-    check_tracking.py FORMAT PLACE EXPECTED     EXPECTED: the run as `inspect_results --json` has it
+    check_tracking.py FORMAT PLACE EXPECTED [ARTEFACT…]
+
+EXPECTED is the run as `inspect_results --json` has it; artefacts are names of files, and no others
+are there.
 """
 import csv
 import json
@@ -14,7 +17,17 @@ def close(found, expected):
     assert abs(found - expected) <= 1e-5 * max(abs(expected), 1e-6), f"{found} is not {expected}"
 
 
-def check_tensorboard(place, run):
+def check_report(page, run):
+    """A page of make_report, which is about this run."""
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and run["identity"] in text, page
+
+
+def check_picture(content):
+    assert content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
+
+
+def check_tensorboard(place, run, artefacts):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import plugin_data_pb2
 
@@ -34,9 +47,20 @@ def check_tensorboard(place, run):
     start = plugin_data_pb2.HParamsPluginData.FromString(data).session_start_info
     assert start.hparams["quantization.bits"].number_value == run["config"]["quantization"]["bits"]
     assert "_hparams_/session_end_info" in events.summary_metadata
+    pictures = {pathlib.Path(name).stem: f"figures/{pathlib.Path(name).stem}"
+                for name in artefacts if name.endswith(".png")}
+    assert tags["images"] == list(pictures.values()), tags["images"]
+    for tag in pictures.values():
+        picture = events.Images(tag)[0]
+        check_picture(picture.encoded_image_string)
+        assert picture.width > picture.height > 0
+    pages = [file for file in place.iterdir() if file.suffix == ".html"]
+    assert [file.name for file in pages] == [name for name in artefacts if name.endswith(".html")]
+    for page in pages:
+        check_report(page, run)
 
 
-def check_mlflow(place, run):
+def check_mlflow(place, run, artefacts):
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     from mlflow.tracking import MlflowClient
 
@@ -53,11 +77,18 @@ def check_mlflow(place, run):
     assert [point.step for point in history] == list(range(len(run["layers"])))
     for point, layer in zip(history, run["layers"]):
         close(point.value, layer["relative_error"])
-    artefacts = [item.path for item in client.list_artifacts(found[0].info.run_id)]
-    assert artefacts == ["run.json"], artefacts
+    folder = pathlib.Path(found[0].info.artifact_uri.removeprefix("file://"))
+    for name in artefacts:
+        if name.endswith(".html"):
+            check_report(folder / name, run)
+        else:
+            check_picture((folder / "figures" / name).read_bytes())
+    kept = [item.path for item in client.list_artifacts(found[0].info.run_id)]
+    expected = ["figures" if name.endswith(".png") else name for name in artefacts]
+    assert kept == sorted([*expected, "run.json"]), kept
 
 
-def check_csv(place, run):
+def check_csv(place, run, _):
     rows = list(csv.DictReader((place / "runs.csv").open(encoding="utf-8")))
     assert len(rows) == 1
     close(float(rows[0]["top1"]), run["top1"])
@@ -68,7 +99,7 @@ def check_csv(place, run):
         row["heldout_relative_error"] is None for row in run["layers"]]
 
 
-def check_jsonl(place, run):
+def check_jsonl(place, run, _):
     lines = place.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1
     content = json.loads(lines[0])
@@ -79,7 +110,7 @@ def main():
     name, place, expected = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
     checks = {"tensorboard": check_tensorboard, "mlflow": check_mlflow, "csv": check_csv,
               "jsonl": check_jsonl}
-    checks[name](place, json.loads(expected.read_text(encoding="utf-8")))
+    checks[name](place, json.loads(expected.read_text(encoding="utf-8")), sys.argv[4:])
 
 
 if __name__ == "__main__":

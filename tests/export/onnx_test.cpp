@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "export/verify.hpp"
 #include "export/workplace.hpp"
 #include "networks/exported_programs.hpp"
 #include "support/catch.hpp"
@@ -31,6 +32,13 @@ void check_weights(const test::Workplace& place, const std::string& tolerance) {
 }
 
 }  // namespace
+
+TEST_CASE("codes of every width, grid and layout become their weights in ONNX Runtime") {
+    COMQ_NEED_EXPORTS();
+    const auto log = test::temporary_folder() / "log";
+    CHECK(test::check_with_python("check_weights.py", {}, log));
+    CHECK_THAT(test::text_of(log), ContainsSubstring("126 cases"));
+}
 
 TEST_CASE("convolutions of 3 bits, folded and repaired, run in ONNX Runtime as in comq") {
     COMQ_NEED_EXPORTS();
@@ -83,4 +91,21 @@ TEST_CASE("groups of inputs, rounded inputs and a program's layouts run in ONNX 
     // A value between two levels may be rounded to either, which moves few logits and little.
     CHECK(std::abs(said["verification"]["top1"].get<double>() -
                    said["verification"]["runtime_top1"].get<double>()) <= 0.1);
+}
+
+TEST_CASE("an exported network is refused whose Top-1 is more than 0.1 points off, either way") {
+    Verification found;
+    found.images = 2000;
+    found.top1 = 80;
+    found.runtime = "ONNX Runtime";
+    for (const double same : {79.95, 80.0, 80.05}) {
+        found.runtime_top1 = same;
+        CHECK_NOTHROW(found.check("net.onnx"));
+    }
+    for (const double other : {79.85, 80.15}) {
+        found.runtime_top1 = other;
+        CHECK_THROWS_WITH(found.check("net.onnx"),
+                          ContainsSubstring("net.onnx: its Top-1 is") &&
+                              ContainsSubstring("comq's is 80.00% on the same 2000 images"));
+    }
 }

@@ -125,16 +125,47 @@ def check_marks(page):
 def check_filters(page):
     if page.js("return comq.page.runs.length") < 2:
         return
-    rows = len(page.find("#overview > div > .card table tbody tr"))
+    def rows():
+        # Behind it may be a table of what is not finished.
+        return page.js("return [...document.querySelectorAll('#overview > div > .card table')]"
+                       ".find(table => table.caption.textContent.startsWith('Every run'))"
+                       ".querySelectorAll('tbody tr').length")
+
+    assert rows() == page.js("return comq.page.runs.length")
     chip = page.find("#filters input")[0]
     chip.send_keys(Keys.SPACE)
     page.settle()
-    fewer = page.js("return [...document.querySelectorAll('#overview > div > .card')].at(-1)"
-                    ".querySelectorAll('tbody tr').length")
-    assert fewer < page.js("return comq.page.runs.length"), f"a filter left {fewer} of {rows} rows"
+    assert rows() < page.js("return comq.page.runs.length"), "a filter leaves all rows"
     page.find("#filters input")[0].send_keys(Keys.SPACE)
     page.settle()
     assert page.js("return comq.shownRuns().length === comq.page.runs.length")
+
+
+def check_unfinished(page):
+    """What a sweep is still at is there by name and state."""
+    listed = page.js("return [...document.querySelectorAll('#overview table')]"
+                     ".filter(table => table.caption.textContent === 'Runs without a result')"
+                     ".map(table => table.querySelectorAll('tbody tr').length)[0] ?? 0")
+    assert listed == page.js("return comq.page.unfinished.length"), f"{listed} unfinished runs"
+
+
+def check_sizes(page):
+    """The horizontal axis of the picture of sizes says numbers that its points are at."""
+    wrong = page.js("""
+        const apart = [];
+        for (const figure of document.querySelectorAll('#overview figure')) {
+          const svg = figure.querySelector('svg[role=img]');
+          const ticks = [...svg.querySelectorAll("[aria-label='x-axis tick label'] text")];
+          const scale = svg.scale('x');
+          for (const tick of ticks) {
+            const place = Number(tick.getAttribute('transform').match(/translate\\(([-\\d.]+)/)[1]);
+            const off = Math.abs(scale.apply(Number(tick.textContent)) - place);
+            if (off > 1) apart.push(`${tick.textContent} is ${off} pixels away`);
+          }
+          if (ticks.length < 2) apart.push(`${ticks.length} ticks`);
+        }
+        return apart;""")
+    assert not wrong, wrong
 
 
 def check_choices(page):
@@ -199,6 +230,8 @@ def main():
         light = check_colours(page, "light")
         assert check_colours(page, "dark") != light, "dark looks like light"
         check_marks(page)
+        check_unfinished(page)
+        check_sizes(page)
         check_filters(page)
         check_choices(page)
         check_sorting(page)

@@ -32,6 +32,12 @@
     });
   };
 
+  /** Around sizes that are all the same, which alone would be no axis; else undefined. */
+  const sizeDomain = (points) => {
+    const [low, high] = d3.extent(points, (point) => point.x);
+    return points.length > 0 && low === high ? [0.9 * low, 1.1 * high] : undefined;
+  };
+
   const panel = (network, runs) => {
     const figure = comq.figure(choice.y);
     const size = sizes[choice.x];
@@ -48,7 +54,7 @@
     const domain = log ? comq.logDomain(points.flatMap((point) => [point.y, ...(comq.isNumber(point.error) ? ends(point) : [])])) : undefined;
     const draw = (width) => comq.plot({
       width, height: 320, marginRight: 48,
-      x: { label: size.name, nice: true, inset: 12, axis: null },
+      x: { label: size.name, domain: sizeDomain(points), nice: true, inset: 12, axis: null },
       y: { label: nameOf(figure), type: log ? "log" : "linear", domain, nice: !log, inset: log ? 0 : 10, axis: null },
       marks: [
         ...comq.axisY(log ? comq.logTicks(domain) : 6, log ? comq.digits : undefined), comq.axisX({ label: size.name }),
