@@ -116,6 +116,7 @@ check_controller() {
     sweep controller 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
     submit controller
+    sleep 8  # slurmctld saves what it knows every 5 s
     kill -9 "$(cat "$folder/slurm/slurmctld.pid")"
     expect controller queued 3
     [ "$(count controller failed)" = 0 ] || fail "points count as failed without a controller"
