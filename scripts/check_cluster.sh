@@ -85,7 +85,7 @@ check_collector() {
     # left when the first collector has been requeued.
     sweep collector 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_first: false}' \
-        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-3000}, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-1024}, evaluation.images: 20"
     submit collector
     sleep 15
     local holder
@@ -98,12 +98,12 @@ slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_fi
 check_shared() {
     sweep shared 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "2", lead_time: 10, options: [--oversubscribe]}' \
-        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-3000}, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-1024}, evaluation.images: 20"
     submit shared
     local job
     job=$(squeue --noheader --array --states=RUNNING,PENDING --format='%F %j' |
         awk '$2 == "shared-shared" {print $1; exit}')
-    sleep 10
+    sleep 3
     scontrol requeue "${job:?}_0"
     [ "$(squeue --noheader --array --format=%r --states=PENDING | grep -c Dependency)" = 3 ] ||
         fail "the points do not wait: $(squeue --array)"
