@@ -102,6 +102,17 @@ TEST_CASE("a second pass chooses between quantized layers, and goes on where it 
     const auto again = with({"calibration.propagation=0.5", "calibration.passes=2"});
     CHECK(std::ranges::equal(given.layers, again.layers, same_codes));
 
+    // Of a first pass, what lies behind a layer that was lost does not judge it.
+    const auto gap = test::temporary_folder();
+    {
+        auto journal = test::new_journal(test::shipped_config(config, gap, keys));
+        for (std::size_t i = 0; i < first.layers.size(); ++i) {
+            if (i != first.layers.size() / 2) journal.store_layer(first.layers[i]);
+        }
+    }
+    const auto filled = test::run_shipped(config, gap, keys, Leftover::resume);
+    CHECK(std::ranges::equal(filled.layers, first.layers, same_codes));
+
     auto twice = keys;
     twice.emplace_back("calibration.passes=2");
     const auto folder = test::temporary_folder();

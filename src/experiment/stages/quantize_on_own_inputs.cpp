@@ -21,6 +21,7 @@
 #include "passes/logit_divergence.hpp"
 #include "passes/side_by_side.hpp"
 #include "quantization/propagation.hpp"
+#include "repair/tuned_grid.hpp"
 
 namespace comq {
 
@@ -126,6 +127,14 @@ LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& s
     return record;
 }
 
+/** Whether the journal has every layer from `pass` or later. */
+bool has_finished(const RunContext& context, int pass) {
+    return std::ranges::all_of(context.plan.layers, [&](const PlannedLayer& planned) {
+        const auto layer = context.journal->layer(planned.entry.layer->name());
+        return layer && layer->passes >= pass;
+    });
+}
+
 /** The quantization of a run's layers one after the other, in one or several passes. */
 class PassOverLayers {
   public:
@@ -139,9 +148,15 @@ class PassOverLayers {
 
     /** Quantizes every layer that the journal has not got from pass `pass`, counted from 1. */
     void run(int pass) {
-        // A second pass begins with what the first one has found.
-        for (const auto& planned : context_.plan.layers) install_finished(planned);
-        if (finished(pass)) return;
+        if (has_finished(context_, pass)) return;
+        // A further pass begins with what the one before has found, which may be another process'
+        // work; in the first, layers behind the one that is solved stay floats.
+        if (pass > 1) {
+            for (const auto& planned : context_.plan.layers) {
+                install_weight(*planned.entry.layer,
+                               journal_.layer(planned.entry.layer->name()).value());
+            }
+        }
         StageTimes& times = context_.times;
         auto walk = times.timed("calibrate", [&] {
             return SideBySide(*original_, *context_.model.network, context_.calibration_pass(),
@@ -169,11 +184,12 @@ class PassOverLayers {
                 config_.residual_targets ? walk.layers_in_sums() : std::set<std::string>();
             for (const auto& planned : in_order_of_execution(context_.plan, block, walk)) {
                 const std::string& name = planned.entry.layer->name();
-                if (!finished(planned, pass)) {
-                    quantize(planned, walk, in_sums.contains(name),
-                             divergence ? &*divergence : nullptr, pass);
+                auto layer = journal_.layer(name);
+                if (!layer || layer->passes < pass) {
+                    layer = quantize(planned, walk, in_sums.contains(name),
+                                     divergence ? &*divergence : nullptr, pass, layer);
                 }
-                install_finished(planned);
+                install_weight(*planned.entry.layer, *layer);
                 walk.diverge();
                 progress.advance(1, name);
             }
@@ -182,22 +198,6 @@ class PassOverLayers {
     }
 
   private:
-    bool finished(const PlannedLayer& planned, int pass) const {
-        const auto layer = journal_.layer(planned.entry.layer->name());
-        return layer && layer->passes >= pass;
-    }
-
-    bool finished(int pass) const {
-        return std::ranges::all_of(context_.plan.layers, [&](const PlannedLayer& planned) {
-            return finished(planned, pass);
-        });
-    }
-
-    void install_finished(const PlannedLayer& planned) {
-        const auto layer = journal_.layer(planned.entry.layer->name());
-        if (layer) install_weight(*planned.entry.layer, *layer);
-    }
-
     LayerStatistics statistics_of(const PlannedLayer& planned, const SideBySide& walk,
                                   bool in_sum) const {
         const RowImportance* weights = importance_ ? &*importance_ : nullptr;
@@ -209,42 +209,37 @@ class PassOverLayers {
         return sums;
     }
 
-    /** `divergence` is null where nothing is judged by predictions. */
-    void quantize(const PlannedLayer& planned, const SideBySide& walk, bool in_sum,
-                  const LogitDivergence* divergence, int pass) {
+    /** `divergence` is null where nothing is judged by predictions, `before` in a first pass. */
+    LayerRecord quantize(const PlannedLayer& planned, const SideBySide& walk, bool in_sum,
+                         const LogitDivergence* divergence, int pass,
+                         const std::optional<LayerRecord>& before) {
         const auto statistics =
             context_.times.timed("calibrate", [&] { return statistics_of(planned, walk, in_sum); });
-        context_.times.timed("solve", [&] {
+        return context_.times.timed("solve", [&] {
             const auto* judge = strength_is_chosen_by_logits(config_) ? divergence : nullptr;
-            LayerRecord record = pass == 1
-                                     ? solve_on_pairs(planned, statistics, judge, config_, methods_)
-                                     : solved_again(planned, statistics, *divergence, judge);
+            LayerRecord record =
+                before ? solved_again(planned, statistics, *divergence, judge, *before)
+                       : solve_on_pairs(planned, statistics, judge, config_, methods_);
             record.passes = pass;
             journal_.store_layer(record);
             shared_.give_layer(record);
+            return record;
         });
     }
 
     /** What a further pass finds, or what the layer had before it. */
     LayerRecord solved_again(const PlannedLayer& planned, const LayerStatistics& statistics,
-                             const LogitDivergence& divergence, const LogitDivergence* judge) {
-        const QuantizableLayer& layer = *planned.entry.layer;
-        LayerRecord before = journal_.layer(layer.name()).value();
+                             const LogitDivergence& divergence, const LogitDivergence* judge,
+                             const LayerRecord& before) const {
         const double least = divergence.measure();
-        float_weight_of(layer);
+        {
+            const torch::NoGradGuard no_gradient;
+            auto& layer = *planned.entry.layer;
+            layer.weight().copy_(weight_of(*original_, layer.name()));
+        }
         LayerRecord found = solve_on_pairs(planned, statistics, judge, config_, methods_);
         install_weight(*planned.entry.layer, found);
         return divergence.measure() < least ? found : before;
-    }
-
-    /** The layer of the run gets its float weight back. */
-    void float_weight_of(const QuantizableLayer& layer) const {
-        const torch::NoGradGuard no_gradient;
-        const auto& layers = original_->layers();
-        const auto same =
-            std::ranges::find(layers, layer.name(),
-                              [](const Network::LayerEntry& entry) { return entry.layer->name(); });
-        torch::Tensor(layer.weight()).copy_(same->layer->weight());
     }
 
     RunContext& context_;
@@ -266,11 +261,7 @@ void quantize_on_own_inputs(RunContext& context) {
     RunJournal& journal = *context.journal;
     const SharedSolution shared(context.cache, context.keys.solution);
     for (const auto& planned : layers) shared.take_layer(planned.entry.layer->name(), journal);
-    const bool all_finished = std::ranges::all_of(layers, [&](const PlannedLayer& planned) {
-        const auto layer = journal.layer(planned.entry.layer->name());
-        return layer && layer->passes >= passes;
-    });
-    if (all_finished) {
+    if (has_finished(context, passes)) {
         spdlog::info("all {} layers were finished before", layers.size());
         install_finished_layers(context);
         return;
