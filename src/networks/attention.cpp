@@ -22,7 +22,7 @@ MlpImpl::MlpImpl(int64_t dim, int64_t hidden)
       fc2_(register_module("fc2", Linear(hidden, dim))) {}
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& tokens) {
-    return fc2_->forward(torch::gelu(fc1_->forward(tokens)));
+    return fc2_->forward(fc1_->activated(tokens, Activation::gelu));
 }
 
 }  // namespace comq

@@ -2,16 +2,15 @@
 
 namespace comq {
 
-torch::Tensor activate(const torch::Tensor& input, Activation activation) {
-    switch (activation) {
-        case Activation::relu:
-            return torch::relu(input);
-        case Activation::relu6:
-            return torch::clamp(input, 0, 6);
-        case Activation::none:
-            break;
+torch::Tensor normed_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
+                                 const torch::Tensor& input, Activation activation) {
+    if (Observable::is_tapped() || norm.uses_batch_statistics() || !fused_kernels_take(input)) {
+        return activate(norm.forward(convolution.forward(input)), activation);
     }
-    return input;
+    const torch::Tensor scale = batch_norm_scale(norm);
+    const torch::Tensor bias = norm.bias() - norm.statistics()->mean * scale;
+    return convolution.convolved(input, convolution.weight() * scale.view({-1, 1, 1, 1}), bias,
+                                 activation);
 }
 
 void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,
@@ -28,7 +27,7 @@ ConvNormImpl::ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOpti
 }
 
 torch::Tensor ConvNormImpl::forward(const torch::Tensor& input) {
-    return activate(norm_->forward(conv_->forward(input)), activation_);
+    return normed_convolution(*conv_, *norm_, input, activation_);
 }
 
 }  // namespace comq

@@ -7,9 +7,12 @@
 
 namespace comq {
 
-enum class Activation { none, relu, relu6 };
-
-torch::Tensor activate(const torch::Tensor& input, Activation activation);
+/**
+ * activation(norm(convolution(input))); `convolution` has no bias. Where nothing watches, the
+ * norm's factors are in the weight and all is one pass over memory.
+ */
+torch::Tensor normed_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
+                                 const torch::Tensor& input, Activation activation);
 
 /** Says that what `norm` makes of `convolution` is added to `stream`. */
 void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,

@@ -42,8 +42,13 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias
     if (with_bias) bias_ = register_parameter("bias", torch::zeros({out_features}));
 }
 
-torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
-    return tapped_output(torch::linear(tapped_input(input), weight_, bias_));
+torch::Tensor LinearImpl::activated(const torch::Tensor& input, Activation activation) {
+    const torch::Tensor used = tapped_input(input);
+    const bool fused = fused_kernels_take(used);
+    if (fused && !is_tapped()) return fused_linear(used, weight_, bias_, activation);
+    return activate(tapped_output(fused ? fused_linear(used, weight_, bias_, Activation::none)
+                                        : torch::linear(used, weight_, bias_)),
+                    activation);
 }
 
 torch::Tensor LinearImpl::rows(const torch::Tensor& input) const {
@@ -58,10 +63,25 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOp
     if (options.bias) bias_ = register_parameter("bias", torch::zeros({out_channels}));
 }
 
-torch::Tensor Conv2dImpl::forward(const torch::Tensor& input) {
-    return tapped_output(torch::conv2d(same_padded(tapped_input(input), options_), weight_, bias_,
-                                       options_.stride.array(), symmetric_padding(options_).array(),
-                                       options_.dilation.array(), options_.groups));
+torch::Tensor Conv2dImpl::activated(const torch::Tensor& input, Activation activation) {
+    const torch::Tensor used = tapped_input(input);
+    if (!is_tapped()) return convolved(used, weight_, bias_, activation);
+    return activate(tapped_output(convolved(used, weight_, bias_, Activation::none)), activation);
+}
+
+torch::Tensor Conv2dImpl::convolved(const torch::Tensor& input, const torch::Tensor& weight,
+                                    const torch::Tensor& bias, Activation activation) const {
+    const torch::Tensor padded = same_padded(input, options_);
+    const ConvolutionStep step{symmetric_padding(options_).array(), options_.stride.array(),
+                               options_.dilation.array(), options_.groups};
+    if (fused_kernels_take(padded)) {
+        // oneDNN's kernels want the channels of a pixel side by side; all that follow keep them so.
+        return fused_convolution(padded.contiguous(at::MemoryFormat::ChannelsLast), weight, bias,
+                                 step, activation);
+    }
+    return activate(
+        torch::conv2d(padded, weight, bias, step.stride, step.padding, step.dilation, step.groups),
+        activation);
 }
 
 torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {
@@ -85,17 +105,20 @@ torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& 
                                int64_t in_features) {
     using torch::indexing::Slice;
     const torch::Tensor padded = same_padded(input, options);
-    torch::Tensor patches;  // [B, C·kh·kw, output pixels]
     if (options.kernel == 1 && symmetric_padding(options) == 0) {
         const auto every = [](int64_t stride) { return Slice(0, torch::indexing::None, stride); };
-        patches = padded
-                      .index({Slice(), Slice(), every(options.stride.height),
-                              every(options.stride.width)})
-                      .flatten(2);
-    } else {
-        patches = torch::im2col(padded, options.kernel.array(), options.dilation.array(),
-                                symmetric_padding(options).array(), options.stride.array());
+        // No copy where a pixel's channels lie side by side and nothing is left out.
+        return padded
+            .index({Slice(), Slice(), every(options.stride.height), every(options.stride.width)})
+            .permute({0, 2, 3, 1})
+            .reshape({-1, options.groups, in_features})
+            .transpose(0, 1)
+            .contiguous();
     }
+    // [B, C·kh·kw, output pixels]
+    const torch::Tensor patches =
+        torch::im2col(padded, options.kernel.array(), options.dilation.array(),
+                      symmetric_padding(options).array(), options.stride.array());
     const int64_t batch = patches.size(0), pixels = patches.size(2);
     return patches.view({batch, options.groups, in_features, pixels})
         .permute({1, 0, 3, 2})

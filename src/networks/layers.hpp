@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "networks/fused.hpp"
 #include "networks/observable.hpp"
 
 namespace comq {
@@ -86,7 +87,9 @@ torch::Tensor convolution_rows(const torch::Tensor& input, const Conv2dOptions& 
 class LinearImpl : public torch::nn::Module, public QuantizableLayer {
   public:
     LinearImpl(int64_t in_features, int64_t out_features, bool with_bias = true);
-    torch::Tensor forward(const torch::Tensor& input);
+    torch::Tensor forward(const torch::Tensor& input) { return activated(input, Activation::none); }
+    /** The activation of forward, in one pass over memory where that can be. */
+    torch::Tensor activated(const torch::Tensor& input, Activation activation);
 
     ObservableKind kind() const override { return ObservableKind::linear; }
     torch::Tensor rows(const torch::Tensor& input) const override;
@@ -97,7 +100,12 @@ TORCH_MODULE(Linear);
 class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
   public:
     Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOptions& options);
-    torch::Tensor forward(const torch::Tensor& input);
+    torch::Tensor forward(const torch::Tensor& input) { return activated(input, Activation::none); }
+    /** The activation of forward, in one pass over memory where that can be. */
+    torch::Tensor activated(const torch::Tensor& input, Activation activation);
+    /** forward without a tap, with another weight and bias of the same shape. */
+    torch::Tensor convolved(const torch::Tensor& input, const torch::Tensor& weight,
+                            const torch::Tensor& bias, Activation activation) const;
 
     ObservableKind kind() const override { return ObservableKind::convolution; }
     const Conv2dOptions* convolution() const override { return &options_; }

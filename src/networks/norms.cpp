@@ -24,10 +24,10 @@ torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& input) {
     if (is_training()) num_batches_tracked_.add_(1);
     // With a momentum of 1 the statistics are those of the last batch.
     const double momentum = statistics_.of_each_batch ? 1.0 : 0.1;
-    return tapped_output(
-        torch::batch_norm(tapped_input(input), weight_, bias_, statistics_.mean,
-                          statistics_.variance, is_training() || statistics_.of_each_batch,
-                          momentum, statistics_.eps, at::globalContext().userEnabledCuDNN()));
+    return tapped_output(torch::batch_norm(tapped_input(input), weight_, bias_, statistics_.mean,
+                                           statistics_.variance, uses_batch_statistics(), momentum,
+                                           statistics_.eps,
+                                           at::globalContext().userEnabledCuDNN()));
 }
 
 torch::Tensor batch_norm_scale(const Observable& norm) {

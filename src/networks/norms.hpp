@@ -27,6 +27,8 @@ class BatchNorm2dImpl : public torch::nn::Module, public Observable {
 
     ObservableKind kind() const override { return ObservableKind::batch_norm; }
     BatchStatistics* batch_statistics() override { return &statistics_; }
+    /** Whether it normalises each batch by statistics of its own, not by those that it has. */
+    bool uses_batch_statistics() const { return is_training() || statistics_.of_each_batch; }
 
   private:
     BatchStatistics statistics_;

@@ -57,6 +57,8 @@ class Observable {
      * to the output.
      */
     void joins(const std::function<ResidualSum()>& sum) const;
+    /** Whether this thread has a tap. */
+    static bool is_tapped();
     /** Whether this thread's tap would see the sum. */
     static bool sums_are_wanted();
 
@@ -72,8 +74,6 @@ class Observable {
     }
 
   protected:
-    /** Whether this thread has a tap. */
-    static bool is_tapped();
     /** What this thread's tap, if any, makes of the input. */
     torch::Tensor tapped_input(const torch::Tensor& input) const;
     /** The output, which this thread's tap, if any, has seen. */

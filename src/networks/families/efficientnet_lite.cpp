@@ -75,10 +75,10 @@ class MbConvImpl : public torch::nn::Module {
     torch::Tensor forward(const torch::Tensor& input) {
         torch::Tensor x = input;
         if (!expand_.is_empty()) {
-            x = activate(expand_norm_->forward(expand_->forward(x)), Activation::relu6);
+            x = normed_convolution(*expand_, *expand_norm_, x, Activation::relu6);
         }
-        x = activate(depthwise_norm_->forward(depthwise_->forward(x)), Activation::relu6);
-        x = project_norm_->forward(project_->forward(x));
+        x = normed_convolution(*depthwise_, *depthwise_norm_, x, Activation::relu6);
+        x = normed_convolution(*project_, *project_norm_, x, Activation::none);
         if (!residual_) return x;
         norm_joins(*project_, *project_norm_, input);
         return x + input;
@@ -116,8 +116,8 @@ class EfficientNetLite : public Network {
                          const EfficientNetLiteConfig& config) {
         auto conv = register_module(name, Conv2d(in_channels, out_channels, options));
         auto norm = register_module(norm_name, BatchNorm2d(out_channels, config.batch_norm_eps()));
-        add_block(name, {conv, norm}, Scope::quantized, [conv, norm](torch::Tensor x) {
-            return activate(norm->forward(conv->forward(x)), Activation::relu6);
+        add_block(name, {conv, norm}, Scope::quantized, [conv, norm](torch::Tensor x) mutable {
+            return normed_convolution(*conv, *norm, x, Activation::relu6);
         });
     }
 

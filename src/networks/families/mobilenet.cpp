@@ -25,19 +25,22 @@ class InvertedResidualImpl : public torch::nn::Module {
         const int64_t hidden = in_channels * expansion;
         const Conv2dOptions depthwise{
             .kernel = 3, .stride = stride, .padding = 1, .groups = hidden};
-        register_module("conv", layers_);
         if (expansion != 1) {
-            layers_->push_back(ConvNorm(in_channels, hidden, Conv2dOptions{}, Activation::relu6));
+            filters_.push_back(ConvNorm(in_channels, hidden, Conv2dOptions{}, Activation::relu6));
         }
-        layers_->push_back(ConvNorm(hidden, hidden, depthwise, Activation::relu6));
+        filters_.push_back(ConvNorm(hidden, hidden, depthwise, Activation::relu6));
         projection_ = Conv2d(hidden, out_channels, Conv2dOptions{.bias = false});
         norm_ = BatchNorm2d(out_channels);
-        layers_->push_back(projection_);
-        layers_->push_back(norm_);
+        const auto layers = register_module("conv", torch::nn::Sequential());
+        for (const ConvNorm& filter : filters_) layers->push_back(filter);
+        layers->push_back(projection_);
+        layers->push_back(norm_);
     }
 
     torch::Tensor forward(const torch::Tensor& x) {
-        const torch::Tensor filtered = layers_->forward(x);
+        torch::Tensor filtered = x;
+        for (ConvNorm& filter : filters_) filtered = filter->forward(filtered);
+        filtered = normed_convolution(*projection_, *norm_, filtered, Activation::none);
         if (!residual_) return filtered;
         norm_joins(*projection_, *norm_, x);
         return x + filtered;
@@ -45,8 +48,8 @@ class InvertedResidualImpl : public torch::nn::Module {
 
   private:
     bool residual_;
-    torch::nn::Sequential layers_;
-    Conv2d projection_{nullptr};  ///< the last of them but the norm
+    std::vector<ConvNorm> filters_;
+    Conv2d projection_{nullptr};
     BatchNorm2d norm_{nullptr};
 };
 TORCH_MODULE(InvertedResidual);

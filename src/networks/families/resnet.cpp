@@ -48,8 +48,9 @@ class ResidualBlockImpl : public torch::nn::Module {
     torch::Tensor forward(const torch::Tensor& input) {
         torch::Tensor x = input;
         for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-            if (i > 0) x = torch::relu(x);
-            x = norms_[i]->forward(convolutions_[i]->forward(x));
+            const bool last = i + 1 == convolutions_.size();
+            x = normed_convolution(*convolutions_[i], *norms_[i], x,
+                                   last ? Activation::none : Activation::relu);
         }
         const torch::Tensor stream = shortcut(input);
         norm_joins(*convolutions_.back(), *norms_.back(), stream);
@@ -112,8 +113,9 @@ class ResNet : public Network {
         auto conv = register_module("conv1", Conv2d(3, channels, options));
         auto norm = register_module("bn1", BatchNorm2d(channels));
         add_block("conv1", {conv, norm}, Scope::quantized,
-                  [conv, norm, small_images](torch::Tensor images) {
-                      const torch::Tensor x = torch::relu(norm->forward(conv->forward(images)));
+                  [conv, norm, small_images](torch::Tensor images) mutable {
+                      const torch::Tensor x =
+                          normed_convolution(*conv, *norm, images, Activation::relu);
                       return small_images ? x : torch::max_pool2d(x, 3, 2, 1);
                   });
     }

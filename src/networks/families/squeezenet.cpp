@@ -28,8 +28,10 @@ class FireImpl : public torch::nn::Module {
               "expand3x3", Conv2d(squeezed, expanded, Conv2dOptions{.kernel = 3, .padding = 1}))) {}
 
     torch::Tensor forward(const torch::Tensor& input) {
-        const torch::Tensor x = torch::relu(squeeze_->forward(input));
-        return torch::relu(torch::cat({expand1x1_->forward(x), expand3x3_->forward(x)}, 1));
+        const torch::Tensor x = squeeze_->activated(input, Activation::relu);
+        return torch::cat({expand1x1_->activated(x, Activation::relu),
+                           expand3x3_->activated(x, Activation::relu)},
+                          1);
     }
 
   private:
@@ -52,7 +54,7 @@ class SqueezeNet : public Network {
                     Conv2dOptions{.kernel = config.stem_kernel, .stride = 2});
         features->register_module("0", stem);
         add_block("features.0", {stem.ptr()}, Scope::quantized,
-                  [stem](torch::Tensor x) mutable { return torch::relu(stem->forward(x)); });
+                  [stem](torch::Tensor x) mutable { return stem->activated(x, Activation::relu); });
 
         constexpr std::array<int64_t, 8> squeezed{16, 16, 32, 32, 48, 48, 64, 64};
         int64_t channels = config.stem_channels;
@@ -74,7 +76,7 @@ class SqueezeNet : public Network {
         Conv2d head(channels, config.classes, Conv2dOptions{});
         classifier->register_module("1", head);
         add_block("classifier", {head.ptr()}, Scope::kept, [head](torch::Tensor x) mutable {
-            return torch::relu(head->forward(x)).mean({2, 3});
+            return head->activated(x, Activation::relu).mean({2, 3});
         });
     }
 };

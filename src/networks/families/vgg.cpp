@@ -45,9 +45,8 @@ class Vgg16 : public Network {
         }
         add_block(fmt::format("features.{}", number), modules, Scope::quantized,
                   [conv, norm, pooled](torch::Tensor x) mutable {
-                      x = conv->forward(x);
-                      if (!norm.is_empty()) x = norm->forward(x);
-                      x = torch::relu(x);
+                      x = norm.is_empty() ? conv->activated(x, Activation::relu)
+                                          : normed_convolution(*conv, *norm, x, Activation::relu);
                       return pooled ? torch::max_pool2d(x, 2, 2) : x;
                   });
         next_feature_ += with_norm ? 3 : 2;
@@ -66,10 +65,11 @@ class Vgg16 : public Network {
         add_block("classifier.0", {first.ptr()}, Scope::quantized,
                   [first](torch::Tensor x) mutable {
                       x = torch::adaptive_avg_pool2d(x, {pooled_size, pooled_size});
-                      return torch::relu(first->forward(x.flatten(1)));
+                      return first->activated(x.flatten(1), Activation::relu);
                   });
-        add_block("classifier.3", {second.ptr()}, Scope::quantized,
-                  [second](torch::Tensor x) mutable { return torch::relu(second->forward(x)); });
+        add_block(
+            "classifier.3", {second.ptr()}, Scope::quantized,
+            [second](torch::Tensor x) mutable { return second->activated(x, Activation::relu); });
         add_block("classifier.6", head.ptr(), Scope::kept);
     }
 
