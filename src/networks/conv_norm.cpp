@@ -8,7 +8,9 @@ torch::Tensor normed_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
         return activate(norm.forward(convolution.forward(input)), activation);
     }
     const torch::Tensor scale = batch_norm_scale(norm);
-    const torch::Tensor bias = norm.bias() - norm.statistics()->mean * scale;
+    const torch::Tensor& mean = norm.statistics()->mean;
+    const torch::Tensor shift = convolution.bias().defined() ? convolution.bias() - mean : -mean;
+    const torch::Tensor bias = norm.bias() + shift * scale;
     return convolution.convolved(input, convolution.weight() * scale.view({-1, 1, 1, 1}), bias,
                                  activation);
 }

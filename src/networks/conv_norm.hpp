@@ -8,7 +8,7 @@
 namespace comq {
 
 /**
- * activation(norm(convolution(input))); `convolution` has no bias. Where nothing watches, the
+ * activation(norm(convolution(input))). Where nothing watches, the
  * norm's factors are in the weight and all is one pass over memory.
  */
 torch::Tensor normed_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
