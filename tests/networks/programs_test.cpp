@@ -47,12 +47,10 @@ class RowsTap : public Tap {
     torch::Tensor rows_;
 };
 
-/** Whole, block by block and one image at a time. */
-void check_logits(const fs::path& folder, const std::string& name) {
-    INFO(name);
-    const LoadedProgram program = load_exported(folder, name);
-    const torch::InferenceMode inference;
-    CHECK(torch::equal(program.network->forward(program.images), program.logits));
+/** Whole, block by block and one image at a time; `same` compares with PyTorch's logits. */
+template <typename Same>
+void check_passes(const LoadedProgram& program, const Same& same) {
+    CHECK(same(program.network->forward(program.images), program.logits));
 
     torch::Tensor activation = program.images;
     for (std::size_t i = 0; i < program.network->blocks().size(); ++i) {
@@ -61,16 +59,31 @@ void check_logits(const fs::path& folder, const std::string& name) {
         CHECK(torch::equal(before, activation));
         activation = next;
     }
-    CHECK(torch::equal(activation, program.logits));
+    CHECK(same(activation, program.logits));
     const auto first = program.network->forward(program.images.narrow(0, 0, 1));
     CHECK(torch::allclose(first, program.logits.narrow(0, 0, 1), 1e-4, 1e-5));
 
     RowsTap tap;
-    CHECK(torch::equal(program.network->forward(program.images, &tap), program.logits));
+    CHECK(same(program.network->forward(program.images, &tap), program.logits));
     for (const auto& entry : program.network->observables()) {
         INFO(entry.observable->name());
         CHECK(tap.calls[entry.observable->name()] == entry.observable->calls());
     }
+}
+
+void check_logits(const fs::path& folder, const std::string& name) {
+    INFO(name);
+    const LoadedProgram program = load_exported(folder, name);
+    {
+        // Where gradients are recorded, it is PyTorch's own operators that run.
+        const torch::AutoGradMode recorded(true);
+        check_passes(program, [](const auto& a, const auto& b) { return torch::equal(a, b); });
+    }
+    // Elsewhere sums have another order: fp32's 6e-8 a step, through some tens of layers.
+    const torch::InferenceMode inference;
+    check_passes(program, [](const auto& a, const auto& b) {
+        return ((a - b).norm() / b.norm()).template item<double>() < 2e-6;
+    });
 }
 
 }  // namespace

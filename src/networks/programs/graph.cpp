@@ -9,6 +9,7 @@
 
 #include "core/errors.hpp"
 #include "networks/programs/arguments.hpp"
+#include "networks/programs/fused_calls.hpp"
 #include "networks/programs/in_place.hpp"
 #include "networks/programs/json_fields.hpp"
 
@@ -302,6 +303,7 @@ ProgramGraph read_graph(const Json& program, const std::string& file) {
     replace_in_place(graph);
     remove_unused(graph);
     find_batch_questions(graph);
+    graph.any_layout = allow_any_layout(graph);
     return graph;
 }
 
@@ -313,7 +315,7 @@ InputError failed(const ProgramGraph& graph, const Node& node, const c10::Error&
 void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack) {
     try {
         if (node.op) {
-            node.op->callBoxed(stack);
+            if (!call_fused_product(node, stack, graph.any_layout)) node.op->callBoxed(stack);
         } else {
             c10::IValue result = node.size_function(stack);
             stack.clear();

@@ -109,6 +109,8 @@ struct ProgramGraph {
     std::vector<BoundTensor> tensors;  ///< in the order of the archive
     ValueId images = -1;
     ValueId logits = -1;
+    /** Whether its tensors may have the channels of a pixel side by side (fused_calls.hpp). */
+    bool any_layout = false;
 
     /** Whether the first dimension of the tensor counts the images of the batch. */
     bool counts_images(ValueId value) const;

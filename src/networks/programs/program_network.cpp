@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/errors.hpp"
@@ -161,6 +162,7 @@ void ProgramNetwork::add_blocks() {
         }
     }
     stretches_ = cut_into_stretches(graph, wishes);
+    chains_ = find_fused_chains(graph, stretches_);
     set_unusable(std::move(layers_.unquantizable), std::move(layers_.unusable_norms));
     std::map<std::string, int> blocks_of;  // by what their layers have in common
     auto entry = layers_.entries.begin();
@@ -196,8 +198,18 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
     torch::jit::Stack stack;
     std::optional<SumWatch> sums;
     if (Observable::sums_are_wanted()) sums.emplace(graph, layers_, sums_);
+    std::set<std::size_t> done;
     for (const Step& step : stretch.steps) {
         const Node& node = graph.nodes[step.node];
+        const auto chain = chains_.find(step.node);
+        if (!Observable::is_tapped() && chain != chains_.end() &&
+            run_chain(chain->second, stack, frame)) {
+            done.insert(chain->second.nodes.begin(), chain->second.nodes.end());
+        }
+        if (done.contains(step.node)) {
+            for (const ValueId value : step.freed) frame.values[index_of(value)] = {};
+            continue;
+        }
         push_arguments(node, frame, stack);
         if (const auto& called = layers_.of_node[step.node]; called.call != nullptr) {
             call_watched(graph, node, called, stack);
@@ -209,6 +221,25 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
         for (const ValueId value : step.freed) frame.values[index_of(value)] = {};
     }
     return frame.at(stretch.output).toTensor();
+}
+
+bool ProgramNetwork::run_chain(const FusedChain& chain, torch::jit::Stack& stack,
+                               Frame& frame) const {
+    const ProgramGraph& graph = program_->graph;
+    if (chain.nodes.size() == 1) return false;  // call() does that
+    if (chain.norm) {
+        const auto& called = layers_.of_node[*chain.norm];
+        const auto* statistics =
+            called.call == nullptr ? nullptr : called.call->observable().statistics();
+        if (statistics != nullptr && statistics->of_each_batch) return false;
+    }
+    const Node& product = graph.nodes[chain.nodes.front()];
+    push_arguments(product, frame, stack);
+    if (chain.norm) fold_norm(graph.nodes[*chain.norm], frame, stack);
+    const bool fused = call_fused_product(product, stack, graph.any_layout, chain.activation);
+    if (fused) store_results(graph, graph.nodes[chain.nodes.back()], stack, frame);
+    stack.clear();
+    return fused;
 }
 
 std::vector<torch::Tensor> ProgramNetwork::constants() const {

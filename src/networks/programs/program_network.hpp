@@ -8,6 +8,7 @@
 #include "networks/network.hpp"
 #include "networks/programs/archive.hpp"
 #include "networks/programs/cut_points.hpp"
+#include "networks/programs/fused_calls.hpp"
 #include "networks/programs/graph.hpp"
 #include "networks/programs/layer_search.hpp"
 #include "networks/programs/residual_sums.hpp"
@@ -52,12 +53,15 @@ class ProgramNetwork final : public Network {
     void register_tensors();
     void add_blocks();
     torch::Tensor run_stretch(const Stretch& stretch, const torch::Tensor& input) const;
+    /** Whether one kernel has done all that the chain's nodes do; false: nothing has been done. */
+    bool run_chain(const FusedChain& chain, torch::jit::Stack& stack, Frame& frame) const;
 
     std::shared_ptr<const Program> program_;
     std::vector<c10::IValue> tensors_;  ///< by ValueId
     ProgramLayers layers_;
     ResidualSums sums_;
     std::vector<Stretch> stretches_;
+    std::map<std::size_t, FusedChain> chains_;  ///< by their first node
 };
 
 }  // namespace comq
