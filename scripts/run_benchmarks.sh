@@ -8,8 +8,8 @@ usage() {
 usage: scripts/run_benchmarks.sh [--quick] [--json FILE] [--no-python] [--libtorch pip|debian|python|DIR]
 
 Prints tables and writes one flat JSON. Needs the real weights and images ($COMQ_ASSETS, default
-../shared/assets) and an idle machine. timm and Brevitas are installed with pip into build/peers;
-where pip can't get them, or with --no-python, their figures are left out.
+../shared/assets) and an idle machine. timm, Brevitas, ONNX Runtime and OpenVINO are installed
+with pip into build/peers; where pip can't get them, or with --no-python, their figures are left out.
 END
 }
 
@@ -34,8 +34,8 @@ done
 install_peers() {
     local pip=(build/peers/bin/python -m pip --quiet --disable-pip-version-check)
     [ -x build/peers/bin/python ] || python3 -m venv build/peers || return 1
-    build/peers/bin/python -W ignore -c 'import torch, timm, brevitas.graph.gptq' 2>/dev/null && return 0
-    say "installing timm and Brevitas into build/peers"
+    build/peers/bin/python -W ignore -c 'import torch, timm, brevitas.graph.gptq, onnxruntime, openvino' 2>/dev/null && return 0
+    say "installing timm, Brevitas, ONNX Runtime and OpenVINO into build/peers"
     "${pip[@]}" install --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" &&
         "${pip[@]}" install -r tests/bench/requirements.txt "torch==$LIBTORCH_VERSION+cpu" &&
         "${pip[@]}" install --no-deps timm torchvision
@@ -65,5 +65,6 @@ PYTHONPATH=${arrow_dir%/pyarrow} COMQ_ASSETS=$assets "$build/tests/bench/bench_r
 if $peers; then
     build/peers/bin/python tests/bench/python_peers.py --assets "$assets" "${quick[@]}" \
         --json "$scratch/peers.json"
+    build/peers/bin/python tests/bench/forward_peers.py "${quick[@]}" --json "$scratch/forwards.json"
 fi
 python3 tests/bench/join_figures.py "$scratch" ${json:+--json "$json"}

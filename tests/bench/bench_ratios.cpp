@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/program.hpp"
+#include "bench/forward_ratios.hpp"
 #include "bench/layout_ratios.hpp"
 #include "bench/pipeline_ratios.hpp"
 #include "bench/program_ratios.hpp"
@@ -25,9 +26,9 @@ int main(int argc, char** argv) {
     std::string only;
     app.add_flag("--quick", quick, "a fraction of the work");
     app.add_option("--json", json, "file for the figures");
-    app.add_option("--programs", archives, "folder of what export_programs.py wrote");
+    app.add_option("--programs", archives, "folder of what export_programs.py wrote: programs, and weights by name");
     app.add_option("--only", only, "one kind of them")
-        ->check(CLI::IsMember({"solver", "layouts", "pipeline", "programs"}));
+        ->check(CLI::IsMember({"solver", "layouts", "pipeline", "programs", "forwards"}));
     return program.run(argc, argv, [&] {
         spdlog::set_level(spdlog::level::warn);
         set_torch_threads(available_cores());
@@ -41,6 +42,8 @@ int main(int argc, char** argv) {
         if (wanted("pipeline")) bench::measure_pipeline(quick, COMQ_PROGRAMS, figures);
         if (wanted("programs") && !archives.empty())
             bench::measure_programs(quick, archives, figures);
+        if (wanted("forwards") && !archives.empty())
+            bench::measure_forwards(quick, archives, figures);
         if (!json.empty()) std::ofstream(json) << figures.dump(2) << '\n';
     });
 }

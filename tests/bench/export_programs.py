@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Exports the networks whose speed as programs is measured, without weights, into a folder."""
+"""Exports the networks whose speed is measured into a folder: programs, and random weights."""
 import pathlib
 import sys
 
 import timm
 import torch
 import torchvision
+from safetensors.torch import save_file
 
 folder = pathlib.Path(sys.argv[1])
 NOTES = ('{"preprocessing": {"resize": 256, "crop": 224, "interpolation": "bilinear", '
@@ -15,3 +16,8 @@ for name, network in (("deit_tiny_patch16_224", timm.create_model("deit_tiny_pat
     program = torch.export.export(network.eval(), (torch.randn(2, 3, 224, 224),), strict=False,
                                   dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.export.save(program, folder / f"{name}.pt2", extra_files={"comq.json": NOTES})
+for name, network in (("deit_tiny_patch16_224", timm.create_model("deit_tiny_patch16_224")),
+                      ("vit_base_patch16_224", timm.create_model("vit_base_patch16_224")),
+                      ("resnet50", torchvision.models.resnet50()),
+                      ("mobilenet_v2", torchvision.models.mobilenet_v2())):
+    save_file(network.state_dict(), folder / f"{name}.safetensors")

@@ -1,4 +1,4 @@
-"""Joins the figures of bench_ratios and python_peers.py into one flat JSON and the ratios of both."""
+"""Joins the figures of bench_ratios and the peers into one flat JSON and the ratios of both."""
 import argparse
 import json
 import pathlib
@@ -12,6 +12,10 @@ BARS = {
     "memory_growth_64_to_448_images": ("at most", 1.05),
     "forward_over_timm": ("at least", 1.0),
     "quantize_speedup_over_brevitas_gptq": ("at least", 10),
+    "evaluation_over_openvino_deit_tiny_patch16_224": ("at least", 1.0),
+    "evaluation_over_openvino_vit_base_patch16_224": ("at least", 1.0),
+    "evaluation_over_openvino_resnet50": ("at least", 1.0),
+    "evaluation_over_openvino_mobilenet_v2": ("at least", 1.0),
     "program_over_family_calibration_deit_tiny_patch16_224": ("at most", 1.05),
     "program_over_family_evaluation_deit_tiny_patch16_224": ("at most", 1.05),
     "program_over_family_calibration_squeezenet1_1": ("at most", 1.05),
@@ -36,10 +40,18 @@ def main():
             figures[f"quantize_speedup_over_brevitas_{name}"] = (
                 figures[f"brevitas_{name}_seconds"] / ours
             )
-    print(f"\n{'ratio':<40}{'measured':>10}   should be")
+    forwards = arguments.folder / "forwards.json"
+    if forwards.exists():
+        figures |= json.loads(forwards.read_text())
+        of_peer = "openvino_images_per_second_"
+        for name in [key.removeprefix(of_peer) for key in figures if key.startswith(of_peer)]:
+            figures[f"evaluation_over_openvino_{name}"] = (
+                figures[f"evaluation_images_per_second_{name}"] / figures[of_peer + name]
+            )
+    print(f"\n{'ratio':<56}{'measured':>10}   should be")
     for name, (sense, bar) in BARS.items():
         if name in figures:
-            print(f"{name:<40}{figures[name]:>10.3g}   {sense} {bar}")
+            print(f"{name:<56}{figures[name]:>10.3g}   {sense} {bar}")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
