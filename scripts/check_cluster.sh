@@ -262,14 +262,14 @@ check_ranks() {
     sweep ranks 'grid: {quantization.bits: [3, 4]}
 slurm: {cpus: 1, ranks: 2, points_per_task: 2, options: [--oversubscribe]}' \
         "calibration.images: 64, evaluation.images: 64"
+    ! submit ranks slurm.prefix='env X=1' 2>"$folder/refused" || fail "one process for two ranks"
+    grep -q "^error: slurm.prefix" "$folder/refused" || fail "$(cat "$folder/refused")"
     submit ranks
     [ "$(squeue --noheader --format=%C)" = 2 ] || fail "not two cores: $(squeue --format=%C)"
     wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
     expect ranks finished 2
     run_sweep "$folder/ranks.yaml" "folder=$folder/one_rank" >/dev/null
     same_codes "$folder/one_rank" "$folder/ranks"
-    ! submit ranks slurm.prefix='env X=1' 2>"$folder/refused" || fail "one process for two ranks"
-    grep -q "^error: slurm.prefix" "$folder/refused" || fail "$(cat "$folder/refused")"
 }
 
 check_paths() {

@@ -175,7 +175,7 @@ TEST_CASE("a dry run says what the tasks of an array need") {
         "grid: {quantization.bits: [2, 3, 4], seed: [0, 1]}\n"
         "slurm: {cpus: 1, points_per_task: 4, time: '1:00:00', memory: estimate, "
         "shared_first: false}\n");
-    const auto planned = sweep.run("--launcher slurm --dry-run", "SLURM_CONF=/nowhere/slurm.conf");
+    const auto planned = sweep.run("--launcher slurm --dry-run");
     INFO(planned.output);
     CHECK(planned.exit_code == 0);
     CHECK_THAT(planned.output, ContainsSubstring("2 tasks of up to 4 points, 1 core each") &&
