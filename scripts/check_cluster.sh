@@ -14,7 +14,13 @@ Checks, all of them by default:
   cancelled   tasks that are cancelled while they wait leave their points as they were
   names       folders whose names Slurm's patterns or comments would change
   submitters  three run_sweep at once submit each point once
+  packing     tasks of several points: a point is killed, a task warned, nothing else is lost
+  last        the last job submits again what was killed, and writes tables, report and summary
+  ranks       a point over two ranks has the codes of one process
+  paths       $TMPDIR of a task in data.root, where slurm.setup unpacks a tar: the same codes
   chaos       kills, requeues and cancels at random for --minutes (10) over 20 points
+  packed_time 60 short points on 2 cores, a task each against ten a task behind one job for what
+              they share: wall clocks of both; only when it alone is named
 
 Programs: those of build/release/bin, else of the PATH. The Slurm is a private one
 (start_local_slurm.sh), stopped at the end.
@@ -31,7 +37,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#checks[@]} -gt 0 ] || checks=(collector shared controller cancelled names submitters chaos)
+[ ${#checks[@]} -gt 0 ] || checks=(collector shared controller cancelled names submitters packing last
+    ranks paths chaos)
 
 source_folder=$(realpath "$(dirname "$0")/..")
 export COMQ_DATA=${COMQ_DATA:-$source_folder}
@@ -41,7 +48,9 @@ start=$source_folder/scripts/start_local_slurm.sh
 
 stop() { "$start" --stop "$folder/slurm"; }
 trap stop EXIT
-eval "$("$start" --cpus 4 "$folder/slurm")"
+cpus=4
+[ "${checks[*]}" != packed_time ] || cpus=2
+eval "$("$start" --cpus $cpus "$folder/slurm")"
 
 fail() {
     printf 'failed: %s\nsee %s\n' "$*" "$folder" >&2
@@ -168,6 +177,146 @@ slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 1
     wait_for 30 queue_is_empty
 }
 
+# The process of a point of this check's sweep, once there is one: NAME ID
+process_of() {
+    local process
+    for process in $(pgrep -f "run_experiment points/$2.yaml --resume"); do
+        [ "$(readlink "/proc/$process/cwd")" != "$folder/$1" ] || echo "$process"
+    done | tail -1
+}
+runs() { [ -n "$(process_of "$1" "$2")" ]; }
+point_ids() {
+    { sweep_status "$folder/$1.yaml" --json || true; } |
+        python3 -c 'import json, sys; print(*[p["point"] for p in json.load(sys.stdin)["points"]])'
+}
+# The codes of two folders of results are equal.
+same_codes() {
+    local result
+    for result in "$1"/*.h5; do
+        compare_results "$result" "$2/$(basename "$result")" --json |
+            python3 -c 'import json, sys; sys.exit(not all(layer["same_weights"] for layer in json.load(sys.stdin)["layers"]))' ||
+            fail "$(basename "$result") has other codes in $2"
+    done
+}
+
+check_packing() {
+    sweep packing 'grid: {quantization.bits: [2, 3, 4, 5, 6, 8]}
+slurm: {cpus: 1, points_per_task: 3, options: [--oversubscribe], shared_first: false}' \
+        "calibration.images: 64, evaluation.images: ${COMQ_EVALUATED:-1000}"
+    submit packing
+    local job ids
+    job=$(last_job)
+    read -ra ids <<<"$(point_ids packing)"
+    [ "$(squeue --noheader --array | wc -l)" = 2 ] || fail "$(squeue --array)"
+    wait_for 60 runs packing "${ids[0]}" || fail "the first point does not begin"
+    kill -9 "$(process_of packing "${ids[0]}")"
+    wait_for 120 runs packing "${ids[4]}" || fail "the fifth point does not begin"
+    scancel --signal=USR1 --batch "${job}_1"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    grep -qrs "^requeued" "$folder/packing/logs" || fail "no task was requeued"
+    expect packing finished 5
+    expect packing failed 1
+    submit packing
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    expect packing finished 6
+}
+
+check_last() {
+    cat >"$folder/last_table.yaml" <<END
+title: by bits
+measure: top1
+set: {calibration: {images: 16}, evaluation: {images: 500}}
+columns: [{id: vit, label: demo ViT, config: $source_folder/configs/demo_vit_4bit.yaml}]
+rows:
+  - {id: two, label: 2 bits, set: {quantization: {bits: 2}}}
+  - {id: three, label: 3 bits, set: {quantization: {bits: 3}}}
+END
+    sweep last "grid: {quantization.bits: [2, 3]}
+slurm: {cpus: 1, options: [--oversubscribe], shared_first: false, retries: 2, backoff: 1,
+  last: {collect: true, report: true, table: $folder/last_table.yaml, mail: $(id -un)}}" \
+        "calibration.images: 16, evaluation.images: 500"
+    submit last
+    local ids
+    read -ra ids <<<"$(point_ids last)"
+    wait_for 60 runs last "${ids[0]}" || fail "the first point does not begin"
+    kill -9 "$(process_of last "${ids[0]}")"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    expect last finished 2
+    local file
+    for file in last.csv last.hdf5 last_table.md report.html summary.json; do
+        [ -s "$folder/last/$file" ] || fail "the last job did not write $file"
+    done
+    python3 -c 'import json, sys
+summary = json.load(open(sys.argv[1]))
+assert summary["counts"]["finished"] == 2 and summary["attempts"] == 2, summary
+assert summary["core_hours"] > 0 and summary["tasks"] == 3, summary' "$folder/last/summary.json"
+    # A table by its own last job.
+    make_tables "$folder/last_table.yaml" --results "$folder/table" --run-missing \
+        --launcher slurm slurm.cpus=1 -o "$folder/made.md"
+    ! grep -q "^| 2 bits *| *[0-9]" "$folder/made.md" || fail "the table was there at once"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    grep -q "^| 2 bits *| *[0-9]" "$folder/made.md" || fail "no table: $(cat "$folder/made.md")"
+}
+
+check_ranks() {
+    sweep ranks 'grid: {quantization.bits: [3, 4]}
+slurm: {cpus: 1, ranks: 2, points_per_task: 2, options: [--oversubscribe]}' \
+        "calibration.images: 64, evaluation.images: 64"
+    ! submit ranks slurm.prefix='env X=1' 2>"$folder/refused" || fail "one process for two ranks"
+    grep -q "^error: slurm.prefix" "$folder/refused" || fail "$(cat "$folder/refused")"
+    submit ranks
+    [ "$(squeue --noheader --format=%C)" = 2 ] || fail "not two cores: $(squeue --format=%C)"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    expect ranks finished 2
+    run_sweep "$folder/ranks.yaml" "folder=$folder/one_rank" >/dev/null
+    same_codes "$folder/one_rank" "$folder/ranks"
+}
+
+check_paths() {
+    # Records of CIFAR-10: a label and 32 x 32 pixels of three colours.
+    mkdir -p "$folder/images"
+    python3 -c 'import random, sys
+random.seed(0)
+sys.stdout.buffer.write(b"".join(bytes([i % 10]) + random.randbytes(3072) for i in range(100)))' \
+        >"$folder/images/batch.bin"
+    tar -C "$folder" -cf "$folder/images.tar" images
+    sweep paths 'grid: {quantization.bits: [3, 4]}' \
+        "data: {layout: cifar10, calibration: batch.bin, evaluation: batch.bin}, calibration.images: 50, evaluation.images: 50, evaluation.allow_chance: true"
+    run_sweep "$folder/paths.yaml" "data.root=$folder/images" "folder=$folder/unpacked" >/dev/null
+    # shellcheck disable=SC2016  # the node expands them
+    submit paths slurm.cpus=1 'data.root=${NODE_FOLDER}/images' \
+        "slurm.setup=['export NODE_FOLDER=\$(mktemp -d)', 'tar -xf $folder/images.tar -C \$NODE_FOLDER']"
+    wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    # shellcheck disable=SC2016
+    expect paths finished 2 'data.root=${NODE_FOLDER}/images'
+    same_codes "$folder/unpacked" "$folder/paths"
+    local result
+    for result in "$folder"/unpacked/*.h5; do
+        [ "$(identity "$result")" = "$(identity "$folder/paths/$(basename "$result")")" ] ||
+            fail "another identity where the images were unpacked by the task"
+    done
+}
+identity() { inspect_results "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["identity"])'; }
+
+check_packed_time() {
+    local way settings word begun name
+    sweep packed_time 'grid:
+  quantization.bits: [2, 3, 4, 5, 6, 8]
+  quantization.sweeps: [1, 2, 3, 4, 5]
+  quantization.order: [cyclic, greedy]
+slurm: {cpus: 1}' "calibration.images: ${COMQ_COLLECTED:-256}, evaluation.images: 64"
+    for way in "shared_first=false points_per_task=1" "shared_first=true points_per_task=10"; do
+        settings=() begun=$(date +%s)
+        for word in $way; do settings+=("slurm.$word"); done
+        name=packed_time_${way##*=}
+        submit packed_time "folder=$folder/$name" "${settings[@]}" >/dev/null
+        wait_for 3000 queue_is_empty || fail "the queue is not empty after 50 minutes"
+        echo "$way: $(($(date +%s) - begun)) s"
+        expect packed_time finished 60 "folder=$folder/$name"
+    done
+    same_codes "$folder/packed_time_1" "$folder/packed_time_10"
+}
+
 # Something at random to a task at random: nothing of it may harm a point.
 disturb() {
     local task process
@@ -204,12 +353,7 @@ slurm: {cpus: 1, options: [--oversubscribe]}' \
     expect chaos failed 0
     # The codes are those of a run that nobody disturbed.
     run_sweep "$folder/chaos.yaml" "folder=$folder/calm" >/dev/null
-    local result
-    for result in "$folder"/calm/*.h5; do
-        compare_results "$result" "$folder/chaos/$(basename "$result")" --json |
-            python3 -c 'import json, sys; sys.exit(not all(layer["same_weights"] for layer in json.load(sys.stdin)["layers"]))' ||
-            fail "$(basename "$result") has other codes"
-    done
+    same_codes "$folder/calm" "$folder/chaos"
 }
 
 for check in "${checks[@]}"; do

@@ -15,6 +15,8 @@
 #include "core/terminal.hpp"
 #include "experiment/known_names.hpp"
 #include "results/run_file.hpp"
+#include "sweep/finish_sweep.hpp"
+#include "sweep/last_job.hpp"
 #include "sweep/launch_points.hpp"
 #include "sweep/launch_settings.hpp"
 #include "sweep/slurm_queue.hpp"
@@ -36,7 +38,21 @@ struct Arguments {
     bool run_missing = false;
     Launcher launcher = Launcher::local;
     std::vector<std::string> settings;
+    std::string output;  ///< as a last job is to write it; empty: nobody asked for a file
+    std::optional<int> finish;
 };
+
+/** What a last job runs, with the same arguments; see run_sweep --finish. */
+std::vector<std::string> last_command(const Arguments& arguments, int attempt) {
+    std::vector<std::string> command{program_beside("make_tables").string(), arguments.spec};
+    command.insert(command.end(), arguments.settings.begin(), arguments.settings.end());
+    command.insert(command.end(), {"--format", arguments.format, "--results"});
+    command.insert(command.end(), arguments.results.begin(), arguments.results.end());
+    if (arguments.skip_unreadable) command.emplace_back("--skip-unreadable");
+    if (!arguments.output.empty()) command.insert(command.end(), {"--output", arguments.output});
+    command.insert(command.end(), {"--finish", std::to_string(attempt)});
+    return command;
+}
 
 void check_folders(const std::vector<std::string>& folders) {
     for (const std::string& folder : folders) {
@@ -57,11 +73,13 @@ std::vector<ResultFile> read_results(const Arguments& arguments) {
     return std::move(found.files);
 }
 
-/** Runs the points of a set that are not finished, or submits them. */
-void launch(const PointSet& set, const LaunchOptions& options) {
+/** Runs the points of a set that are not finished, or submits them; returns the jobs. */
+std::vector<std::string> launch(const PointSet& set, const LaunchOptions& options) {
     const LaunchPlan plan = plan_launch(set, options, true);
-    if (plan.chosen.empty())
-        return inform(fmt::format("{}: nothing to run\n", set.folder.string()));
+    if (plan.chosen.empty()) {
+        inform(fmt::format("{}: nothing to run\n", set.folder.string()));
+        return {};
+    }
     const auto launched = launch_points(set, plan, options, interrupt_requested());
     if (!launched.jobs.empty()) {
         inform(
@@ -69,6 +87,7 @@ void launch(const PointSet& set, const LaunchOptions& options) {
                         "ended\n",
                         set.folder.string(), launched.points, fmt::join(launched.jobs, ", ")));
     }
+    return launched.jobs;
 }
 
 /** Where missing runs go. */
@@ -81,7 +100,11 @@ std::vector<PointSet> points_of(const Table& table, const Arguments& arguments,
                                 const TableSpec& spec) {
     const LaunchSettings settings = launch_settings(arguments.settings);
     auto sets = missing_points(table, folder_of(arguments, spec),
-                               {known_names(), {data_folder() / "configs"}});
+                               {known_names(),
+                                {data_folder() / "configs"},
+                                arguments.run_missing && arguments.launcher == Launcher::local
+                                    ? UnsetVariable::wrong
+                                    : UnsetVariable::known_elsewhere});
     for (PointSet& set : sets) {
         set.local = settings.local;
         set.slurm = settings.slurm;
@@ -107,17 +130,35 @@ void tell_states(Table& table, const std::vector<PointSet>& sets) {
     }
 }
 
+/** Has a last job make the table when `jobs` have ended. */
+void follow(const std::vector<std::string>& jobs, int attempt, const Arguments& arguments,
+            const TableSpec& spec) {
+    PointSet whole;
+    whole.name = spec.file.stem().string();
+    whole.folder = fs::absolute(folder_of(arguments, spec)).lexically_normal();
+    whole.slurm = launch_settings(arguments.settings).slurm;
+    if (jobs.empty() || (arguments.output.empty() && !wants_last_job(whole.slurm))) return;
+    const auto job = submit_last_job(whole, jobs, last_command(arguments, attempt));
+    inform(fmt::format("job {} makes the table when they have ended\n", job));
+}
+
 /**
- * Launches what the table misses. A set that fails keeps no other from running, only a signal does.
- * Returns the first failure.
+ * Launches what the table misses, or in a last job what was killed. A set that fails keeps no other
+ * from running, only a signal does. Returns the first failure.
  */
 std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& spec,
                                  const Table& table) {
     catch_interrupts();
     std::optional<Error> failure;
+    std::vector<std::string> all;
     for (const PointSet& set : points_of(table, arguments, spec)) {
         try {
-            launch(set, {.launcher = arguments.launcher});
+            const auto jobs = arguments.finish
+                                  ? retry_killed(set, *arguments.finish, experiment_program(),
+                                                 interrupt_requested())
+                                        .retried.jobs
+                                  : launch(set, {.launcher = arguments.launcher});
+            all.insert(all.end(), jobs.begin(), jobs.end());
         } catch (const Error& error) {
             if (!failure) {
                 failure.emplace(
@@ -127,16 +168,18 @@ std::optional<Error> run_missing(const Arguments& arguments, const TableSpec& sp
             if (error.exit_code() == ExitCode::interrupted) break;
         }
     }
+    follow(all, arguments.finish ? *arguments.finish + 1 : 0, arguments, spec);
     return failure;
 }
 
 void run(const Arguments& arguments, Program& program) {
     const FillOptions options{with_peers(known_names()), arguments.results.front()};
     const TableSpec spec = read_table_spec(find_shipped(arguments.spec), options.known);
-    if (!arguments.run_missing) check_folders(arguments.results);
+    const bool launches = arguments.run_missing || arguments.finish;
+    if (!launches) check_folders(arguments.results);
     Table table = fill_table(spec, read_results(arguments), options);
     std::optional<Error> failure;
-    if (arguments.run_missing && !table.missing().empty()) {
+    if (launches && !table.missing().empty()) {
         failure = run_missing(arguments, spec, table);
         table = fill_table(spec, read_results(arguments), options);
     }
@@ -175,9 +218,18 @@ int main(int argc, char** argv) {
     app.add_option("--launcher", arguments.launcher, "where missing runs go: local or slurm")
         ->transform(CLI::CheckedTransformer(launchers()).description("{local,slurm}"))
         ->default_str("local");
+    app.add_option("--finish", arguments.finish,
+                   "what a last job under Slurm runs: submits again what was killed, unless that "
+                   "was done slurm.retries times, and makes the table")
+        ->type_name("RETRIES")
+        ->check(CLI::NonNegativeNumber);
     app.add_option("key=value", arguments.settings,
                    "how missing runs are launched: slurm.partition=short, local.jobs=4");
     program.offer_keys([] { return launch_setting_keys(); });
     program.offer_shipped_files("experiments");
-    return program.run(argc, argv, [&] { run(arguments, program); });
+    return program.run(argc, argv, [&] {
+        const auto* output = app.get_option("--output");
+        if (output->count() > 0) arguments.output = output->as<std::string>();
+        run(arguments, program);
+    });
 }

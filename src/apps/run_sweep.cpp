@@ -1,18 +1,24 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/program.hpp"
 #include "config/explain.hpp"
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
+#include "sweep/finish_sweep.hpp"
+#include "sweep/last_job.hpp"
 #include "sweep/launch_points.hpp"
 #include "sweep/shared_work.hpp"
 #include "sweep/slurm_queue.hpp"
@@ -21,6 +27,7 @@
 #include "sweep/sweep_spec.hpp"
 #include "sweep/sweep_table.hpp"
 #include "sweep/sweep_text.hpp"
+#include "sweep/task_estimate.hpp"
 
 using namespace comq;
 
@@ -46,7 +53,16 @@ struct Arguments {
     bool collect = false;
     std::string output;
     bool explain = false;
+    std::optional<int> finish;
 };
+
+/** What a last job runs; `attempt` counts how often killed points were submitted again. */
+std::vector<std::string> last_command(const Arguments& arguments, int attempt) {
+    std::vector<std::string> command{program_beside("run_sweep").string(), arguments.sweep};
+    command.insert(command.end(), arguments.overrides.begin(), arguments.overrides.end());
+    command.insert(command.end(), {"--finish", std::to_string(attempt)});
+    return command;
+}
 
 /** The CSV of the table: `output` with or without its ending, NAME.csv in the folder without. */
 std::filesystem::path table_file(const PointSet& sweep, std::filesystem::path output) {
@@ -56,8 +72,10 @@ std::filesystem::path table_file(const PointSet& sweep, std::filesystem::path ou
     return output;
 }
 
-void collect(const PointSet& sweep, const std::string& output, Program& program) {
-    const SweepTable table = collect_points(sweep);
+/** Writes it as CSV and as HDF5, whose name is the second. */
+std::pair<std::filesystem::path, std::filesystem::path> write_table(const PointSet& sweep,
+                                                                    const SweepTable& table,
+                                                                    const std::string& output) {
     const auto file = table_file(sweep, output);
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
     write_text_atomically(file, sweep_table_csv(table));
@@ -65,6 +83,12 @@ void collect(const PointSet& sweep, const std::string& output, Program& program)
     auto hdf5 = file;
     hdf5.replace_extension(".hdf5");
     write_sweep_table(hdf5, table);
+    return {file, hdf5};
+}
+
+void collect(const PointSet& sweep, const std::string& output, Program& program) {
+    const SweepTable table = collect_points(sweep);
+    const auto [file, hdf5] = write_table(sweep, table, output);
     if (program.json()) {
         auto json = sweep_table_json(table);
         json["files"] = {file.string(), hdf5.string()};
@@ -72,6 +96,60 @@ void collect(const PointSet& sweep, const std::string& output, Program& program)
     } else {
         program.print(fmt::format("{} of {} points: {}, {}\n", table.rows, table.sweep_runs,
                                   file.string(), hdf5.string()));
+    }
+}
+
+/** Runs a program beside this one for a last job. Throws Failure with its words. */
+void run_beside(const std::string& program, const std::vector<std::string>& arguments) {
+    std::string command = shell_quoted(program_beside(program).string());
+    for (const auto& argument : arguments) command += " " + shell_quoted(argument);
+    const auto result = run_shell(command + " 2>&1");
+    if (result.exit_code != 0) throw Failure("{}: {}", program, result.output);
+}
+
+/** Makes what `slurm.last` asks for; returns the files. */
+std::vector<std::string> make_last_files(const PointSet& sweep) {
+    const LastJob& last = sweep.slurm.last;
+    const std::string folder = sweep.folder.string();
+    std::vector<std::string> files;
+    if (last.collect) {
+        const auto [csv, hdf5] = write_table(sweep, collect_points(sweep), "");
+        files.insert(files.end(), {csv.string(), hdf5.string()});
+    }
+    if (!last.table.empty()) {
+        files.push_back((sweep.folder / last.table.stem()).string() + ".md");
+        run_beside("make_tables", {last.table.string(), "--results", folder, "-o", files.back()});
+    }
+    if (last.report) {
+        files.push_back((sweep.folder / "report.html").string());
+        run_beside("make_report", {folder, "-o", files.back()});
+    }
+    return files;
+}
+
+/** What a last job does. */
+void finish(const Arguments& arguments, const PointSet& sweep, Program& program) {
+    catch_interrupts();
+    const int attempt = *arguments.finish;
+    const auto finished = retry_killed(sweep, attempt, experiment_program(), interrupt_requested());
+    std::vector<std::string> files;
+    std::optional<Failure> failure;
+    if (finished.retried.points > 0) {
+        submit_last_job(sweep, finished.retried.jobs, last_command(arguments, attempt + 1));
+    } else {
+        try {
+            files = make_last_files(sweep);
+        } catch (const Failure& error) {
+            failure = error;
+        }
+    }
+    const auto summary = write_summary(sweep, finished, attempt, files);
+    program.print(program.json() ? json_text(summary) : summary_text(sweep, summary));
+    if (failure) throw Failure(*failure);
+    const auto failed =
+        std::ranges::count(finished.statuses, PointState::failed, &PointStatus::state);
+    if (failed > 0 && finished.retried.points == 0) {
+        throw Failure("{} of {} points failed", failed, finished.statuses.size());
     }
 }
 
@@ -130,14 +208,29 @@ class Launch {
         } else if (!chosen.empty()) {
             check_slurm(sweep_);
             const int cpus = slurm_cpus(sweep_.slurm);
-            const auto add = [&](const std::vector<std::size_t>& points, SlurmWork work) {
-                const auto script = slurm_script(sweep_, points, options_.program, cpus, work);
+            PointSet sized = sweep_;
+            try {
+                const auto estimate =
+                    estimate_points(sweep_, chosen, plan_.statuses, options_.program, cpus);
+                sized.slurm = with_estimate(sweep_.slurm, estimate);
+                text += task_summary(sized, chosen.size(), cpus, estimate);
+            } catch (const Failure& error) {
+                // Data that are only on nodes are no reason to show no scripts.
+                if (asks_for_estimate(sweep_.slurm)) throw;
+                text += std::string(error.what()) + "\n";
+            }
+            const auto add = [&](const std::string& script) {
                 text += "\n" + script;
                 more["scripts"].push_back(script);
             };
-            const auto sharing = sharing_points(sweep_, chosen);
-            if (!sharing.empty()) add(sharing, SlurmWork::shared);
-            for (const auto& points : slurm_arrays(chosen)) add(points, SlurmWork::points);
+            const auto sharing = sharing_points(sized, chosen);
+            if (!sharing.empty()) {
+                add(slurm_script(sized, sharing, options_.program, cpus, SlurmWork::shared));
+            }
+            for (const auto& points : slurm_arrays(sized, chosen)) {
+                add(slurm_script(sized, points, options_.program, cpus));
+            }
+            if (wants_last_job(sized.slurm)) add(last_script(sized, last_command(arguments_, 0)));
         }
         tell(plan_.statuses, text, more);
     }
@@ -145,22 +238,29 @@ class Launch {
     void submit() {
         catch_interrupts();
         const auto launched = launch_points(sweep_, plan_, options_, interrupt_requested());
+        std::string last_job;
+        if (launched.points > 0 && wants_last_job(sweep_.slurm)) {
+            last_job = submit_last_job(sweep_, launched.jobs, last_command(arguments_, 0));
+        }
         const std::string text =
             launched.points == 0
                 ? "nothing to submit; another run_sweep has submitted the points\n"
                 : fmt::format(
-                      "{} points submitted as job {}{}; sweep_status {} shows how they "
+                      "{} points submitted as job {}{}{}; sweep_status {} shows how they "
                       "are\n",
                       launched.points, fmt::join(launched.jobs, ", "),
                       launched.shared_job.empty()
                           ? ""
                           : fmt::format(", after job {}, which computes what they share",
                                         launched.shared_job),
+                      last_job.empty() ? "" : fmt::format(", job {} follows", last_job),
                       arguments_.sweep);
         // A queue that can't be asked any more is no reason to have the jobs forgotten.
-        tell(program_.json() ? status_of(sweep_, slurm_tasks(sweep_, QueueUnknown::warn))
-                             : Statuses{},
-             text, {{"jobs", launched.jobs}, {"shared_job", launched.shared_job}});
+        tell(
+            program_.json() ? status_of(sweep_, slurm_tasks(sweep_, QueueUnknown::warn))
+                            : Statuses{},
+            text,
+            {{"jobs", launched.jobs}, {"shared_job", launched.shared_job}, {"last_job", last_job}});
     }
 
     void run_here() {
@@ -190,8 +290,14 @@ void run(const Arguments& arguments, Program& program) {
     if (arguments.sweep.empty()) {
         throw UsageError("no sweep is named; try: run_sweep experiments/order_bits.yaml --dry-run");
     }
-    const PointSet sweep = open_sweep(arguments.sweep, arguments.overrides, known_names());
-    if (arguments.collect) {
+    const bool runs_here =
+        arguments.launcher == Launcher::local && !arguments.collect && !arguments.finish;
+    const PointSet sweep =
+        open_sweep(arguments.sweep, arguments.overrides, known_names(),
+                   runs_here ? UnsetVariable::wrong : UnsetVariable::known_elsewhere);
+    if (arguments.finish) {
+        finish(arguments, sweep, program);
+    } else if (arguments.collect) {
         collect(sweep, arguments.output, program);
     } else {
         Launch(arguments, sweep, program).run();
@@ -224,6 +330,12 @@ int main(int argc, char** argv) {
                    "table that --collect writes, as FILE.csv and FILE.hdf5 (default: NAME in the "
                    "sweep's folder)")
         ->needs(collects);
+    app.add_option("--finish", arguments.finish,
+                   "what the last job runs when all tasks have ended: submits again what was "
+                   "killed, unless that was done slurm.retries times, else makes what slurm.last "
+                   "asks for; writes summary.json")
+        ->type_name("RETRIES")
+        ->check(CLI::NonNegativeNumber);
     app.add_flag("--explain", arguments.explain, "print the keys of a sweep file");
     program.offer_keys([] { return sweep_arguments(known_names()); });
     program.offer_shipped_files("experiments");

@@ -82,4 +82,21 @@ fs::path expand_path(const fs::path& path, const std::string& key, const YamlPos
     return expanded;
 }
 
+bool names_variable(const fs::path& path) {
+    const std::string text = path.string();
+    bool found = false;
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+        if (text[i] != '$') continue;
+        if (text[i + 1] == '{') {
+            const std::size_t end = text.find('}', i);
+            if (end == std::string::npos) return false;
+            const std::string inside = text.substr(i + 2, end - i - 2);
+            if (!is_variable_name(inside.substr(0, inside.find(":-")))) return false;
+            found = true;
+        }
+        ++i;
+    }
+    return found;
+}
+
 }  // namespace comq

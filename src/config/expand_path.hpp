@@ -15,4 +15,7 @@ namespace comq {
 std::filesystem::path expand_path(const std::filesystem::path& path, const std::string& key,
                                   const YamlPosition& position, ConfigProblems& problems);
 
+/** Whether a path names variables, all of them in the form that expand_path takes. */
+bool names_variable(const std::filesystem::path& path);
+
 }  // namespace comq

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "data/layouts.hpp"
 #include "data/shard_pattern.hpp"
 #include "data/synsets.hpp"
+#include "experiment_config/paths_elsewhere.hpp"
 
 namespace comq {
 
@@ -20,7 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path normal_absolute(const fs::path& path) {
-    if (path.empty()) return path;
+    // What is left of a variable is another machine's to expand.
+    if (path.empty() || names_variable(path)) return path;
     fs::path normal = fs::absolute(path).lexically_normal();
     return normal.has_filename() ? normal : normal.parent_path();
 }
@@ -50,14 +53,24 @@ std::string key_of_set(std::size_t set, const std::string& name) {
     return fmt::format("{}[{}].data.{}", sets_key, set, name);
 }
 
+/** Expands a path; one that another machine can expand stays as it is given. */
+fs::path expanded(const fs::path& path, const std::string& key, const YamlPosition& position,
+                  UnsetVariable unset, ConfigProblems& problems) {
+    ConfigProblems found;
+    const fs::path result = expand_path(path, key, position, found);
+    if (found.empty()) return result;
+    if (unset == UnsetVariable::known_elsewhere && names_variable(path)) return path;
+    return expand_path(path, key, position, problems);
+}
+
 /** A set that gives no root has its paths where those of the run start. */
-void resolve_sets(LoadedConfig& loaded, ConfigProblems& problems) {
+void resolve_sets(LoadedConfig& loaded, UnsetVariable unset, ConfigProblems& problems) {
     auto& sets = loaded.config.evaluation.sets;
     for (std::size_t i = 0; i < sets.size(); ++i) {
         DataConfig& data = sets[i].data;
         for (const auto& [name, path] : paths_of_set(data)) {
-            *path =
-                expand_path(*path, key_of_set(i, name), position_of(loaded, sets_key), problems);
+            *path = expanded(*path, key_of_set(i, name), position_of(loaded, sets_key), unset,
+                             problems);
         }
         if (data.embedded()) continue;
         data.root = data.root.empty() ? loaded.config.data.root : normal_absolute(data.root);
@@ -75,7 +88,8 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
 
 }  // namespace
 
-void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigProblems& problems) {
+void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigProblems& problems,
+                   UnsetVariable unset) {
     ExperimentConfig& config = loaded.config;
     for (const auto& info : schema.keys()) {
         const auto& path_of = schema.find(info.key)->path;
@@ -83,7 +97,7 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
         fs::path& path = path_of(config);
         // What a default contains is not the user's to escape.
         if (loaded.given.count(info.key) != 0) {
-            path = expand_path(path, info.key, position_of(loaded, info.key), problems);
+            path = expanded(path, info.key, position_of(loaded, info.key), unset, problems);
         }
     }
     DataConfig& data = config.data;
@@ -93,20 +107,24 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
         const bool word = is_word(*path, data);
         if (!path->empty() && !word) *path = normal_absolute(data.root / *path);
     }
-    resolve_sets(loaded, problems);
+    resolve_sets(loaded, unset, problems);
     for (fs::path* path : {&config.model.program, &config.model.weights, &config.resources.cache,
                            &config.output.file}) {
         *path = normal_absolute(*path);
     }
 }
 
-void check_paths(const LoadedConfig& loaded) {
+namespace {
+
+using Wanted = std::function<bool(const std::string& key)>;
+
+void check_wanted_paths(const LoadedConfig& loaded, const Wanted& wanted) {
     const ExperimentConfig& config = loaded.config;
     ConfigProblems problems;
     bool root_missing = false;
     const auto need = [&](const std::string& key, const fs::path& path, const std::string& remedy) {
         std::error_code error;
-        if (path.empty() || fs::exists(path, error)) return;
+        if (!wanted(key) || path.empty() || fs::exists(path, error)) return;
         // One line is enough for a folder and all that should be in it.
         if (root_missing && path != config.data.root && lies_in(path, config.data.root)) return;
         if (key == "data.root") root_missing = true;
@@ -149,7 +167,7 @@ void check_paths(const LoadedConfig& loaded) {
                   "data.classes=FILE lists the classes to evaluate, present means those with "
                   "images, null all");
     }
-    for (std::size_t i = 0; i < config.evaluation.sets.size(); ++i) {
+    for (std::size_t i = 0; i < config.evaluation.sets.size() && wanted(sets_key); ++i) {
         const auto& [set, data, images] = config.evaluation.sets[i];
         for (const auto& [name, path] : paths_of_set(data)) {
             const bool pattern = find_layout(data.layout).patterns && is_shard_pattern(*path);
@@ -170,6 +188,17 @@ void check_paths(const LoadedConfig& loaded) {
         "{}without them, scripts/run_demo.sh runs the whole job at once, on images and "
         "networks of its own",
         message);
+}
+
+}  // namespace
+
+void check_paths(const LoadedConfig& loaded) {
+    check_wanted_paths(loaded, [](const std::string&) { return true; });
+}
+
+void check_paths_elsewhere(const LoadedConfig& loaded) {
+    check_wanted_paths(loaded,
+                       [&](const std::string& key) { return !resolved_elsewhere(loaded, key); });
 }
 
 }  // namespace comq

@@ -8,9 +8,10 @@
 #include "config/override.hpp"
 #include "core/child_process.hpp"
 #include "experiment_config/combinations.hpp"
-#include "experiment_config/method_reads.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "experiment_config/default_output.hpp"
+#include "experiment_config/method_reads.hpp"
+#include "experiment_config/paths_elsewhere.hpp"
 
 namespace comq {
 
@@ -122,7 +123,8 @@ LoadedConfig resolve(Composition composition, const std::string& source,
         check_combinations(loaded, whole, problems);
         if (unread == Unread::refused) check_reads(loaded, levels, problems);
     }
-    resolve_paths(schema, loaded, problems);
+    keep_variables(schema, loaded);
+    resolve_paths(schema, loaded, problems, options.unset);
     problems.throw_if_any();
     if (loaded.config.output.file.empty()) {
         loaded.config.output.file =

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,10 +11,23 @@
 
 namespace comq {
 
+/** What a path is that names a variable of the environment which is not set. */
+enum class UnsetVariable {
+    wrong,            ///< a problem
+    known_elsewhere,  ///< for the machine to expand that runs the experiment
+};
+
 struct LoadOptions {
     KnownNames known;  ///< names of models, methods and layouts to check against
     /** Where fragments are looked for after the file's own folder: the shipped configs. */
     std::vector<std::filesystem::path> fragment_folders;
+    UnsetVariable unset = UnsetVariable::wrong;
+};
+
+/** A config whose paths are as they were given where they name variables; see text_elsewhere. */
+struct ElsewherePaths {
+    ExperimentConfig config;     ///< of its paths only those of `keys` count
+    std::set<std::string> keys;  ///< whose paths name variables or start at one that does
 };
 
 struct LoadedConfig {
@@ -20,6 +35,7 @@ struct LoadedConfig {
     GivenKeys given;  ///< keys that don't have their default, and who set them
     std::vector<std::filesystem::path>
         files;  ///< the config and its fragments, as they were applied
+    std::optional<ElsewherePaths> elsewhere{};  ///< none: no path names a variable
 
     /** Who set a key: "file:line", "preset paper", "command line: a.b=c" or "default". */
     std::string origin(const std::string& key) const;

@@ -36,9 +36,21 @@ struct LocalSettings {
     int threads = 0;  ///< of each point; 0: its own resources.threads, or a share of the cores
 };
 
+/** What a job does when all tasks have ended. */
+struct LastJob {
+    bool collect = false;             ///< the table of the sweep
+    std::filesystem::path table;      ///< a table as make_tables takes it; empty: none
+    bool report = false;              ///< the page of make_report
+    std::optional<std::string> mail;  ///< whom Slurm tells of its end
+};
+
 /** How points run under Slurm. */
 struct SlurmSettings {
     int concurrent = 0;       ///< tasks of the array at a time; 0: as many as Slurm allows
+    int points_per_task = 1;  ///< that a task runs, one after the other
+    int ranks = 1;            ///< processes of a point, each with `cpus` cores
+    std::optional<std::string> prefix;   ///< shell words before the program; none: see run_prefix()
+    std::optional<std::string> program;  ///< that a task starts; none: that beside run_sweep
     std::optional<int> cpus;  ///< of a task, which runs as many threads; none: slurm_cpus()
     int lead_time = 120;  ///< seconds before the time limit at which a task stops to be requeued
     std::optional<std::string> partition;
@@ -48,6 +60,10 @@ struct SlurmSettings {
     std::optional<std::string> gres;
     std::vector<std::string> options;  ///< further options of sbatch, "--qos=long"
     std::vector<std::string> setup;    ///< shell lines before the program, "module load hdf5"
+    double estimate_factor = 2.0;      ///< what is asked for over what is estimated
+    LastJob last;
+    int retries = 0;           ///< how often points that were killed are submitted again
+    int backoff = 60;          ///< seconds before the first of these, doubled each time
     bool shared_first = true;  ///< what points share is computed by a job that they wait for
 };
 

@@ -10,6 +10,7 @@
 #include "core/errors.hpp"
 #include "core/paths.hpp"
 #include "experiment_config/config_text.hpp"
+#include "experiment_config/paths_elsewhere.hpp"
 #include "results/run_file.hpp"
 #include "results/run_journal.hpp"
 #include "storage/atomic_file.hpp"
@@ -22,6 +23,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::streamoff log_tail_bytes = 16'384;
+constexpr const char* out_of_memory = "out of memory; raise slurm.memory or lower resources.memory";
+constexpr const char* by_hand = "cancelled";
 
 std::vector<std::string> tail_lines(const fs::path& log) {
     std::ifstream stream(log, std::ios::binary | std::ios::ate);
@@ -53,21 +56,32 @@ std::optional<std::string> slurm_reason(const fs::path& log) {
     const auto says = [&](const char* text) {
         return last != lines.rend() && last->find(text) != std::string::npos;
     };
-    if (says("oom")) return "out of memory; raise slurm.memory or lower resources.memory";
+    if (says("oom")) return out_of_memory;
     if (says("TIME LIMIT")) return "time limit; raise slurm.time or slurm.lead_time";
     if (says("NODE FAIL")) return "node failure";
     if (says("PREEMPTION")) return "preempted";
-    if (says("CANCELLED")) return "cancelled";
+    if (says("CANCELLED")) return by_hand;
     return std::nullopt;
 }
 
-std::string describe_end(const Outcome& outcome) {
+/** The same where a task may have other logs than its points. */
+std::optional<std::string> slurm_reason(const fs::path& log, const SlurmTask* task) {
+    const auto reason = slurm_reason(log);
+    return reason || task == nullptr ? reason : slurm_reason(task->task_log);
+}
+
+/** Whether what ended a task might not do so again. */
+bool may_go_better(const std::optional<std::string>& reason) {
+    return reason != out_of_memory && reason != by_hand;
+}
+
+std::string describe_end(const Outcome& outcome, const SlurmTask* task) {
     if (outcome.exit_code <= 128) {
         return fmt::format("exit {}: {}", outcome.exit_code, error_line(outcome.log));
     }
     const int signal = outcome.exit_code - 128;
     return fmt::format("ended by signal {}: {}; see {}", signal,
-                       slurm_reason(outcome.log)
+                       slurm_reason(outcome.log, task)
                            .value_or(signal == 9 ? "out of memory, or killed by hand"
                                                  : "a crash, or stopped by hand"),
                        outcome.log.string());
@@ -75,7 +89,7 @@ std::string describe_end(const Outcome& outcome) {
 
 /** Why a task that Slurm no longer has wrote no outcome. */
 std::string describe_loss(const SlurmTask& task) {
-    const auto reason = slurm_reason(task.log);
+    const auto reason = slurm_reason(task.log, &task);
     const auto lines = tail_lines(task.log);
     return fmt::format("task {}: {}{}; see {}", task.job,
                        reason.value_or("ended without a word: killed, or its node failed"),
@@ -102,40 +116,66 @@ PointStatus unfinished_status(const PointSet& set, const Point& point, const Slu
         return PointStatus{.state = state, .detail = std::move(detail)};
     };
     const bool in_queue = task != nullptr && !task->state.empty();
+    const bool packed = in_queue && !task->task_log.empty();
     const auto local_log = point_files::local_log(set, point);
     const auto holder = lock_holder(point.result());
-    if (holder || (in_queue && task->state == "RUNNING")) {
+    std::error_code none;
+    const bool at_it = !packed || fs::exists(point_files::begun(set, point), none);
+    if (holder || (in_queue && task->state == "RUNNING" && at_it)) {
         const bool by_task = in_queue && task->state != "PENDING";
         return is(
             PointState::running,
             fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
                         by_task ? "task " + task->job : *holder));
     }
-    if (in_queue) {
+    const auto outcome = read_outcome(set, point);
+    const bool stopped = outcome && outcome->exit_code == static_cast<int>(ExitCode::interrupted);
+    // A task does not try again what failed before it was requeued.
+    const bool given_up = packed && outcome && !stopped && outcome->log == task->log;
+    if (in_queue && !given_up) {
+        if (task->state == "RUNNING") {
+            return is(PointState::queued, fmt::format("task {}: other points of it", task->job));
+        }
         return is(PointState::queued, fmt::format("task {}: {}", task->job, task->reason));
     }
-    if (task != nullptr && !task->known && task_was_last && !read_outcome(set, point)) {
+    if (task != nullptr && !task->known && task_was_last && !outcome) {
         return is(PointState::queued,
                   fmt::format("task {}, or what became of it: squeue doesn't answer", task->job));
     }
-    if (const auto outcome = read_outcome(set, point)) {
-        const bool stopped = outcome->exit_code == static_cast<int>(ExitCode::interrupted);
-        return stopped ? is(PointState::interrupted, error_line(outcome->log))
-                       : is(PointState::failed, describe_end(*outcome));
+    if (outcome) {
+        PointStatus ended = stopped ? is(PointState::interrupted, error_line(outcome->log))
+                                    : is(PointState::failed, describe_end(*outcome, task));
+        ended.killed = (stopped || outcome->exit_code > 128) &&
+                       may_go_better(slurm_reason(outcome->log, task));
+        return ended;
     }
-    std::error_code none;
     // Slurm makes the log when a task begins.
     const bool task_began = task_was_last && fs::exists(task->log, none);
-    if (task_began) return is(PointState::failed, describe_loss(*task));
+    if (task_began) {
+        PointStatus lost = is(PointState::failed, describe_loss(*task));
+        lost.killed = may_go_better(slurm_reason(task->log, task));
+        return lost;
+    }
     if (fs::exists(RunJournal::folder_of(point.result()), none)) {
         return is(PointState::interrupted, "what is finished is kept");
     }
     if (task == nullptr) return {};
+    if (task_was_last && fs::exists(task->task_log, none)) {
+        const auto reason = slurm_reason(task->task_log);
+        PointStatus left =
+            is(PointState::waiting, fmt::format("task {} ended before its turn: {}", task->job,
+                                                reason.value_or("stopped, or killed")));
+        left.killed = may_go_better(reason);
+        return left;
+    }
     if (task_was_last) {
-        return is(PointState::waiting,
-                  task->reason.empty()
-                      ? fmt::format("task {} was cancelled before it began", task->job)
-                      : fmt::format("task {} did not begin: {}", task->job, task->reason));
+        PointStatus left =
+            is(PointState::waiting,
+               task->reason.empty()
+                   ? fmt::format("task {} was cancelled before it began", task->job)
+                   : fmt::format("task {} did not begin: {}", task->job, task->reason));
+        left.killed = task->killed;
+        return left;
     }
     return is(PointState::interrupted,
               fmt::format("ended without a word; see {}", local_log.string()));
@@ -154,6 +194,9 @@ fs::path config(const PointSet& set, const Point& point) {
 }
 fs::path outcome(const PointSet& set, const Point& point) {
     return set.folder / "points" / (point.id + ".exit");
+}
+fs::path begun(const PointSet& set, const Point& point) {
+    return set.folder / "points" / (point.id + ".begun");
 }
 fs::path logs(const PointSet& set) { return set.folder / "logs"; }
 fs::path local_log(const PointSet& set, const Point& point) {
@@ -227,7 +270,7 @@ std::string last_line(const fs::path& log) {
     return lines.empty() ? "starting" : lines.back();
 }
 
-void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen) {
+void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen, RunsOn machine) {
     constexpr const char* remedy = "set 'folder' to one you may write to";
     create_folder(set.folder / "points", remedy);
     create_folder(point_files::logs(set), remedy);
@@ -235,7 +278,10 @@ void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen)
         const Point& point = set.points[i];
         std::error_code none;
         fs::remove(point_files::outcome(set, point), none);
-        write_text_atomically(point_files::config(set, point), resolved_text(point.config.config));
+        fs::remove(point_files::begun(set, point), none);
+        const std::string text = machine == RunsOn::node ? text_elsewhere(point.config)
+                                                         : resolved_text(point.config.config);
+        write_text_atomically(point_files::config(set, point), text);
     }
 }
 

@@ -42,12 +42,16 @@ struct PointStatus {
     double seconds = not_measured;  ///< of its stages
     std::string job{};              ///< the Slurm task that has it, or had it last; else empty
     std::filesystem::path log{};    ///< what its last attempt printed; empty: there was none
+    /** A signal, its node or a time limit ended the last attempt, so the next may go better. */
+    bool killed = false;
 };
 
 /** Files of a set's folder beside the results themselves. */
 namespace point_files {
 std::filesystem::path config(const PointSet& set, const Point& point);   ///< resolved YAML
 std::filesystem::path outcome(const PointSet& set, const Point& point);  ///< see Outcome
+/** There while a task of Slurm is at the point. */
+std::filesystem::path begun(const PointSet& set, const Point& point);
 std::filesystem::path logs(const PointSet& set);
 /** What the processes of this machine print that compute the point. */
 std::filesystem::path local_log(const PointSet& set, const Point& point);
@@ -65,10 +69,12 @@ std::optional<Outcome> read_outcome(const PointSet& set, const Point& point);
 
 /** Where a point stands in Slurm. */
 struct SlurmTask {
-    std::string job;       ///< "12_3": array and index
-    std::string state{};   ///< "PENDING", "RUNNING", ...; empty: Slurm has it no longer
-    std::string reason{};  ///< why it waits, or did not begin
-    std::filesystem::path log{};
+    std::string job;                   ///< "12_3": array and index
+    std::string state{};               ///< "PENDING", "RUNNING", ...; empty: Slurm has it no longer
+    std::string reason{};              ///< why it waits, or did not begin
+    std::filesystem::path log{};       ///< what the point prints
+    std::filesystem::path task_log{};  ///< of a task of several points; empty: `log`
+    bool killed = false;               ///< what it was to begin after was, so that it never began
     bool known = true;  ///< false: squeue doesn't answer, so the task may wait, run or have ended
 };
 using SlurmTasks = std::map<std::string, SlurmTask>;  ///< by point id, the last submission of each
@@ -89,7 +95,15 @@ std::string error_line(const std::filesystem::path& log);
 /** The last line of a log, its spaces squeezed: what a run is at. */
 std::string last_line(const std::filesystem::path& log);
 
-/** Writes each point's resolved config and makes the folders; clears the outcome of `chosen`. */
-void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen);
+/** Where points are run. */
+enum class RunsOn {
+    this_machine,
+    node,  ///< variables that paths name are expanded there
+};
+
+/** Writes the resolved config of each of `chosen`, makes the folders, and forgets earlier attempts.
+ */
+void prepare_folder(const PointSet& set, const std::vector<std::size_t>& chosen,
+                    RunsOn machine = RunsOn::this_machine);
 
 }  // namespace comq

@@ -185,9 +185,11 @@ const std::map<std::string, Launcher>& launchers() {
     return names;
 }
 
-std::filesystem::path experiment_program() {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "run_experiment";
+std::filesystem::path program_beside(const std::string& name) {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }
+
+std::filesystem::path experiment_program() { return program_beside("run_experiment"); }
 
 LaunchPlan plan_launch(const PointSet& set, const LaunchOptions& options, bool launches) {
     const bool by_slurm = options.launcher == Launcher::slurm;
@@ -214,8 +216,16 @@ std::vector<std::string> point_command(const PointSet& set, const Point& point,
 
 Launched launch_points(const PointSet& set, const LaunchPlan& plan, const LaunchOptions& options,
                        const std::atomic<bool>& stop) {
-    for (const auto i : plan.chosen) check_paths(set.points[i].config);
-    if (options.launcher == Launcher::slurm) {
+    const bool by_slurm = options.launcher == Launcher::slurm;
+    for (const auto i : plan.chosen) {
+        const LoadedConfig& config = set.points[i].config;
+        if (by_slurm) {
+            check_paths_elsewhere(config);
+        } else {
+            check_paths(config);
+        }
+    }
+    if (by_slurm) {
         return launch_slurm(set, plan.chosen, options.program, stop);
     }
     inform(fmt::format("{}; running {} in {}\n", count_line(plan.statuses), plan.chosen.size(),

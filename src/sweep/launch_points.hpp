@@ -17,6 +17,8 @@ enum class Launcher { local, slurm };
 /** As `--launcher` names them. */
 const std::map<std::string, Launcher>& launchers();
 
+/** Another program beside this one, where all are built and installed. */
+std::filesystem::path program_beside(const std::string& name);
 /** run_experiment beside this program, where both are built and installed. */
 std::filesystem::path experiment_program();
 

@@ -20,6 +20,27 @@ bool is_one_line(const std::string& value) {
     return !value.empty() && value.find('\n') == std::string::npos;
 }
 
+Schema<LastJob> last_job_keys() {
+    Schema<LastJob> keys;
+    keys.add({.key = "collect",
+              .meaning = "When all tasks have ended, have a last job write the table of the sweep, "
+                         "NAME.csv and NAME.hdf5, and summary.json."},
+             &LastJob::collect, boolean());
+    keys.add({.key = "table",
+              .meaning = "Table (make_tables) that the last job makes of the sweep's results, as "
+                         "Markdown in the sweep's folder; null: none."},
+             &LastJob::table, path());
+    keys.add({.key = "report",
+              .meaning = "Have the last job write report.html (make_report) into the sweep's "
+                         "folder."},
+             &LastJob::report, boolean());
+    keys.add({.key = "mail",
+              .meaning = "sbatch --mail-user of the last job, whose end Slurm then tells; null: no "
+                         "mail."},
+             &LastJob::mail, optional(text_where("a text", is_one_line)));
+    return keys;
+}
+
 }  // namespace
 
 Schema<SlurmSettings> slurm_keys() {
@@ -27,10 +48,26 @@ Schema<SlurmSettings> slurm_keys() {
     const auto word = optional(text_where("a text", is_one_line));
     keys.add({.key = "concurrent", .meaning = "Tasks of the array that run at a time."},
              &SlurmSettings::concurrent, count_or_all<int>());
+    keys.add({.key = "points_per_task",
+              .meaning = "Points that a task of the array runs, one after the other: for points "
+                         "that take less time than a task takes to begin. slurm.time is that of "
+                         "all of them."},
+             &SlurmSettings::points_per_task, integer<int>(1, 100'000));
     keys.add({.key = "cpus",
               .meaning = "Cores and threads of a task; null: 4, or all of the largest node where "
                          "that has fewer."},
              &SlurmSettings::cpus, optional(integer<int>(1, 4096)));
+    keys.add({.key = "ranks",
+              .meaning = "MPI ranks that share a point, each with slurm.cpus cores and threads."},
+             &SlurmSettings::ranks, integer<int>(1, 100'000));
+    keys.add({.key = "prefix",
+              .meaning = "Shell words before the program of a point, like apptainer exec comq.sif; "
+                         "with several ranks they start these, and null is srun --mpi=pmix."},
+             &SlurmSettings::prefix, word);
+    keys.add({.key = "program",
+              .meaning = "run_experiment as slurm.prefix finds it, in a container; null: the path "
+                         "of the one beside run_sweep."},
+             &SlurmSettings::program, word);
     keys.add({.key = "lead_time",
               .meaning = "How long before its time limit a task is told to finish the layer it "
                          "is at and to requeue itself.",
@@ -39,10 +76,31 @@ Schema<SlurmSettings> slurm_keys() {
     keys.add({.key = "partition", .meaning = "sbatch --partition."}, &SlurmSettings::partition,
              word);
     keys.add({.key = "account", .meaning = "sbatch --account."}, &SlurmSettings::account, word);
-    keys.add({.key = "time", .meaning = "sbatch --time, of a task, like 1:30:00."},
-             &SlurmSettings::time, word);
-    keys.add({.key = "memory", .meaning = "sbatch --mem, of a task."}, &SlurmSettings::memory,
-             word);
+    keys.add(
+        {.key = "time",
+         .meaning = "sbatch --time, of a task, like 1:30:00; estimate: what its points take by "
+                    "those that are finished, else by run_experiment --dry-run, times "
+                    "slurm.estimate_factor."},
+        &SlurmSettings::time, word);
+    keys.add({.key = "memory",
+              .meaning = "sbatch --mem, of a task; estimate: what run_experiment --dry-run counts, "
+                         "times slurm.estimate_factor."},
+             &SlurmSettings::memory, word);
+    keys.add(
+        {.key = "estimate_factor",
+         .meaning = "How much more than the estimate slurm.time and slurm.memory ask for where "
+                    "they are 'estimate'."},
+        &SlurmSettings::estimate_factor, number(1.0, 1000.0));
+    keys.add_section("last", &SlurmSettings::last, last_job_keys());
+    keys.add({.key = "retries",
+              .meaning = "How often the last job submits points again that were killed: by a "
+                         "signal, the failure of a node, a time limit; not those that ended with "
+                         "an error, ran out of memory or were cancelled."},
+             &SlurmSettings::retries, integer<int>(0, 100));
+    keys.add({.key = "backoff",
+              .meaning = "How long points wait that are submitted again; twice as long each time.",
+              .unit = "seconds"},
+             &SlurmSettings::backoff, integer<int>(0, 86'400));
     keys.add({.key = "gres", .meaning = "sbatch --gres, like gpu:1."}, &SlurmSettings::gres, word);
     keys.add({.key = "options", .meaning = "Further options of sbatch."}, &SlurmSettings::options,
              texts("an option like --qos=long", [](const std::string& option) {

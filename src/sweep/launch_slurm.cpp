@@ -8,15 +8,16 @@
 #include <optional>
 #include <thread>
 
-#include "config/value_types.hpp"
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "storage/atomic_file.hpp"
 #include "storage/file_lock.hpp"
+#include "sweep/sbatch.hpp"
 #include "sweep/shared_work.hpp"
 #include "sweep/slurm_queue.hpp"
 #include "sweep/slurm_script.hpp"
 #include "sweep/slurm_settings.hpp"
+#include "sweep/task_estimate.hpp"
 
 namespace comq {
 
@@ -24,19 +25,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// sbatch takes these before what a script says.
-constexpr const char* sbatch_program =
-    "env -u SBATCH_ARRAY_INX -u SBATCH_OUTPUT -u SBATCH_ERROR -u SBATCH_OPEN_MODE "
-    "-u SBATCH_SIGNAL -u SBATCH_REQUEUE -u SBATCH_NO_REQUEUE sbatch --parsable";
-
 /** How often a queue is looked into for a job of which sbatch said nothing, a second apart. */
 constexpr int looks_into_queue = 5;
 
 /** Submits the arrays of one set. */
 class Submitter {
   public:
-    Submitter(const PointSet& set, const fs::path& program)
-        : set_(set), program_(program), cpus_(slurm_cpus(set.slurm)) {}
+    Submitter(const PointSet& set, const fs::path& program, std::chrono::seconds wait)
+        : set_(set), program_(program), wait_(wait), cpus_(slurm_cpus(set.slurm)) {}
 
     /** Submits what the points share with others, which all arrays of points then begin after. */
     void submit_shared(const std::vector<std::size_t>& points) {
@@ -53,8 +49,7 @@ class Submitter {
 
   private:
     std::string submit(const std::vector<std::size_t>& points, SlurmWork work) const {
-        Submission submission = new_submission(set_, points);
-        submission.work = work;
+        Submission submission = new_submission(set_, points, work);
         submission.after = launched_.shared_job;
         const fs::path script = script_of(set_, submission);
         write_text_atomically(script, slurm_script(set_, points, program_, cpus_, work));
@@ -66,20 +61,17 @@ class Submitter {
 
     /** Has sbatch take the script; returns the id of its job. */
     std::string job_of(const Submission& submission, const fs::path& script) const {
-        const auto result = run_shell(
-            fmt::format("{} {}--comment={} {} 2>&1", sbatch_program, dependency(),
-                        shell_quoted(comment_of(submission)), shell_quoted(script.string())));
-        const std::string last = result.output.substr(0, result.output.find_last_not_of('\n') + 1);
-        const std::string id = last.substr(last.rfind('\n') + 1);
-        const std::string job = id.substr(0, id.find(';'));  // a cluster's name may follow
-        if (result.exit_code == 0 && parse_number<int64_t>(job)) return job;
-        if (const auto taken = job_taken_all_the_same(submission, last)) return *taken;
+        const auto answer = run_sbatch(fmt::format("{}{}--comment={} {}", dependency(), begin(),
+                                                   shell_quoted(comment_of(submission)),
+                                                   shell_quoted(script.string())));
+        if (answer.job) return *answer.job;
+        if (const auto taken = job_taken_all_the_same(submission, answer.words)) return *taken;
         forget_submission(set_, submission);
-        if (result.exit_code == 127) {
+        if (answer.exit_code == 127) {
             throw UsageError(
                 "there is no sbatch here; log in where Slurm is, or use --launcher local");
         }
-        throw Failure("{}: sbatch refuses it: {}{}", script.string(), last, before());
+        throw Failure("{}: sbatch refuses it: {}{}", script.string(), answer.words, before());
     }
 
     /** A controller that is busy may take a job and not say so in time. */
@@ -122,6 +114,10 @@ class Submitter {
                            shell_quoted(fmt::format("{}", fmt::join(all, ","))));
     }
 
+    std::string begin() const {
+        return wait_.count() == 0 ? "" : fmt::format("--begin=now+{} ", wait_.count());
+    }
+
     std::string before() const {
         return launched_.jobs.empty()
                    ? ""
@@ -131,6 +127,7 @@ class Submitter {
 
     const PointSet& set_;
     const fs::path& program_;
+    std::chrono::seconds wait_;
     int cpus_;
     Launched launched_;
 };
@@ -146,12 +143,25 @@ std::vector<std::size_t> still_to_be_run(const PointSet& set,
     return left;
 }
 
+/** The set with what its tasks are estimated to need, where that is to be asked for. */
+PointSet sized(const PointSet& set, const std::vector<std::size_t>& chosen,
+               const fs::path& program) {
+    PointSet result = set;
+    if (asks_for_estimate(set.slurm) && !chosen.empty()) {
+        result.slurm = with_estimate(set.slurm, estimate_points(set, chosen, status_of(set),
+                                                                program, slurm_cpus(set.slurm)));
+    }
+    return result;
+}
+
 }  // namespace
 
-Launched launch_slurm(const PointSet& set, const std::vector<std::size_t>& chosen,
-                      const fs::path& program, const std::atomic<bool>& stop) {
-    check_slurm(set);
-    Submitter submitter(set, program);
+Launched launch_slurm(const PointSet& whole, const std::vector<std::size_t>& chosen,
+                      const fs::path& program, const std::atomic<bool>& stop,
+                      std::chrono::seconds wait) {
+    check_slurm(whole);
+    const PointSet set = sized(whole, chosen, program);
+    Submitter submitter(set, program, wait);
     const fs::path folder = point_files::submissions(set);
     fs::create_directories(folder);
     const auto lock = FileLock::wait(folder / "submission", stop, [](const std::string& holder) {
@@ -159,11 +169,11 @@ Launched launch_slurm(const PointSet& set, const std::vector<std::size_t>& chose
     });
     if (!lock) throw Interrupted("interrupted; nothing was submitted");
     const auto left = still_to_be_run(set, chosen);
-    prepare_folder(set, left);
+    prepare_folder(set, left, RunsOn::node);
     if (const auto sharing = sharing_points(set, left); !sharing.empty()) {
         submitter.submit_shared(sharing);
     }
-    for (const auto& points : slurm_arrays(left)) submitter.submit_points(points);
+    for (const auto& points : slurm_arrays(set, left)) submitter.submit_points(points);
     return std::move(submitter).launched();
 }
 

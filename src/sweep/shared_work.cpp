@@ -6,6 +6,7 @@
 
 #include "experiment_config/experiment_schema.hpp"
 #include "experiment_config/method_reads.hpp"
+#include "experiment_config/paths_elsewhere.hpp"
 #include "sweep/slurm_script.hpp"
 
 namespace comq {
@@ -28,11 +29,13 @@ std::string shared_text(const ExperimentConfig& config) {
 
 std::vector<std::size_t> sharing_points(const PointSet& set,
                                         const std::vector<std::size_t>& chosen) {
-    if (!set.slurm.shared_first) return {};
+    // Several ranks use no cache.
+    if (!set.slurm.shared_first || set.slurm.ranks > 1) return {};
     std::map<std::string, std::vector<std::size_t>> groups;
     for (const auto i : chosen) {
         const ExperimentConfig& config = set.points[i].config.config;
-        if (!config.resources.cache.empty()) groups[shared_text(config)].push_back(i);
+        const bool of_node = resolved_elsewhere(set.points[i].config, "resources.cache");
+        if (!config.resources.cache.empty() && !of_node) groups[shared_text(config)].push_back(i);
     }
     std::vector<std::size_t> first;
     for (const auto& [text, points] : groups) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/value_types.hpp"
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
@@ -26,6 +27,7 @@ namespace {
 constexpr const char* list_suffix = ".points";
 constexpr const char* shared_list_suffix = ".shared";
 constexpr std::string_view after_mark = "# after ";
+constexpr std::string_view per_task_mark = "# points per task ";
 constexpr const char* unknown_job = "unknown";
 constexpr const char* comment_mark = "comq ";
 constexpr std::size_t token_digits = 12;
@@ -94,6 +96,8 @@ Submission read_submission(const fs::path& file) {
     for (std::string line; std::getline(stream, line);) {
         if (line.starts_with(after_mark)) {
             submission.after = line.substr(after_mark.size());
+        } else if (line.starts_with(per_task_mark)) {
+            submission.per_task = parse_number<int>(line.substr(per_task_mark.size())).value_or(1);
         } else {
             submission.points.push_back(line);
         }
@@ -138,9 +142,13 @@ std::string name_of_task(const Submission& submission, std::size_t index) {
     return fmt::format("{}_{}", submission.job.empty() ? unknown_job : submission.job, index);
 }
 
-/** What the job of shared work is at that points wait for, or why it came to nothing. */
-std::string describe_shared_work(const PointSet& set, const Submission& shared,
-                                 const Queue& queue) {
+/** The job of shared work that points wait for. */
+struct SharedWork {
+    std::string described;  ///< what it is at, or why it came to nothing
+    bool killed = false;    ///< an attempt was ended by a signal
+};
+
+SharedWork look_at_shared_work(const PointSet& set, const Submission& shared, const Queue& queue) {
     std::string described = fmt::format("job {} computes what points share", shared.job);
     for (std::size_t i = 0; i < shared.points.size(); ++i) {
         const std::string name = name_of_task(shared, i);
@@ -154,21 +162,25 @@ std::string describe_shared_work(const PointSet& set, const Submission& shared,
         std::ifstream end(set.folder / "points" / (shared.points[i] + ".shared.exit"));
         int code = 0;
         if (end >> code && code != 0) {
-            return fmt::format("job {} could not compute what points share: {}; see {}", shared.job,
-                               error_line(log), log.string());
+            return {fmt::format("job {} could not compute what points share: {}; see {}",
+                                shared.job, error_line(log), log.string()),
+                    code > 128 || code == static_cast<int>(ExitCode::interrupted)};
         }
     }
-    return described;
+    return {described, false};
 }
 
 }  // namespace
 
-Submission new_submission(const PointSet& set, const std::vector<std::size_t>& points) {
+Submission new_submission(const PointSet& set, const std::vector<std::size_t>& points,
+                          SlurmWork work) {
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     Submission submission;
     submission.token = sha256_hex(fmt::format("{} {} {}", set.folder.string(), ::getpid(), now))
                            .substr(0, token_digits);
     for (const auto i : points) submission.points.push_back(set.points[i].id);
+    submission.work = work;
+    submission.per_task = points_per_task(set, work);
     return submission;
 }
 
@@ -179,6 +191,9 @@ fs::path script_of(const PointSet& set, const Submission& submission) {
 void keep_submission(const PointSet& set, const Submission& submission) {
     std::string list;
     if (!submission.after.empty()) list += fmt::format("{}{}\n", after_mark, submission.after);
+    if (submission.per_task > 1) {
+        list += fmt::format("{}{}\n", per_task_mark, submission.per_task);
+    }
     for (const auto& id : submission.points) list += id + "\n";
     write_text_atomically(list_of(set, submission), list);
 }
@@ -217,7 +232,7 @@ SlurmTasks slurm_tasks(const PointSet& set, QueueUnknown unknown) {
             queue.error);
     }
     if (!answers) warn_once(queue.error);
-    std::map<std::string, std::string> shared_work;  // by its job
+    std::map<std::string, SharedWork> shared_work;  // by its job
     for (Submission submission : submissions) {
         if (submission.job.empty()) {
             if (const auto job = job_of(submission, queue)) name_job(set, submission, *job);
@@ -225,20 +240,29 @@ SlurmTasks slurm_tasks(const PointSet& set, QueueUnknown unknown) {
         // It was not taken, or has ended: the files of its points tell.
         if (submission.job.empty() && answers) continue;
         if (submission.work == SlurmWork::shared) {
-            shared_work[submission.job] = describe_shared_work(set, submission, queue);
+            shared_work[submission.job] = look_at_shared_work(set, submission, queue);
             continue;
         }
         for (std::size_t i = 0; i < submission.points.size(); ++i) {
             SlurmTask& task = tasks[submission.points[i]];
-            const std::string name = name_of_task(submission, i);
+            const std::string name =
+                name_of_task(submission, i / static_cast<std::size_t>(submission.per_task));
             const auto entry = queue.tasks.find(name);
             const bool queued = entry != queue.tasks.end() && entry->second.belongs_to(submission);
             task = queued ? entry->second.task : SlurmTask{.job = name, .state = {}, .reason = {}};
             task.known = answers;
             task.log = point_files::logs(set) / (name + ".log");
+            if (submission.per_task > 1) {
+                task.task_log = std::exchange(
+                    task.log,
+                    point_files::logs(set) / fmt::format("{}-{}.log", name, submission.points[i]));
+            }
             const auto shared = shared_work.find(submission.after);
             const bool waits_for_it = task.state.empty() || task.reason.starts_with("Dependency");
-            if (shared != shared_work.end() && waits_for_it) task.reason = shared->second;
+            if (shared != shared_work.end() && waits_for_it) {
+                task.reason = shared->second.described;
+                task.killed = shared->second.killed;
+            }
         }
     }
     return tasks;

@@ -12,7 +12,8 @@ namespace comq {
 
 /**
  * Points that were handed to sbatch together, as the folder `slurm` keeps them: JOB-TOKEN.points
- * (their ids, a line each, in the order of the array) beside JOB-TOKEN.sh. `unknown-TOKEN` is one
+ * (their ids, a line each, in the order of the array, behind what else is known) beside
+ * JOB-TOKEN.sh. `unknown-TOKEN` is one
  * of which sbatch did not say whether it was taken. JOB-TOKEN.shared are points for which a job
  * computes what they share with others.
  */
@@ -23,10 +24,12 @@ struct Submission {
     std::vector<std::string> points;
     SlurmWork work = SlurmWork::points;
     std::string after{};  ///< the job whose shared work it waits for; empty: none
+    int per_task = 1;     ///< points that a task runs, one after the other
 };
 
 /** A new one, not submitted yet; its token is its own. */
-Submission new_submission(const PointSet& set, const std::vector<std::size_t>& points);
+Submission new_submission(const PointSet& set, const std::vector<std::size_t>& points,
+                          SlurmWork work);
 
 std::filesystem::path script_of(const PointSet& set, const Submission& submission);
 /** Keeps it in the folder `slurm`; until name_job() as one of which nothing is known. */

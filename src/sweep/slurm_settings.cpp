@@ -30,8 +30,8 @@ const std::array taken_options{
     TakenOption{"--output", 'o', "logs lie in the sweep's folder, where sweep_status reads them"},
     TakenOption{"--error", 'e', "logs lie in the sweep's folder, where sweep_status reads them"},
     TakenOption{"--open-mode", 0, "a task that is requeued goes on in its log"},
-    TakenOption{"--ntasks", 'n', "a point is one process; set slurm.cpus for more cores"},
-    TakenOption{"--ntasks-per-node", 0, "a point is one process; set slurm.cpus for more cores"},
+    TakenOption{"--ntasks", 'n', "set slurm.ranks, or slurm.cpus for more cores"},
+    TakenOption{"--ntasks-per-node", 0, "set slurm.ranks, or slurm.cpus for more cores"},
     TakenOption{"--cpus-per-task", 'c', "set slurm.cpus"},
     TakenOption{"--signal", 0, "set slurm.lead_time"},
     TakenOption{"--no-requeue", 0, "tasks requeue themselves to continue"},
@@ -52,6 +52,17 @@ std::optional<int> largest_node(const std::optional<std::string>& partition) {
         most = std::max(most.value_or(0), parse_number<int>(cores).value_or(0));
     }
     return most;
+}
+
+bool starts_ranks(const std::string& prefix) {
+    std::istringstream words(prefix);
+    for (std::string word; words >> word;) {
+        const std::string name = word.substr(word.rfind('/') + 1);
+        for (const char* launcher : {"srun", "mpirun", "mpiexec", "orterun", "prterun"}) {
+            if (name == launcher) return true;
+        }
+    }
+    return false;
 }
 
 /** The numbers of "12:30:00"; empty when it is something else. */
@@ -109,6 +120,11 @@ std::optional<std::string> partition_of(const SlurmSettings& slurm) {
     return option ? option : slurm.partition;
 }
 
+std::string run_prefix(const SlurmSettings& slurm) {
+    if (slurm.prefix) return *slurm.prefix;
+    return slurm.ranks > 1 ? "srun --mpi=pmix" : "";
+}
+
 void check_slurm(const PointSet& set) {
     if (const auto bad = set.folder.string().find_first_of("\\\"\n"); bad != std::string::npos) {
         throw UsageError(
@@ -118,8 +134,17 @@ void check_slurm(const PointSet& set) {
     const SlurmSettings& slurm = set.slurm;
     for (const auto& [long_name, short_name, instead] : taken_options) {
         const auto value = option_value(slurm.options, long_name, short_name);
-        if (!value || (long_name.starts_with("--ntasks") && *value == "1")) continue;
+        if (!value || (long_name == "--ntasks" && *value == std::to_string(slurm.ranks)) ||
+            (long_name == "--ntasks-per-node" && (slurm.ranks > 1 || *value == "1"))) {
+            continue;
+        }
         throw UsageError("slurm.options: {} is not among them: {}", long_name, instead);
+    }
+    if (slurm.ranks > 1 && !starts_ranks(run_prefix(slurm))) {
+        throw UsageError(
+            "slurm.prefix: '{}' starts one process and slurm.ranks is {}; begin it with srun or "
+            "mpirun",
+            run_prefix(slurm), slurm.ranks);
     }
     const auto option = option_value(slurm.options, "--time", 't');
     const auto time = option ? option : slurm.time;

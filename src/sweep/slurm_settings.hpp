@@ -25,9 +25,13 @@ std::optional<std::string> option_value(const std::vector<std::string>& options,
  *  default. sbatch takes $SBATCH_PARTITION before what its script says. */
 std::optional<std::string> partition_of(const SlurmSettings& slurm);
 
+/** What starts the program of a point: `slurm.prefix`, else srun where there are several ranks. */
+std::string run_prefix(const SlurmSettings& slurm);
+
 /**
  * Throws UsageError for settings that can't work: a folder whose name Slurm can't be told, a lead
- * time that is not below the time limit, options of sbatch that comq sets itself.
+ * time that is not below the time limit, options of sbatch that comq sets itself, several ranks
+ * that nothing starts.
  */
 void check_slurm(const PointSet& set);
 

@@ -281,11 +281,11 @@ std::vector<KeyInfo> sweep_arguments(const KnownNames& known) {
 }
 
 PointSet open_sweep(const std::filesystem::path& file, const std::vector<std::string>& arguments,
-                    const KnownNames& known) {
+                    const KnownNames& known, UnsetVariable unset) {
     const SweepSpec spec = load_sweep(file, arguments);
     return expand(
         {spec.name, spec.config, spec.folder, spec.local, spec.slurm, spec.restart_elsewhere},
-        VariationReader(spec, known).read(), {known, {data_folder() / "configs"}});
+        VariationReader(spec, known).read(), {known, {data_folder() / "configs"}, unset});
 }
 
 }  // namespace comq

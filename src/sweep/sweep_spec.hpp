@@ -37,10 +37,12 @@ SweepSpec load_sweep(const std::filesystem::path& file,
 /**
  * Reads and expands a sweep with the fragments that come with comq, its models and methods checked
  * against `known`. Throws one UsageError with a line for everything that is wrong: keys that are
- * not known, varied twice or fixed as well, lists that are none, configs of points.
+ * not known, varied twice or fixed as well, lists that are none, configs of points, and variables
+ * that are not set where that is wrong.
  */
 PointSet open_sweep(const std::filesystem::path& file, const std::vector<std::string>& arguments,
-                    const KnownNames& known = {});
+                    const KnownNames& known = {},
+                    UnsetVariable unset = UnsetVariable::known_elsewhere);
 
 /** Every key of a sweep, for `run_sweep --explain`. */
 std::vector<KeyInfo> sweep_keys();
