@@ -8,13 +8,15 @@ usage() {
 usage: scripts/check_cluster.sh [--minutes N] [CHECK]...
 
 Checks, all of them by default:
-  collector   the task that collects what points share is requeued: nobody fails
+  collector   the task that collects what points share is requeued, and the one that takes over
+              comes to its time limit: nobody fails
   shared      the job that computes what points share is requeued: the array waits for it
   controller  slurmctld dies and returns: no point counts as failed meanwhile
   cancelled   tasks that are cancelled while they wait leave their points as they were
   names       folders whose names Slurm's patterns or comments would change
   submitters  three run_sweep at once submit each point once
-  chaos       kills, requeues and cancels at random for --minutes (10) over 20 points
+  chaos       kills, requeues, cancels and warnings at random for --minutes (10) over 20 points,
+              anew in another folder whenever all have finished: all codes are those of a local run
 
 Programs: those of build/release/bin, else of the PATH. The Slurm is a private one
 (start_local_slurm.sh), stopped at the end.
@@ -80,18 +82,53 @@ expect() {
     [ "$found" = "$3" ] || fail "$1: $found points are $2, not $3: $(sweep_status "$folder/$1.yaml")"
 }
 
+# The process that has a lock in the cache of a sweep: the others wait for what it computes.
+collecting() {
+    lslocks --noheadings --notruncate --output PID,PATH |
+        awk -v cache="$folder/$1/cache/" 'index($2, cache) == 1 {print $1; exit}'
+}
+# Waits until a process other than $1 collects, and stops it there, so that it gets no further.
+hold_collector() {
+    local holder
+    for _ in $(seq 1200); do
+        holder=$(collecting collector)
+        if [ -n "$holder" ] && [ "$holder" != "$1" ] && kill -STOP "$holder" 2>/dev/null; then
+            echo "$holder"
+            return
+        fi
+        sleep 0.05
+    done
+    fail "nothing collects: $(sweep_status "$folder/collector.yaml")"
+}
+# The task that a process belongs to: "12_3".
+task_of() {
+    tr '\0' '\n' <"/proc/$1/environ" | awk -F= '$1 == "SLURM_ARRAY_JOB_ID" {job = $2}
+        $1 == "SLURM_ARRAY_TASK_ID" {task = $2} END {print job "_" task}'
+}
+# USR1, which a stopped process takes when it goes on.
+is_warned() {
+    local pending
+    pending=$(awk '$1 == "ShdPnd:" {print $2}' "/proc/$1/status")
+    ((0x$pending >> ($(kill -l USR1) - 1) & 1))
+}
+waiting_points() { [ "$(grep -ls "waiting for" "$folder/$1"/logs/*.log | wc -l)" = "$2" ]; }
+
 check_collector() {
-    # 10 s before its limit of a minute each task is warned; collecting takes longer than what is
-    # left when the first collector has been requeued.
     sweep collector 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_first: false}' \
-        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-1024}, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: 1024, evaluation.images: 20"
     submit collector
-    sleep 15
-    local holder
-    holder=$(grep -Lsr "waiting for" "$folder"/collector/logs/*.log | head -1)
-    scontrol requeue "$(basename "${holder:?}" .log)"
+    local first second task
+    first=$(hold_collector 0)
+    wait_for 60 waiting_points collector 2 || fail "the other points do not wait"
+    scontrol requeue "$(task_of "$first")"
+    second=$(hold_collector "$first")
+    task=$(task_of "$second")
+    wait_for 90 is_warned "$second" || fail "Slurm did not warn task $task of its time limit"
+    kill -CONT "$second"
     wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    grep -q "^requeued: it waited" "$folder/collector/logs/$task.log" ||
+        fail "task $task was not requeued for having waited"
     expect collector finished 3
 }
 
@@ -168,47 +205,59 @@ slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 1
     wait_for 30 queue_is_empty
 }
 
-# Something at random to a task at random: nothing of it may harm a point.
+# Runs of this check, not those of other sweeps of the machine.
+own_processes() {
+    local process
+    for process in $(pgrep -x run_experiment); do
+        [[ $(readlink "/proc/$process/cwd") != "$folder"/* ]] || echo "$process"
+    done
+}
+
+declare -A disturbed=([requeues]=0 [cancels]=0 [kills]=0 [warnings]=0)
+# Something at random to a task at random, of each four one that waits.
 disturb() {
-    local task process
-    task=$(squeue --noheader --array --states=RUNNING --format=%i | shuf -n 1)
+    local task process state=RUNNING kind
+    ((RANDOM % 4)) || state=PENDING
+    task=$(squeue --noheader --array --states=$state --format=%i | shuf -n 1)
     [ -n "$task" ] || return 0
     case $((RANDOM % 4)) in
-        0) scontrol requeue "$task" ;;
-        1) scancel "$task" ;;
-        2)
-            process=$(pgrep -f "run_experiment points/.* --resume" | shuf -n 1)
-            [ -z "$process" ] || kill -9 "$process"
-            ;;
-        3) scancel --signal=USR1 --batch "$task" ;;
-    esac 2>/dev/null || true
+        0) kind=requeues && scontrol requeue "$task" ;;
+        1) kind=cancels && scancel "$task" ;;
+        2) kind=kills && process=$(own_processes | shuf -n 1) && kill -9 "${process:-none}" ;;
+        3) kind=warnings && scancel --signal=USR1 --batch "$task" ;;
+    esac 2>/dev/null || return 0
+    disturbed[$kind]=$((disturbed[$kind] + 1))
 }
 
 check_chaos() {
     sweep chaos 'grid: {quantization.bits: [2, 3, 4, 8], seed: [0, 1, 2, 3, 4]}
 slurm: {cpus: 1, options: [--oversubscribe]}' \
-        "calibration.images: 512, evaluation.images: ${COMQ_EVALUATED:-2000}"
-    local end=$((SECONDS + 60 * minutes))
+        "calibration.images: 512, evaluation.images: 2000"
+    local end=$((SECONDS + 60 * minutes)) rounds=1 round result kind
     while [ $SECONDS -lt $end ]; do
-        submit chaos >/dev/null
-        for _ in $(seq 10); do
+        submit chaos "folder=$folder/chaos/$rounds" >>"$folder/chaos.log"
+        for _ in $(seq 5); do
             disturb
-            sleep 1
+            sleep 2
         done
-        [ "$(count chaos finished)" != 20 ] || rm -rf "$folder"/chaos/*.h5 "$folder"/chaos/cache
+        [ "$(count chaos finished "folder=$folder/chaos/$rounds")" != 20 ] || rounds=$((rounds + 1))
     done
-    wait_for 1200 queue_is_empty || fail "the queue is not empty"
-    submit chaos || true
-    wait_for 1200 queue_is_empty || fail "the queue is not empty"
-    expect chaos finished 20
-    expect chaos failed 0
-    # The codes are those of a run that nobody disturbed.
-    run_sweep "$folder/chaos.yaml" "folder=$folder/calm" >/dev/null
-    local result
-    for result in "$folder"/calm/*.h5; do
-        compare_results "$result" "$folder/chaos/$(basename "$result")" --json |
-            python3 -c 'import json, sys; sys.exit(not all(layer["same_weights"] for layer in json.load(sys.stdin)["layers"]))' ||
-            fail "$(basename "$result") has other codes"
+    printf '%s minutes, %s folders' "$minutes" "$rounds"
+    for kind in "${!disturbed[@]}"; do printf ', %s %s' "${disturbed[$kind]}" "$kind"; done
+    echo
+    # What was disturbed last is submitted again once.
+    for _ in 1 2; do
+        wait_for 1200 queue_is_empty || fail "the queue is not empty"
+        submit chaos "folder=$folder/chaos/$rounds" >>"$folder/chaos.log"
+    done
+    run_sweep "$folder/chaos.yaml" "folder=$folder/calm" >"$folder/calm.log" 2>&1
+    for round in $(seq "$rounds"); do
+        expect chaos finished 20 "folder=$folder/chaos/$round"
+        for result in "$folder"/calm/*.h5; do
+            compare_results "$result" "$folder/chaos/$round/$(basename "$result")" --json |
+                python3 -c 'import json, sys; sys.exit(not all(layer["same_weights"] for layer in json.load(sys.stdin)["layers"]))' ||
+                fail "$round/$(basename "$result") has other codes than without disturbance"
+        done
     done
 }
 
