@@ -36,6 +36,7 @@ done
 [ ${#checks[@]} -gt 0 ] || checks=(collector shared controller cancelled names submitters chaos)
 
 source_folder=$(realpath "$(dirname "$0")/..")
+export COMQ_SITE='' # what a site says of its own Slurm
 export COMQ_DATA=${COMQ_DATA:-$source_folder}
 PATH=$source_folder/build/release/bin:$PATH
 folder=$(mktemp -d "${TMPDIR:-/tmp}/comq_cluster.XXXXXX")
@@ -87,18 +88,19 @@ collecting() {
     lslocks --noheadings --notruncate --output PID,PATH |
         awk -v cache="$folder/$1/cache/" 'index($2, cache) == 1 {print $1; exit}'
 }
-# Waits until a process other than $1 collects, and stops it there, so that it gets no further.
+# Waits until a process of the sweep $1 collects, other than $2, and stops it, so that it gets no
+# further.
 hold_collector() {
     local holder
     for _ in $(seq 1200); do
-        holder=$(collecting collector)
-        if [ -n "$holder" ] && [ "$holder" != "$1" ] && kill -STOP "$holder" 2>/dev/null; then
+        holder=$(collecting "$1")
+        if [ -n "$holder" ] && [ "$holder" != "$2" ] && kill -STOP "$holder" 2>/dev/null; then
             echo "$holder"
             return
         fi
         sleep 0.05
     done
-    fail "nothing collects: $(sweep_status "$folder/collector.yaml")"
+    fail "nothing collects: $(sweep_status "$folder/$1.yaml")"
 }
 # The task that a process belongs to: "12_3".
 task_of() {
@@ -116,13 +118,13 @@ waiting_points() { [ "$(grep -ls "waiting for" "$folder/$1"/logs/*.log | wc -l)"
 check_collector() {
     sweep collector 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_first: false}' \
-        "quantization.method: rtn, calibration.images: 1024, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: 512, evaluation.images: 20"
     submit collector
     local first second task
-    first=$(hold_collector 0)
+    first=$(hold_collector collector 0)
     wait_for 60 waiting_points collector 2 || fail "the other points do not wait"
     scontrol requeue "$(task_of "$first")"
-    second=$(hold_collector "$first")
+    second=$(hold_collector collector "$first")
     task=$(task_of "$second")
     wait_for 90 is_warned "$second" || fail "Slurm did not warn task $task of its time limit"
     kill -CONT "$second"
@@ -135,13 +137,11 @@ slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_fi
 check_shared() {
     sweep shared 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "2", lead_time: 10, options: [--oversubscribe]}' \
-        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-1024}, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: 512, evaluation.images: 20"
     submit shared
-    local job
-    job=$(squeue --noheader --array --states=RUNNING,PENDING --format='%F %j' |
-        awk '$2 == "shared-shared" {print $1; exit}')
-    sleep 3
-    scontrol requeue "${job:?}_0"
+    local holder
+    holder=$(hold_collector shared 0)
+    scontrol requeue "$(task_of "$holder")"
     [ "$(squeue --noheader --array --format=%r --states=PENDING | grep -c Dependency)" = 3 ] ||
         fail "the points do not wait: $(squeue --array)"
     wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
