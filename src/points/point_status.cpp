@@ -106,10 +106,11 @@ PointStatus unfinished_status(const PointSet& set, const Point& point, const Slu
     const auto holder = lock_holder(point.result());
     if (holder || (in_queue && task->state == "RUNNING")) {
         const bool by_task = in_queue && task->state != "PENDING";
-        return is(
-            PointState::running,
-            fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
-                        by_task ? "task " + task->job : *holder));
+        const std::string line = last_line(by_task || task_was_last ? task->log : local_log);
+        auto running = is(PointState::running,
+                          fmt::format("{} ({})", line, by_task ? "task " + task->job : *holder));
+        running.progress = read_progress(line);
+        return running;
     }
     if (in_queue) {
         return is(PointState::queued, fmt::format("task {}: {}", task->job, task->reason));

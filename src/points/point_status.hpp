@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "points/logged_progress.hpp"
 #include "points/point.hpp"
 #include "results/figures.hpp"
 
@@ -42,6 +43,8 @@ struct PointStatus {
     double seconds = not_measured;  ///< of its stages
     std::string job{};              ///< the Slurm task that has it, or had it last; else empty
     std::filesystem::path log{};    ///< what its last attempt printed; empty: there was none
+    /** Of a running point whose log ends in a line of progress, that line. */
+    std::optional<LoggedProgress> progress{};
 };
 
 /** Files of a set's folder beside the results themselves. */
