@@ -80,7 +80,8 @@ last_job() { squeue --noheader --format=%F | sort -n | tail -1; }
 expect() {
     local found
     found=$(count "$1" "$2" "${@:4}")
-    [ "$found" = "$3" ] || fail "$1: $found points are $2, not $3: $(sweep_status "$folder/$1.yaml")"
+    [ "$found" = "$3" ] ||
+        fail "$1: $found points are $2, not $3: $(sweep_status "$folder/$1.yaml" "${@:4}")"
 }
 
 # The process that has a lock in the cache of a sweep: the others wait for what it computes.
@@ -151,7 +152,8 @@ slurm: {cpus: 1, time: "2", lead_time: 10, options: [--oversubscribe]}' \
 
 check_controller() {
     sweep controller 'grid: {quantization.bits: [2, 3, 4]}
-slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+slurm: {cpus: 1, options: [--hold], shared_first: false}' \
+        "calibration.images: 16, evaluation.images: 64"
     submit controller
     sleep 8  # slurmctld saves what it knows every 5 s
     kill -9 "$(cat "$folder/slurm/slurmctld.pid")"
@@ -168,7 +170,8 @@ slurmctld_again() { PATH=$PATH:/usr/sbin:/sbin slurmctld -f "$SLURM_CONF"; }
 
 check_cancelled() {
     sweep cancelled 'grid: {quantization.bits: [2, 3]}
-slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+slurm: {cpus: 1, options: [--hold], shared_first: false}' \
+        "calibration.images: 16, evaluation.images: 64"
     submit cancelled
     scancel "$(last_job)"
     wait_for 30 queue_is_empty
@@ -193,7 +196,8 @@ slurm: {cpus: 1}' "calibration.images: 16, evaluation.images: 64"
 
 check_submitters() {
     sweep submitters 'grid: {quantization.bits: [2, 3, 4]}
-slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+slurm: {cpus: 1, options: [--hold], shared_first: false}' \
+        "calibration.images: 16, evaluation.images: 64"
     local jobs=() job
     for _ in 1 2 3; do
         submit submitters &
@@ -255,7 +259,9 @@ slurm: {cpus: 1, options: [--oversubscribe]}' \
         expect chaos finished 20 "folder=$folder/chaos/$round"
         for result in "$folder"/calm/*.h5; do
             compare_results "$result" "$folder/chaos/$round/$(basename "$result")" --json |
-                python3 -c 'import json, sys; sys.exit(not all(layer["same_weights"] for layer in json.load(sys.stdin)["layers"]))' ||
+                python3 -c 'import json, sys
+layers = json.load(sys.stdin)["layers"]
+sys.exit(not all(layer["same_weights"] for layer in layers))' ||
                 fail "$round/$(basename "$result") has other codes than without disturbance"
         done
     done
