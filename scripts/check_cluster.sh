@@ -8,7 +8,8 @@ usage() {
 usage: scripts/check_cluster.sh [--minutes N] [CHECK]...
 
 Checks, all of them by default:
-  collector   the task that collects what points share is requeued: nobody fails
+  collector   the task that collects what points share is requeued, and the one that takes over
+              comes to its time limit: nobody fails
   shared      the job that computes what points share is requeued: the array waits for it
   controller  slurmctld dies and returns: no point counts as failed meanwhile
   cancelled   tasks that are cancelled while they wait leave their points as they were
@@ -18,7 +19,8 @@ Checks, all of them by default:
   last        the last job submits again what was killed, and writes tables, report and summary
   ranks       a point over two ranks has the codes of one process
   paths       $TMPDIR of a task in data.root, where slurm.setup unpacks a tar: the same codes
-  chaos       kills, requeues and cancels at random for --minutes (10) over 20 points
+  chaos       kills, requeues, cancels and warnings at random for --minutes (10) over 20 points,
+              anew in another folder whenever all have finished: all codes are those of a local run
   packed_time 60 short points on 2 cores, a task each against ten a task behind one job for what
               they share: wall clocks of both; only when it alone is named
 
@@ -41,6 +43,7 @@ done
     ranks paths chaos)
 
 source_folder=$(realpath "$(dirname "$0")/..")
+export COMQ_SITE='' # what a site says of its own Slurm
 export COMQ_DATA=${COMQ_DATA:-$source_folder}
 PATH=$source_folder/build/release/bin:$PATH
 folder=$(mktemp -d "${TMPDIR:-/tmp}/comq_cluster.XXXXXX")
@@ -86,34 +89,69 @@ last_job() { squeue --noheader --format=%F | sort -n | tail -1; }
 expect() {
     local found
     found=$(count "$1" "$2" "${@:4}")
-    [ "$found" = "$3" ] || fail "$1: $found points are $2, not $3: $(sweep_status "$folder/$1.yaml")"
+    [ "$found" = "$3" ] ||
+        fail "$1: $found points are $2, not $3: $(sweep_status "$folder/$1.yaml" "${@:4}")"
 }
 
+# The process that has a lock in the cache of a sweep: the others wait for what it computes.
+collecting() {
+    lslocks --noheadings --notruncate --output PID,PATH |
+        awk -v cache="$folder/$1/cache/" 'index($2, cache) == 1 {print $1; exit}'
+}
+# Waits until a process of the sweep $1 collects, other than $2, and stops it, so that it gets no
+# further.
+hold_collector() {
+    local holder
+    for _ in $(seq 1200); do
+        holder=$(collecting "$1")
+        if [ -n "$holder" ] && [ "$holder" != "$2" ] && kill -STOP "$holder" 2>/dev/null; then
+            echo "$holder"
+            return
+        fi
+        sleep 0.05
+    done
+    fail "nothing collects: $(sweep_status "$folder/$1.yaml")"
+}
+# The task that a process belongs to: "12_3".
+task_of() {
+    tr '\0' '\n' <"/proc/$1/environ" | awk -F= '$1 == "SLURM_ARRAY_JOB_ID" {job = $2}
+        $1 == "SLURM_ARRAY_TASK_ID" {task = $2} END {print job "_" task}'
+}
+# USR1, which a stopped process takes when it goes on.
+is_warned() {
+    local pending
+    pending=$(awk '$1 == "ShdPnd:" {print $2}' "/proc/$1/status")
+    ((0x$pending >> ($(kill -l USR1) - 1) & 1))
+}
+waiting_points() { [ "$(grep -ls "waiting for" "$folder/$1"/logs/*.log | wc -l)" = "$2" ]; }
+
 check_collector() {
-    # 10 s before its limit of a minute each task is warned; collecting takes longer than what is
-    # left when the first collector has been requeued.
     sweep collector 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "1", lead_time: 10, options: [--oversubscribe], shared_first: false}' \
-        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-1024}, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: 512, evaluation.images: 20"
     submit collector
-    sleep 15
-    local holder
-    holder=$(grep -Lsr "waiting for" "$folder"/collector/logs/*.log | head -1)
-    scontrol requeue "$(basename "${holder:?}" .log)"
+    local first second task
+    first=$(hold_collector collector 0)
+    wait_for 60 waiting_points collector 2 || fail "the other points do not wait"
+    scontrol requeue "$(task_of "$first")"
+    second=$(hold_collector collector "$first")
+    task=$(task_of "$second")
+    wait_for 90 is_warned "$second" || fail "Slurm did not warn task $task of its time limit"
+    kill -CONT "$second"
     wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
+    grep -q "^requeued: it waited" "$folder/collector/logs/$task.log" ||
+        fail "task $task was not requeued for having waited"
     expect collector finished 3
 }
 
 check_shared() {
     sweep shared 'grid: {quantization.bits: [2, 3, 4]}
 slurm: {cpus: 1, time: "2", lead_time: 10, options: [--oversubscribe]}' \
-        "quantization.method: rtn, calibration.images: ${COMQ_COLLECTED:-1024}, evaluation.images: 20"
+        "quantization.method: rtn, calibration.images: 512, evaluation.images: 20"
     submit shared
-    local job
-    job=$(squeue --noheader --array --states=RUNNING,PENDING --format='%F %j' |
-        awk '$2 == "shared-shared" {print $1; exit}')
-    sleep 3
-    scontrol requeue "${job:?}_0"
+    local holder
+    holder=$(hold_collector shared 0)
+    scontrol requeue "$(task_of "$holder")"
     [ "$(squeue --noheader --array --format=%r --states=PENDING | grep -c Dependency)" = 3 ] ||
         fail "the points do not wait: $(squeue --array)"
     wait_for 600 queue_is_empty || fail "the queue is not empty after 10 minutes"
@@ -123,7 +161,8 @@ slurm: {cpus: 1, time: "2", lead_time: 10, options: [--oversubscribe]}' \
 
 check_controller() {
     sweep controller 'grid: {quantization.bits: [2, 3, 4]}
-slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+slurm: {cpus: 1, options: [--hold], shared_first: false}' \
+        "calibration.images: 16, evaluation.images: 64"
     submit controller
     sleep 8  # slurmctld saves what it knows every 5 s
     kill -9 "$(cat "$folder/slurm/slurmctld.pid")"
@@ -140,7 +179,8 @@ slurmctld_again() { PATH=$PATH:/usr/sbin:/sbin slurmctld -f "$SLURM_CONF"; }
 
 check_cancelled() {
     sweep cancelled 'grid: {quantization.bits: [2, 3]}
-slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+slurm: {cpus: 1, options: [--hold], shared_first: false}' \
+        "calibration.images: 16, evaluation.images: 64"
     submit cancelled
     scancel "$(last_job)"
     wait_for 30 queue_is_empty
@@ -165,7 +205,8 @@ slurm: {cpus: 1}' "calibration.images: 16, evaluation.images: 64"
 
 check_submitters() {
     sweep submitters 'grid: {quantization.bits: [2, 3, 4]}
-slurm: {cpus: 1, options: [--hold], shared_first: false}' "calibration.images: 16, evaluation.images: 64"
+slurm: {cpus: 1, options: [--hold], shared_first: false}' \
+        "calibration.images: 16, evaluation.images: 64"
     local jobs=() job
     for _ in 1 2 3; do
         submit submitters &
@@ -317,43 +358,56 @@ slurm: {cpus: 1}' "calibration.images: ${COMQ_COLLECTED:-256}, evaluation.images
     same_codes "$folder/packed_time_1" "$folder/packed_time_10"
 }
 
-# Something at random to a task at random: nothing of it may harm a point.
+# Runs of this check, not those of other sweeps of the machine.
+own_processes() {
+    local process
+    for process in $(pgrep -x run_experiment); do
+        [[ $(readlink "/proc/$process/cwd") != "$folder"/* ]] || echo "$process"
+    done
+}
+
+declare -A disturbed=([requeues]=0 [cancels]=0 [kills]=0 [warnings]=0)
+# Something at random to a task at random, of each four one that waits.
 disturb() {
-    local task process
-    task=$(squeue --noheader --array --states=RUNNING --format=%i | shuf -n 1)
+    local task process state=RUNNING kind
+    ((RANDOM % 4)) || state=PENDING
+    task=$(squeue --noheader --array --states=$state --format=%i | shuf -n 1)
     [ -n "$task" ] || return 0
     case $((RANDOM % 4)) in
-        0) scontrol requeue "$task" ;;
-        1) scancel "$task" ;;
-        2)
-            process=$(pgrep -f "run_experiment points/.* --resume" | shuf -n 1)
-            [ -z "$process" ] || kill -9 "$process"
-            ;;
-        3) scancel --signal=USR1 --batch "$task" ;;
-    esac 2>/dev/null || true
+        0) kind=requeues && scontrol requeue "$task" ;;
+        1) kind=cancels && scancel "$task" ;;
+        2) kind=kills && process=$(own_processes | shuf -n 1) && kill -9 "${process:-none}" ;;
+        3) kind=warnings && scancel --signal=USR1 --batch "$task" ;;
+    esac 2>/dev/null || return 0
+    disturbed[$kind]=$((disturbed[$kind] + 1))
 }
 
 check_chaos() {
     sweep chaos 'grid: {quantization.bits: [2, 3, 4, 8], seed: [0, 1, 2, 3, 4]}
 slurm: {cpus: 1, options: [--oversubscribe]}' \
-        "calibration.images: 512, evaluation.images: ${COMQ_EVALUATED:-2000}"
-    local end=$((SECONDS + 60 * minutes))
+        "calibration.images: 512, evaluation.images: 2000"
+    local end=$((SECONDS + 60 * minutes)) rounds=1 round kind
     while [ $SECONDS -lt $end ]; do
-        submit chaos >/dev/null
-        for _ in $(seq 10); do
+        submit chaos "folder=$folder/chaos/$rounds" >>"$folder/chaos.log"
+        for _ in $(seq 5); do
             disturb
-            sleep 1
+            sleep 2
         done
-        [ "$(count chaos finished)" != 20 ] || rm -rf "$folder"/chaos/*.h5 "$folder"/chaos/cache
+        [ "$(count chaos finished "folder=$folder/chaos/$rounds")" != 20 ] || rounds=$((rounds + 1))
     done
-    wait_for 1200 queue_is_empty || fail "the queue is not empty"
-    submit chaos || true
-    wait_for 1200 queue_is_empty || fail "the queue is not empty"
-    expect chaos finished 20
-    expect chaos failed 0
-    # The codes are those of a run that nobody disturbed.
-    run_sweep "$folder/chaos.yaml" "folder=$folder/calm" >/dev/null
-    same_codes "$folder/calm" "$folder/chaos"
+    printf '%s minutes, %s folders' "$minutes" "$rounds"
+    for kind in "${!disturbed[@]}"; do printf ', %s %s' "${disturbed[$kind]}" "$kind"; done
+    echo
+    # What was disturbed last is submitted again once.
+    for _ in 1 2; do
+        wait_for 1200 queue_is_empty || fail "the queue is not empty"
+        submit chaos "folder=$folder/chaos/$rounds" >>"$folder/chaos.log"
+    done
+    run_sweep "$folder/chaos.yaml" "folder=$folder/calm" >"$folder/calm.log" 2>&1
+    for round in $(seq "$rounds"); do
+        expect chaos finished 20 "folder=$folder/chaos/$round"
+        same_codes "$folder/calm" "$folder/chaos/$round"
+    done
 }
 
 for check in "${checks[@]}"; do

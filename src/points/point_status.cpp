@@ -123,10 +123,11 @@ PointStatus unfinished_status(const PointSet& set, const Point& point, const Slu
     const bool at_it = !packed || fs::exists(point_files::begun(set, point), none);
     if (holder || (in_queue && task->state == "RUNNING" && at_it)) {
         const bool by_task = in_queue && task->state != "PENDING";
-        return is(
-            PointState::running,
-            fmt::format("{} ({})", last_line(by_task || task_was_last ? task->log : local_log),
-                        by_task ? "task " + task->job : *holder));
+        const std::string line = last_line(by_task || task_was_last ? task->log : local_log);
+        auto running = is(PointState::running,
+                          fmt::format("{} ({})", line, by_task ? "task " + task->job : *holder));
+        running.progress = read_progress(line);
+        return running;
     }
     const auto outcome = read_outcome(set, point);
     const bool stopped = outcome && outcome->exit_code == static_cast<int>(ExitCode::interrupted);

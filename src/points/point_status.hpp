@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "points/logged_progress.hpp"
 #include "points/point.hpp"
 #include "results/figures.hpp"
 
@@ -44,6 +45,8 @@ struct PointStatus {
     std::filesystem::path log{};    ///< what its last attempt printed; empty: there was none
     /** A signal, its node or a time limit ended the last attempt, so the next may go better. */
     bool killed = false;
+    /** Of a running point whose log ends in a line of progress, that line. */
+    std::optional<LoggedProgress> progress{};
 };
 
 /** Files of a set's folder beside the results themselves. */

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "config/config_values.hpp"
@@ -26,6 +27,13 @@ std::string cut_value(const std::string& text) { return cut(text, widest_value);
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+Json progress_json(const std::optional<LoggedProgress>& progress) {
+    if (!progress) return nullptr;
+    return {{"stage", progress->title},           {"done", progress->done},
+            {"total", progress->total},           {"unit", progress->unit},
+            {"per_second", progress->per_second}, {"seconds_left", progress->seconds_left}};
+}
+
 Json point_json(const PointSet& sweep, const Point& point, const PointStatus& status) {
     const Point& run = point.same_as ? sweep.points[*point.same_as] : point;
     Json overrides = Json::object();
@@ -41,6 +49,7 @@ Json point_json(const PointSet& sweep, const Point& point, const PointStatus& st
             {"top1", json_number(status.top1.value)},
             {"top1_standard_error", json_number(status.top1.standard_error)},
             {"seconds", json_number(status.seconds)},
+            {"progress", progress_json(status.progress)},
             {"job", text_or_null(status.job)},
             {"log", text_or_null(status.log.string())},
             {"reason", text_or_null(status.detail)}};
@@ -58,17 +67,21 @@ std::string count_line(const std::vector<PointStatus>& statuses) {
 }
 
 double seconds_left(const std::vector<PointStatus>& statuses) {
-    double seconds = 0.0, finished = 0.0, running = 0.0, queued = 0.0;
+    double seconds = 0.0, finished = 0.0, running = 0.0, queued = 0.0, waiting = 0.0;
+    bool by_slurm = true;
     for (const auto& status : statuses) {
         running += status.state == PointState::running;
         queued += status.state == PointState::queued;
+        waiting += status.state == PointState::waiting || status.state == PointState::interrupted;
+        by_slurm = by_slurm && (status.state != PointState::running || !status.job.empty());
         if (status.state != PointState::finished || std::isnan(status.seconds)) continue;
         seconds += status.seconds;
         ++finished;
     }
     if (running == 0.0 || finished == 0.0) return not_measured;
     // Those that run are halfway through, on average.
-    return seconds / finished * (queued + running / 2.0) / running;
+    const double rest = queued + (by_slurm ? 0.0 : waiting) + running / 2.0;
+    return seconds / finished * rest / running;
 }
 
 std::string summary_line(const std::vector<PointStatus>& statuses) {

@@ -13,7 +13,8 @@ std::string count_line(const std::vector<PointStatus>& statuses);
 
 /**
  * Seconds until what is queued or running has ended, if as many points run at a time as now, each
- * as long as the finished ones on average; not_measured where none runs or none is finished.
+ * as long as the finished ones on average; not_measured where none runs or none is finished. Where
+ * one runs that is no Slurm task, run_sweep is at work, which comes to those that wait, too.
  */
 double seconds_left(const std::vector<PointStatus>& statuses);
 
@@ -34,8 +35,8 @@ std::vector<std::string> status_lines(const PointSet& sweep,
 /**
  * A sweep and its points for programs, as `sweep_status --json` prints them: name, folder, how many
  * points are in each state, and of each point its id, label, state, result file, the values of what
- * varies, accuracy, time, and the Slurm task, log and reason of what is not finished. Null:
- * unknown.
+ * varies, accuracy, time, how far the stage of a running point is, and the Slurm task, log and
+ * reason of what is not finished. Null: unknown.
  */
 nlohmann::ordered_json sweep_json(const PointSet& sweep, const std::vector<PointStatus>& statuses);
 

@@ -72,6 +72,11 @@ TEST_CASE("what Slurm knows decides until a task has ended") {
     one.write_log("calibration     3/10 images,   1.0/s\n");
     CHECK(one.status(task).state == PointState::running);
     CHECK(one.status(task).detail == "calibration 3/10 images, 1.0/s (task 12_0)");
+    CHECK_FALSE(one.status(task).progress);
+    one.write_log("info: hello\ncalibration     3/10 images,   1.0/s, 1 min 07 s left  \n");
+    REQUIRE(one.status(task).progress);
+    CHECK(one.status(task).progress->done == 3);
+    CHECK(one.status(task).progress->seconds_left == 67);
 
     task.state.clear();
     const auto lost = [&](const std::string& words) {
@@ -197,8 +202,15 @@ TEST_CASE("the time that is left follows from those that are finished and how ma
         status(PointState::queued),        status(PointState::waiting)};
     CHECK(std::isnan(seconds_left(all)));
     CHECK(summary_line(all) == count_line(all));
-    all.push_back(status(PointState::running));
-    all.push_back(status(PointState::running));
+    for (const char* task : {"1_0", "1_1"}) {
+        all.push_back(status(PointState::running));
+        all.back().job = task;
+    }
     CHECK(seconds_left(all) == Approx(150.0 * 4 / 2));
     CHECK_THAT(summary_line(all), ContainsSubstring("; about 5 min 00 s left"));
+    // A run_sweep of this machine comes to what waits or was interrupted, but not to what failed.
+    all.back().job.clear();
+    all.push_back(status(PointState::interrupted));
+    all.push_back(status(PointState::failed));
+    CHECK(seconds_left(all) == Approx(150.0 * 6 / 2));
 }

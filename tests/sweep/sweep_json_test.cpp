@@ -51,4 +51,18 @@ TEST_CASE("JSON of a point under Slurm names its task and log") {
     CHECK(json["points"][0]["job"] == "12_0");
     CHECK(json["points"][0]["reason"] == "task 12_0: Resources");
     CHECK(json["points"][0]["log"].is_null());
+    CHECK(json["points"][0]["progress"].is_null());
+}
+
+TEST_CASE("JSON of a running point has the progress that its log tells of") {
+    const test::SweepFolder folder;
+    const auto sweep = folder.open("grid: {seed: [0]}\n");
+    const SlurmTask task{"12_0", "RUNNING", "", folder.path() / "12_0.log"};
+    std::ofstream(task.log)
+        << "info: hello\nquantization     12/48 layers, 3.1/s, 12 s left  fc1\n";
+    const auto json = sweep_json(sweep, status_of(sweep, {{sweep.points[0].id, task}}));
+    const nlohmann::ordered_json expected{
+        {"stage", "quantization"}, {"done", 12},        {"total", 48},
+        {"unit", "layers"},        {"per_second", 3.1}, {"seconds_left", 12.0}};
+    CHECK(json["points"][0]["progress"] == expected);
 }
