@@ -10,13 +10,16 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/paths.hpp"
 #include "core/terminal.hpp"
 #include "core/version.hpp"
-#include "storage/atomic_file.hpp"
+#include "storage/output_file.hpp"
 
 namespace comq {
 
@@ -47,20 +50,28 @@ class InformSink final : public spdlog::sinks::base_sink<std::mutex> {
     bool coloured_ = error_is_terminal() && std::getenv("NO_COLOR") == nullptr;
 };
 
-/** An error without words is that of a rank beside one that says it. */
-int report(ExitCode code, const char* message) {
-    if (*message != '\0') inform(fmt::format("error: {}\n", message));
+/**
+ * An error without words is that of a rank beside one that says it. Of what libraries say the first
+ * line counts; LibTorch adds a stack trace.
+ */
+int report(ExitCode code, std::string_view message) {
+    if (!message.empty()) inform(fmt::format("error: {}\n", message));
     return static_cast<int>(code);
 }
+
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 int guarded(const std::function<int()>& body) {
     try {
         return body();
     } catch (const Error& error) {
         return report(error.exit_code(), error.what());
+    } catch (const std::bad_alloc&) {
+        return report(ExitCode::failure,
+                      "out of memory (end other programs, or raise the limit: ulimit -v)");
     } catch (const std::exception& error) {
         if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
-        return report(ExitCode::failure, error.what());
+        return report(ExitCode::failure, first_line(error.what()));
     }
 }
 
@@ -94,7 +105,7 @@ void Program::print(std::string_view text) {
         std::fwrite(text.data(), 1, text.size(), stdout);
     } else {
         text_ += text;
-        write_text_atomically(output_, text_);
+        write_output_text(output_, text_);
     }
 }
 
@@ -132,6 +143,7 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
         } catch (const CLI::ParseError& error) {
             return app_.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
         }
+        require_working_folder();
         body();
         return static_cast<int>(ExitCode::done);
     });

@@ -3,16 +3,19 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/program.hpp"
 #include "config/explain.hpp"
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
+#include "storage/output_file.hpp"
 #include "sweep/launch_points.hpp"
 #include "sweep/shared_work.hpp"
 #include "sweep/slurm_queue.hpp"
@@ -59,11 +62,16 @@ std::filesystem::path table_file(const PointSet& sweep, std::filesystem::path ou
 void collect(const PointSet& sweep, const std::string& output, Program& program) {
     const SweepTable table = collect_points(sweep);
     const auto file = table_file(sweep, output);
-    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-    write_text_atomically(file, sweep_table_csv(table));
     // Not .h5, which is what results end in.
     auto hdf5 = file;
     hdf5.replace_extension(".hdf5");
+    keep_foreign_file(hdf5, is_sweep_table);
+    keep_foreign_file(file, [](const std::filesystem::path& there) {
+        constexpr std::string_view first_column = "point,";
+        return text_if_readable(there, 0, first_column.size()) == first_column;
+    });
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
+    write_text_atomically(file, sweep_table_csv(table));
     write_sweep_table(hdf5, table);
     if (program.json()) {
         auto json = sweep_table_json(table);
