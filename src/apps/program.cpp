@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -16,7 +20,6 @@
 #include <utility>
 
 #include "core/errors.hpp"
-#include "core/paths.hpp"
 #include "core/terminal.hpp"
 #include "core/version.hpp"
 #include "storage/output_file.hpp"
@@ -59,6 +62,23 @@ int report(ExitCode code, std::string_view message) {
     return static_cast<int>(code);
 }
 
+/**
+ * Runs before any library is initialised: some open files, and oneMKL ends the program in words of
+ * its own where the working directory was deleted.
+ */
+void run_before_libraries() {
+    prepare_standard_streams();
+    std::array<char, PATH_MAX> folder{};
+    if (::getcwd(folder.data(), folder.size()) != nullptr || errno != ENOENT) return;
+    constexpr std::string_view message =
+        "error: the working directory was deleted (change to one that is there)\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+    ::_exit(static_cast<int>(ExitCode::usage));
+}
+
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const before_libraries)() = run_before_libraries;
+
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 int guarded(const std::function<int()>& body) {
@@ -79,7 +99,6 @@ int guarded(const std::function<int()>& body) {
 
 Program::Program(const std::string& name, const std::string& description, const std::string& footer)
     : app_(description, name) {
-    prepare_standard_streams();
     spdlog::set_default_logger(
         std::make_shared<spdlog::logger>("comq", std::make_shared<InformSink>()));
     app_.set_version_flag("--version", fmt::format("{} {}", name, version_line()));
@@ -143,7 +162,6 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
         } catch (const CLI::ParseError& error) {
             return app_.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
         }
-        require_working_folder();
         body();
         return static_cast<int>(ExitCode::done);
     });

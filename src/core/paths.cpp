@@ -40,14 +40,6 @@ void create_folder(const fs::path& folder, const std::string& remedy) {
                   remedy.empty() ? "" : " (" + remedy + ")");
 }
 
-void require_working_folder() {
-    std::error_code error;
-    static_cast<void>(fs::current_path(error));
-    if (!error) return;
-    throw UsageError("the working directory can't be found: {} (change to one that is there)",
-                     error.message());
-}
-
 fs::path data_folder() {
     if (const char* chosen = std::getenv("COMQ_DATA"); chosen != nullptr && *chosen != '\0') {
         if (!holds_data(chosen)) {

@@ -23,9 +23,6 @@ std::filesystem::path find_shipped(const std::filesystem::path& name);
  */
 void create_folder(const std::filesystem::path& folder, const std::string& remedy = "");
 
-/** Throws UsageError where the working directory was deleted: libraries fail without it, too. */
-void require_working_folder();
-
 /** `path` from the working directory on when it lies below it, else as it is: to be read, typed. */
 std::filesystem::path short_path(const std::filesystem::path& path);
 

@@ -146,7 +146,7 @@ TEST_CASE("a working directory that is gone is said to be") {
     CHECK(place.run("mkdir gone && (cd gone && rmdir ../gone && " + place.demo() +
                     "-o /tmp/never.h5)") == 2);
     CHECK(error_lines(place.log()) == 1);
-    CHECK_THAT(place.log(), ContainsSubstring("error: the working directory can't be found"));
+    CHECK_THAT(place.log(), ContainsSubstring("error: the working directory was deleted"));
 }
 
 TEST_CASE("threads and seeds beyond what there can be are refused") {
