@@ -15,7 +15,7 @@
 #include "experiment/setup.hpp"
 #include "page/document.hpp"
 #include "page/page_files.hpp"
-#include "storage/atomic_file.hpp"
+#include "storage/output_file.hpp"
 #include "torch_bridge/bridge.hpp"
 
 using namespace comq;
@@ -60,7 +60,7 @@ void make_report(Arguments arguments, Program& program) {
     if (!arguments.no_weights) arguments.document.weights = checkpoint_weights;
     const auto document = document_of(runs, arguments.document);
     const std::string page = page_text(document, folders);
-    write_text_atomically(arguments.output, page);
+    write_output_text(arguments.output, page);
     if (program.json()) {
         const nlohmann::ordered_json json{{"file", arguments.output},
                                           {"bytes", page.size()},

@@ -3,20 +3,26 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "core/errors.hpp"
 #include "core/terminal.hpp"
 #include "core/version.hpp"
-#include "storage/atomic_file.hpp"
+#include "storage/output_file.hpp"
 
 namespace comq {
 
@@ -47,20 +53,45 @@ class InformSink final : public spdlog::sinks::base_sink<std::mutex> {
     bool coloured_ = error_is_terminal() && std::getenv("NO_COLOR") == nullptr;
 };
 
-/** An error without words is that of a rank beside one that says it. */
-int report(ExitCode code, const char* message) {
-    if (*message != '\0') inform(fmt::format("error: {}\n", message));
+/**
+ * An error without words is that of a rank beside one that says it. Of what libraries say the first
+ * line counts; LibTorch adds a stack trace.
+ */
+int report(ExitCode code, std::string_view message) {
+    if (!message.empty()) inform(fmt::format("error: {}\n", message));
     return static_cast<int>(code);
 }
+
+/**
+ * Runs before any library is initialised: some open files, and oneMKL ends the program in words of
+ * its own where the working directory was deleted.
+ */
+void run_before_libraries() {
+    prepare_standard_streams();
+    std::array<char, PATH_MAX> folder{};
+    if (::getcwd(folder.data(), folder.size()) != nullptr || errno != ENOENT) return;
+    constexpr std::string_view message =
+        "error: the working directory was deleted (change to one that is there)\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+    ::_exit(static_cast<int>(ExitCode::usage));
+}
+
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const before_libraries)() = run_before_libraries;
+
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 int guarded(const std::function<int()>& body) {
     try {
         return body();
     } catch (const Error& error) {
         return report(error.exit_code(), error.what());
+    } catch (const std::bad_alloc&) {
+        return report(ExitCode::failure,
+                      "out of memory (end other programs, or raise the limit: ulimit -v)");
     } catch (const std::exception& error) {
         if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
-        return report(ExitCode::failure, error.what());
+        return report(ExitCode::failure, first_line(error.what()));
     }
 }
 
@@ -68,7 +99,6 @@ int guarded(const std::function<int()>& body) {
 
 Program::Program(const std::string& name, const std::string& description, const std::string& footer)
     : app_(description, name) {
-    prepare_standard_streams();
     spdlog::set_default_logger(
         std::make_shared<spdlog::logger>("comq", std::make_shared<InformSink>()));
     app_.set_version_flag("--version", fmt::format("{} {}", name, version_line()));
@@ -94,7 +124,7 @@ void Program::print(std::string_view text) {
         std::fwrite(text.data(), 1, text.size(), stdout);
     } else {
         text_ += text;
-        write_text_atomically(output_, text_);
+        write_output_text(output_, text_);
     }
 }
 

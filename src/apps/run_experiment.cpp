@@ -13,6 +13,7 @@
 #include "core/paths.hpp"
 #include "core/progress.hpp"
 #include "core/terminal.hpp"
+#include "core/threads.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment/list_layers.hpp"
 #include "experiment/run_experiment.hpp"
@@ -172,7 +173,7 @@ int main(int argc, char** argv) {
                  "print the resolved config with the origin of each key");
     app.add_option("-o,--output", arguments.output, "result file, short for output.file=FILE");
     app.add_option("--threads", arguments.threads, "short for resources.threads=N")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(1, most_threads));
     auto* resumes = app.add_flag("--resume", arguments.resume, "continue an interrupted run");
     app.add_flag("--restart", arguments.restart,
                  "drop an interrupted run, or replace the result of another one");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,11 +13,13 @@
 #include "config/explain.hpp"
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "experiment/known_names.hpp"
 #include "experiment_config/config_paths.hpp"
 #include "storage/atomic_file.hpp"
+#include "storage/output_file.hpp"
 #include "sweep/finish_sweep.hpp"
 #include "sweep/last_job.hpp"
 #include "sweep/launch_points.hpp"
@@ -77,11 +80,16 @@ std::pair<std::filesystem::path, std::filesystem::path> write_table(const PointS
                                                                     const SweepTable& table,
                                                                     const std::string& output) {
     const auto file = table_file(sweep, output);
-    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-    write_text_atomically(file, sweep_table_csv(table));
     // Not .h5, which is what results end in.
     auto hdf5 = file;
     hdf5.replace_extension(".hdf5");
+    keep_foreign_file(hdf5, is_sweep_table);
+    keep_foreign_file(file, [](const std::filesystem::path& there) {
+        constexpr std::string_view first_column = "point,";
+        return text_if_readable(there, 0, first_column.size()) == first_column;
+    });
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
+    write_text_atomically(file, sweep_table_csv(table));
     write_sweep_table(hdf5, table);
     return {file, hdf5};
 }

@@ -17,6 +17,7 @@
 #include "demo_training/train.hpp"
 #include "evaluation/evaluate.hpp"
 #include "networks/registry.hpp"
+#include "storage/output_file.hpp"
 #include "storage/safetensors.hpp"
 #include "torch_bridge/bridge.hpp"
 #include "torch_bridge/runtime.hpp"
@@ -50,6 +51,12 @@ struct Arguments {
 void run(const Arguments& arguments, Program& program) {
     set_torch_threads(arguments.threads > 0 ? arguments.threads : available_cores());
     const ModelDescription& description = find_model(arguments.model);
+    const std::filesystem::path file =
+        arguments.output.empty() ? std::filesystem::path(description.name + ".safetensors")
+                                 : arguments.output;
+    keep_foreign_file(file, [](const std::filesystem::path& there) {
+        return read_safetensors(there).metadata.contains("trained_with");
+    });
     TrainingRecipe recipe = recipe_of(description);
     if (arguments.images > 0) recipe.images = arguments.images;
     inform(fmt::format("{}: {}, seed {}\n", description.name, recipe.describe(), arguments.seed));
@@ -62,9 +69,6 @@ void run(const Arguments& arguments, Program& program) {
               recipe, progress);
     }
     spread_gains(*network, arguments.seed);
-    const std::filesystem::path file =
-        arguments.output.empty() ? std::filesystem::path(description.name + ".safetensors")
-                                 : arguments.output;
     save(*network, recipe, arguments.seed, file);
 
     const auto source = make_demo_source(Split::evaluation);
@@ -109,7 +113,7 @@ int main(int argc, char** argv) {
     app.add_option("--images", arguments.images, "images to train on (default: the recipe's)")
         ->check(CLI::Range(int64_t{32}, int64_t{100'000'000}));
     app.add_option("--threads", arguments.threads, "threads (default: all cores)")
-        ->check(CLI::Range(1, 4096));
+        ->check(CLI::Range(1, most_threads));
     program.offer_json();
     return program.run(argc, argv, [&] { run(arguments, program); });
 }

@@ -41,6 +41,7 @@ std::optional<Number> parse_number(std::string_view text) {
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     if constexpr (std::is_floating_point_v<Number>) {
         if (!std::isfinite(number)) return std::nullopt;
+        number += Number{0};  // -0 is written as 0, so that both are one value
     }
     return number;
 }
@@ -120,13 +121,17 @@ ValueType<int64_t> byte_size(int64_t least);
 
 /** A count ≥ 1, or `all`, which is V{}: no count, or 0. V is an integer or an optional one. */
 template <typename V>
-ValueType<V> count_or_all() {
+ValueType<V> count_or_all(int greatest = std::numeric_limits<int>::max()) {
+    std::string description = "all or an integer, at least 1";
+    if (greatest < std::numeric_limits<int>::max()) {
+        description += fmt::format(", at most {}", greatest);
+    }
     return scalar_value<V>(
-        "all or an integer, at least 1",
-        [](const YamlNode& node) -> std::optional<V> {
+        std::move(description),
+        [greatest](const YamlNode& node) -> std::optional<V> {
             if (node.scalar == "all") return std::optional<V>(std::in_place);
             const auto count = node.quoted ? std::nullopt : parse_number<int64_t>(node.scalar);
-            if (!count || *count < 1 || *count > std::numeric_limits<int>::max()) {
+            if (!count || *count < 1 || *count > greatest) {
                 return std::nullopt;
             }
             return V(static_cast<int>(*count));
@@ -199,7 +204,7 @@ template <typename Enum>
 ValueType<Enum> choice(std::vector<std::pair<std::string, Enum>> choices) {
     std::vector<std::string> names;
     for (const auto& [name, value] : choices) names.push_back(name);
-    const auto checked = name_of("", names);
+    const auto checked = name_of("value", names);
     ValueType<Enum> result;
     result.description = checked.description;
     result.form = checked.form;

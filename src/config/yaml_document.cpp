@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <map>
 #include <sstream>
 
 #include "config/indentation.hpp"
 #include "config/problems.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 
 namespace comq {
@@ -316,18 +316,16 @@ std::optional<YamlNode> read_yaml_file(const fs::path& file, ConfigProblems& pro
         problems.add(position, "is a folder; expected a YAML file");
         return std::nullopt;
     }
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) {
+    if (fs::exists(file, error) && !fs::is_regular_file(file, error)) {
+        problems.add(position, "is not a regular file; write the YAML to one");
+        return std::nullopt;
+    }
+    const auto read = text_if_readable(file, 0, largest_file + 1);
+    if (!read) {
         problems.add(position, fs::exists(file, error) ? "can't be read" : "no such file");
         return std::nullopt;
     }
-    std::string text(largest_file + 1, '\0');
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(stream.gcount()));
-    if (stream.bad()) {
-        problems.add(position, "can't be read");
-        return std::nullopt;
-    }
+    const std::string& text = *read;
     if (text.size() > largest_file) {
         problems.add(position, "is larger than 1 MiB; is this a YAML file?");
         return std::nullopt;

@@ -49,7 +49,8 @@ bool announces_ranks(std::string_view variable) {
 ChildProcess::ChildProcess(const std::vector<std::string>& command,
                            const std::filesystem::path& log, Log mode) {
     const int begin = mode == Log::appended ? O_APPEND : O_TRUNC;
-    const FileDescriptor out(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | begin, 0666));
+    const FileDescriptor out(
+        ::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | begin, 0666));
     if (!out) throw Failure("{}: can't be written: {}", log.string(), system_message());
     std::vector<char*> arguments;
     for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));

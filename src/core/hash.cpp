@@ -3,11 +3,10 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <fstream>
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/file_descriptor.hpp"
+#include "core/input_file.hpp"
 
 namespace comq {
 
@@ -53,20 +52,16 @@ std::string Sha256::hex_digest() {
 std::string sha256_hex(std::string_view text) { return Sha256().update(text).hex_digest(); }
 
 std::string sha256_hex_of_file(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) {
-        throw InputError("{}: cannot be opened: {}", file.string(), system_message());
-    }
+    const FileDescriptor opened = open_input(file);
     Sha256 hash;
-    std::vector<char> buffer(1 << 20);
-    while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())),
-           stream.gcount() > 0) {
-        hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(stream.gcount())));
+    std::vector<std::byte> buffer(1 << 20);
+    while (true) {
+        const ssize_t count = ::read(opened.get(), buffer.data(), buffer.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) throw InputError("{}: reading failed: {}", file.string(), system_message());
+        if (count == 0) return hash.hex_digest();
+        hash.update(std::span(buffer).first(static_cast<std::size_t>(count)));
     }
-    if (stream.bad()) {
-        throw InputError("{}: reading failed: {}", file.string(), system_message());
-    }
-    return hash.hex_digest();
 }
 
 }  // namespace comq

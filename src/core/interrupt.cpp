@@ -20,8 +20,11 @@ void on_signal(int signal) {
 }  // namespace
 
 void catch_interrupts() {
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1}) {
         struct sigaction action {};
+        const bool by_nohup = signal == SIGHUP && sigaction(signal, nullptr, &action) == 0 &&
+                              action.sa_handler == SIG_IGN;
+        if (by_nohup) continue;
         action.sa_handler = on_signal;
         action.sa_flags = SA_RESTART;
         sigaction(signal, &action, nullptr);

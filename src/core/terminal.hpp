@@ -45,8 +45,9 @@ void inform(std::string_view text) noexcept;
 
 /**
  * Opens /dev/null in the place of each closed descriptor of 0 to 2, so that no file a program
- * opens becomes its standard output or error; and has a write to a pipe that nobody reads fail
- * instead of ending the process. Called before a program opens anything.
+ * opens becomes its standard output or error; and has a write to a pipe that nobody reads, or
+ * beyond the limit on file sizes, fail instead of ending the process. Called before a program opens
+ * anything.
  */
 void prepare_standard_streams();
 

@@ -5,6 +5,9 @@
 
 namespace comq {
 
+/** More threads than this are a mistake: each has a stack and tasks in flight. */
+constexpr int most_threads = 4096;
+
 /** Cores this process may run on (its affinity mask, so cgroups and Slurm are respected). */
 int available_cores();
 

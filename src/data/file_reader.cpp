@@ -1,6 +1,5 @@
 #include "data/file_reader.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 
 namespace comq {
 
@@ -36,16 +36,11 @@ std::optional<FileVersion> version_of(const std::filesystem::path& file) {
     return version_in(status);
 }
 
-// Without O_NONBLOCK, opening a pipe that happens to be named like an image would wait for ever.
 RandomAccessFile::RandomAccessFile(std::filesystem::path path)
-    : path_(std::move(path)),
-      descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
-    if (!descriptor_) {
-        throw InputError("{}: can't be opened: {}", path_.string(), system_message());
-    }
+    : path_(std::move(path)), descriptor_(open_input(path_)) {
     struct stat status {};
-    if (::fstat(descriptor_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-        throw InputError("{}: is not a regular file", path_.string());
+    if (::fstat(descriptor_.get(), &status) != 0) {
+        throw InputError("{}: can't be examined: {}", path_.string(), system_message());
     }
     version_ = version_in(status);
 }

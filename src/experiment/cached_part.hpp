@@ -44,7 +44,7 @@ inline bool store_cached_part(const std::filesystem::path& file, const JournalPa
     try {
         write_journal_part(file, part);
         return true;
-    } catch (const Failure& error) {
+    } catch (const Error& error) {
         spdlog::warn("{}; {}", error.what(), consequence);
         return false;
     }

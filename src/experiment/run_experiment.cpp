@@ -4,12 +4,17 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "core/communicator.hpp"
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/interrupt.hpp"
+#include "core/text.hpp"
 #include "core/version.hpp"
 #include "experiment/quantize_layer.hpp"
 #include "experiment/run_context.hpp"
@@ -22,6 +27,8 @@
 #include "repair/repair.hpp"
 #include "results/run_file.hpp"
 #include "storage/file_lock.hpp"
+#include "storage/hdf5.hpp"
+#include "storage/output_file.hpp"
 #include "torch_bridge/runtime.hpp"
 
 namespace comq {
@@ -36,6 +43,16 @@ std::vector<std::string> set_names_of(const ExperimentConfig& config) {
     return names;
 }
 
+/** An HDF5 file of something else is not ours; a damaged one may be. */
+bool may_be_a_result(const fs::path& file) {
+    if (text_if_readable(file, 0, hdf5_signature.size()) != hdf5_signature) return false;
+    try {
+        return Hdf5File::open_for_reading(file).root().has_attribute("identity");
+    } catch (const Error&) {
+        return true;
+    }
+}
+
 /**
  * The result of this very run, if it is there already. That of another one is not overwritten by
  * accident.
@@ -43,6 +60,7 @@ std::vector<std::string> set_names_of(const ExperimentConfig& config) {
 std::optional<RunRecord> finished_run(const ExperimentConfig& config, const RunIdentity& identity,
                                       Leftover leftover) {
     const fs::path& file = config.output.file;
+    keep_foreign_file(file, may_be_a_result);
     if (leftover == Leftover::restart || !fs::exists(file)) return std::nullopt;
     RunRecord existing = read_run_file(file, ReadScope::summary);
     if (existing.identity == identity.digest) return existing;
@@ -214,6 +232,14 @@ RunRecord run_stages(const ExperimentConfig& config, const RunOptions& options) 
     return std::move(context.record);
 }
 
+/** LibTorch has no type for it. */
+bool is_out_of_memory(const std::exception& error) {
+    const std::string_view message = error.what();
+    return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+           message.find("can't allocate memory") != std::string_view::npos ||
+           message.find("out of memory") != std::string_view::npos;
+}
+
 }  // namespace
 
 RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) {
@@ -222,13 +248,21 @@ RunRecord run_experiment(const LoadedConfig& loaded, const RunOptions& options) 
     if (options.shared_only && loaded.config.resources.cache.empty()) {
         throw UsageError("resources.cache: --shared-only computes what lies there, but it is null");
     }
+    const std::string kept = fmt::format("what is finished is kept in {}, continue with --resume",
+                                         RunJournal::folder_of(loaded.config.output.file).string());
     set_torch_threads(resolved_threads(loaded.config.resources));
     try {
         return run_stages(loaded.config, options);
     } catch (const Interrupted& interrupted) {
-        throw Interrupted("{}; what is finished is kept in {}, continue with --resume",
-                          interrupted.what(),
-                          RunJournal::folder_of(loaded.config.output.file).string());
+        throw Interrupted("{}; {}", interrupted.what(), kept);
+    } catch (const std::exception& error) {
+        if (!is_out_of_memory(error)) throw;
+        throw Failure(
+            "out of memory; lower resources.threads (now {}) or resources.memory ({}), at one "
+            "thread calibration.batch_size and evaluation.batch_size, or raise the limit "
+            "(ulimit -v); {}",
+            resolved_threads(loaded.config.resources),
+            format_bytes(static_cast<double>(loaded.config.resources.memory_bytes)), kept);
     }
 }
 

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "activations/activation_keys.hpp"
 #include "calibration/calibration_keys.hpp"
+#include "core/threads.hpp"
 #include "data/data_keys.hpp"
 #include "evaluation/evaluation_keys.hpp"
 #include "experiment_config/config_text.hpp"
@@ -61,7 +64,7 @@ Schema<ResourcesConfig, RunKey> resources_keys() {
     keys.add({.key = "threads",
               .affects = Effect::resource,
               .meaning = "Threads of the run; all: as many as the process may use cores."},
-             &ResourcesConfig::threads, count_or_all<int>());
+             &ResourcesConfig::threads, count_or_all<int>(most_threads));
     keys.add(
         {.key = "memory", .affects = Effect::resource, .meaning = "Memory the run may plan with."},
         &ResourcesConfig::memory_bytes, byte_size(64'000'000));
@@ -121,7 +124,9 @@ ExperimentSchema experiment_schema(const KnownNames& known) {
                 .affects = calibration_images | statistics | repair,
                 .meaning = "Seed of every random draw but the choice of evaluation images; draws "
                            "for different purposes are independent of one another."},
-               &Config::seed, integer<uint64_t>(0));
+               &Config::seed,
+               // Of the result file, whose integers are signed.
+               integer<uint64_t>(0, std::numeric_limits<int64_t>::max()));
     schema.add({.key = "device",
                 .affects = full_precision | statistics | solution | repair | evaluation,
                 .meaning = "Where networks run: cpu, cuda, or cuda:N for GPU number N."},

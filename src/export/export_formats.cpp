@@ -32,7 +32,7 @@ std::map<std::string, std::string> provenance_of(const ExportedRun& run) {
     std::map<std::string, std::string> values{
         {"model", run.model.description->name},
         {"identity", run.record.identity},
-        {"made_by", fmt::format("comq {}", version())},
+        {made_by_key, fmt::format("comq {}", version())},
         {"checkpoint", run.record.provenance.checkpoint},
         {"checkpoint_sha256", run.record.provenance.checkpoint_sha256},
         {"bits", fmt::format("{}", fmt::join(bits, ", "))},

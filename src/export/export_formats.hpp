@@ -44,6 +44,9 @@ const std::vector<const ExportFormat*>& export_formats();
 /** Throws UsageError with the names there are. */
 const ExportFormat& find_export_format(const std::string& name);
 
+/** By which an export is known among other files: in all formats but pth. */
+inline constexpr const char* made_by_key = "made_by";
+
 /** What a file says of where it is from: model, identity, checkpoint, bits, accuracy. */
 std::map<std::string, std::string> provenance_of(const ExportedRun& run);
 

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "core/errors.hpp"
 #include "core/text.hpp"
+#include "storage/mapped_file.hpp"
+#include "storage/output_file.hpp"
 
 namespace comq {
 
@@ -108,6 +111,38 @@ void refuse_what_does_not_fit(const ExportRequest& request, const ExportFormat& 
     }
 }
 
+/** Names the program that wrote it, in the provenance of every format that has a place for one. */
+bool is_an_export(const fs::path& file) {
+    return map_file(file).text().find(made_by_key) != std::string_view::npos;
+}
+
+/** An export replaces an export, and nothing that this run needs. */
+void check_output(const ExportRequest& request) {
+    const fs::path& output = request.wishes.output;
+    std::error_code none;
+    for (const fs::path& input :
+         {fs::path(request.result), request.files.weights, request.files.program}) {
+        if (!fs::equivalent(output, input, none)) continue;
+        throw UsageError("-o {}: is what the network is read from; choose another name",
+                         output.string());
+    }
+    if (!fs::is_directory(output, none)) return keep_foreign_file(output, is_an_export);
+    for (const auto& entry : fs::directory_iterator(output)) {
+        if (entry.is_regular_file() && entry.path().extension() == ".safetensors") {
+            keep_foreign_file(entry.path(), is_an_export);
+        }
+    }
+}
+
+/** The files that the config of the run names, which are known once it is open. */
+void check_network_stays(const ExportedRun& run, const fs::path& output) {
+    for (const fs::path& input : {run.model.checkpoint, run.config.model.program}) {
+        std::error_code none;
+        if (!fs::equivalent(output, input, none)) continue;
+        throw UsageError("-o {}: is what the run began with; choose another name", output.string());
+    }
+}
+
 }  // namespace
 
 ExportReport export_run(ExportRequest request) {
@@ -116,7 +151,9 @@ ExportReport export_run(ExportRequest request) {
     request.wishes.matmul_n_bits = request.linear == "matmulnbits";
     const ExportFormat& format = format_of(request);
     refuse_what_does_not_fit(request, format);
+    check_output(request);
     ExportedRun run = open_exported_run(request.result, request.files);
+    check_network_stays(run, request.wishes.output);
     const std::string output = request.wishes.output.string();
     if (!run.record.activations.empty() && format.name != onnx_format.name) {
         spdlog::warn(

@@ -4,11 +4,12 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
 
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/paths.hpp"
+#include "storage/output_file.hpp"
 #include "storage/safetensors.hpp"
 
 namespace comq {
@@ -26,10 +27,7 @@ fs::path export_script() {
                   data_folder().string(), script.string());
 }
 
-std::string text_in(const fs::path& file) {
-    std::ifstream stream(file);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
+std::string text_in(const fs::path& file) { return text_if_readable(file).value_or(""); }
 
 }  // namespace
 
@@ -70,7 +68,7 @@ nlohmann::json PythonJob::run(const nlohmann::json& job) const {
 
 void PythonJob::publish(const fs::path& output) const {
     std::error_code error;
-    fs::rename(file("written"), output, error);
+    fs::rename(file("written"), output_target(output), error);
     if (error) throw Failure("{}: can't be written: {}", output.string(), error.message());
 }
 

@@ -59,6 +59,7 @@ class Decompressor {
     int height() const { return static_cast<int>(info_.output_height); }
     int width() const { return static_cast<int>(info_.output_width); }
     int channels() const { return info_.out_color_components; }
+    bool is_arithmetic() const { return info_.arith_code != 0; }
     const char* message() const { return errors_.message; }
 
   private:
@@ -98,6 +99,12 @@ RgbImage decode_jpeg(std::span<const std::byte> bytes, const std::string& name) 
     check_size(decompressor.height(), decompressor.width(), name);
     RgbImage image{decompressor.height(), decompressor.width(), {}};
     const std::size_t pixels = static_cast<std::size_t>(image.height) * image.width;
+    // A Huffman code takes a bit at least for a block of 64 pixels: what the file can't hold isn't
+    // made room for.
+    if (!decompressor.is_arithmetic() && pixels / 512 > bytes.size()) {
+        throw InputError("{}: truncated or corrupt JPEG: {} bytes can't hold {} × {} pixels", name,
+                         bytes.size(), image.width, image.height);
+    }
     std::vector<uint8_t> cmyk(decompressor.channels() == 4 ? 4 * pixels : 0);
     image.pixels.resize(3 * pixels);
     if (!decompressor.read_pixels(cmyk.empty() ? image.pixels.data() : cmyk.data())) {

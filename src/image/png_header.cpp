@@ -36,7 +36,16 @@ ImageHeader read_png_header(const FileBytes& little, const std::string& name) {
         check_chunk(file, offset, length, name);
         offset += frame_bytes + length;
     }
-    return {ImageFormat::png, file.u32(signature_bytes + 12), file.u32(signature_bytes + 8)};
+    const ImageHeader header{ImageFormat::png, file.u32(signature_bytes + 12),
+                             file.u32(signature_bytes + 8)};
+    // A pixel is a bit at least, and a byte unpacks to 1032: what the file can't hold isn't made
+    // room for.
+    const auto most = static_cast<int64_t>(8 * 1032 * file.size());
+    if (header.width > 0 && header.height > most / header.width) {
+        throw broken_image(name, fmt::format("{} bytes can't hold {} × {} pixels", file.size(),
+                                             header.width, header.height));
+    }
+    return header;
 }
 
 }  // namespace comq

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
+#include <sstream>
 
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/paths.hpp"
 #include "core/text.hpp"
 #include "data/imagenet_synsets.hpp"
@@ -34,7 +35,7 @@ bool is_wordnet_id(const std::string& word) {
 
 std::vector<std::string> read_class_names(const std::filesystem::path& file) {
     require_file(file, "class names: ");
-    std::ifstream stream(file);
+    std::istringstream stream(read_text(file));
     std::vector<std::string> names;
     for (std::string line; std::getline(stream, line);) {
         line.erase(line.find_last_not_of(" \t\r") + 1);

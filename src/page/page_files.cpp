@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string_view>
 
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/paths.hpp"
 #include "core/text.hpp"
 
@@ -29,13 +28,11 @@ fs::path installed_folder(const char* name, const char* file) {
 }
 
 std::string read_page_file(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    if (!stream || text.str().empty()) {
+    const auto text = text_if_readable(file);
+    if (!text || text->empty()) {
         throw Failure("{}: can't be read; scripts/setup.sh installs it again", file.string());
     }
-    return text.str();
+    return *text;
 }
 
 std::string escaped(std::string_view text) {

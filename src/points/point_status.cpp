@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/paths.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/paths_elsewhere.hpp"
@@ -22,15 +22,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::streamoff log_tail_bytes = 16'384;
+constexpr uintmax_t log_tail_bytes = 16'384;
 constexpr const char* out_of_memory = "out of memory; raise slurm.memory or lower resources.memory";
 constexpr const char* by_hand = "cancelled";
 
 std::vector<std::string> tail_lines(const fs::path& log) {
-    std::ifstream stream(log, std::ios::binary | std::ios::ate);
-    const std::streamoff size = stream ? static_cast<std::streamoff>(stream.tellg()) : 0;
-    if (size <= 0) return {};
-    stream.seekg(std::max<std::streamoff>(0, size - log_tail_bytes));
+    std::error_code none;
+    const uintmax_t size = fs::file_size(log, none);
+    if (none) return {};
+    std::istringstream stream(
+        text_if_readable(log, size - std::min(size, log_tail_bytes)).value_or(""));
     std::vector<std::string> lines;
     for (std::string line; std::getline(stream, line);) {
         std::istringstream words(line);
@@ -212,7 +213,7 @@ void write_outcome(const PointSet& set, const Point& point, const Outcome& outco
 }
 
 std::optional<Outcome> read_outcome(const PointSet& set, const Point& point) {
-    std::ifstream stream(point_files::outcome(set, point));
+    std::istringstream stream(text_if_readable(point_files::outcome(set, point)).value_or(""));
     Outcome outcome;
     std::string log;
     if (!(stream >> outcome.exit_code >> std::ws) || !std::getline(stream, log)) {

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <set>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
+#include "core/input_file.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/load_config.hpp"
 #include "results/run_file.hpp"
@@ -23,12 +22,7 @@ namespace {
 /** By its first bytes; a damaged file is still one by its name. */
 bool looks_like_result(const fs::path& file) {
     if (file.extension() == ".h5" || file.extension() == ".hdf5") return true;
-    constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
-    std::array<char, signature.size()> bytes{};
-    std::ifstream stream(file, std::ios::binary);
-    stream.read(bytes.data(), bytes.size());
-    return stream.gcount() == static_cast<std::streamsize>(bytes.size()) &&
-           std::string_view(bytes.data(), bytes.size()) == signature;
+    return text_if_readable(file, 0, hdf5_signature.size()) == hdf5_signature;
 }
 
 /** Other files may be HDF5, too; what can't be opened is left to the reader of runs. */

@@ -15,6 +15,12 @@ namespace comq {
 namespace {
 
 /**
+ * Below this part of Σ p_i²·H_ii an energy pᵀHp is what rounding left of a Gram in fp32: where
+ * inputs are of low rank, levels that cancel would be given any scale.
+ */
+constexpr double least_energy = 0x1p-10;
+
+/**
  * One channel of Beacon. Levels p ∈ {±½, ±3/2, …} have no scale: the cosine of the angle between
  * the outputs Xw and Xp is wᵀHp / (‖Xw‖·√(pᵀHp)).
  */
@@ -37,7 +43,7 @@ class BeaconChannel {
             const auto weight = static_cast<double>(weight_[i]);
             add_row(problem_.gram.row(i), weight, problem_.in_features(), weight_product_.data());
             dot_ += weight * level_product_[i];
-            const Rest rest{dot_, energy_, level_product_[i]};
+            const Rest rest{dot_, energy_, level_product_[i], diagonal_};
             place(i, best_code(i, rest), rest, 0.0);
         }
     }
@@ -49,7 +55,8 @@ class BeaconChannel {
             const double old_level = level(code_[i]);
             const double product = level_product_[i] - old_level * problem_.gram(i, i);
             const Rest rest{dot_ - old_level * weight_product_[i],
-                            energy_ - old_level * (level_product_[i] + product), product};
+                            energy_ - old_level * (level_product_[i] + product), product,
+                            diagonal_ - old_level * old_level * problem_.gram(i, i)};
             const int code = best_code(i, rest);
             // Leaving a code that is as good as the best would go round in circles.
             const double present = cosine(i, code_[i], rest);
@@ -62,14 +69,17 @@ class BeaconChannel {
 
     int code(int64_t i) const { return code_[static_cast<std::size_t>(i)]; }
     /** The scale that fits the levels to the weights; not positive where the output is 0. */
-    float scale() const { return energy_ > 0 ? static_cast<float>(dot_ / energy_) : 0.0F; }
+    float scale() const {
+        return energy_ > least_energy * diagonal_ ? static_cast<float>(dot_ / energy_) : 0.0F;
+    }
 
   private:
     /** The vectors without coordinate i. */
     struct Rest {
-        double dot;      ///< wᵀHp
-        double energy;   ///< pᵀHp
-        double product;  ///< (Hp)_i
+        double dot;       ///< wᵀHp
+        double energy;    ///< pᵀHp
+        double product;   ///< (Hp)_i
+        double diagonal;  ///< Σ p_j²·H_jj
     };
 
     double level(int code) const { return code - 0.5 * (problem_.levels() - 1); }
@@ -81,7 +91,11 @@ class BeaconChannel {
     }
     double cosine(int32_t i, int code, const Rest& rest) const {
         const double energy = energy_with(i, code, rest);
-        return energy > 0 ? dot_with(i, code, rest) / std::sqrt(energy) : 0;
+        const double least = least_energy * diagonal_with(i, code, rest);
+        return energy > least ? dot_with(i, code, rest) / std::sqrt(energy) : 0;
+    }
+    double diagonal_with(int32_t i, int code, const Rest& rest) const {
+        return rest.diagonal + level(code) * level(code) * problem_.gram(i, i);
     }
     /**
      * Of levels that are equally good but for rounding, the one nearest to the weight on the grid
@@ -110,6 +124,7 @@ class BeaconChannel {
     void place(int32_t i, int code, const Rest& rest, double old_level) {
         dot_ = dot_with(i, code, rest);
         energy_ = energy_with(i, code, rest);
+        diagonal_ = diagonal_with(i, code, rest);
         code_[i] = static_cast<uint8_t>(code);
         add_row(problem_.gram.row(i), level(code) - old_level, problem_.in_features(),
                 level_product_.data());
@@ -123,6 +138,7 @@ class BeaconChannel {
     std::vector<double> weight_product_;  ///< Hw of the weights seen so far
     double dot_ = 0;                      ///< wᵀHp
     double energy_ = 0;                   ///< pᵀHp
+    double diagonal_ = 0;                 ///< Σ p_i²·H_ii
 };
 
 /**

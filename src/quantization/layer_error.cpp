@@ -112,14 +112,28 @@ Matrix<float> difference_of(MatrixView<const float> weight, const QuantizedWeigh
     return difference;
 }
 
+/** Makes each energy at least what the rounding of the Gram leaves unknown. */
+void raise_to_resolution(const PackedTriangle& gram, MatrixView<const float> values,
+                         std::vector<double>& energy) {
+    for (int64_t j = 0; j < values.rows; ++j) {
+        double diagonal = 0;
+        for (int64_t i = 0; i < values.cols; ++i) {
+            const auto value = static_cast<double>(values(j, i));
+            diagonal += value * value * gram.row(i)[i];
+        }
+        energy[j] = std::max(energy[j], gram_resolution * diagonal);
+    }
+}
+
 /** Energies of all groups, one after the other. */
 std::vector<double> group_energies(const std::vector<PackedTriangle>& grams,
-                                   MatrixView<const float> values) {
+                                   MatrixView<const float> values, bool to_resolution = false) {
     const auto groups = std::ssize(grams);
     COMQ_CHECK(groups > 0 && values.rows % groups == 0);
     std::vector<double> all;
     for (int64_t g = 0; g < groups; ++g) {
-        const std::vector<double> energy = channel_energies(grams[g], values.part(g, groups));
+        std::vector<double> energy = channel_energies(grams[g], values.part(g, groups));
+        if (to_resolution) raise_to_resolution(grams[g], values.part(g, groups), energy);
         all.insert(all.end(), energy.begin(), energy.end());
     }
     return all;
@@ -152,7 +166,7 @@ LayerError measure_error(const std::vector<PackedTriangle>& grams, MatrixView<co
                          const QuantizedWeight& quantized, std::optional<double> signal) {
     const Matrix<float> difference = difference_of(weight, quantized);
     LayerError found;
-    found.error = std::sqrt(sum_of(group_energies(grams, difference.view())));
+    found.error = std::sqrt(sum_of(group_energies(grams, difference.view(), true)));
     found.relative_error =
         ratio(found.error, std::sqrt(signal ? *signal : signal_energy(grams, weight)));
     found.sqnr_db = -20.0 * std::log10(found.relative_error);

@@ -1,8 +1,10 @@
 #include "results/run_file.hpp"
 
 #include <charconv>
+#include <cmath>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/errors.hpp"
@@ -197,6 +199,25 @@ std::vector<Record> read_records(const Reader& reader, const Hdf5Group& group) {
     return records;
 }
 
+/** A flipped bit would otherwise be a weight like any other. */
+void check_levels(const Reader& reader, const Hdf5Group& group, const LayerRecord& layer) {
+    if (layer.bits < 1 || layer.bits > 8) {
+        reader.fail(group.path(), "'bits' is {}, expected 1 to 8", layer.bits);
+    }
+    for (const uint8_t code : layer.bit_code.as<uint8_t>()) {
+        if (code >> layer.bits == 0) continue;
+        reader.fail(group.path() + "/bit_code", "{} is no code of {} bits: the file is damaged",
+                    code, layer.bits);
+    }
+    for (const auto& [name, values] :
+         {std::pair("scale", layer.scale), std::pair("zero_point", layer.zero_point)}) {
+        for (const float value : values.as<float>()) {
+            if (std::isfinite(value)) continue;
+            reader.fail(group.path() + "/" + name, "{} is no number: the file is damaged", value);
+        }
+    }
+}
+
 void read_codes(const Reader& reader, const Hdf5Group& codes, std::vector<LayerRecord>& layers) {
     for (LayerRecord& layer : layers) {
         const Hdf5Group group = reader.group(codes, layer.name);
@@ -207,6 +228,7 @@ void read_codes(const Reader& reader, const Hdf5Group& codes, std::vector<LayerR
             reader.fail(group.path() + "/bit_code", "has {} columns, but 'in_features' is {}",
                         layer.bit_code.shape[1], layer.in_features);
         }
+        check_levels(reader, group, layer);
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/check.hpp"
 #include "core/errors.hpp"
+#include "core/input_file.hpp"
 #include "core/paths.hpp"
 #include "storage/atomic_file.hpp"
 
@@ -25,8 +26,7 @@ namespace {
 
 constexpr const char* header_name = "run.json";
 constexpr const char* header_format = "comq journal 2";
-constexpr const char* either_restart =
-    "--restart (points of a sweep: with restart_elsewhere=true)";
+constexpr const char* either_restart = "--restart (points of a sweep: with restart_elsewhere=true)";
 constexpr std::string_view layer_prefix = "layer.";
 constexpr std::string_view predictions_prefix = "predictions.";
 constexpr std::string_view part_suffix = ".safetensors";
@@ -84,7 +84,7 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
 
 RunIdentity read_header(const fs::path& file) {
     try {
-        const json header = json::parse(std::ifstream(file, std::ios::binary));
+        const json header = json::parse(read_text(file));
         if (header.at("format") != header_format)
             throw Failure("format is not '{}'", header_format);
         return {header.at("identity"), header.at("config"), header.at("content"),
@@ -161,6 +161,12 @@ void RunJournal::open(const RunIdentity& identity, Leftover leftover,
                       const DifferingKeys& differing_keys) {
     const fs::path header = folder_ / header_name;
     remove_temporaries(folder_);
+    if (!fs::exists(header) && parts_in(folder_).empty() && !fs::is_empty(folder_)) {
+        throw UsageError(
+            "{}: holds files that are no run's, and would be deleted with those of this one (move "
+            "them away, or choose another output)",
+            folder_.string());
+    }
     if (leftover == Leftover::restart) {
         for (const fs::path& part : parts_in(folder_)) fs::remove(part);
     }
@@ -251,10 +257,10 @@ void RunJournal::write_part(const fs::path& file, const JournalPart& part) const
     } catch (const Error& error) {
         std::size_t count = 0;
         for (const auto& [network, blocks] : predictions_) count += blocks.images;
-        throw Failure(
-            "{}; the {} finished layers and {} predictions in {} are kept, --resume continues "
-            "there",
-            error.what(), layers_.size(), count, folder_.string());
+        throw Error(error.exit_code(),
+                    fmt::format("{}; the {} finished layers and {} predictions in {} are kept, "
+                                "--resume continues there",
+                                error.what(), layers_.size(), count, folder_.string()));
     }
 }
 

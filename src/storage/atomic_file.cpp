@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "core/errors.hpp"
+#include "storage/output_file.hpp"
 
 namespace comq {
 namespace {
@@ -44,10 +45,11 @@ std::filesystem::path temporary_name(const std::filesystem::path& file) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
+AtomicFile::AtomicFile(std::filesystem::path file)
+    : file_(std::move(file)), target_(output_target(file_)) {
     // A process with our id on another host, or one that was killed, may have left such a name.
     do {
-        temporary_ = temporary_name(file_);
+        temporary_ = temporary_name(target_);
         fd_ = FileDescriptor(
             ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     } while (!fd_ && errno == EEXIST);
@@ -71,18 +73,20 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::commit() {
     if (::fsync(fd_.get()) != 0 || fd_.reset() != 0) fail("written");
-    if (::rename(temporary_.c_str(), file_.c_str()) != 0) fail("moved into place");
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("moved into place");
     temporary_.clear();
     const FileDescriptor folder(
-        ::open(folder_of(file_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        ::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     // Some network file systems can't sync folders and say so with EINVAL.
     if (!folder || (::fsync(folder.get()) != 0 && errno != EINVAL)) fail("synced to disk");
 }
 
 void AtomicFile::fail(const char* action) const {
     const int code = errno;
-    throw Failure("{}: can't be {}: {} ({})", file_.string(), action, system_message(code),
-                  remedy_for(code));
+    const std::string message = fmt::format("{}: can't be {}: {} ({})", file_.string(), action,
+                                            system_message(code), remedy_for(code));
+    if (code == EFBIG) throw Interrupted("{}", message);
+    throw Failure("{}", message);
 }
 
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes) {

@@ -12,8 +12,10 @@ namespace comq {
 /**
  * Writes a file so that its name always holds either the old content or the complete new one,
  * whatever kills the process: into a temporary file of the same folder, which `commit` syncs and
- * renames. Without `commit` the temporary is removed. Errors are Failures naming the file and the
- * remedy; the old content stays.
+ * renames; a link stays, the file that it leads to is replaced. Without `commit` the temporary is
+ * removed. Errors name the file and the remedy, and the old content stays: UsageError for what
+ * output_target() refuses, Interrupted at the limit on file sizes, which SIGXFSZ would announce,
+ * Failure otherwise.
  */
 class AtomicFile {
   public:
@@ -33,7 +35,8 @@ class AtomicFile {
   private:
     [[noreturn]] void fail(const char* action) const;
 
-    std::filesystem::path file_;
+    std::filesystem::path file_;    ///< as named, for messages
+    std::filesystem::path target_;  ///< behind links
     std::filesystem::path temporary_;
     FileDescriptor fd_;
 };

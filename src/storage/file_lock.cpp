@@ -27,6 +27,14 @@ std::string holder_written_in(int fd) {
                      : std::string("another process");
 }
 
+/** A link or a pipe that is named like a lock is nothing to write to, nor to wait for. */
+constexpr int lock_flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+
+bool is_regular(int fd) {
+    struct stat opened {};
+    return ::fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode);
+}
+
 /** Whether the open file is still the one of that name: a holder removes it when it is done. */
 bool still_named(int fd, const fs::path& name) {
     struct stat opened {};
@@ -39,10 +47,14 @@ bool still_named(int fd, const fs::path& name) {
 std::optional<FileDescriptor> try_lock(const fs::path& lock_file) {
     FileDescriptor fd;
     do {
-        fd = FileDescriptor(::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+        fd = FileDescriptor(::open(lock_file.c_str(), lock_flags | O_RDWR | O_CREAT, 0666));
         if (!fd) {
             throw Failure("{}: can't be created: {} (choose a folder you may write to)",
                           lock_file.string(), system_message());
+        }
+        if (!is_regular(fd.get())) {
+            throw Failure("{}: is not a regular file (remove it, or choose another output)",
+                          lock_file.string());
         }
         if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK) return std::nullopt;
@@ -108,7 +120,7 @@ std::unique_ptr<FileLock> FileLock::wait(
 }
 
 std::optional<std::string> lock_holder(const fs::path& file) {
-    const FileDescriptor fd(::open(lock_file_of(file).c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor fd(::open(lock_file_of(file).c_str(), lock_flags | O_RDONLY));
     if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
         return std::nullopt;
     }

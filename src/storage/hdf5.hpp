@@ -6,12 +6,16 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "storage/host_tensor.hpp"
 
 namespace comq {
+
+/** The first bytes of an HDF5 file. */
+inline constexpr std::string_view hdf5_signature = "\x89HDF\r\n\x1a\n";
 
 /**
  * Thin RAII over HDF5's C API: each call wrapped once, all calls serialised by one mutex (the

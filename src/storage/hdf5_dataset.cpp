@@ -1,5 +1,6 @@
 #include <hdf5_hl.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -76,8 +77,29 @@ Hdf5Handle space_of(hid_t dataset) {
     return {check_read(H5Dget_space(dataset), "read the shape", {dataset}), H5Sclose};
 }
 
+/** Before memory is taken: a shape can claim any size, also of chunks that were never written. */
+void check_extent(hid_t dataset) {
+    constexpr double most_deflated = 1032.0;  // bytes from one
+    const Hdf5Handle creation(
+        check_read(H5Dget_create_plist(dataset), "read the layout", {dataset}), H5Pclose);
+    const Hdf5Handle file(check_read(H5Iget_file_id(dataset), "find the file", {dataset}),
+                          H5Fclose);
+    hsize_t file_bytes = 0;
+    check_read(H5Fget_filesize(file.get(), &file_bytes), "read the size", {dataset});
+    const auto stored =
+        static_cast<double>(std::min<hsize_t>(H5Dget_storage_size(dataset), file_bytes));
+    const auto claimed =
+        static_cast<double>(H5Sget_simple_extent_npoints(space_of(dataset).get())) *
+        static_cast<double>(H5Tget_size(type_of(dataset).get()));
+    const bool packed = H5Pget_nfilters(creation.get()) > 0;
+    if (claimed <= stored * (packed ? most_deflated : 1.0)) return;
+    throw InputError("{}: its shape needs {:.0f} bytes, {:.0f} are stored: the file is damaged",
+                     hdf5_name({dataset}), claimed, stored);
+}
+
 template <typename T>
 std::vector<T> read_values(hid_t dataset, hid_t memory_type) {
+    check_extent(dataset);
     const Hdf5Handle space = space_of(dataset);
     std::vector<T> values(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space.get())));
     check_read(H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
@@ -177,6 +199,7 @@ std::vector<std::string> Hdf5Dataset::texts() const {
     if (H5Tget_class(type.get()) != H5T_STRING) {
         throw InputError("{}: holds no text", hdf5_name({id()}));
     }
+    check_extent(id());
     return read_texts(type.get(), space_of(id()).get(), [&](hid_t memory_type, void* values) {
         check_read(H5Dread(id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
                    "read the dataset", {id()});
@@ -190,6 +213,7 @@ HostTensor Hdf5Dataset::tensor() const {
     std::vector<int64_t> extent = shape();
     const auto nbytes = checked_nbytes(type->dtype, extent);
     if (!nbytes) throw InputError("{}: its shape is too large", hdf5_name({id()}));
+    check_extent(id());
     std::shared_ptr<std::byte[]> buffer(new std::byte[*nbytes]);
     check_read(H5Dread(id(), type->id, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer.get()),
                "read the dataset", {id()});

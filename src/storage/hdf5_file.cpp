@@ -1,6 +1,6 @@
 #include <unistd.h>
 
-#include "core/file_descriptor.hpp"
+#include "core/input_file.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
 
@@ -172,6 +172,7 @@ Hdf5File Hdf5File::create_in_memory(const std::string& name) {
 }
 
 Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
+    open_input(file);  // HDF5 would wait for a pipe
     const Hdf5Guard guard;
     const Hdf5Handle access = access_properties();
     const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());

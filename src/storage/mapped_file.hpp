@@ -31,8 +31,9 @@ enum class Mapping {
 
 /**
  * Maps a regular file; it stays mapped while anything shares its bytes, and pages are read when
- * first touched. The file must not be truncated meanwhile (files replaced by rename, as
- * `AtomicFile` does, are safe). Throws InputError naming the file when it can't be mapped.
+ * first touched. A file that is truncated meanwhile, or whose disk fails, ends the process with a
+ * line that names it and ExitCode::bad_input (files replaced by rename, as `AtomicFile` does, are
+ * safe). Throws InputError naming the file when it can't be mapped.
  */
 FileBytes map_file(const std::filesystem::path& file, Mapping mapping = Mapping::read_only);
 

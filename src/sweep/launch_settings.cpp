@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "config/override.hpp"
+#include "core/threads.hpp"
 
 namespace comq {
 
@@ -125,7 +126,7 @@ Schema<LocalSettings> local_keys() {
     keys.add({.key = "threads",
               .meaning = "Threads of each; all: resources.threads where a point names a number, "
                          "else the cores shared out among the jobs."},
-             &LocalSettings::threads, count_or_all<int>());
+             &LocalSettings::threads, count_or_all<int>(most_threads));
     return keys;
 }
 

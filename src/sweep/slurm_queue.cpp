@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/hash.hpp"
+#include "core/input_file.hpp"
 #include "storage/atomic_file.hpp"
 
 namespace comq {
@@ -92,7 +92,7 @@ Submission read_submission(const fs::path& file) {
     if (submission.job == unknown_job) submission.job.clear();
     if (dash != std::string::npos) submission.token = stem.substr(dash + 1);
     if (file.extension() == shared_list_suffix) submission.work = SlurmWork::shared;
-    std::ifstream stream(file);
+    std::istringstream stream(text_if_readable(file).value_or(""));
     for (std::string line; std::getline(stream, line);) {
         if (line.starts_with(after_mark)) {
             submission.after = line.substr(after_mark.size());
@@ -159,7 +159,9 @@ SharedWork look_at_shared_work(const PointSet& set, const Submission& shared, co
             described += task.state == "RUNNING" ? ": " + last_line(log) : ": " + task.reason;
             break;
         }
-        std::ifstream end(set.folder / "points" / (shared.points[i] + ".shared.exit"));
+        std::istringstream end(
+            text_if_readable(set.folder / "points" / (shared.points[i] + ".shared.exit"))
+                .value_or(""));
         int code = 0;
         if (end >> code && code != 0) {
             return {fmt::format("job {} could not compute what points share: {}; see {}",

@@ -163,7 +163,7 @@ TEST_CASE("a run killed at random moments is resumed to the result of an undistu
 
 TEST_CASE("a signal ends a run in order, to be resumed") {
     undisturbed();
-    const int signal = GENERATE(SIGTERM, SIGUSR1, SIGINT);
+    const int signal = GENERATE(SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGXCPU);
     const DemoRun demo;
     REQUIRE(demo.interrupt(signal, "layer.", 2) == 75);
     CHECK_THAT(test::text_of(demo.log), ContainsSubstring("error: interrupted; ") &&

@@ -111,6 +111,22 @@ TEST_CASE("choices list what there is and the nearest") {
           "v: key 'k': expected cyclic | greedy, not a list");
 }
 
+TEST_CASE("a long choice is called a value") {
+    std::vector<std::pair<std::string, int>> choices;
+    for (int i = 0; i < 20; ++i) choices.emplace_back(fmt::format("measure_{}", i), i);
+    CHECK(read(choice<int>(choices), "measure_x")
+              .problems[0]
+              .find("expected the name of a value, not 'measure_x'") != std::string::npos);
+}
+
+TEST_CASE("zero has no sign, a count may have an end") {
+    CHECK(number(-1, 1).print(read(number(-1, 1), "-0").value) == "0");
+    CHECK(number(-1, 1).print(read(number(-1, 1), "-0.0").value) == "0");
+    CHECK(accepts(count_or_all<int>(8), "8"));
+    CHECK(!accepts(count_or_all<int>(8), "9"));
+    CHECK(accepts(count_or_all<int>(8), "all"));
+}
+
 TEST_CASE("names of a long registry are not listed, the nearest is") {
     std::vector<std::string> names;
     for (int i = 0; i < 20; ++i) names.push_back(fmt::format("network_{}", i));

@@ -1,5 +1,11 @@
 #include "image/decode.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
 #include "core/errors.hpp"
 #include "image/images.hpp"
 #include "support/catch.hpp"
@@ -35,6 +41,45 @@ TEST_CASE("a PNG cut short is refused") {
         CAPTURE(length);
         CHECK_THROWS_AS(decode_image(std::span(bytes).first(length), "x.png"), InputError);
     }
+}
+
+namespace {
+
+/** Four bytes, the first the most significant. */
+void write_number(std::vector<std::byte>& bytes, std::size_t at, uint32_t number) {
+    for (std::size_t i = 0; i < 4; ++i) {
+        bytes[at + i] = static_cast<std::byte>(number >> (24 - 8 * i));
+    }
+}
+
+/** CRC-32, as in PNG chunks. */
+uint32_t checksum(std::span<const std::byte> bytes) {
+    uint32_t sum = 0xFFFFFFFF;
+    for (const std::byte byte : bytes) {
+        sum ^= std::to_integer<uint32_t>(byte);
+        for (int bit = 0; bit < 8; ++bit) sum = sum >> 1 ^ (sum % 2 == 1 ? 0xEDB88320 : 0);
+    }
+    return ~sum;
+}
+
+}  // namespace
+
+TEST_CASE("a size that the file can't hold is refused before room is made for it") {
+    auto jpeg = read_bytes(images() / "baseline.jpg");
+    const std::vector<std::byte> frame{std::byte{0xFF}, std::byte{0xC0}};
+    const auto found = std::ranges::search(jpeg, frame).begin();
+    REQUIRE(found != jpeg.end());
+    // Height and width, two bytes each.
+    write_number(jpeg, static_cast<std::size_t>(found - jpeg.begin()) + 5, 12'000U << 16 | 12'000U);
+    CHECK_THROWS_WITH(
+        decode_image(jpeg, "a/bomb.JPEG"),
+        ContainsSubstring("a/bomb.JPEG") && ContainsSubstring("can't hold 12000 × 12000 pixels"));
+    auto png = read_bytes(images() / "rgb.png");
+    write_number(png, 16, 12'000);
+    write_number(png, 20, 12'000);
+    write_number(png, 29, checksum(std::span(png).subspan(12, 17)));
+    CHECK_THROWS_WITH(decode_image(png, "a/bomb.png"),
+                      ContainsSubstring("can't hold 12000 × 12000 pixels"));
 }
 
 TEST_CASE("the error names the file and what is wrong with it") {

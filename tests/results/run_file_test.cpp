@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <vector>
 
 #include "core/errors.hpp"
 #include "results/sample_run.hpp"
@@ -204,6 +206,18 @@ TEST_CASE("missing and unequal columns are named") {
         words_of_reading(
             "/codes/blocks.0.attn.qkv/scale: is F32 [2, 1], expected F32 of 2 "
             "dimensions with 6 rows");
+    }
+    SECTION("codes beyond their width") {
+        run.layers[0].bits = 3;
+        write_run_file(file, run);
+        words_of_reading("is no code of 3 bits: the file is damaged");
+    }
+    SECTION("scales that are no numbers") {
+        std::vector<float> scale(12, 0.5F);
+        scale[7] = std::numeric_limits<float>::quiet_NaN();
+        run.layers[0].scale = HostTensor::copy_of<float>(DType::f32, {6, 2}, scale);
+        write_run_file(file, run);
+        words_of_reading("/codes/blocks.0.attn.qkv/scale: nan is no number");
     }
     SECTION("missing groups and columns") {
         test::write_hdf5(file, [](Hdf5Group root) {

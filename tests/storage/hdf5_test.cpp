@@ -160,7 +160,34 @@ TEST_CASE("a truncated HDF5 file is an error") {
     CHECK_THROWS_WITH(Hdf5File::open_for_reading(path), ContainsSubstring("truncated file"));
 }
 
-TEST_CASE("a full disk while an HDF5 file is written is a Failure with the cause") {
+TEST_CASE("a shape that no data stands behind takes no memory") {
+    const fs::path path = test::temporary_folder() / "run.h5";
+    write_example(path);
+    {
+        const Hdf5Guard guard;
+        const Hdf5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+        for (const auto& [name, extent] : std::vector<std::pair<std::string, hsize_t>>{
+                 {"huge", 1ULL << 40}, {"large", 1 << 29}}) {
+            const hsize_t chunk = 1 << 16;
+            const Hdf5Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
+            const Hdf5Handle chunked(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+            H5Pset_chunk(chunked.get(), 1, &chunk);
+            H5Pset_deflate(chunked.get(), 4);
+            const Hdf5Handle made(H5Dcreate2(file.get(), name.c_str(), H5T_NATIVE_DOUBLE,
+                                             space.get(), H5P_DEFAULT, chunked.get(), H5P_DEFAULT),
+                                  H5Dclose);
+            REQUIRE(made.get() >= 0);
+        }
+    }
+    const Hdf5File file = Hdf5File::open_for_reading(path);
+    for (const char* name : {"huge", "large"}) {
+        const Hdf5Dataset dataset = file.root().open_dataset(name);
+        CHECK_THROWS_AS(dataset.reals(), InputError);
+        CHECK_THROWS_WITH(dataset.tensor(), ContainsSubstring("its shape needs"));
+    }
+}
+
+TEST_CASE("a full disk while an HDF5 file is written is an error with the cause") {
     const fs::path path = test::temporary_folder() / "run.h5";
     std::string message;
     {
@@ -169,8 +196,8 @@ TEST_CASE("a full disk while an HDF5 file is written is a Failure with the cause
             test::write_hdf5(path, [](Hdf5Group root) {
                 root.write_column("error", std::vector<double>(100'000, 0.5));
             });
-        } catch (const Failure& failure) {
-            message = failure.what();
+        } catch (const Error& error) {
+            message = error.what();
         }
     }
     CHECK_THAT(message,
