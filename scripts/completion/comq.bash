@@ -39,4 +39,4 @@ _comq() {
 }
 
 complete -F _comq run_experiment run_sweep sweep_status make_tables inspect_results \
-    compare_results make_report export_model train_demo
+    check_results compare_results make_report export_model train_demo

@@ -135,10 +135,11 @@ class Hdf5File {
      * files are made here and written by AtomicFile.
      */
     static Hdf5File create_in_memory(const std::string& name);
+    /** Throws InputError for a file whose seal is broken, before HDF5 reads it. */
     static Hdf5File open_for_reading(const std::filesystem::path& file);
 
     Hdf5Group root() const;
-    /** The bytes of the whole file as they would stand on disk. */
+    /** The bytes of the whole file as they are to stand on disk, sealed (seal.hpp). */
     std::vector<std::byte> image();
 
   private:

@@ -3,6 +3,7 @@
 #include "core/input_file.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
+#include "storage/seal.hpp"
 
 namespace comq {
 namespace {
@@ -172,7 +173,13 @@ Hdf5File Hdf5File::create_in_memory(const std::string& name) {
 }
 
 Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
-    open_input(file);  // HDF5 would wait for a pipe
+    // HDF5 itself crashes on some damaged files.
+    if (check_seal(file) == Seal::broken) {
+        throw InputError(
+            "{}: is damaged: its content does not match the SHA-256 at its end (restore a copy, or "
+            "run it again)",
+            file.string());
+    }
     const Hdf5Guard guard;
     const Hdf5Handle access = access_properties();
     const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
@@ -195,6 +202,7 @@ std::vector<std::byte> Hdf5File::image() {
     std::vector<std::byte> bytes(static_cast<std::size_t>(
         check_read(H5Fget_file_image(handle_.get(), nullptr, 0), action, place)));
     check_read(H5Fget_file_image(handle_.get(), bytes.data(), bytes.size()), action, place);
+    seal(bytes);
     return bytes;
 }
 

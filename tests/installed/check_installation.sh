@@ -7,7 +7,7 @@ build=$1 source=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
-programs=(compare_results export_model inspect_results make_report make_tables run_experiment run_sweep sweep_status train_demo)
+programs=(check_results compare_results export_model inspect_results make_report make_tables run_experiment run_sweep sweep_status train_demo)
 
 fail() {
     echo "FAILED: $*" >&2

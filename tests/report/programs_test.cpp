@@ -88,3 +88,35 @@ TEST_CASE("compare_results says what differs") {
                                    ContainsSubstring("McNemar"));
     CHECK(run("compare_results", written(other)).exit_code == 2);
 }
+
+TEST_CASE("check_results tells intact files from damaged ones") {
+    const std::string file = written(test::sample_run());
+    const auto folder = std::filesystem::path(file).parent_path();
+    const Outcome intact = run("check_results", file);
+    CHECK(intact.exit_code == 0);
+    CHECK_THAT(intact.output, ContainsSubstring("run.h5: run, intact"));
+
+    const auto damaged = folder / "damaged.h5";
+    std::filesystem::copy_file(file, damaged);
+    {
+        std::fstream stream(damaged, std::ios::in | std::ios::out | std::ios::binary);
+        stream.seekp(static_cast<std::streamoff>(std::filesystem::file_size(file) / 2));
+        stream.put('\x5a');
+    }
+    const Outcome both = run("check_results", folder.string());
+    CHECK(both.exit_code == 3);
+    CHECK_THAT(both.output, ContainsSubstring("damaged.h5: is damaged") &&
+                                ContainsSubstring("run.h5: run, intact") &&
+                                ContainsSubstring("1 of 2 files can't be trusted"));
+    CHECK(run("inspect_results", damaged.string()).exit_code == 3);
+
+    // Cut off, the rest is still a file of HDF5.
+    const auto plain = folder / "plain.h5";
+    std::filesystem::copy_file(file, plain);
+    std::filesystem::resize_file(plain, std::filesystem::file_size(file) - 1);
+    const auto json =
+        nlohmann::json::parse(run("check_results", plain.string() + " --json").output);
+    CHECK(json.at(0).at("sealed") == false);
+    CHECK(json.at(0).at("kind") == "run");
+    CHECK(run("check_results", (folder / "none.h5").string()).exit_code == 2);
+}

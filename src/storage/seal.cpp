@@ -1,0 +1,42 @@
+#include "storage/seal.hpp"
+
+#include <fmt/format.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/hash.hpp"
+#include "storage/mapped_file.hpp"
+
+namespace comq {
+
+namespace {
+
+constexpr std::string_view mark = "\ncomq: SHA-256 of the bytes before this line ";
+constexpr std::size_t digits = 64;
+constexpr std::size_t length = mark.size() + digits + 1;  // and a new line
+
+std::string seal_of(std::span<const std::byte> content) {
+    return fmt::format("{}{}\n", mark, Sha256().update(content).hex_digest());
+}
+
+}  // namespace
+
+void seal(std::vector<std::byte>& content) {
+    const std::string text = seal_of(content);
+    const auto bytes = std::as_bytes(std::span(text));
+    content.insert(content.end(), bytes.begin(), bytes.end());
+}
+
+Seal check_seal(const std::filesystem::path& file) {
+    const FileBytes mapped = map_file(file);
+    const std::string_view text = mapped.text();
+    if (text.size() < length) return Seal::none;
+    const std::string_view last = text.substr(text.size() - length);
+    if (!last.starts_with(mark)) return Seal::none;
+    return last == seal_of(mapped.bytes().first(text.size() - length)) ? Seal::intact
+                                                                       : Seal::broken;
+}
+
+}  // namespace comq
