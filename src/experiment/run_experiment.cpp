@@ -210,6 +210,17 @@ void finish(RunContext& context) {
     context.journal->remove();
 }
 
+/**
+ * Ends a run that computed what lies in the cache, and nothing else. Its journal goes, so that the
+ * run itself may begin; one that it continued is that run's.
+ */
+void finish_shared(RunContext& context, Leftover leftover) {
+    spdlog::info("what runs share is in {}", context.config.resources.cache.string());
+    context.ranks.wait_for_all();
+    const bool began = leftover == Leftover::refuse || leftover == Leftover::restart;
+    if (began && context.ranks.root()) context.journal->remove();
+}
+
 RunRecord run_stages(const ExperimentConfig& config, const RunOptions& options) {
     RunContext context(config);
     check_same_run(context.ranks, context.keys.identity, config.resources);
@@ -225,7 +236,7 @@ RunRecord run_stages(const ExperimentConfig& config, const RunOptions& options) 
         }
     }
     if (options.shared_only) {
-        spdlog::info("what runs share is in {}", config.resources.cache.string());
+        finish_shared(context, options.leftover);
     } else {
         finish(context);
     }

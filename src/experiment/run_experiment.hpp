@@ -13,7 +13,7 @@ struct RunOptions {
     std::span<const char* const> arguments;  ///< of main, for the provenance
     /**
      * Compute only what other runs can use, in `resources.cache`: full-precision predictions and
-     * the statistics of layers. There is no result then; the journal stays for the run itself.
+     * the statistics of layers. There is no result then, and no journal but one that was resumed.
      */
     bool shared_only = false;
 };

@@ -38,13 +38,15 @@ std::vector<fs::path> entries(const fs::path& folder, const std::string& kind) {
 /** Runs of the demo transformer in one folder with one cache. */
 class Runs {
   public:
-    RunRecord run(const std::string& name, std::vector<std::string> overrides = {}) const {
+    RunRecord run(const std::string& name, std::vector<std::string> overrides = {},
+                  const RunOptions& options = {}) const {
         overrides.insert(overrides.end(), {"calibration.images=64", "evaluation.images=100"});
         auto config = test::shipped_config("demo_vit_4bit", folder_, overrides);
         config.config.resources.cache = cache();
-        config.config.output.file = folder_ / name;
-        return run_experiment(config, {});
+        config.config.output.file = result(name);
+        return run_experiment(config, options);
     }
+    fs::path result(const std::string& name) const { return folder_ / name; }
     fs::path cache() const { return folder_ / "cache"; }
 
   private:
@@ -182,6 +184,36 @@ TEST_CASE("runs that differ in their solver share the statistics and keep their 
     CHECK_FALSE(
         collected(runs.run("same_rows.h5", {rows[0], rows[1], rows[2], "quantization.bits=3"})));
     CHECK(collected(runs.run("other_rows.h5", {rows[0], rows[1], "seed=1"})));
+}
+
+TEST_CASE("what runs share can be computed alone, before any of them") {
+    const Runs runs;
+    const RunOptions shared{.arguments = {}, .shared_only = true};
+    runs.run("a.h5", {}, shared);
+    CHECK_FALSE(fs::exists(runs.result("a.h5")));
+    CHECK_FALSE(fs::exists(RunJournal::folder_of(runs.result("a.h5"))));
+    CHECK(entries(runs.cache(), "predictions-").size() == 1);
+    const auto statistics = entries(runs.cache(), "statistics-");
+    const auto first = runs.run("a.h5");
+    CHECK_FALSE(collected(first));
+    CHECK(statistics.size() == first.layers.size());
+    check_same_codes(first, Runs().run("alone.h5"));
+
+    // Work that somebody else's interrupted run has finished stays.
+    const auto journal = RunJournal::folder_of(runs.result("b.h5"));
+    const RunOptions resumed{.leftover = Leftover::resume, .arguments = {}, .shared_only = true};
+    runs.run("b.h5", {}, resumed);
+    CHECK(fs::exists(journal));
+    CHECK_FALSE(collected(runs.run("b.h5", {}, {.leftover = Leftover::resume, .arguments = {}})));
+    // Nor is a finished run computed again.
+    CHECK_FALSE(collected(runs.run("b.h5", {"quantization.bits=4"}, shared)));
+}
+
+TEST_CASE("without a cache there is nothing that runs could share") {
+    auto config = test::shipped_config("demo_vit_4bit", test::temporary_folder(), {});
+    config.config.resources.cache.clear();
+    CHECK_THROWS_WITH(run_experiment(config, {.arguments = {}, .shared_only = true}),
+                      ContainsSubstring("resources.cache: --shared-only"));
 }
 
 TEST_CASE("damaged statistics and predictions in the cache are computed again") {
