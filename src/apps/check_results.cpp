@@ -72,10 +72,13 @@ std::string line_of(const Checked& checked) {
 }
 
 nlohmann::ordered_json json_of(const Checked& checked) {
-    nlohmann::ordered_json json{{"file", checked.file}, {"sealed", checked.sealed}};
-    json["kind"] = checked.kind.empty() ? nlohmann::ordered_json() : checked.kind;
-    json["problem"] = checked.problem.empty() ? nlohmann::ordered_json() : checked.problem;
-    return json;
+    const auto text_or_null = [](const std::string& text) {
+        return text.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(text);
+    };
+    return {{"file", checked.file},
+            {"sealed", checked.sealed},
+            {"kind", text_or_null(checked.kind)},
+            {"problem", text_or_null(checked.problem)}};
 }
 
 }  // namespace

@@ -20,7 +20,10 @@ std::filesystem::path output_target(const std::filesystem::path& file);
 void keep_foreign_file(const std::filesystem::path& file,
                        const std::function<bool(const std::filesystem::path&)>& is_ours);
 
-/** Writes `text` for people or programs in the place of one that begins alike, or of none. */
+/**
+ * Writes `text` for people or programs where there is no file yet, or one that this function wrote
+ * and nobody has changed since, or that begins alike. Throws as keep_foreign_file.
+ */
 void write_output_text(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace comq

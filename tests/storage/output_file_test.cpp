@@ -1,6 +1,7 @@
 #include "storage/output_file.hpp"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <filesystem>
 #include <fstream>
@@ -46,11 +47,15 @@ TEST_CASE("only regular files are replaced") {
     CHECK_THROWS_WITH(write_text_atomically(folder, "x"), ContainsSubstring("is a folder"));
 }
 
-TEST_CASE("text replaces what begins alike") {
+TEST_CASE("text replaces what begins alike, and what it was itself") {
     const fs::path file = test::temporary_folder() / "table.md";
     write_output_text(file, "### The title of a table of two networks\n\n| a |\n");
     write_output_text(file, "### The title of a table of two networks\n\n| a | and b |\n");
     CHECK(test::text_of(file).ends_with("and b |\n"));
+    const bool has_attributes = ::getxattr(file.c_str(), "user.comq.sha256", nullptr, 0) > 0;
+    if (has_attributes) CHECK_NOTHROW(write_output_text(file, "### Another title of it\n"));
+
+    std::ofstream(file, std::ios::app) << "and a line of my own";
     CHECK_THROWS_AS(write_output_text(file, "### Another table\n"), UsageError);
     CHECK_THROWS_WITH(write_output_text(file, "### Another table\n"),
                       ContainsSubstring("is not replaced (remove it, or choose another name)"));
