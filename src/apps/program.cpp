@@ -62,17 +62,40 @@ int report(ExitCode code, std::string_view message) {
     return static_cast<int>(code);
 }
 
+void write_error(std::string_view message) {
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+}
+
+constexpr const char* no_memory =
+    "out of memory (end other programs, or raise the limit: ulimit -v)";
+
+std::terminate_handler default_terminate = nullptr;
+
+/** Libraries take memory while they are initialised, where nobody can catch what they throw. */
+void on_terminate() {
+    try {
+        if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+    } catch (const std::bad_alloc&) {
+        write_error("error: ");
+        write_error(no_memory);
+        write_error("\n");
+        ::_exit(static_cast<int>(ExitCode::failure));
+    } catch (...) {
+        // Not ours to explain.
+    }
+    default_terminate();
+}
+
 /**
  * Runs before any library is initialised: some open files, and oneMKL ends the program in words of
  * its own where the working directory was deleted.
  */
 void run_before_libraries() {
     prepare_standard_streams();
+    default_terminate = std::set_terminate(on_terminate);
     std::array<char, PATH_MAX> folder{};
     if (::getcwd(folder.data(), folder.size()) != nullptr || errno != ENOENT) return;
-    constexpr std::string_view message =
-        "error: the working directory was deleted (change to one that is there)\n";
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+    write_error("error: the working directory was deleted (change to one that is there)\n");
     ::_exit(static_cast<int>(ExitCode::usage));
 }
 
@@ -87,8 +110,7 @@ int guarded(const std::function<int()>& body) {
     } catch (const Error& error) {
         return report(error.exit_code(), error.what());
     } catch (const std::bad_alloc&) {
-        return report(ExitCode::failure,
-                      "out of memory (end other programs, or raise the limit: ulimit -v)");
+        return report(ExitCode::failure, no_memory);
     } catch (const std::exception& error) {
         if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
         return report(ExitCode::failure, first_line(error.what()));

@@ -22,7 +22,6 @@ namespace {
 // OpenMP's and MKL's thread counts belong to the calling thread, so each worker needs its own call.
 class SingleThreadedWorkers : public tbb::task_scheduler_observer {
   public:
-    SingleThreadedWorkers() { observe(true); }
     void on_scheduler_entry(bool) override { at::init_num_threads(); }
 };
 
@@ -54,9 +53,11 @@ void set_torch_threads(int threads) {
     static std::once_flag interop;
     // LibTorch refuses a second call, and nothing here uses its inter-operator pool.
     std::call_once(interop, [] { at::set_num_interop_threads(1); });
-    // Never destroyed: at exit TBB would leave it to workers to free what they still look at. The
-    // attribute keeps the pointer, by which leak checkers see that nothing is lost.
-    [[gnu::used]] static const auto* workers = new SingleThreadedWorkers;
+    // Never destroyed: at exit TBB would leave it to workers to free what they still look at, and
+    // where memory is short it crashes on an observer that it could not take. The attribute keeps
+    // the pointer, by which leak checkers see that nothing is lost.
+    [[gnu::used]] static auto* workers = new SingleThreadedWorkers;
+    workers->observe(true);
 }
 
 torch::Device parse_device(const std::string& text) {

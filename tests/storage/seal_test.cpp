@@ -5,6 +5,7 @@
 
 #include "storage/atomic_file.hpp"
 #include "storage/hdf5.hpp"
+#include "support/assets.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
