@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,10 +88,32 @@ void on_terminate() {
 }
 
 /**
+ * Where address space is limited, starts the program anew with one thread of OpenBLAS, which OpenCV
+ * brings along: each of its threads asks for 128 MB until it is given them, the end of the program
+ * waiting for it. A library reads its environment before anything of ours could change it.
+ */
+void keep_openblas_to_one_thread(char** argv, char** environment) {
+    constexpr std::string_view variable = "OPENBLAS_NUM_THREADS=";
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+    std::array<char*, 4096> words{};
+    std::size_t count = 0;
+    for (; environment[count] != nullptr; ++count) {
+        if (count + 2 == words.size()) return;
+        if (std::string_view(environment[count]).starts_with(variable)) return;
+        words[count] = environment[count];
+    }
+    static char one_thread[] = "OPENBLAS_NUM_THREADS=1";
+    words[count] = one_thread;
+    ::execve("/proc/self/exe", argv, words.data());
+}
+
+/**
  * Runs before any library is initialised: some open files, and oneMKL ends the program in words of
  * its own where the working directory was deleted.
  */
-void run_before_libraries() {
+void run_before_libraries(int /*argc*/, char** argv, char** environment) {
+    keep_openblas_to_one_thread(argv, environment);
     prepare_standard_streams();
     default_terminate = std::set_terminate(on_terminate);
     std::array<char, PATH_MAX> folder{};
@@ -100,7 +123,7 @@ void run_before_libraries() {
 }
 
 [[gnu::section(".preinit_array"),
-  gnu::used]] void (*const before_libraries)() = run_before_libraries;
+  gnu::used]] void (*const before_libraries)(int, char**, char**) = run_before_libraries;
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 

@@ -21,9 +21,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path normal_absolute(const fs::path& path) {
-    // What is left of a variable is another machine's to expand.
-    if (path.empty() || names_variable(path)) return path;
+fs::path normal_absolute(const fs::path& path, UnsetVariable unset) {
+    const bool left_to_others = unset == UnsetVariable::known_elsewhere && names_variable(path);
+    if (path.empty() || left_to_others) return path;
     fs::path normal = fs::absolute(path).lexically_normal();
     return normal.has_filename() ? normal : normal.parent_path();
 }
@@ -73,10 +73,10 @@ void resolve_sets(LoadedConfig& loaded, UnsetVariable unset, ConfigProblems& pro
                              problems);
         }
         if (data.embedded()) continue;
-        data.root = data.root.empty() ? loaded.config.data.root : normal_absolute(data.root);
+        data.root = data.root.empty() ? loaded.config.data.root : normal_absolute(data.root, unset);
         for (const auto& [name, path] : paths_of_set(data)) {
             if (path == &data.root || path->empty() || is_word(*path, data)) continue;
-            *path = normal_absolute(data.root / *path);
+            *path = normal_absolute(data.root / *path, unset);
         }
     }
 }
@@ -101,16 +101,16 @@ void resolve_paths(const ExperimentSchema& schema, LoadedConfig& loaded, ConfigP
         }
     }
     DataConfig& data = config.data;
-    data.root = normal_absolute(data.root);
+    data.root = normal_absolute(data.root, unset);
     for (fs::path* path : {&data.calibration, &data.evaluation, &data.synsets, &data.labels,
                            &data.calibration_labels, &data.classes}) {
         const bool word = is_word(*path, data);
-        if (!path->empty() && !word) *path = normal_absolute(data.root / *path);
+        if (!path->empty() && !word) *path = normal_absolute(data.root / *path, unset);
     }
     resolve_sets(loaded, unset, problems);
     for (fs::path* path : {&config.model.program, &config.model.weights, &config.resources.cache,
                            &config.output.file}) {
-        *path = normal_absolute(*path);
+        *path = normal_absolute(*path, unset);
     }
 }
 

@@ -176,8 +176,8 @@ Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
     // HDF5 itself crashes on some damaged files.
     if (check_seal(file) == Seal::broken) {
         throw InputError(
-            "{}: is damaged: its content does not match the SHA-256 at its end (restore a copy, or "
-            "run it again)",
+            "{}: can't be opened: it is damaged, its content does not match the SHA-256 at its end "
+            "(restore a copy, or run it again)",
             file.string());
     }
     const Hdf5Guard guard;

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <new>
 
 #include "core/errors.hpp"
 #include "core/input_file.hpp"
@@ -92,6 +94,7 @@ FileBytes map_file(const std::filesystem::path& file, Mapping mapping) {
 
     const int access = mapping == Mapping::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
     void* address = ::mmap(nullptr, size, access, MAP_PRIVATE, fd.get(), 0);
+    if (address == MAP_FAILED && errno == ENOMEM) throw std::bad_alloc();
     if (address == MAP_FAILED) throw InputError("{}: can't be mapped: {}", name, system_message());
     [[maybe_unused]] static const bool caught = (catch_bus_errors(), true);
     const auto* mapped = static_cast<const std::byte*>(address);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@ namespace comq {
 namespace {
 
 constexpr std::string_view mark = "\ncomq: SHA-256 of the bytes before this line ";
+constexpr std::size_t telling = 8;  // of the mark's characters are no coincidence
 constexpr std::size_t digits = 64;
 constexpr std::size_t length = mark.size() + digits + 1;  // and a new line
 
@@ -32,9 +34,13 @@ void seal(std::vector<std::byte>& content) {
 Seal check_seal(const std::filesystem::path& file) {
     const FileBytes mapped = map_file(file);
     const std::string_view text = mapped.text();
-    if (text.size() < length) return Seal::none;
-    const std::string_view last = text.substr(text.size() - length);
-    if (!last.starts_with(mark)) return Seal::none;
+    const std::string_view last = text.substr(text.size() - std::min(text.size(), length));
+    if (!last.starts_with(mark)) {
+        // Cut in the middle of it.
+        const bool begun = last.find(mark.substr(0, telling)) != std::string_view::npos;
+        return begun ? Seal::broken : Seal::none;
+    }
+    if (last.size() < length) return Seal::broken;
     return last == seal_of(mapped.bytes().first(text.size() - length)) ? Seal::intact
                                                                        : Seal::broken;
 }

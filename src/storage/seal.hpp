@@ -11,7 +11,7 @@ namespace comq {
  * readers do not look. Who changes the file with another program breaks it, or cuts it off.
  */
 enum class Seal {
-    none,    ///< another program wrote the file, or has cut it off
+    none,    ///< another program wrote the file, or has cut the seal off
     intact,  ///< the content is what was written
     broken,  ///< it is not
 };

@@ -21,7 +21,7 @@ const std::string rich_config =
     "  scalar: 0.1\n"
     "evaluation: {images: 10, expected_top1: 72.13}\n"
     "resources: {threads: 3, memory: 3GiB}\n"
-    "seed: 18446744073709551615\n";
+    "seed: 9223372036854775807\n";
 
 }  // namespace
 

@@ -56,6 +56,9 @@ TEST_CASE("a file without a seal is read as it is") {
     write_file_atomically(file, content);
     CHECK(check_seal(file) == Seal::none);
     CHECK(Hdf5File::open_for_reading(file).root().open_dataset("values").reals().size() == 3);
+    sealed.resize(sealed.size() - length / 2);
+    write_file_atomically(file, sealed);
+    CHECK(check_seal(file) == Seal::broken);
     std::ofstream(file, std::ios::trunc) << "short";
     CHECK(check_seal(file) == Seal::none);
 }
