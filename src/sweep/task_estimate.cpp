@@ -7,12 +7,14 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <span>
 
 #include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/text.hpp"
 #include "experiment_config/config_text.hpp"
 #include "experiment_config/method_reads.hpp"
+#include "storage/atomic_file.hpp"
 #include "sweep/slurm_script.hpp"
 #include "sweep/slurm_settings.hpp"
 
@@ -36,9 +38,12 @@ std::string cost_text(const ExperimentConfig& config) {
 }
 
 Json plan_of(const Point& point, const std::filesystem::path& program, int cpus) {
-    const std::string command = fmt::format(
-        "printf %s {} | {} /dev/stdin --dry-run --json --threads {}",
-        shell_quoted(resolved_text(point.config.config)), shell_quoted(program.string()), cpus);
+    const std::string config = resolved_text(point.config.config);
+    AtomicFile file(std::filesystem::temp_directory_path() / (point.id + ".yaml"));
+    file.write(std::as_bytes(std::span(config)));
+    const std::string command =
+        fmt::format("{} {} --dry-run --json --threads {}", shell_quoted(program.string()),
+                    shell_quoted(file.temporary().string()), cpus);
     const auto result = run_shell(command + " 2>/dev/null");
     Json plan = Json::parse(result.output, nullptr, false);
     if (result.exit_code == 0 && plan.is_object()) return plan;
