@@ -200,7 +200,7 @@ TEST_CASE("whoever collects may be requeued, and who takes over be stopped: no p
     const auto status = sweep.status(slurm.environment());
     INFO(status.output);
     CHECK_THAT(status.output, ContainsSubstring("3 points: 3 finished"));
-    CHECK(sweep.logged("requeued: it waited for what another point computes") == 1);
+    CHECK(sweep.logged("requeued since it waited for what another point computes") == 1);
 }
 
 TEST_CASE(
