@@ -5,7 +5,6 @@
 #include <future>
 
 #include "results/run_journal.hpp"
-#include "storage/file_lock.hpp"
 #include "support/local_slurm.hpp"
 #include "sweep/programs.hpp"
 #include "sweep/sweep_spec.hpp"
@@ -37,33 +36,6 @@ bool got_on(const Point& point) {
            std::any_of(fs::directory_iterator(parts), {}, [](const fs::directory_entry& entry) {
                return entry.path().extension() == ".safetensors";
            });
-}
-
-/** Which point computes in the cache what the others wait for. */
-std::optional<std::size_t> collecting(const fs::path& cache, const std::vector<Point>& points) {
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(cache, none)) {
-        if (entry.path().extension() != ".lock") continue;
-        const auto holder = lock_holder(fs::path(entry.path()).replace_extension());
-        for (std::size_t i = 0; holder && i < points.size(); ++i) {
-            if (lock_holder(points[i].result()) == holder) return i;
-        }
-    }
-    return std::nullopt;
-}
-
-/** Stops the process of the point that collects, once that is not `before`. */
-std::size_t hold_collector(const fs::path& cache, const std::vector<Point>& points,
-                           std::optional<std::size_t> before) {
-    std::optional<std::size_t> found;
-    REQUIRE(test::wait_until(
-        [&] {
-            found = collecting(cache, points);
-            return found && found != before &&
-                   ::kill(test::process_of(points[*found]), SIGSTOP) == 0;
-        },
-        120));
-    return *found;
 }
 
 }  // namespace
@@ -173,34 +145,6 @@ TEST_CASE("what points share is computed by a job that they wait for") {
         slurm.environment());
     CHECK_THAT(status.output, ContainsSubstring("2 points: 2 waiting") &&
                                   ContainsSubstring("could not compute what points share"));
-}
-
-TEST_CASE("whoever collects may be requeued, and who takes over be stopped: no point fails") {
-    if (!test::LocalSlurm::possible()) {
-        test::skip("assets", "Slurm (packages slurm-wlm and munge)");
-        return;
-    }
-    const test::LocalSlurm slurm;
-    const test::DemoSweep sweep(
-        "grid: {quantization.bits: [2, 3, 4]}\n"
-        "slurm: {cpus: 1, options: [--oversubscribe], shared_first: false}\n",
-        "quantization.method: rtn, evaluation.images: 20");
-    const auto points = open_sweep(sweep.file(), {}).points;
-    const fs::path cache = sweep.out() / "cache";
-    REQUIRE(sweep.run("--launcher slurm", slurm.environment()).exit_code == 0);
-    const auto first = hold_collector(cache, points, std::nullopt);
-    REQUIRE(test::wait_until([&] { return sweep.logged("info: waiting for") == 2; }, 120));
-    slurm.ask(fmt::format("scontrol requeue 1_{}", first));
-    const auto second = hold_collector(cache, points, first);
-    const pid_t warned = test::process_of(points[second]);
-    slurm.ask(fmt::format("scancel --signal=USR1 --batch 1_{}", second));
-    CHECK(test::wait_until([&] { return awaits(warned, SIGUSR1); }, 60));
-    CHECK(::kill(warned, SIGCONT) == 0);
-    REQUIRE(empties_queue(slurm));
-    const auto status = sweep.status(slurm.environment());
-    INFO(status.output);
-    CHECK_THAT(status.output, ContainsSubstring("3 points: 3 finished"));
-    CHECK(sweep.logged("requeued since it waited for what another point computes") == 1);
 }
 
 TEST_CASE(
