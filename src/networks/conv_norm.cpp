@@ -7,12 +7,10 @@ torch::Tensor normed_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
     if (Observable::is_tapped() || norm.uses_batch_statistics() || !fused_kernels_take(input)) {
         return activate(norm.forward(convolution.forward(input)), activation);
     }
-    const torch::Tensor scale = batch_norm_scale(norm);
-    const torch::Tensor& mean = norm.statistics()->mean;
-    const torch::Tensor shift = convolution.bias().defined() ? convolution.bias() - mean : -mean;
-    const torch::Tensor bias = norm.bias() + shift * scale;
-    return convolution.convolved(input, convolution.weight() * scale.view({-1, 1, 1, 1}), bias,
-                                 activation);
+    const auto [weight, bias] =
+        with_norm(convolution.weight(), convolution.bias(), batch_norm_scale(norm),
+                  norm.statistics()->mean, norm.bias());
+    return convolution.convolved(input, weight, bias, activation);
 }
 
 void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,

@@ -27,6 +27,13 @@ torch::Tensor activate(const torch::Tensor& input, Activation activation) {
     return input;
 }
 
+WeightAndBias with_norm(const torch::Tensor& weight, const torch::Tensor& bias,
+                        const torch::Tensor& scale, const torch::Tensor& mean,
+                        const torch::Tensor& shift) {
+    const torch::Tensor moved = (bias.defined() ? bias - mean : -mean) * scale;
+    return {weight * scale.view({-1, 1, 1, 1}), shift.defined() ? moved + shift : moved};
+}
+
 #if TORCH_VERSION_MAJOR >= 2
 
 namespace {

@@ -24,6 +24,19 @@ bool fused_kernels_take(const torch::Tensor& input);
 torch::Tensor fused_linear(const torch::Tensor& input, const torch::Tensor& weight,
                            const torch::Tensor& bias, Activation activation);
 
+struct WeightAndBias {
+    torch::Tensor weight;
+    torch::Tensor bias;
+};
+
+/**
+ * A convolution's weight and bias that also do scale·(y − mean) + shift to its output y, each
+ * `[channels]`. An undefined `bias` or `shift` is none.
+ */
+WeightAndBias with_norm(const torch::Tensor& weight, const torch::Tensor& bias,
+                        const torch::Tensor& scale, const torch::Tensor& mean,
+                        const torch::Tensor& shift);
+
 struct ConvolutionStep {
     std::array<int64_t, 2> padding;
     std::array<int64_t, 2> stride;

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "networks/programs/product.hpp"
 
@@ -171,15 +172,13 @@ bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_lay
 }
 
 void fold_norm(const Node& norm, const Frame& frame, torch::jit::Stack& stack) {
-    const torch::Tensor weight = argument(norm, 1, frame), bias = argument(norm, 2, frame);
-    const torch::Tensor mean = argument(norm, 3, frame), variance = argument(norm, 4, frame);
+    const torch::Tensor factor = argument(norm, 1, frame), variance = argument(norm, 4, frame);
     torch::Tensor scale = (variance + constant_at(norm, 7)->toDouble()).rsqrt();
-    if (weight.defined()) scale = scale * weight;
-    const torch::Tensor before = optional_tensor(stack.at(2));
-    torch::Tensor shift = (before.defined() ? before - mean : -mean) * scale;
-    if (bias.defined()) shift = shift + bias;
-    stack.at(1) = stack.at(1).toTensor() * scale.view({-1, 1, 1, 1});
-    stack.at(2) = shift;
+    if (factor.defined()) scale = scale * factor;
+    auto [weight, bias] = with_norm(stack.at(1).toTensor(), optional_tensor(stack.at(2)), scale,
+                                    argument(norm, 3, frame), argument(norm, 2, frame));
+    stack.at(1) = std::move(weight);
+    stack.at(2) = std::move(bias);
 }
 
 }  // namespace comq
