@@ -59,6 +59,13 @@ class TiffDirectory {
         const auto& [offset, count, bytes] = found->second;
         return bytes == 2 ? file_.u16(offset + 2 * i) : file_.u32(offset + 4 * i);
     }
+    /** Whether the file holds all values of a field. */
+    bool is_whole(TiffField field) const {
+        const auto found = entries_.find(static_cast<uint32_t>(field));
+        if (found == entries_.end()) return true;
+        const auto& [offset, count, bytes] = found->second;
+        return offset <= file_.size() && count <= (file_.size() - offset) / bytes;
+    }
     bool all(TiffField field, uint32_t wanted) const {
         for (uint64_t i = 0; i < count(field); ++i) {
             if (value(field, 0, i) != wanted) return false;
@@ -108,6 +115,9 @@ ImageHeader read_tiff_header(const FileBytes& bytes, const std::string& name) {
     const FileBytes file(bytes.bytes(), big ? std::endian::big : std::endian::little);
     const TiffDirectory tiff(file, name);
     if (const std::string odd = odd_variant(tiff); !odd.empty()) throw unlike_pillow(name, odd);
+    if (!tiff.is_whole(TiffField::strip_offsets) || !tiff.is_whole(TiffField::strip_bytes)) {
+        throw broken_image(name, "the TIFF ends before the list of its strips");
+    }
     // What is missing, libtiff fills.
     for (uint64_t i = 0; i < tiff.count(TiffField::strip_offsets); ++i) {
         const uint64_t end = uint64_t{tiff.value(TiffField::strip_offsets, 0, i)} +
