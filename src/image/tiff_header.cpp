@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "image/format_headers.hpp"
 
@@ -39,8 +40,13 @@ class TiffDirectory {
         if (begin < 8 || begin + 2 + 12 * entries > file.size()) {
             throw broken_image(name, "the TIFF ends before its directory");
         }
+        std::set<uint32_t> given;
         for (uint64_t i = 0; i < entries; ++i) {
             const uint64_t at = begin + 2 + 12 * i;
+            // Which one counts, libtiff and Pillow do not agree about.
+            if (!given.insert(file.u16(at)).second) {
+                throw broken_image(name, fmt::format("the TIFF has field {} twice", file.u16(at)));
+            }
             const uint32_t type = file.u16(at + 2);
             if (type != 3 && type != 4) continue;
             TiffEntry entry{at + 8, file.u32(at + 4), type == 3 ? 2U : 4U};
