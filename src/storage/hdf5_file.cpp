@@ -3,6 +3,7 @@
 #include "core/input_file.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
+#include "storage/hdf5_probe.hpp"
 #include "storage/seal.hpp"
 
 namespace comq {
@@ -174,7 +175,8 @@ Hdf5File Hdf5File::create_in_memory(const std::string& name) {
 
 Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
     // HDF5 itself crashes on some damaged files.
-    if (check_seal(file) == Seal::broken) {
+    const Seal seal = check_seal(file);
+    if (seal == Seal::broken) {
         throw InputError(
             "{}: can't be opened: it is damaged, its content does not match the SHA-256 at its end "
             "(restore a copy, or run it again)",
@@ -182,6 +184,7 @@ Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
     }
     const Hdf5Guard guard;
     const Hdf5Handle access = access_properties();
+    if (seal == Seal::none) probe_hdf5(file, access.get());
     const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
     if (id < 0) throw InputError("{}: can't be opened: {}", file.string(), open_problem(file));
     return {{id, H5Fclose}, file.string()};
