@@ -1,5 +1,7 @@
 #include "image/decode.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +65,25 @@ uint32_t checksum(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+TEST_CASE("a JPEG takes memory for the rows that it has") {
+    auto jpeg = read_bytes(images() / "baseline.jpg");
+    const std::vector<std::byte> frame{std::byte{0xFF}, std::byte{0xC0}};
+    const auto found = std::ranges::search(jpeg, frame).begin();
+    REQUIRE(found != jpeg.end());
+    write_number(jpeg, static_cast<std::size_t>(found - jpeg.begin()) + 5, 12'000U << 16 | 12'000U);
+    // Said to be progressive, its scans are wrong; by its size it could hold that many pixels.
+    jpeg[static_cast<std::size_t>(found - jpeg.begin()) + 1] = std::byte{0xC2};
+    jpeg.resize(jpeg.size() + 300'000);
+    const auto peak_kilobytes = [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return usage.ru_maxrss;
+    };
+    const auto before = peak_kilobytes();
+    CHECK_THROWS_WITH(decode_image(jpeg, "a.jpg"), ContainsSubstring("a.jpg: truncated or corrupt"));
+    CHECK(peak_kilobytes() - before < 100'000);
+}
 
 TEST_CASE("a size that the file can't hold is refused before room is made for it") {
     auto jpeg = read_bytes(images() / "baseline.jpg");
