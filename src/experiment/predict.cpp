@@ -118,9 +118,9 @@ std::string network_on(const std::string& network, const std::string& set) {
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
                     RunJournal& journal, const EvaluationExtras& extras,
                     const UnsavedPredictions& most_unsaved) {
-    const auto rest = every_nth_batch(missing(pass.images, journal.predictions(name)),
-                                      pass.images.batch_size, communicator().rank(),
-                                      communicator().size());
+    const auto rest =
+        every_nth_batch(missing(pass.images, journal.predictions(name)), pass.images.batch_size,
+                        communicator().rank(), communicator().size());
     if (!rest.empty()) {
         Progress progress(title_of(name), "images", static_cast<int64_t>(rest.size()));
         UnsavedBlock unsaved(journal, name, most_unsaved);

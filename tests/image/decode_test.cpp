@@ -81,7 +81,8 @@ TEST_CASE("a JPEG takes memory for the rows that it has") {
         return usage.ru_maxrss;
     };
     const auto before = peak_kilobytes();
-    CHECK_THROWS_WITH(decode_image(jpeg, "a.jpg"), ContainsSubstring("a.jpg: truncated or corrupt"));
+    CHECK_THROWS_WITH(decode_image(jpeg, "a.jpg"),
+                      ContainsSubstring("a.jpg: truncated or corrupt"));
     CHECK(peak_kilobytes() - before < 100'000);
 }
 
