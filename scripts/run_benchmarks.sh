@@ -67,4 +67,6 @@ if $peers; then
         --json "$scratch/peers.json"
     build/peers/bin/python tests/bench/forward_peers.py "${quick[@]}" --json "$scratch/forwards.json"
 fi
+/usr/bin/python3 tests/bench/growth_figures.py --programs "$build/bin" --scratch "$scratch" "${quick[@]}" \
+    --json "$scratch/growth.json"
 python3 tests/bench/join_figures.py "$scratch" ${json:+--json "$json"}

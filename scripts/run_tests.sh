@@ -20,4 +20,5 @@ set -- "${rest[@]}"
 
 choose_libtorch "$choice" "$preset"
 set_up tests
-exec ctest --test-dir "$build" --output-on-failure "$@"
+# A test computes on all cores; a second one takes them while the first reads, writes or waits.
+exec ctest --test-dir "$build" --output-on-failure --parallel 2 "$@"

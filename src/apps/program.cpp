@@ -63,10 +63,6 @@ int report(ExitCode code, std::string_view message) {
     return static_cast<int>(code);
 }
 
-void write_error(std::string_view message) {
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
-}
-
 constexpr const char* no_memory =
     "out of memory (end other programs, or raise the limit: ulimit -v)";
 
@@ -77,9 +73,9 @@ void on_terminate() {
     try {
         if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
     } catch (const std::bad_alloc&) {
-        write_error("error: ");
-        write_error(no_memory);
-        write_error("\n");
+        write_to_standard_error("error: ");
+        write_to_standard_error(no_memory);
+        write_to_standard_error("\n");
         ::_exit(static_cast<int>(ExitCode::failure));
     } catch (...) {
         // Not ours to explain.
@@ -118,7 +114,8 @@ void run_before_libraries(int /*argc*/, char** argv, char** environment) {
     default_terminate = std::set_terminate(on_terminate);
     std::array<char, PATH_MAX> folder{};
     if (::getcwd(folder.data(), folder.size()) != nullptr || errno != ENOENT) return;
-    write_error("error: the working directory was deleted (change to one that is there)\n");
+    write_to_standard_error(
+        "error: the working directory was deleted (change to one that is there)\n");
     ::_exit(static_cast<int>(ExitCode::usage));
 }
 

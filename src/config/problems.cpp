@@ -22,6 +22,10 @@ void ConfigProblems::add(const UsageError& error) {
     for (std::string line; std::getline(lines, line);) add_line(line);
 }
 
+void ConfigProblems::add(const ConfigProblems& others) {
+    for (const auto& line : others.lines_) add_line(line);
+}
+
 void ConfigProblems::add_line(const std::string& line) {
     // A fragment that is reached twice has its problems once.
     if (std::ranges::find(lines_, line) == lines_.end()) lines_.push_back(line);

@@ -19,6 +19,8 @@ class ConfigProblems {
 
     /** Adds each line of what throw_if_any() of others threw. */
     void add(const UsageError& error);
+    /** Adds what others collected. */
+    void add(const ConfigProblems& others);
 
     bool empty() const { return lines_.empty(); }
     const std::vector<std::string>& lines() const { return lines_; }

@@ -98,6 +98,11 @@ void inform(std::string_view text) noexcept {
     });
 }
 
+void write_to_standard_error(std::string_view text) noexcept {
+    // Nothing is left to do where this can't be written.
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
 void prepare_standard_streams() {
     // open() takes the lowest free descriptor, so the ones below are filled first.
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {

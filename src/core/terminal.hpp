@@ -43,6 +43,10 @@ void close(std::string_view text) noexcept;
  */
 void inform(std::string_view text) noexcept;
 
+/** The same where a signal is handled or libraries are not ready yet: a system call, nothing else.
+ *  The live line is not looked at. */
+void write_to_standard_error(std::string_view text) noexcept;
+
 /**
  * Opens /dev/null in the place of each closed descriptor of 0 to 2, so that no file a program
  * opens becomes its standard output or error; and has a write to a pipe that nobody reads, or

@@ -155,7 +155,7 @@ class CombinationCheck {
         if (config_.calibration.inputs == CalibrationInputs::quantized) {
             add("quantization.average_bits",
                 "errors are measured on full-precision inputs, so it does not go with "
-                "calibration.inputs=quantized; take out one of them, or choose by "
+                "calibration.inputs=quantized; take out one of them, or set "
                 "quantization.bits_criterion=predictions");
         }
     }
@@ -165,7 +165,9 @@ class CombinationCheck {
         const bool chosen = config_.bits_are_chosen_by(BitsCriterion::predictions);
         if (config_.calibration.holdout == 0) {
             add(chosen ? "quantization.bits_criterion" : "sensitivity.bits",
-                "divergences are measured on held-out images; set calibration.holdout");
+                fmt::format("divergences are measured on held-out images; set "
+                            "calibration.holdout{}",
+                            chosen ? ", or quantization.bits_criterion=layer_error" : ""));
         }
         if (chosen && config_.sensitivity.unit == SensitivityUnit::block) {
             add("sensitivity.unit",

@@ -60,7 +60,8 @@ fs::path expanded(const fs::path& path, const std::string& key, const YamlPositi
     const fs::path result = expand_path(path, key, position, found);
     if (found.empty()) return result;
     if (unset == UnsetVariable::known_elsewhere && names_variable(path)) return path;
-    return expand_path(path, key, position, problems);
+    problems.add(found);
+    return result;
 }
 
 /** A set that gives no root has its paths where those of the run start. */

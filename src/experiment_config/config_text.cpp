@@ -1,17 +1,16 @@
 #include "experiment_config/config_text.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+
+#include <utility>
 
 #include "experiment_config/method_reads.hpp"
 
 namespace comq {
 
 namespace {
-
-const ExperimentSchema& any_names() {
-    static const auto schema = experiment_schema();
-    return schema;
-}
 
 std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
     std::vector<std::string> names;
@@ -22,12 +21,12 @@ std::vector<std::string> names_of(const std::vector<DifferingKey>& keys) {
 }  // namespace
 
 std::string resolved_text(const ExperimentConfig& config) {
-    return any_names().print(config,
-                             [&](const KeyInfo& info) { return is_read(info.key, config); });
+    return experiment_schema().print(
+        config, [&](const KeyInfo& info) { return is_read(info.key, config); });
 }
 
 std::string annotated_text(const LoadedConfig& loaded) {
-    return any_names().print(
+    return experiment_schema().print(
         loaded.config, [&](const KeyInfo& info) { return is_read(info.key, loaded.config); },
         [&](const KeyInfo& info) { return loaded.origin(info.key); });
 }
@@ -38,9 +37,9 @@ nlohmann::ordered_json resolved_json(const ExperimentConfig& config) {
 
 nlohmann::ordered_json annotated_json(const LoadedConfig& loaded) {
     auto keys = nlohmann::ordered_json::array();
-    for (const auto& info : any_names().keys()) {
+    for (const auto& info : experiment_schema().keys()) {
         if (!is_read(info.key, loaded.config)) continue;
-        const auto value = any_names().find(info.key)->print(loaded.config);
+        const auto value = experiment_schema().find(info.key)->print(loaded.config);
         keys.push_back({{"key", info.key},
                         {"value", json_of_yaml(value, info.key)},
                         {"origin", loaded.origin(info.key)}});
@@ -50,7 +49,7 @@ nlohmann::ordered_json annotated_json(const LoadedConfig& loaded) {
 
 std::string identity_text(const ExperimentConfig& config) {
     return identity_text(
-        config, [](const KeyInfo&) { return true; }, any_names());
+        config, [](const KeyInfo&) { return true; }, experiment_schema());
 }
 
 std::string identity_text(const ExperimentConfig& config,
@@ -63,7 +62,19 @@ std::string identity_text(const ExperimentConfig& config,
 }
 
 ConfigValues resolved_values(const ExperimentConfig& config) {
-    return config_values(resolved_text(config), "the resolved config");
+    ConfigValues values;
+    for (const KeyInfo& info : experiment_schema().keys()) {
+        if (!is_read(info.key, config)) continue;
+        std::string text = experiment_schema().find(info.key)->print(config);
+        // The parser is slow: thousands of result files would wait for it.
+        const bool plain = text.find_first_of("\"'[{") == std::string::npos;
+        if (plain) {
+            values[info.key] = std::move(text);
+        } else {
+            values.merge(config_values(fmt::format("{}: {}", info.key, text), info.key));
+        }
+    }
+    return values;
 }
 
 std::vector<std::string> differing_keys(const std::string& text_a, const std::string& text_b) {
@@ -74,7 +85,8 @@ std::vector<std::string> differing_keys(const std::string& text_a, const std::st
 std::vector<std::string> keys_off_default(const std::string& text, const std::string& source) {
     const ConfigValues values = config_values(text, source);
     ConfigValues standard = config_values(
-        any_names().print(ExperimentConfig{}, [](const KeyInfo&) { return true; }), "the defaults");
+        experiment_schema().print(ExperimentConfig{}, [](const KeyInfo&) { return true; }),
+        "the defaults");
     const auto named = values.find("quantization.preset");
     const std::string name =
         named != values.end() ? named->second : standard.at("quantization.preset");

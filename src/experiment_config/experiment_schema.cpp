@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <map>
+#include <mutex>
 
 #include "activations/activation_keys.hpp"
 #include "calibration/calibration_keys.hpp"
@@ -117,7 +119,9 @@ const std::vector<PresetValues>& presets() {
     return all;
 }
 
-ExperimentSchema experiment_schema(const KnownNames& known) {
+namespace {
+
+ExperimentSchema schema_with(const KnownNames& known) {
     using enum Effect;
     ExperimentSchema schema;
     schema.add({.key = "seed",
@@ -148,6 +152,17 @@ ExperimentSchema experiment_schema(const KnownNames& known) {
         info.read_by = readers_of(info.key);
     });
     return schema;
+}
+
+}  // namespace
+
+const ExperimentSchema& experiment_schema(const KnownNames& known) {
+    static std::mutex mutex;
+    static std::map<KnownNames, ExperimentSchema> made;
+    const std::scoped_lock lock(mutex);
+    const auto found = made.find(known);
+    return found != made.end() ? found->second
+                               : made.emplace(known, schema_with(known)).first->second;
 }
 
 }  // namespace comq

@@ -18,15 +18,18 @@ struct KnownNames {
     std::vector<std::string> models;
     std::vector<std::string> methods;
     std::vector<std::string> layouts = {};
+
+    auto operator<=>(const KnownNames&) const = default;
 };
 
 using ExperimentSchema = Schema<ExperimentConfig, RunKey>;
 
 /**
  * Every key of an experiment. To add a key: a field in the config of its section and an entry in
- * the section's NAME_keys.cpp.
+ * the section's NAME_keys.cpp. It is made once for the same names, which takes as long as reading
+ * a config, and lives as long as the program. Thread-safe.
  */
-ExperimentSchema experiment_schema(const KnownNames& known = {});
+const ExperimentSchema& experiment_schema(const KnownNames& known = {});
 
 /** The keys a preset sets, as a YAML document, and its name in a config. */
 struct PresetValues {

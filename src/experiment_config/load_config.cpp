@@ -57,7 +57,7 @@ std::vector<YamlNode> parse_overrides(const std::vector<std::string>& texts,
                                       const std::string& source, const LoadOptions& options,
                                       ConfigProblems& problems) {
     std::vector<YamlNode> documents;
-    const auto keys = experiment_schema(options.known).keys();
+    const auto& keys = experiment_schema(options.known).keys();
     for (const auto& text : texts) {
         if (const auto values = several_values(text, keys)) {
             const std::string key = text.substr(0, text.find('='));
@@ -100,7 +100,7 @@ LoadedConfig resolve(Composition composition, const std::string& source,
     const std::vector<YamlNode>& of_file = composition.documents;
     std::vector<YamlNode> documents = of_file;
     documents.insert(documents.end(), overrides.begin(), overrides.end());
-    const auto schema = experiment_schema(options.known);
+    const auto& schema = experiment_schema(options.known);
 
     LoadedConfig loaded;
     loaded.files = std::move(composition.files);

@@ -88,7 +88,6 @@ bool resolved_elsewhere(const LoadedConfig& loaded, const std::string& key) {
 
 std::string text_elsewhere(const LoadedConfig& loaded) {
     if (!loaded.elsewhere) return resolved_text(loaded.config);
-    static const ExperimentSchema schema = experiment_schema();
     ExperimentConfig config = loaded.config;
     ExperimentConfig unexpanded = loaded.elsewhere->config;
     std::set<std::string> references;
@@ -104,7 +103,7 @@ std::string text_elsewhere(const LoadedConfig& loaded) {
             }
             continue;
         }
-        const auto& path_of = schema.find(key)->path;
+        const auto& path_of = experiment_schema().find(key)->path;
         path_of(config) = replace_each(path_of(unexpanded).string(), {{"$$", "$"}});
         note_references(path_of(unexpanded), references);
     }

@@ -1,5 +1,6 @@
 #include "networks/network.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "core/check.hpp"
@@ -27,6 +28,13 @@ torch::Tensor Network::run(torch::Tensor input, std::size_t from, std::size_t to
         for (std::size_t i = from; i < to; ++i) input = blocks_[i].forward(std::move(input));
     });
     return whole ? input : torch::Tensor();
+}
+
+torch::Tensor Network::weight_of(const std::string& layer) const {
+    const auto named = [&](const LayerEntry& entry) { return entry.layer->name() == layer; };
+    const auto found = std::ranges::find_if(layers_, named);
+    COMQ_CHECK(found != layers_.end());
+    return found->layer->weight();
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Network::state_dict() const {

@@ -59,6 +59,8 @@ class Network : public torch::nn::Module {
     };
     /** The layers among the observables. */
     const std::vector<LayerEntry>& layers() const { return layers_; }
+    /** Of the layer of that name, which must be there: [out, inputs…]. */
+    torch::Tensor weight_of(const std::string& layer) const;
 
     /** What is not among the observables, and why. */
     struct Unusable {

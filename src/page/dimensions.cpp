@@ -22,7 +22,7 @@ constexpr const char* bits_key = "quantization.bits";
 constexpr std::array plain_keys{"model.name", "quantization.method", "model.program"};
 
 bool changes_numbers(const std::string& key) {
-    static const std::vector<KeyInfo> known = experiment_schema().keys();
+    const auto& known = experiment_schema().keys();
     const auto found = std::ranges::find(known, key, &KeyInfo::key);
     // A path tells runs apart as far as it leads to something else.
     return found == known.end() || !found->affects.has(Effect::resource);

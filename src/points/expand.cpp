@@ -126,7 +126,7 @@ class Expansion {
     }
 
     const LoadOptions& options_;
-    ExperimentSchema schema_;
+    const ExperimentSchema& schema_;
     const std::vector<Axis>& axes_;
     PointSet set_;
     std::vector<YamlNode> shared_;

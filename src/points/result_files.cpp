@@ -1,9 +1,13 @@
 #include "points/result_files.hpp"
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "core/errors.hpp"
 #include "core/hash.hpp"
@@ -135,6 +139,23 @@ ConfigValues values_of(const RunRecord& run, const fs::path& file) {
     }
 }
 
+/** A file that is gone or holds something else has neither. */
+struct ReadAttempt {
+    std::optional<ResultFile> result = {};
+    std::string problem = {};
+};
+
+ReadAttempt try_to_read(const fs::path& file) {
+    try {
+        return {.result = read_result(file)};
+    } catch (const Error& error) {
+        std::error_code unknown;
+        const bool is_gone = !fs::exists(file, unknown) && !unknown;
+        if (is_gone || holds_something_else(file)) return {};
+        return {.problem = error.what()};
+    }
+}
+
 }  // namespace
 
 std::string ResultFile::value(const std::string& key) const {
@@ -164,16 +185,16 @@ ResultFile read_result(const fs::path& file) {
 }
 
 void add_results(const std::set<fs::path>& files, Unreadable unreadable, ResultFolder& found) {
-    for (const fs::path& file : files) {
-        if (holds_something_else(file)) continue;
-        try {
-            found.files.push_back(read_result(file));
-        } catch (const Error& error) {
-            std::error_code unknown;
-            const bool is_gone = !fs::exists(file, unknown) && !unknown;
-            if (is_gone) continue;
-            refuse_or_warn(unreadable, found, error.what(), "move the file away and run it again",
-                           "file");
+    const std::vector<fs::path> in_order(files.begin(), files.end());
+    std::vector<ReadAttempt> attempts(in_order.size());
+    tbb::parallel_for(std::size_t{0}, in_order.size(),
+                      [&](std::size_t i) { attempts[i] = try_to_read(in_order[i]); });
+    for (ReadAttempt& attempt : attempts) {
+        if (attempt.result) {
+            found.files.push_back(std::move(*attempt.result));
+        } else if (!attempt.problem.empty()) {
+            refuse_or_warn(unreadable, found, attempt.problem,
+                           "move the file away and run it again", "file");
         }
     }
 }

@@ -46,7 +46,7 @@ struct QuantizationConfig {
     Preset preset = Preset::paper;
     int bits = 4;
     std::optional<double> average_bits;  ///< none: every layer has `bits`
-    BitsCriterion bits_criterion = BitsCriterion::layer_error;
+    BitsCriterion bits_criterion = BitsCriterion::predictions;
     Granularity granularity = Granularity::per_channel;
     int64_t group_size = 64;  ///< most inputs that share a scale when granularity is per_group
     bool symmetric = false;

@@ -107,12 +107,13 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
              &QuantizationConfig::average_bits, optional(number(2.0, 8.0)));
     keys.add({.key = "bits_criterion",
               .affects = solution,
-              .meaning = "What average_bits keeps small: the sum of squared relative layer errors "
-                         "(layer_error), or of the divergences of predictions on held-out images "
-                         "that each layer alone causes (predictions; section sensitivity)."},
+              .meaning = "What average_bits keeps small: the sum of the divergences of predictions "
+                         "on the images of calibration.holdout, which must be set, that each "
+                         "layer alone causes (predictions; section sensitivity), or of squared "
+                         "relative layer errors (layer_error)."},
              &QuantizationConfig::bits_criterion,
-             choice<BitsCriterion>({{"layer_error", BitsCriterion::layer_error},
-                                    {"predictions", BitsCriterion::predictions}}));
+             choice<BitsCriterion>({{"predictions", BitsCriterion::predictions},
+                                    {"layer_error", BitsCriterion::layer_error}}));
     keys.add({.key = "granularity",
               .affects = solution,
               .meaning = "What shares one scale: an output channel, a whole layer (of a grouped "

@@ -190,7 +190,7 @@ std::vector<PartOfStep> BlockReconstruction::parts_of(const TrainedBlock& block,
 void BlockReconstruction::train(TrainedBlock& block) {
     std::vector<torch::Tensor> positions, of_grids;
     for (TunedGrid& grid : block.grids) {
-        grid.learn_rounding(weight_of(context_.original, grid.layer().name()));
+        grid.learn_rounding(context_.original.weight_of(grid.layer().name()));
         positions.push_back(grid.position());
         of_grids.push_back(grid.factor());
         if (context_.real_zero_points) of_grids.push_back(grid.shift());

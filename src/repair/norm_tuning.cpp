@@ -53,7 +53,7 @@ std::list<TunedGrid> tunable_grids(RepairContext& context) {
     auto grids = tuned_grids(context.network, context.layers, context.one_scale_a_layer);
     if (context.config.tune_codes) {
         for (TunedGrid& grid : grids) {
-            grid.free_codes(weight_of(context.original, grid.layer().name()));
+            grid.free_codes(context.original.weight_of(grid.layer().name()));
         }
     }
     return grids;

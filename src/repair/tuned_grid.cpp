@@ -156,11 +156,4 @@ std::list<TunedGrid> tuned_grids(Network& network, std::vector<LayerRecord>& rec
     return grids;
 }
 
-torch::Tensor weight_of(const Network& network, const std::string& layer) {
-    const auto& layers = network.layers();
-    return std::ranges::find(layers, layer,
-                             [](const Network::LayerEntry& entry) { return entry.layer->name(); })
-        ->layer->weight();
-}
-
 }  // namespace comq

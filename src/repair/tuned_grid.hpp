@@ -88,7 +88,4 @@ class TunedGrid {
 std::list<TunedGrid> tuned_grids(Network& network, std::vector<LayerRecord>& records,
                                  bool one_scale_a_layer, std::optional<std::size_t> block = {});
 
-/** The weight of the layer of that name, which the network has. */
-torch::Tensor weight_of(const Network& network, const std::string& layer);
-
 }  // namespace comq

@@ -15,6 +15,7 @@
 
 #include "core/errors.hpp"
 #include "core/input_file.hpp"
+#include "core/terminal.hpp"
 
 namespace comq {
 
@@ -36,19 +37,15 @@ struct MappedRange {
 /** A file beyond so many at a time is mapped all the same, but not named. */
 std::array<MappedRange, 256> mapped_ranges;
 
-void say(std::string_view text) {
-    // Nothing is left to do where this can't be written.
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
 /** A page that the file does not have any more, or that the disk can't read. */
 void on_bus_error(int signal, siginfo_t* info, void*) {
     const auto* address = static_cast<const std::byte*>(info->si_addr);
     for (const MappedRange& range : mapped_ranges) {
         if (!range.holds(address)) continue;
-        say("error: ");
-        say({range.name.data(), std::strlen(range.name.data())});
-        say(": became shorter while it was read, or its disk fails (restore it and start again)\n");
+        write_to_standard_error("error: ");
+        write_to_standard_error({range.name.data(), std::strlen(range.name.data())});
+        write_to_standard_error(
+            ": became shorter while it was read, or its disk fails (restore it and start again)\n");
         ::_exit(static_cast<int>(ExitCode::bad_input));
     }
     std::signal(signal, SIG_DFL);  // not ours: the access is repeated, and ends the process

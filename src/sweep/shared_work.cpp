@@ -16,10 +16,9 @@ namespace {
 /** The keys that decide what a point's network predicts and what its statistics are. */
 std::string shared_text(const ExperimentConfig& config) {
     using enum Effect;
-    static const ExperimentSchema schema = experiment_schema();
     constexpr Affects shared =
         full_precision | calibration_images | evaluation_images | statistics | location;
-    return schema.print(config, [&](const KeyInfo& info) {
+    return experiment_schema().print(config, [&](const KeyInfo& info) {
         return info.key != "output.file" && info.affects.has_any(shared) &&
                is_read(info.key, config);
     });

@@ -61,7 +61,7 @@ Schema<Spec> sweep_schema() {
 /** Reads each "key=value" of the command line into the sweep, or keeps it for the experiment. */
 void read_arguments(const std::vector<std::string>& arguments, const Schema<Spec>& schema,
                     SweepSpec& spec, GivenKeys& given, ConfigProblems& problems) {
-    const auto experiment_keys = experiment_schema().keys();
+    const auto& experiment_keys = experiment_schema().keys();
     for (const std::string& argument : arguments) {
         const auto first = argument.substr(0, argument.find_first_of(".="));
         const bool of_sweep = std::ranges::any_of(schema.keys(), [&](const KeyInfo& info) {
@@ -233,7 +233,7 @@ class VariationReader {
     }
 
     const SweepSpec& spec_;
-    ExperimentSchema schema_;
+    const ExperimentSchema& schema_;
     ConfigProblems problems_;
     Variation variation_;
     std::map<std::string, YamlPosition> fixed_;

@@ -30,8 +30,7 @@ constexpr double seconds_per_minute = 60.0;
 
 /** Points of the same text cost the same. */
 std::string cost_text(const ExperimentConfig& config) {
-    static const ExperimentSchema schema = experiment_schema();
-    return schema.print(config, [&](const KeyInfo& info) {
+    return experiment_schema().print(config, [&](const KeyInfo& info) {
         return info.key != "output.file" && info.key != "seed" && info.key != "quantization.bits" &&
                is_read(info.key, config);
     });

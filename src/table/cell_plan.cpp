@@ -24,7 +24,7 @@ namespace {
 ConfigValues expected_values(const ConfigValues& resolved,
                              const std::function<bool(const std::string& key)>& is_set,
                              const Figure& figure) {
-    static const std::vector<KeyInfo> keys = experiment_schema().keys();
+    const auto& keys = experiment_schema().keys();
     ConfigValues expected;
     for (const KeyInfo& key : keys) {
         const auto found = resolved.find(key.key);
@@ -83,7 +83,7 @@ void check_set(const Figure& figure, const ExperimentConfig& config) {
 /** What but the seed two runs differ in, in words. */
 std::vector<std::string> differences(const ResultFile& a, const ResultFile& b,
                                      const Figure& figure) {
-    static const std::vector<KeyInfo> keys = experiment_schema().keys();
+    const auto& keys = experiment_schema().keys();
     std::vector<std::string> found;
     for (const KeyInfo& key : keys) {
         if (!tells_apart(key)) continue;

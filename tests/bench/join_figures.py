@@ -10,6 +10,10 @@ BARS = {
     "pipeline_over_floor": ("at most", 1.5),
     "solver_speedup_2_threads": ("at least", 1.8),
     "memory_growth_64_to_448_images": ("at most", 1.05),
+    "seconds_of_an_image_late_over_early": ("at most", 1.1),
+    "memory_growth_to_most_small_images": ("at most", 1.05),
+    "sweep_of_100_over_its_points": ("at most", 1.1),
+    "table_seconds": ("at most", 10),
     "forward_over_timm": ("at least", 1.0),
     "quantize_speedup_over_brevitas_gptq": ("at least", 10),
     "evaluation_over_openvino_deit_tiny_patch16_224": ("at least", 1.0),
@@ -29,6 +33,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     figures = json.loads((arguments.folder / "ours.json").read_text())
+    figures |= json.loads((arguments.folder / "growth.json").read_text())
     peers = arguments.folder / "peers.json"
     if peers.exists():
         figures |= json.loads(peers.read_text())

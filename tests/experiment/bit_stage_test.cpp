@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+const std::string by_layer_error = "quantization.bits_criterion=layer_error";
+
 std::vector<std::string> small(std::vector<std::string> more) {
     more.insert(more.begin(), {"calibration.images=64", "evaluation.images=100"});
     return more;
@@ -47,7 +49,7 @@ std::vector<int64_t> bits_of(const RunRecord& run) {
 TEST_CASE("chosen bits keep the budget and have a smaller summed error than equal bits") {
     const std::string name = GENERATE("demo_vit_4bit", "demo_cnn_4bit");
     const std::string method = "quantization.method=" + std::string(GENERATE("comq", "rtn"));
-    const auto chosen = run(name, {"quantization.average_bits=3", method});
+    const auto chosen = run(name, {"quantization.average_bits=3", by_layer_error, method});
     const auto equal = run(name, {"quantization.bits=3", method});
     CHECK(average_bits(chosen) <= 3.0);
     CHECK(average_bits(chosen) > 2.9);
@@ -97,8 +99,7 @@ TEST_CASE(
 
 TEST_CASE("bits chosen by predictions keep the budget, by layer and also on quantized inputs") {
     const auto chosen =
-        run("demo_vit_4bit", {"calibration.holdout=32", "quantization.average_bits=3",
-                              "quantization.bits_criterion=predictions"});
+        run("demo_vit_4bit", {"calibration.holdout=32", "quantization.average_bits=3"});
     CHECK(average_bits(chosen) <= 3.0);
     CHECK(average_bits(chosen) > 2.9);
     CHECK(chosen.sensitivities.size() == 3 * chosen.layers.size());
@@ -106,7 +107,6 @@ TEST_CASE("bits chosen by predictions keep the budget, by layer and also on quan
     CHECK(std::set(bits.begin(), bits.end()).size() > 1);
     const auto walked =
         run("demo_vit_4bit", {"calibration.holdout=32", "quantization.average_bits=3",
-                              "quantization.bits_criterion=predictions",
                               "calibration.inputs=quantized", "calibration.propagation=0.5"});
     CHECK(bits_of(walked) == bits);
 }
@@ -118,28 +118,31 @@ TEST_CASE("blocks have a sensitivity of their own, and what it needs is said") {
     CHECK_THROWS_WITH(
         run("demo_cnn_4bit", {"sensitivity.bits=[2]"}),
         ContainsSubstring("sensitivity.bits") && ContainsSubstring("set calibration.holdout"));
-    CHECK_THROWS_WITH(
-        run("demo_cnn_4bit", {"calibration.holdout=16", "quantization.average_bits=3",
-                              "quantization.bits_criterion=predictions", "sensitivity.unit=block"}),
-        ContainsSubstring("sensitivity.unit=layer"));
+    CHECK_THROWS_WITH(run("demo_cnn_4bit", {"quantization.average_bits=3"}),
+                      ContainsSubstring("quantization.bits_criterion") &&
+                          ContainsSubstring("set calibration.holdout, or "
+                                            "quantization.bits_criterion=layer_error"));
+    CHECK_THROWS_WITH(run("demo_cnn_4bit", {"calibration.holdout=16", "quantization.average_bits=3",
+                                            "sensitivity.unit=block"}),
+                      ContainsSubstring("sensitivity.unit=layer"));
 }
 
 TEST_CASE("rules keep their bits, and the others share what is left") {
-    const auto chosen = run(
-        "demo_vit_4bit",
-        {"quantization.average_bits=3.5", "quantization.layers=[{match: '*.mlp.fc1', bits: 2}]"});
+    const auto chosen =
+        run("demo_vit_4bit", {"quantization.average_bits=3.5", by_layer_error,
+                              "quantization.layers=[{match: '*.mlp.fc1', bits: 2}]"});
     CHECK(average_bits(chosen) <= 3.5);
     for (const auto& layer : chosen.layers) {
         if (layer.name.ends_with("mlp.fc1")) CHECK(layer.bits == 2);
     }
     CHECK_THROWS_WITH(
-        run("demo_vit_4bit",
-            {"quantization.average_bits=2.5", "quantization.layers=[{match: '*.mlp.*', bits: 8}]"}),
+        run("demo_vit_4bit", {"quantization.average_bits=2.5", by_layer_error,
+                              "quantization.layers=[{match: '*.mlp.*', bits: 8}]"}),
         ContainsSubstring("quantization.average_bits") && ContainsSubstring("raise it"));
 }
 
 TEST_CASE("the same bits are chosen with a cache, little memory and any number of threads") {
-    const std::vector<std::string> keys{"quantization.average_bits=2.8"};
+    const std::vector<std::string> keys{"quantization.average_bits=2.8", by_layer_error};
     const auto plain = run("demo_cnn_4bit", keys);
     auto config = test::shipped_config("demo_cnn_4bit", test::temporary_folder(), small(keys));
     config.config.resources.memory_bytes = 400'000;
@@ -156,8 +159,8 @@ TEST_CASE("the same bits are chosen with a cache, little memory and any number o
 
 TEST_CASE("a resumed run takes the measured errors from the journal") {
     const auto folder = test::temporary_folder();
-    const auto loaded =
-        test::shipped_config("demo_vit_4bit", folder, small({"quantization.average_bits=3"}));
+    const auto loaded = test::shipped_config(
+        "demo_vit_4bit", folder, small({"quantization.average_bits=3", by_layer_error}));
     const auto whole = run_experiment(loaded, {});
     const std::string loud = whole.layers.back().name;
     {
@@ -182,7 +185,7 @@ TEST_CASE("a resumed run takes the measured errors from the journal") {
 TEST_CASE("a plan tells which bits are chosen") {
     const auto text =
         layers_text(plan_run(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
-                                                  {"quantization.average_bits=3.5"})
+                                                  {"quantization.average_bits=3.5", by_layer_error})
                                  .config));
     CHECK_THAT(text, ContainsSubstring("auto") && ContainsSubstring("3.5 on average"));
 }

@@ -55,7 +55,8 @@ TEST_CASE("a plan is text for people and JSON for programs") {
     CHECK(json["layers"][0]["bits"] == 3);
     CHECK(json["layers"][0]["shape"].size() == 2);
     const auto later = plan_run(test::shipped_config("demo_vit_4bit", test::temporary_folder(),
-                                                     {"quantization.average_bits=3"})
+                                                     {"quantization.average_bits=3",
+                                                      "quantization.bits_criterion=layer_error"})
                                     .config);
     CHECK(plan_json(later)["layers"][0]["bits"].is_null());
 }
@@ -90,8 +91,8 @@ TEST_CASE("a run is a list of stages, and its cost is theirs") {
     CHECK(names({"quantization.method=none"}) == Names{"evaluate full precision"});
     CHECK(names({}) == Names{"evaluate full precision", "quantize layers", "repair network",
                              "measure cumulative errors", "evaluate quantized"});
-    CHECK(names({"repair.fold_batch_norm=true", "activations.bits=8",
-                 "quantization.average_bits=3"}) ==
+    CHECK(names({"repair.fold_batch_norm=true", "activations.bits=8", "quantization.average_bits=3",
+                 "quantization.bits_criterion=layer_error"}) ==
           Names{"evaluate full precision", "prepare network", "find input ranges", "choose bits",
                 "quantize layers", "repair network", "measure cumulative errors",
                 "evaluate quantized"});
@@ -146,8 +147,9 @@ TEST_CASE("a plan counts how often and by what layers are solved") {
     CHECK(seconds_with({"quantization.method=gptq"}).solving == comq / 4);
     CHECK(seconds_with({"quantization.method=comq_plus"}).solving == 16 * comq);
     CHECK(seconds_with({"quantization.method=none"}).solving == 0.0);
-    CHECK(seconds_with({"quantization.sweeps=4", "quantization.average_bits=3"}).solving ==
-          4 * comq);
+    CHECK(seconds_with({"quantization.sweeps=4", "quantization.average_bits=3",
+                        "quantization.bits_criterion=layer_error"})
+              .solving == 4 * comq);
 }
 
 TEST_CASE("a plan counts what repairs cost") {

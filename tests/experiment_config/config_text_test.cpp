@@ -26,10 +26,11 @@ const std::string rich_config =
 }  // namespace
 
 TEST_CASE("the resolved text holds every key that is read and loads to the same config") {
-    const auto schema = experiment_schema();
+    const auto& schema = experiment_schema();
     for (const auto& text : {complete_config, rich_config}) {
         const std::string resolved = resolved_text(load(text).config);
         CHECK(resolved_text(load(resolved).config) == resolved);
+        CHECK(resolved_values(load(text).config) == config_values(resolved, "the resolved text"));
         const auto again = load(resolved);
         for (const auto& info : schema.keys()) {
             INFO(info.key);
@@ -120,7 +121,7 @@ TEST_CASE("keys off their default are those that neither defaults nor the preset
 }
 
 TEST_CASE("every key is explained with its choices, default and preset values") {
-    const auto schema = experiment_schema();
+    const auto& schema = experiment_schema();
     const auto explained = [&](const char* name) { return explain_keys(schema.keys(), name); };
     const std::string all = explained("all");
     for (const auto& info : schema.keys()) {
@@ -134,7 +135,7 @@ TEST_CASE("every key is explained with its choices, default and preset values") 
     CHECK(sweeps.find("integer, 1 to 1000") != std::string::npos);
     CHECK(sweeps.find("Set to 1 with preset authors_code, 4 with preset paper.") !=
           std::string::npos);
-    const auto known = experiment_schema({{}, {"comq", "rtn"}}).keys();
+    const auto& known = experiment_schema({{}, {"comq", "rtn"}}).keys();
     CHECK(explain_keys(known, "quantization.method").find("comq | rtn") != std::string::npos);
     CHECK_THROWS_WITH(
         explained("quantisation.bits"),

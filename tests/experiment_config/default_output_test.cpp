@@ -30,7 +30,8 @@ TEST_CASE("a result is named after the config and what overrides change of the n
           "demo-seed1-bits3-ordercyclic.h5");
     CHECK(name_of({"quantization={bits: 3, scalar: 0.9}"}) == "demo-bits3-scalar0.9.h5");
     CHECK(name_of({"quantization.bits=2", "quantization.bits=3"}) == "demo-bits3.h5");
-    CHECK(name_of({"quantization.average_bits=3"}) == "demo-average_bits3.h5");
+    CHECK(name_of({"quantization.average_bits=3"},
+                  folder_config + "calibration: {holdout: 64}\n") == "demo-average_bits3.h5");
 }
 
 TEST_CASE("what changes no number is not in the name") {

@@ -140,7 +140,8 @@ TEST_CASE("keys that do not go together are named before anything runs") {
             on_line + "quantized inputs do not go with calibration.rows_per_image");
     refused({quantized, "calibration.holdout=8", "calibration.precision=bfloat16"},
             on_line + "quantized inputs do not go with calibration.precision");
-    refused({quantized, "calibration.propagation=1", "quantization.average_bits=3"},
+    refused({quantized, "calibration.propagation=1", "quantization.average_bits=3",
+             "quantization.bits_criterion=layer_error"},
             "command line: quantization.average_bits=3: key 'quantization.average_bits': errors "
             "are measured on full-precision inputs");
     refused({"calibration.residual_targets=true"},

@@ -8,7 +8,7 @@ using namespace comq::test;
 namespace {
 
 const std::vector<KeyInfo>& keys() {
-    static const auto all = experiment_schema().keys();
+    const auto& all = experiment_schema().keys();
     return all;
 }
 

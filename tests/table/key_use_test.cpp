@@ -69,7 +69,7 @@ TEST_CASE("a cell is one experiment whatever images its runs draw") {
 
 TEST_CASE("of what changes no number a table tells threads apart, and times without a cache") {
     const auto decides = [](const char* key, const char* value, bool of_time) {
-        const auto keys = experiment_schema().keys();
+        const auto& keys = experiment_schema().keys();
         return decides_when_named(*std::ranges::find(keys, key, &KeyInfo::key), value, of_time);
     };
     CHECK(decides("resources.threads", "4", true));

@@ -21,7 +21,6 @@
 #include "passes/logit_divergence.hpp"
 #include "passes/side_by_side.hpp"
 #include "quantization/propagation.hpp"
-#include "repair/tuned_grid.hpp"
 
 namespace comq {
 
@@ -235,7 +234,7 @@ class PassOverLayers {
         {
             const torch::NoGradGuard no_gradient;
             auto& layer = *planned.entry.layer;
-            layer.weight().copy_(weight_of(*original_, layer.name()));
+            layer.weight().copy_(original_->weight_of(layer.name()));
         }
         LayerRecord found = solve_on_pairs(planned, statistics, judge, config_, methods_);
         install_weight(*planned.entry.layer, found);
