@@ -135,7 +135,10 @@ class Hdf5File {
      * files are made here and written by AtomicFile.
      */
     static Hdf5File create_in_memory(const std::string& name);
-    /** Throws InputError for a file whose seal is broken, before HDF5 reads it. */
+    /**
+     * Throws InputError for a file whose seal is broken, before HDF5 reads it, and for one without
+     * a seal on which HDF5 crashes, which a child process finds out.
+     */
     static Hdf5File open_for_reading(const std::filesystem::path& file);
 
     Hdf5Group root() const;

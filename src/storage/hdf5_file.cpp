@@ -3,6 +3,7 @@
 #include "core/input_file.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
+#include "storage/hdf5_trial.hpp"
 #include "storage/seal.hpp"
 
 namespace comq {
@@ -96,6 +97,40 @@ T read_scalar(hid_t object, const std::string& name, hid_t memory_type) {
     return value;
 }
 
+/** Reads what there is; errors are left to who reads it for good. */
+void read_all(const Hdf5Object& object) {
+    for (const auto& name : object.attribute_names()) {
+        try {
+            object.text_attribute(name);
+        } catch (const InputError&) {
+            continue;
+        }
+    }
+}
+
+void read_all(const Hdf5Group& group, int depth) {
+    constexpr int deepest = 16;  // for links may lead in circles
+    read_all(group);
+    for (const auto& name : group.names()) {
+        try {
+            const Hdf5Dataset dataset = group.open_dataset(name);
+            read_all(dataset);
+            if (dataset.element() == Hdf5Element::text) {
+                dataset.texts();
+            } else {
+                dataset.tensor();
+            }
+        } catch (const InputError&) {
+            if (depth == deepest) continue;
+            try {
+                read_all(group.open_group(name), depth + 1);
+            } catch (const InputError&) {
+                continue;
+            }
+        }
+    }
+}
+
 }  // namespace
 
 std::string Hdf5Object::path() const {
@@ -173,18 +208,25 @@ Hdf5File Hdf5File::create_in_memory(const std::string& name) {
 }
 
 Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
-    // HDF5 itself crashes on some damaged files.
-    if (check_seal(file) == Seal::broken) {
+    const auto open = [&] {
+        const Hdf5Guard guard;
+        const Hdf5Handle access = access_properties();
+        const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
+        if (id < 0) throw InputError("{}: can't be opened: {}", file.string(), open_problem(file));
+        return Hdf5File({id, H5Fclose}, file.string());
+    };
+    const Seal seal = check_seal(file);
+    if (seal == Seal::broken) {
         throw InputError(
             "{}: can't be opened: it is damaged, its content does not match the SHA-256 at its end "
             "(restore a copy, or run it again)",
             file.string());
     }
-    const Hdf5Guard guard;
-    const Hdf5Handle access = access_properties();
-    const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
-    if (id < 0) throw InputError("{}: can't be opened: {}", file.string(), open_problem(file));
-    return {{id, H5Fclose}, file.string()};
+    if (seal == Seal::none && !survives_trial([&] { read_all(open().root(), 0); })) {
+        throw InputError("{}: can't be opened: it is so damaged that HDF5 crashes (restore a copy)",
+                         file.string());
+    }
+    return open();
 }
 
 Hdf5Group Hdf5File::root() const {

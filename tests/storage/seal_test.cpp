@@ -1,6 +1,7 @@
 #include "storage/seal.hpp"
 
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "storage/atomic_file.hpp"
@@ -61,4 +62,22 @@ TEST_CASE("a file without a seal is read as it is") {
     CHECK(check_seal(file) == Seal::broken);
     std::ofstream(file, std::ios::trunc) << "short";
     CHECK(check_seal(file) == Seal::none);
+}
+
+TEST_CASE("a file without a seal on which HDF5 crashes is an error") {
+    const fs::path file = test::temporary_folder() / "plain.h5";
+    std::vector<std::byte> content = small_file(), sealed = content;
+    seal(sealed);
+    content.resize(content.size() - (sealed.size() - content.size()));
+    const std::string text(reinterpret_cast<const char*>(content.data()), content.size());
+    const std::size_t heap = text.find("GCOL");
+    REQUIRE(heap != std::string::npos);
+    // The size of the heap's first object, which HDF5 copies without a look at the heap's.
+    constexpr std::size_t header = 16, size = 8;
+    content[heap + header + size + 4] ^= std::byte{1};
+    write_file_atomically(file, content);
+    REQUIRE(check_seal(file) == Seal::none);
+    CHECK_THROWS_WITH(
+        Hdf5File::open_for_reading(file),
+        ContainsSubstring("plain.h5: can't be opened") && ContainsSubstring("HDF5 crashes"));
 }
