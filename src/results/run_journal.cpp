@@ -85,16 +85,17 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
 RunIdentity read_header(const fs::path& file) {
     try {
         const json header = json::parse(read_text(file));
-        if (header.at("format") != header_format)
-            throw Failure("format is not '{}'", header_format);
-        return {header.at("identity"), header.at("config"), header.at("content"),
-                header.at("program")};
-    } catch (const std::exception& error) {
-        throw InputError(
-            "{}: is damaged, so nothing tells which run the parts beside it belong to ({}); start "
-            "over with --restart",
-            file.string(), error.what());
+        if (header.at("format") == header_format) {
+            return {header.at("identity"), header.at("config"), header.at("content"),
+                    header.at("program")};
+        }
+    } catch (const json::exception&) {
+        // Said below: the words of the library tell nobody what to do.
     }
+    throw InputError(
+        "{}: is damaged or of another comq, so nothing tells which run the parts beside it belong "
+        "to; start over with --restart",
+        file.string());
 }
 
 /** Image index ascending, each once. */

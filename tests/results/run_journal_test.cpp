@@ -248,7 +248,8 @@ TEST_CASE("parts without a readable header are not guessed at") {
     SECTION("of a later version") { overwrite(header, R"({"format": "comq journal 2"})"); }
     CHECK_THROWS_AS(RunJournal(result, identity, Leftover::resume, no_keys), InputError);
     CHECK_THROWS_WITH(RunJournal(result, identity, Leftover::resume, no_keys),
-                      ContainsSubstring("run.json: is damaged") && ContainsSubstring("--restart"));
+                      ContainsSubstring("run.json: is damaged") && ContainsSubstring("--restart") &&
+                          !ContainsSubstring("json.exception"));
     CHECK_NOTHROW(RunJournal(result, identity, Leftover::restart, no_keys));
 }
 
