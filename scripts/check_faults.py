@@ -15,6 +15,7 @@ import dataclasses
 import pathlib
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -100,6 +101,7 @@ def try_once(workshop, kind, number, keep):
 
 def main():
     given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with the counts so far
     tries = wanted(given.kinds)
     end = time.monotonic() + 60 * given.minutes
     folder = pathlib.Path(tempfile.mkdtemp(prefix="comq_faults."))
