@@ -89,8 +89,8 @@ RunIdentity read_header(const fs::path& file) {
             return {header.at("identity"), header.at("config"), header.at("content"),
                     header.at("program")};
         }
-    } catch (const json::exception&) {
-        // Said below: the words of the library tell nobody what to do.
+    } catch (const std::exception&) {
+        // Whatever a library says of it tells nobody what to do.
     }
     throw InputError(
         "{}: is damaged or of another comq, so nothing tells which run the parts beside it belong "
