@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -136,6 +137,10 @@ int guarded(const std::function<int()>& body) {
         return report(error.exit_code(), error.what());
     } catch (const std::bad_alloc&) {
         return report(ExitCode::failure, no_memory);
+    } catch (const std::filesystem::filesystem_error& error) {
+        return report(ExitCode::failure,
+                      fmt::format("{}: {} (check the disk, or choose another folder)",
+                                  error.path1().string(), error.code().message()));
     } catch (const std::exception& error) {
         if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
         return report(ExitCode::failure, first_line(error.what()));
