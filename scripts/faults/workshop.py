@@ -47,7 +47,7 @@ class Outcome:
     hung: bool
 
     def error_lines(self):
-        return [line for line in self.err.splitlines() if line.startswith("error: ")]
+        return [line for line in self.err.split("\n") if line.startswith("error: ")]
 
 
 def require(condition, what):
@@ -57,8 +57,8 @@ def require(condition, what):
 
 def judge(outcome, codes=DOCUMENTED, peak_mb=None):
     """Raises Fault unless the program ended with one of `codes`, and an error is one clear line."""
-    lines = outcome.err.strip().splitlines()
-    said = f"; said: {lines[-1][:300] if lines else '(nothing)'}"
+    lines = outcome.err.strip().split("\n")
+    said = f"; said: {lines[-1][:300] or "(nothing)"}"
     require(not outcome.hung, f"still ran after {HANGS_AFTER} s")
     require(outcome.code >= 0, f"was ended by signal {-outcome.code}{said}")
     require(outcome.code in codes,
