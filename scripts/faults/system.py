@@ -127,7 +127,6 @@ TABLE = SOURCE / "experiments" / "table_demo.yaml"
 DISKS = [
     full_run, full_restart, full_cache, full_sweep,
     full_output("export_model", ["RESULT"], "e.safetensors"),
-    full_output("export_model", ["RESULT"], "e.onnx"),
     full_output("make_report", ["RESULT", "--no-images"], "page.html"),
     full_output("inspect_results", ["RESULT", "--json"], "r.json"),
     full_output("compare_results", ["RESULT", "RESULT"], "c.txt"),

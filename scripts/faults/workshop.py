@@ -58,7 +58,7 @@ def require(condition, what):
 def judge(outcome, codes=DOCUMENTED, peak_mb=None):
     """Raises Fault unless the program ended with one of `codes`, and an error is one clear line."""
     lines = outcome.err.strip().split("\n")
-    said = f"; said: {lines[-1][:300] or "(nothing)"}"
+    said = f"; said: {lines[-1][:300] or '(nothing)'}"
     require(not outcome.hung, f"still ran after {HANGS_AFTER} s")
     require(outcome.code >= 0, f"was ended by signal {-outcome.code}{said}")
     require(outcome.code in codes,
