@@ -138,9 +138,10 @@ int guarded(const std::function<int()>& body) {
     } catch (const std::bad_alloc&) {
         return report(ExitCode::failure, no_memory);
     } catch (const std::filesystem::filesystem_error& error) {
+        const std::string place = error.path1().empty() ? "a folder" : error.path1().string();
         return report(ExitCode::failure,
-                      fmt::format("{}: {} (check the disk, or choose another folder)",
-                                  error.path1().string(), error.code().message()));
+                      fmt::format("{}: {} (check the disk, or choose another folder)", place,
+                                  error.code().message()));
     } catch (const std::exception& error) {
         if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
         return report(ExitCode::failure, first_line(error.what()));

@@ -3,7 +3,9 @@
 #include "core/input_file.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
+#include "storage/hdf5_heaps.hpp"
 #include "storage/hdf5_trial.hpp"
+#include "storage/mapped_file.hpp"
 #include "storage/seal.hpp"
 
 namespace comq {
@@ -222,9 +224,14 @@ Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
             "(restore a copy, or run it again)",
             file.string());
     }
-    if (seal == Seal::none && !survives_trial([&] { read_all(open().root(), 0); })) {
-        throw InputError("{}: can't be opened: it is so damaged that HDF5 crashes (restore a copy)",
-                         file.string());
+    const auto survives = [&] {
+        return heaps_are_whole(map_file(file).text()) &&
+               survives_trial([&] { read_all(open().root(), 0); });
+    };
+    if (seal == Seal::none && !survives()) {
+        throw InputError(
+            "{}: can't be opened: it is so damaged that HDF5 would crash (restore a copy)",
+            file.string());
     }
     return open();
 }
