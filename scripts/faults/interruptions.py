@@ -13,10 +13,10 @@ SIGNALS = [signal.SIGKILL] * 5 + [signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU,
                                   signal.SIGINT, signal.SIGUSR1]
 
 
-def judge_interrupted(outcome, number):
+def judge_interrupted(outcome, number, lock):
     """What a program says when a signal ends it, which may have come before it could take it."""
-    if outcome.code == -number and number != signal.SIGPIPE and not outcome.hung:
-        early = number == signal.SIGKILL or outcome.err.strip() == ""
+    if outcome.code == -number and not outcome.hung:
+        early = number == signal.SIGKILL or not lock.exists()
         require(early, f"was ended by signal {number} although it had begun to work")
         return
     judge(outcome, [DONE] if number == signal.SIGPIPE else [DONE, INTERRUPTED])
@@ -38,10 +38,12 @@ def kills(attempt):
     how = ["--restart"] if replaces else []
     for _ in range(draw.randint(1, 5)):
         number = draw.choice(SIGNALS)
+        lock = attempt.folder / "r.h5.lock"
+        lock.unlink(missing_ok=True)  # a killed run leaves it, and it locks nothing
         running = attempt.start("run_experiment", *arguments, *how)
         time.sleep(draw.uniform(0, 1.1 * expected["seconds"]))
         outcome = end_with(running, number)
-        judge_interrupted(outcome, number)
+        judge_interrupted(outcome, number, lock)
         require(result.exists() or not replaces, "the finished result is gone")
         jobs.require_whole_or_absent(result)
         how = ["--resume"]
