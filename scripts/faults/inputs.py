@@ -6,7 +6,7 @@ import zlib
 import numpy
 
 from . import checkpoints, jobs
-from .workshop import BAD_INPUT, DONE, GATE, SOURCE, USAGE, judge, require
+from .workshop import BAD_INPUT, DONE, FAILURE, GATE, SOURCE, USAGE, judge, require
 
 VALUES = [
     "-1", "0", "1", "2", "8", "9", "-0", "1e999", "-1e999", "1e-400", "nan", ".nan", ".inf", "inf",
@@ -233,7 +233,7 @@ def numerics(attempt):
     result = attempt.folder / "r.h5"
     outcome = judge(attempt.run("run_experiment", jobs.CNN, *checkpoints_free(jobs.TINY),
                                 "evaluation.allow_chance=true", *words, "-o", result),
-                    [DONE, USAGE, BAD_INPUT, GATE])
+                    [DONE, FAILURE, USAGE, BAD_INPUT, GATE])
     if outcome.code != DONE:
         return
     require(all(numpy.isfinite(values).all() for values in tensors.values()),

@@ -228,12 +228,13 @@ Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
         return heaps_are_whole(map_file(file).text()) &&
                survives_trial([&] { read_all(open().root(), 0); });
     };
+    Hdf5File opened = open();  // what keeps HDF5 from that it says better than a trial
     if (seal == Seal::none && !survives()) {
         throw InputError(
             "{}: can't be opened: it is so damaged that HDF5 would crash (restore a copy)",
             file.string());
     }
-    return open();
+    return opened;
 }
 
 Hdf5Group Hdf5File::root() const {

@@ -31,7 +31,7 @@ bool is_whole(std::string_view heap) {
         const auto zeros = number_at<uint32_t>(heap, 4);
         const auto length = number_at<uint64_t>(heap, 8);
         // Object 0 is the free space at the end, and counts its header.
-        if (index == 0) return length <= heap.size();
+        if (index == 0) return length == heap.size();
         const std::size_t room = heap.size() - object_header;
         if (zeros != 0 || length > room || !seen.insert(index).second) return false;
         const std::size_t padded = (length + 7) / 8 * 8;
