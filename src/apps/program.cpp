@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -22,6 +23,7 @@
 
 #include "core/errors.hpp"
 #include "core/terminal.hpp"
+#include "core/text.hpp"
 #include "core/version.hpp"
 #include "storage/output_file.hpp"
 
@@ -45,9 +47,10 @@ const char* colour_of(spdlog::level::level_enum level) {
 class InformSink final : public spdlog::sinks::base_sink<std::mutex> {
     void sink_it_(const spdlog::details::log_msg& message) override {
         const auto level = spdlog::level::to_string_view(message.level);
-        inform(coloured_ ? fmt::format("{}{}\x1b[m: {}\n", colour_of(message.level), level,
-                                       message.payload)
-                         : fmt::format("{}: {}\n", level, message.payload));
+        const auto text =
+            without_control_characters({message.payload.data(), message.payload.size()});
+        inform(coloured_ ? fmt::format("{}{}\x1b[m: {}\n", colour_of(message.level), level, text)
+                         : fmt::format("{}: {}\n", level, text));
     }
     void flush_() override {}
 
@@ -59,7 +62,10 @@ class InformSink final : public spdlog::sinks::base_sink<std::mutex> {
  * line counts; LibTorch adds a stack trace.
  */
 int report(ExitCode code, std::string_view message) {
-    if (!message.empty()) inform(fmt::format("error: {}\n", message));
+    std::string shown = without_control_characters(message);
+    // Only problems of configs have a line each: others may name what a file holds.
+    if (code == ExitCode::bad_input) shown = replace_each(shown, {{"\n", "\\n"}});
+    if (!message.empty()) inform(fmt::format("error: {}\n", shown));
     return static_cast<int>(code);
 }
 
@@ -131,6 +137,11 @@ int guarded(const std::function<int()>& body) {
         return report(error.exit_code(), error.what());
     } catch (const std::bad_alloc&) {
         return report(ExitCode::failure, no_memory);
+    } catch (const std::filesystem::filesystem_error& error) {
+        const std::string place = error.path1().empty() ? "a folder" : error.path1().string();
+        return report(ExitCode::failure,
+                      fmt::format("{}: {} (check the disk, or choose another folder)", place,
+                                  error.code().message()));
     } catch (const std::exception& error) {
         if (dynamic_cast<const std::system_error*>(&error) != nullptr) end_where_nobody_reads();
         return report(ExitCode::failure, first_line(error.what()));

@@ -106,6 +106,19 @@ std::string replace_invalid_utf8(std::string_view bytes) {
     return text;
 }
 
+std::string without_control_characters(std::string_view text) {
+    std::string shown;
+    for (const char character : text) {
+        const auto code = static_cast<unsigned char>(character);
+        if ((code < 0x20 && character != '\n' && character != '\t') || code == 0x7f) {
+            shown += fmt::format("\\x{:02x}", code);
+        } else {
+            shown += character;
+        }
+    }
+    return shown;
+}
+
 std::size_t display_width(std::string_view text) {
     std::size_t columns = 0;
     while (!text.empty()) {

@@ -4,8 +4,8 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <vector>
 #include <utility>
+#include <vector>
 
 namespace comq {
 
@@ -25,6 +25,12 @@ bool is_utf8(std::string_view bytes);
  * YAML and HDF5 hold text.
  */
 std::string replace_invalid_utf8(std::string_view bytes);
+
+/**
+ * The text with "\\x1b" in the place of a control character other than line ends and tabs: names
+ * out of files that are shown on a terminal could change what stands there.
+ */
+std::string without_control_characters(std::string_view text);
 
 /**
  * Columns that a terminal gives UTF-8 `text`: two for East Asian wide characters and emoji, none

@@ -103,13 +103,13 @@ class ExpectedProbabilities {
 
 }  // namespace
 
-Predictions evaluate(const Network& network, const ImagePass& pass, Progress& progress,
-                     const EvaluationExtras& extras) {
+void evaluate_batches(const Network& network, const ImagePass& pass, Progress& progress,
+                      const EvaluationExtras& extras,
+                      const std::function<void(const ImageBatch&, Predictions&&)>& take) {
     std::optional<ExpectedProbabilities> expected;
     if (extras.full_precision != nullptr && extras.full_precision->size() > 0) {
         expected.emplace(*extras.full_precision);
     }
-    std::vector<Predictions> by_batch(static_cast<std::size_t>(pass.batches()));
     pass.run(progress, "evaluating", [&](const torch::Tensor& pixels, const ImageBatch& batch) {
         const torch::InferenceMode inference;
         const auto logits = network.forward(pixels, extras.tap).to(torch::kCPU).contiguous();
@@ -119,8 +119,17 @@ Predictions evaluate(const Network& network, const ImagePass& pass, Progress& pr
             if (extras.log_probabilities) predictions.log_probability = half_precision(log_q);
             if (expected) expected->compare(log_q, predictions);
         }
-        by_batch[static_cast<std::size_t>(batch.batch)] = std::move(predictions);
+        take(batch, std::move(predictions));
     });
+}
+
+Predictions evaluate(const Network& network, const ImagePass& pass, Progress& progress,
+                     const EvaluationExtras& extras) {
+    std::vector<Predictions> by_batch(static_cast<std::size_t>(pass.batches()));
+    evaluate_batches(network, pass, progress, extras,
+                     [&](const ImageBatch& batch, Predictions&& predictions) {
+                         by_batch[static_cast<std::size_t>(batch.batch)] = std::move(predictions);
+                     });
     Predictions all;
     for (const auto& batch : by_batch) append(all, batch);
     return all;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "accuracy/accuracy.hpp"
 #include "networks/network.hpp"
 #include "passes/image_pass.hpp"
@@ -23,5 +25,10 @@ struct EvaluationExtras {
  */
 Predictions evaluate(const Network& network, const ImagePass& pass, Progress& progress,
                      const EvaluationExtras& extras = {});
+
+/** The same, but `take` gets the predictions for a batch once it is done, on every thread. */
+void evaluate_batches(const Network& network, const ImagePass& pass, Progress& progress,
+                      const EvaluationExtras& extras,
+                      const std::function<void(const ImageBatch&, Predictions&&)>& take);
 
 }  // namespace comq

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <unordered_set>
 
@@ -19,9 +20,6 @@
 namespace comq {
 
 namespace {
-
-// One block of predictions is one durable file: large enough that writing it costs nothing.
-constexpr int64_t images_per_block = 512;
 
 constexpr char set_mark = '@';
 
@@ -49,6 +47,40 @@ std::vector<int64_t> missing(const ImageSet& wanted, const Predictions& done) {
     }
     return rest;
 }
+
+/** Predictions of batches, in the order in which they end, on their way to a journal. */
+class UnsavedBlock {
+  public:
+    UnsavedBlock(RunJournal& journal, const std::string& network, const UnsavedPredictions& most)
+        : journal_(journal), most_(most), block_{network, {}} {}
+
+    void add(const Predictions& batch) {
+        const std::lock_guard lock(mutex_);
+        append(block_.predictions, batch);
+        const bool is_old = Clock::now() - begun_ >= most_.age;
+        if (is_old || block_.predictions.size() >= most_.images) store_locked();
+    }
+
+    void store() {
+        const std::lock_guard lock(mutex_);
+        store_locked();
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    void store_locked() {
+        journal_.store_predictions(block_);
+        block_.predictions = {};
+        begun_ = Clock::now();
+    }
+
+    RunJournal& journal_;
+    UnsavedPredictions most_;
+    std::mutex mutex_;
+    FinishedPredictions block_;
+    Clock::time_point begun_ = Clock::now();
+};
 
 std::optional<Predictions> cached_predictions(const CacheFolder& cache,
                                               const std::filesystem::path& file,
@@ -84,19 +116,22 @@ std::string network_on(const std::string& network, const std::string& set) {
 }
 
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
-                    RunJournal& journal, const EvaluationExtras& extras) {
-    const auto batch_size = pass.images.batch_size;
-    const auto rest = every_nth_batch(missing(pass.images, journal.predictions(name)), batch_size,
-                                      communicator().rank(), communicator().size());
+                    RunJournal& journal, const EvaluationExtras& extras,
+                    const UnsavedPredictions& most_unsaved) {
+    const auto rest =
+        every_nth_batch(missing(pass.images, journal.predictions(name)), pass.images.batch_size,
+                        communicator().rank(), communicator().size());
     if (!rest.empty()) {
         Progress progress(title_of(name), "images", static_cast<int64_t>(rest.size()));
-        const auto block = std::max(images_per_block / batch_size, int64_t{1}) * batch_size;
-        for (std::size_t first = 0; first < rest.size(); first += static_cast<std::size_t>(block)) {
-            const auto last = std::min(first + static_cast<std::size_t>(block), rest.size());
-            const auto part = pass.over({rest.begin() + static_cast<std::ptrdiff_t>(first),
-                                         rest.begin() + static_cast<std::ptrdiff_t>(last)});
-            journal.store_predictions({name, evaluate(network, part, progress, extras)});
+        UnsavedBlock unsaved(journal, name, most_unsaved);
+        const auto take = [&](const ImageBatch&, Predictions&& batch) { unsaved.add(batch); };
+        try {
+            evaluate_batches(network, pass.over(rest), progress, extras, take);
+        } catch (...) {
+            unsaved.store();
+            throw;
         }
+        unsaved.store();
     }
     journal.exchange(communicator());
     return journal.predictions(name);

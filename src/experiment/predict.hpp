@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "evaluation/evaluate.hpp"
@@ -15,13 +17,20 @@ inline constexpr const char* quantized_network = "quantized";
 /** What the journal calls the predictions of `network` for a set of images: "quantized@v2". */
 std::string network_on(const std::string& network, const std::string& set);
 
+/** What a kill loses of an evaluation: a block is stored when it has so many images, or so old. */
+struct UnsavedPredictions {
+    std::size_t images = 512;  ///< so many that storing them costs nothing
+    std::chrono::steady_clock::duration age = std::chrono::seconds(30);
+};
+
 /**
  * Predictions of one network of a run for all images of `pass`: those that `journal` already
- * holds are taken from there, the others are computed block by block and each block is stored. The
- * ranks of communicator() compute a share each.
+ * holds are taken from there, the others are computed and stored block by block, the last one also
+ * where an error or a stop ends the pass. The ranks of communicator() compute a share each.
  */
 Predictions predict(const Network& network, const std::string& name, const ImagePass& pass,
-                    RunJournal& journal, const EvaluationExtras& extras = {});
+                    RunJournal& journal, const EvaluationExtras& extras = {},
+                    const UnsavedPredictions& most_unsaved = {});
 
 /** Whether the cache has the full-precision predictions of that key. */
 bool is_cached(const CacheFolder& cache, const std::string& key);

@@ -43,15 +43,21 @@ class Decompressor {
         return true;
     }
 
-    /** Writes `[height, width, channels]` to `pixels`. */
-    bool read_pixels(uint8_t* pixels) {
+    bool start() {
         if (setjmp(errors_.on_error) != 0) return false;
         jpeg_start_decompress(&info_);
-        const std::size_t stride = static_cast<std::size_t>(width()) * channels();
-        while (info_.output_scanline < info_.output_height) {
-            JSAMPROW row = pixels + info_.output_scanline * stride;
-            jpeg_read_scanlines(&info_, &row, 1);
-        }
+        return true;
+    }
+
+    /** Writes `[width, channels]` to `row`. */
+    bool read_row(uint8_t* row) {
+        if (setjmp(errors_.on_error) != 0) return false;
+        jpeg_read_scanlines(&info_, &row, 1);
+        return true;
+    }
+
+    bool finish() {
+        if (setjmp(errors_.on_error) != 0) return false;
         jpeg_finish_decompress(&info_);
         return true;
     }
@@ -74,14 +80,28 @@ int multiply_fractions(int a, int b) {
 }
 
 /** Inverted CMYK holds 255 − ink, so black is the light that K lets pass. */
-void inverted_cmyk_to_rgb(const std::vector<uint8_t>& cmyk, std::vector<uint8_t>& rgb) {
-    for (std::size_t i = 0, pixels = rgb.size() / 3; i < pixels; ++i) {
+void inverted_cmyk_to_rgb(std::span<const uint8_t> cmyk, uint8_t* rgb) {
+    for (std::size_t i = 0, pixels = cmyk.size() / 4; i < pixels; ++i) {
         const int light = cmyk[4 * i + 3];
         for (std::size_t channel = 0; channel < 3; ++channel) {
             const int ink = 255 - cmyk[4 * i + channel];
             rgb[3 * i + channel] = static_cast<uint8_t>(light - multiply_fractions(ink, light));
         }
     }
+}
+
+/** Room for a row is taken when it is read, so that a file that ends early takes little. */
+bool read_rows(Decompressor& decompressor, RgbImage& image) {
+    const std::size_t width = static_cast<std::size_t>(image.width);
+    std::vector<uint8_t> cmyk(decompressor.channels() == 4 ? 4 * width : 0);
+    if (!decompressor.start()) return false;
+    image.pixels.reserve(3 * width * static_cast<std::size_t>(image.height));
+    for (int y = 0; y < image.height; ++y) {
+        image.pixels.resize(image.pixels.size() + 3 * width);
+        if (!decompressor.read_row(cmyk.empty() ? image.row(y) : cmyk.data())) return false;
+        if (!cmyk.empty()) inverted_cmyk_to_rgb(cmyk, image.row(y));
+    }
+    return decompressor.finish();
 }
 
 }  // namespace
@@ -105,12 +125,9 @@ RgbImage decode_jpeg(std::span<const std::byte> bytes, const std::string& name) 
         throw InputError("{}: truncated or corrupt JPEG: {} bytes can't hold {} × {} pixels", name,
                          bytes.size(), image.width, image.height);
     }
-    std::vector<uint8_t> cmyk(decompressor.channels() == 4 ? 4 * pixels : 0);
-    image.pixels.resize(3 * pixels);
-    if (!decompressor.read_pixels(cmyk.empty() ? image.pixels.data() : cmyk.data())) {
+    if (!read_rows(decompressor, image)) {
         throw InputError("{}: truncated or corrupt JPEG: {}", name, decompressor.message());
     }
-    if (!cmyk.empty()) inverted_cmyk_to_rgb(cmyk, image.pixels);
     return image;
 }
 

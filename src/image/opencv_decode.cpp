@@ -1,7 +1,9 @@
 #include "image/opencv_decode.hpp"
 
+#include <iostream>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
+#include <streambuf>
 
 #include "core/errors.hpp"
 
@@ -9,16 +11,44 @@ namespace comq {
 
 namespace {
 
+thread_local bool is_decoding = false;
+
+/** Drops what OpenCV says of a file on std::cerr: the error that names the file says it. */
+class DropWhileDecoding final : public std::streambuf {
+  public:
+    explicit DropWhileDecoding(std::streambuf* behind) : behind_(behind) {}
+
+  protected:
+    int_type overflow(int_type character) override {
+        return is_decoding ? traits_type::not_eof(character)
+                           : behind_->sputc(traits_type::to_char_type(character));
+    }
+    std::streamsize xsputn(const char* text, std::streamsize count) override {
+        return is_decoding ? count : behind_->sputn(text, count);
+    }
+    int sync() override { return behind_->pubsync(); }
+
+  private:
+    std::streambuf* behind_;
+};
+
+/** Before main, while no other thread writes; never destroyed, for destructors of statics write. */
+[[maybe_unused]] const auto* const standard_error =
+    std::cerr.rdbuf(new DropWhileDecoding(std::cerr.rdbuf()));
+
 cv::Mat read_matrix(std::span<const std::byte> bytes, int flags, const std::string& name) {
     // OpenCV only reads from the buffer, though its header is not const.
     auto* data = const_cast<std::byte*>(bytes.data());
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, data);
     cv::Mat image;
+    is_decoding = true;
     try {
         image = cv::imdecode(buffer, flags | cv::IMREAD_IGNORE_ORIENTATION);
     } catch (const cv::Exception& error) {
+        is_decoding = false;
         throw InputError("{}: can't be decoded: {}", name, error.err);
     }
+    is_decoding = false;
     if (image.empty()) {
         throw InputError("{}: cut short or corrupt", name);
     }

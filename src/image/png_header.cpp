@@ -22,20 +22,28 @@ void check_chunk(const FileBytes& file, uint64_t offset, uint64_t length, const 
 
 }  // namespace
 
-/** Checks the chunks before the pixels, as Pillow does; libpng goes on with what it can read. */
+/**
+ * Checks the chunks before the pixels, as Pillow does where libpng goes on with what it can read,
+ * and those of the pixels, of which libpng would complain on the standard error.
+ */
 ImageHeader read_png_header(const FileBytes& little, const std::string& name) {
     const FileBytes file(little.bytes(), std::endian::big);
     if (file.text(signature_bytes + 4, 4) != "IHDR") {
         throw broken_image(name, "a PNG without its header");
     }
-    for (uint64_t offset = signature_bytes; file.text(offset + 4, 4) != "IDAT";) {
+    bool before_pixels = true;
+    for (uint64_t offset = signature_bytes; file.text(offset + 4, 4) != "IEND";) {
         const uint64_t length = file.u32(offset);
         if (offset + frame_bytes > file.size() || length > file.size() - offset - frame_bytes) {
-            throw broken_image(name, "the PNG ends before its pixels");
+            throw broken_image(name, before_pixels ? "the PNG ends before its pixels"
+                                                   : "the PNG ends before its last row");
         }
-        check_chunk(file, offset, length, name);
+        const bool pixels = file.text(offset + 4, 4) == "IDAT";
+        before_pixels = before_pixels && !pixels;
+        if (before_pixels || pixels) check_chunk(file, offset, length, name);
         offset += frame_bytes + length;
     }
+    if (before_pixels) throw broken_image(name, "a PNG without pixels");
     const ImageHeader header{ImageFormat::png, file.u32(signature_bytes + 12),
                              file.u32(signature_bytes + 8)};
     // A pixel is a bit at least, and a byte unpacks to 1032: what the file can't hold isn't made

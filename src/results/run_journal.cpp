@@ -43,6 +43,19 @@ std::string file_name(TensorSet wanted) {
     return std::string(found->second).append(part_suffix);
 }
 
+/** The record of its part. */
+std::string record_of(TensorSet set) { return json{{"part", file_name(set)}}.dump(); }
+
+std::string file_name(const LayerRecord& layer) {
+    return fmt::format("{}{}{}", layer_prefix, layer.name, part_suffix);
+}
+
+std::string file_name(const FinishedPredictions& finished) {
+    const auto& images = finished.predictions.image;
+    return fmt::format("{}{}.{:09}{}", predictions_prefix, finished.network,
+                       *std::min_element(images.begin(), images.end()), part_suffix);
+}
+
 std::optional<TensorSet> set_named(const std::string& file) {
     for (const auto& [set, name] : set_files) {
         if (file == file_name(set)) return set;
@@ -85,16 +98,17 @@ void write_header(const fs::path& file, const RunIdentity& identity) {
 RunIdentity read_header(const fs::path& file) {
     try {
         const json header = json::parse(read_text(file));
-        if (header.at("format") != header_format)
-            throw Failure("format is not '{}'", header_format);
-        return {header.at("identity"), header.at("config"), header.at("content"),
-                header.at("program")};
-    } catch (const std::exception& error) {
-        throw InputError(
-            "{}: is damaged, so nothing tells which run the parts beside it belong to ({}); start "
-            "over with --restart",
-            file.string(), error.what());
+        if (header.at("format") == header_format) {
+            return {header.at("identity"), header.at("config"), header.at("content"),
+                    header.at("program")};
+        }
+    } catch (const std::exception&) {
+        // Whatever a library says of it tells nobody what to do.
     }
+    throw InputError(
+        "{}: is damaged or of another comq, so nothing tells which run the parts beside it belong "
+        "to; start over with --restart",
+        file.string());
 }
 
 /** Image index ascending, each once. */
@@ -234,13 +248,21 @@ void RunJournal::read_parts() {
 }
 
 void RunJournal::take_part(const fs::path& file) {
+    const std::string name = file.filename().string();
     JournalPart part = read_journal_part(file);
-    if (const auto set = set_named(file.filename().string())) {
+    const auto require_own = [&](bool own) {
+        if (!own) throw InputError("{}: holds what belongs into another file", file.string());
+    };
+    if (const auto set = set_named(name)) {
+        require_own(part.record == record_of(*set));
         tensors_[*set] = std::move(part.tensors);
-    } else if (file.filename().string().starts_with(layer_prefix)) {
-        layers_[layer_from(part, file).name] = file;
+    } else if (name.starts_with(layer_prefix)) {
+        const LayerRecord layer = layer_from(part, file);
+        require_own(name == file_name(layer));
+        layers_[layer.name] = file;
     } else {
         const FinishedPredictions finished = predictions_from(part, file);
+        require_own(finished.predictions.size() > 0 && name == file_name(finished));
         add_block(finished, file);
     }
 }
@@ -286,7 +308,7 @@ std::optional<LayerRecord> RunJournal::layer(const std::string& name) const {
 void RunJournal::store_layer(const LayerRecord& layer) {
     const std::string& name = layer.name;
     COMQ_CHECK(!name.empty() && name.find('/') == std::string::npos);
-    const fs::path file = folder_ / fmt::format("{}{}{}", layer_prefix, name, part_suffix);
+    const fs::path file = folder_ / file_name(layer);
     const std::scoped_lock guard(mutex_);
     write_part(file, to_part(layer));
     layers_[name] = file;
@@ -300,7 +322,7 @@ std::optional<TensorMap> RunJournal::tensors(TensorSet set) const {
 
 void RunJournal::store_tensors(TensorSet set, const TensorMap& tensors) {
     const std::scoped_lock guard(mutex_);
-    write_part(folder_ / file_name(set), {"{}", tensors});
+    write_part(folder_ / file_name(set), {record_of(set), tensors});
     tensors_[set] = tensors;
 }
 
@@ -316,11 +338,8 @@ Predictions RunJournal::predictions(const std::string& network) const {
 }
 
 void RunJournal::store_predictions(const FinishedPredictions& finished) {
-    const Predictions& block = finished.predictions;
-    if (block.size() == 0) return;
-    const int64_t first = *std::min_element(block.image.begin(), block.image.end());
-    const fs::path file = folder_ / fmt::format("{}{}.{:09}{}", predictions_prefix,
-                                                finished.network, first, part_suffix);
+    if (finished.predictions.size() == 0) return;
+    const fs::path file = folder_ / file_name(finished);
     const std::scoped_lock guard(mutex_);
     write_part(file, to_part(finished));
     add_block(finished, file);

@@ -3,7 +3,9 @@
 #include "core/input_file.hpp"
 #include "core/text.hpp"
 #include "storage/hdf5_handle.hpp"
+#include "storage/hdf5_heaps.hpp"
 #include "storage/hdf5_probe.hpp"
+#include "storage/mapped_file.hpp"
 #include "storage/seal.hpp"
 
 namespace comq {
@@ -187,7 +189,15 @@ Hdf5File Hdf5File::open_for_reading(const std::filesystem::path& file) {
     if (seal == Seal::none) probe_hdf5(file, access.get());
     const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
     if (id < 0) throw InputError("{}: can't be opened: {}", file.string(), open_problem(file));
-    return {{id, H5Fclose}, file.string()};
+    Hdf5File opened({id, H5Fclose}, file.string());
+    // HDF5 reads beyond them, and does not always crash.
+    if (seal == Seal::none && !heaps_are_whole(map_file(file).text())) {
+        throw InputError(
+            "{}: can't be opened: it is damaged, a text does not end where its heap does (restore "
+            "a copy, or run it again)",
+            file.string());
+    }
+    return opened;
 }
 
 Hdf5Group Hdf5File::root() const {

@@ -52,7 +52,12 @@ Hdf5Handle::~Hdf5Handle() {
 std::string hdf5_message() {
     std::string message = "unknown cause";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &message);
-    return message;
+    // What the system says stands among addresses, and the time with its line end.
+    constexpr std::string_view mark = "error message = '";
+    const auto begin = message.find(mark);
+    if (begin == std::string::npos) return message;
+    message.erase(0, begin + mark.size());
+    return message.substr(0, message.find('\''));
 }
 
 std::string hdf5_path(hid_t object) { return name_through<H5Iget_name>(object); }

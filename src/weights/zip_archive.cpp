@@ -14,6 +14,13 @@ namespace {
 /** Deflate's best: 258 bytes from two bits. */
 constexpr std::size_t max_expansion = 1032;
 
+/** Times its own size, an archive may unpack to: pruned weights compress well, others hardly. */
+constexpr std::size_t most_unpacked = 16;
+
+std::size_t unpacked_allowance(std::size_t file_size) {
+    return most_unpacked * file_size + (std::size_t{64} << 20);
+}
+
 std::string text_of(zip_error_t& error) {
     std::string text = zip_error_strerror(&error);
     zip_error_fini(&error);
@@ -126,6 +133,12 @@ FileBytes ZipArchive::read(const Entry& entry) {
         });
         if (same) return {name, file_.share(*entry.stored_at), entry.size};
     }
+    if (entry.size > unpacked_allowance(file_.size) - unpacked_bytes_) {
+        throw InputError(
+            "{}: unpacks to more than {} times the archive (save it without compression)", name,
+            most_unpacked);
+    }
+    unpacked_bytes_ += entry.size;
     std::shared_ptr<std::byte[]> buffer(new std::byte[entry.size]);
     unpack(entry, name, [&](std::size_t offset, std::span<const std::byte> bytes) {
         std::ranges::copy(bytes, buffer.get() + offset);

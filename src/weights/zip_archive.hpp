@@ -36,7 +36,8 @@ class ZipArchive {
     const Entry* find(const std::string& name) const;
     /**
      * The content of an entry, its checksum verified: a part of the file's own bytes, or else
-     * decompressed. All reads together cost at most what the file's own bytes can unpack to.
+     * decompressed. Throws InputError where the entry is damaged, or where all reads together would
+     * unpack to more than 16 times the file and 64 MiB: weights hardly compress, bombs do.
      */
     FileBytes read(const Entry& entry);
 
@@ -54,7 +55,8 @@ class ZipArchive {
     std::unique_ptr<zip, Discard> archive_;
     std::vector<Entry> entries_;
     std::map<std::string, std::size_t> index_;
-    std::size_t read_bytes_ = 0;
+    std::size_t read_bytes_ = 0;      ///< of the file
+    std::size_t unpacked_bytes_ = 0;  ///< that were made of them
 };
 
 }  // namespace comq

@@ -123,6 +123,17 @@ TEST_CASE("an export never replaces the checkpoint that its run began with") {
     CHECK(test::text_of(place.folder / "w.safetensors") == weights);
 }
 
+TEST_CASE("what a file names itself takes one line and no part in the terminal") {
+    const HostilePlace place;
+    const std::string header = R"({"a\nb\u001b[2J": {"dtype": "F32", "shape": [1]}})";
+    std::ofstream file(place.folder / "w.safetensors", std::ios::binary);
+    file << static_cast<char>(header.size()) << std::string(7, '\0') << header;
+    file.close();
+    CHECK(place.run(place.demo() + "model.weights=w.safetensors -o a.h5") == 3);
+    CHECK(error_lines(place.log()) == 1);
+    CHECK_THAT(place.log(), ContainsSubstring(R"(tensor 'a\nb\x1b[2J')"));
+}
+
 TEST_CASE("a result behind a link is written there") {
     const HostilePlace place;
     fs::create_directory(place.folder / "store");

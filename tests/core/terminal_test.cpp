@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <string>
 
@@ -143,4 +144,11 @@ TEST_CASE("a stage leaves one line in a log") {
     CHECK(text.starts_with("calibration                 100/100 images, "));
     CHECK(count(text, "\n") == 1);
     CHECK(text.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("a SIGPIPE that somebody sends ends no program") {
+    const auto before = std::signal(SIGPIPE, SIG_DFL);
+    prepare_standard_streams();
+    CHECK(std::raise(SIGPIPE) == 0);
+    std::signal(SIGPIPE, before);
 }

@@ -52,3 +52,8 @@ TEST_CASE("words are wrapped between lines, long ones whole") {
     CHECK(wrapped("a/very/long/path b", 4, 10) == "a/very/long/path\n    b");
     CHECK(wrapped("", 4).empty());
 }
+
+TEST_CASE("control characters are shown, lines and UTF-8 stay") {
+    CHECK(without_control_characters("a\x1b[31mb\rc\x7f") == "a\\x1b[31mb\\x0dc\\x7f");
+    CHECK(without_control_characters(std::string_view("é\n\t\0", 5)) == "é\n\t\\x00");
+}

@@ -1,9 +1,13 @@
 #include "experiment/predict.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <mutex>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "experiment/runs.hpp"
 #include "passes/pass_over.hpp"
 #include "support/catch.hpp"
@@ -32,6 +36,22 @@ class BatchSizes : public Tap {
     const Observable* first_;
     std::mutex mutex_;
     std::vector<int64_t> sizes_;
+};
+
+/** Sets `stop` when a network has seen so many batches. */
+class StopAfter : public Tap {
+  public:
+    StopAfter(const Observable& first, int batches, std::atomic<bool>& stop)
+        : first_(&first), left_(batches), stop_(stop) {}
+    torch::Tensor on_input(const Observable& layer, const torch::Tensor& input) override {
+        if (&layer == first_ && --left_ == 0) stop_ = true;
+        return input;
+    }
+
+  private:
+    const Observable* first_;
+    std::atomic<int> left_;
+    std::atomic<bool>& stop_;
 };
 
 }  // namespace
@@ -63,6 +83,44 @@ TEST_CASE("a resumed evaluation has the batches of an undisturbed one") {
     CHECK(rest.image == whole.image);
     CHECK(rest.prediction == whole.prediction);
     CHECK(rest.margin == whole.margin);
+}
+
+TEST_CASE("an evaluation that is stopped keeps the batches that it has finished") {
+    const auto loaded = test::shipped_config("demo_cnn_4bit", test::temporary_folder());
+    const auto model = load_model(loaded.config.model, torch::kCPU);
+    const test::MemorySource source(40, 32, 10);
+    BadImages bad(0);
+    std::atomic<bool> stop{false};
+    const auto pass = test::pass_over(source, "demo_cnn", 4, bad, stop);
+    StopAfter stopping(*model.network->layers().front().layer, 3, stop);
+
+    RunJournal journal = test::new_journal(loaded);
+    CHECK_THROWS_AS(predict(*model.network, quantized_network, pass, journal, {.tap = &stopping}),
+                    Interrupted);
+    const auto kept = journal.predictions(quantized_network).size();
+    CHECK(kept >= 8);
+    CHECK(kept < 40);
+}
+
+TEST_CASE("blocks of predictions are stored by their age, and by their images") {
+    const auto loaded = test::shipped_config("demo_cnn_4bit", test::temporary_folder());
+    const auto model = load_model(loaded.config.model, torch::kCPU);
+    const test::MemorySource source(40, 32, 10);
+    BadImages bad(0);
+    const auto pass = test::pass_over(source, "demo_cnn", 4, bad);
+    const auto blocks_of = [&](const UnsavedPredictions& most) {
+        RunJournal journal = test::new_journal(loaded);
+        CHECK(predict(*model.network, quantized_network, pass, journal, {}, most).size() == 40);
+        const std::filesystem::directory_iterator parts(journal.folder());
+        const auto blocks = std::count_if(begin(parts), end(parts), [](const auto& part) {
+            return part.path().filename().string().starts_with("predictions.");
+        });
+        journal.remove();
+        return blocks;
+    };
+    CHECK(blocks_of({.age = std::chrono::hours(1)}) == 1);
+    CHECK(blocks_of({.age = std::chrono::seconds(0)}) == 10);
+    CHECK(blocks_of({.images = 16, .age = std::chrono::hours(1)}) == 3);
 }
 
 TEST_CASE("divergences are the same from computed, stored and cached probabilities") {

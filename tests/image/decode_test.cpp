@@ -1,8 +1,14 @@
 #include "image/decode.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -63,6 +69,56 @@ uint32_t checksum(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+TEST_CASE("libraries say nothing of a broken image beside its error") {
+    auto png = read_bytes(images() / "rgb.png");
+    png[png.size() - 20] ^= std::byte{1};  // of the pixels
+    std::vector<std::byte> tiff(1200);     // 13 × 13 pixels in a strip that is no JPEG
+    const std::vector<std::array<uint32_t, 4>> fields{
+        {256, 4, 1, 13},  {257, 4, 1, 13}, {258, 3, 1, 8},  {259, 3, 1, 7},   {262, 3, 1, 1},
+        {273, 4, 1, 200}, {277, 3, 1, 1},  {278, 4, 1, 13}, {279, 4, 1, 1000}};
+    const auto write = [&](std::size_t at, uint32_t number, std::size_t bytes) {
+        for (std::size_t i = 0; i < bytes; ++i) tiff[at + i] = std::byte(number >> 8 * i & 0xFF);
+    };
+    write(0, 0x002A4949, 4);
+    write(4, 8, 4);
+    write(8, static_cast<uint32_t>(fields.size()), 2);
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        write(10 + 12 * i, fields[i][0], 2);
+        write(12 + 12 * i, fields[i][1], 2);
+        write(14 + 12 * i, fields[i][2], 4);
+        write(18 + 12 * i, fields[i][3], 4);
+    }
+    const std::unique_ptr<FILE, int (*)(FILE*)> said(std::tmpfile(), std::fclose);
+    const int saved = ::dup(STDERR_FILENO);
+    ::dup2(::fileno(said.get()), STDERR_FILENO);
+    CHECK_THROWS_AS(decode_image(png, "x.png"), InputError);
+    CHECK_THROWS_AS(decode_image(tiff, "x.tif"), InputError);
+    ::dup2(saved, STDERR_FILENO);
+    ::close(saved);
+    CHECK(std::fseek(said.get(), 0, SEEK_END) == 0);
+    CHECK(std::ftell(said.get()) == 0);
+}
+
+TEST_CASE("a JPEG takes memory for the rows that it has") {
+    auto jpeg = read_bytes(images() / "baseline.jpg");
+    const std::vector<std::byte> frame{std::byte{0xFF}, std::byte{0xC0}};
+    const auto found = std::ranges::search(jpeg, frame).begin();
+    REQUIRE(found != jpeg.end());
+    write_number(jpeg, static_cast<std::size_t>(found - jpeg.begin()) + 5, 12'000U << 16 | 12'000U);
+    // Said to be progressive, its scans are wrong; by its size it could hold that many pixels.
+    jpeg[static_cast<std::size_t>(found - jpeg.begin()) + 1] = std::byte{0xC2};
+    jpeg.resize(jpeg.size() + 300'000);
+    const auto peak_kilobytes = [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return usage.ru_maxrss;
+    };
+    const auto before = peak_kilobytes();
+    CHECK_THROWS_WITH(decode_image(jpeg, "a.jpg"),
+                      ContainsSubstring("a.jpg: truncated or corrupt"));
+    CHECK(peak_kilobytes() - before < 100'000);
+}
 
 TEST_CASE("a size that the file can't hold is refused before room is made for it") {
     auto jpeg = read_bytes(images() / "baseline.jpg");

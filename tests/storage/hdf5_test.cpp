@@ -153,6 +153,14 @@ TEST_CASE("HDF5 errors name the file, the object and the cause") {
                       ContainsSubstring("not an HDF5 file, or a damaged one"));
 }
 
+TEST_CASE("of a call that the system refused HDF5's message is the system's") {
+    const Hdf5Guard guard;
+    H5Epush2(H5E_DEFAULT, "file", "function", 1, H5E_ERR_CLS, H5E_IO, H5E_READERROR,
+             "file read failed: time = Mon Nov 30\n, filename = 'a.h5', errno = 5, error message = "
+             "'Input/output error', buf = 0x55, offset = 0");
+    CHECK(hdf5_message() == "Input/output error");
+}
+
 TEST_CASE("a truncated HDF5 file is an error") {
     const fs::path path = test::temporary_folder() / "run.h5";
     write_example(path);

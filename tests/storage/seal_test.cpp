@@ -1,10 +1,15 @@
 #include "storage/seal.hpp"
 
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "storage/atomic_file.hpp"
 #include "storage/hdf5.hpp"
+#include "storage/hdf5_heaps.hpp"
 #include "support/assets.hpp"
 #include "support/catch.hpp"
 
@@ -61,4 +66,27 @@ TEST_CASE("a file without a seal is read as it is") {
     CHECK(check_seal(file) == Seal::broken);
     std::ofstream(file, std::ios::trunc) << "short";
     CHECK(check_seal(file) == Seal::none);
+}
+
+TEST_CASE("a file without a seal on which HDF5 would crash is an error") {
+    const fs::path file = test::temporary_folder() / "plain.h5";
+    std::vector<std::byte> content = small_file(), sealed = content;
+    seal(sealed);
+    content.resize(content.size() - (sealed.size() - content.size()));
+    const std::string text(reinterpret_cast<const char*>(content.data()), content.size());
+    const std::size_t heap = text.find("GCOL");
+    REQUIRE(heap != std::string::npos);
+    CHECK(heaps_are_whole(text));
+    // Of the heap's first object, whose bytes HDF5 copies without a look at the heap's size.
+    constexpr std::size_t header = 16, size = 8;
+    for (const std::size_t bit : {3U, 5U, 11U, 12U, 13U, 20U, 32U, 63U}) {
+        CAPTURE(bit);
+        auto damaged = content;
+        damaged[heap + header + size + bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
+        write_file_atomically(file, damaged);
+        REQUIRE(check_seal(file) == Seal::none);
+        CHECK_THROWS_WITH(Hdf5File::open_for_reading(file),
+                          ContainsSubstring("plain.h5: can't be opened") &&
+                              ContainsSubstring("it is damaged"));
+    }
 }
