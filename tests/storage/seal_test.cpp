@@ -1,9 +1,6 @@
 #include "storage/seal.hpp"
 
-#include <csignal>
-#include <cstdlib>
 #include <fstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
