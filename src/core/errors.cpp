@@ -1,23 +1,14 @@
 #include "core/errors.hpp"
 
+#include "core/text.hpp"
+
 namespace comq {
 
 namespace {
 
 std::string printable(ExitCode exit_code, const std::string& message) {
-    std::string result;
-    result.reserve(message.size());
-    for (const char c : message) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-            result += c;
-        } else if (c != '\n') {
-            result += fmt::format("\\x{:02x}", byte);
-        } else {
-            result += exit_code == ExitCode::bad_input ? "\\n" : "\n";
-        }
-    }
-    return result;
+    const std::string shown = replace_each(without_control_characters(message), {{"\t", "\\x09"}});
+    return exit_code == ExitCode::bad_input ? replace_each(shown, {{"\n", "\\n"}}) : shown;
 }
 
 }  // namespace
