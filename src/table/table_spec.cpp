@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -36,14 +35,13 @@ ValueType<SpecReference> reference() {
 /** Config keys as in an experiment, checked by its schema where they stand. */
 ValueType<YamlNode> settings(const KnownNames& known) {
     auto result = tree(YamlNode::Kind::map, "map of config keys, as in an experiment");
-    // Types are copied with what they read by.
-    const auto schema = std::make_shared<const ExperimentSchema>(experiment_schema(known));
-    result.read = [schema, read = result.read](const YamlNode& node, const std::string& key,
-                                               YamlNode& value, ConfigProblems& problems) {
+    const ExperimentSchema& schema = experiment_schema(known);
+    result.read = [&schema, read = result.read](const YamlNode& node, const std::string& key,
+                                                YamlNode& value, ConfigProblems& problems) {
         read(node, key, value, problems);
         ExperimentConfig config;
         GivenKeys given;
-        schema->read(node, config, given, problems, key + ".");
+        schema.read(node, config, given, problems, key + ".");
         if (const auto seed = given.find("seed"); seed != given.end()) {
             problems.add(seed->second, key + ".seed", "is what the table's 'seeds' are for");
         }
