@@ -77,10 +77,10 @@ run_target() { # SUBJECT
     find "tests/fuzz/found/$1" -type f -exec cp --backup=numbered {} "$seeds" \; 2>/dev/null || true
     write_dictionary "$1" >"$build/$1.dict"
     read -r malloc memory length < <(limits_of "$1")
-    # A second of one input is a hang: all are of a few kilobytes.
+    # Inputs are of a few kilobytes: seconds of one are a hang, even on a busy machine.
     env HOME=/nonexistent XDG_CONFIG_HOME= COMQ_SITE= COMQ_DATA="$source_folder" OMP_NUM_THREADS=1 \
         OPENBLAS_NUM_THREADS=1 ASAN_OPTIONS=quarantine_size_mb=64:allocator_may_return_null=1:detect_leaks=1 \
-        "$build/bin/fuzz_$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb="$memory" \
+        "$build/bin/fuzz_$1" -max_total_time="$seconds" -timeout=25 -rss_limit_mb="$memory" \
         -malloc_limit_mb="$malloc" -max_len="$length" -dict="$build/$1.dict" -artifact_prefix="$found/" \
         -print_final_stats=1 "$folder" "$seeds" >"$log" 2>&1 || status=$?
     executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
