@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034
-# Sourced by setup.sh, run_tests.sh and run_demo.sh: the steps of a set-up, each of which does
+# Sourced by setup.sh, run_tests.sh, run_fuzzers.sh and run_demo.sh: the steps of a set-up, each of which does
 # nothing, silently, when its result is there already.
 
 LIBTORCH_VERSION=2.13.0
@@ -176,7 +176,7 @@ fetch_libtorch() {
 # Sets $arrow_dir, the folder of Apache Arrow's C++ libraries and headers, which PyArrow's wheel
 # holds; but for a demo they are fetched into the build folder. Without them the layout parquet is
 # missing, and nothing else.
-find_arrow() { # demo | programs | tests
+find_arrow() { # as set_up
     local folder=build/arrow-$ARROW_VERSION python
     arrow_dir=$source_folder/$folder/pyarrow
     if [ -d "$arrow_dir/include/parquet" ]; then return 0; fi
@@ -234,7 +234,7 @@ fetch_charts() { pack_charts "$1" && unpack_charts "$1"; }
 
 # Sets $charts_dir, the folder of the library that draws the charts of make_report: D3 and Observable
 # Plot. Only make_report needs it, and says so where it is missing.
-find_charts() { # demo | programs | tests
+find_charts() { # as set_up
     local folder=build/charts-$PLOT_VERSION
     charts_dir=$source_folder/$folder
     if [ -f "$charts_dir/plot.umd.min.js" ]; then return 0; fi
@@ -353,13 +353,14 @@ compile() { # TARGET
 }
 
 # Only one set-up of a tree at a time. demo: programs with what they can't do without; programs: all
-# that they can use; tests: those, too.
-set_up() { # demo | programs | tests
+# that they can use; tests: those, too; fuzzers: the programs of libFuzzer alone.
+set_up() { # demo | programs | tests | fuzzers
     # Minutes of one core that compiling takes, measured.
     local groups=(programs) target=programs with_tests=false work=8
     case $1 in
         programs) groups+=(everything) ;;
         tests) groups+=(everything tests) target=all with_tests=true work=15 ;;
+        fuzzers) groups+=(everything tests fuzzers) target=fuzzers with_tests=true work=10 ;;
     esac
     if [ ! -f "$build/.compiled-$target" ]; then
         say "a first set-up: packages, LibTorch, then compiling, about $((1 + work / $(nproc))) min on $(nproc) cores; logs in build/"
@@ -371,7 +372,7 @@ set_up() { # demo | programs | tests
     find_libtorch "${groups[@]}"
     find_arrow "$1"
     find_charts "$1"
-    if $with_tests && [ "$libtorch" = pip ]; then fetch_torch_python; fi
+    if [ "$1" = tests ] && [ "$libtorch" = pip ]; then fetch_torch_python; fi
     configure $with_tests
     compile $target
     exec 9>&-

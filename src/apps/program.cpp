@@ -62,10 +62,9 @@ class InformSink final : public spdlog::sinks::base_sink<std::mutex> {
  * line counts; LibTorch adds a stack trace.
  */
 int report(ExitCode code, std::string_view message) {
-    std::string shown = without_control_characters(message);
-    // Only problems of configs have a line each: others may name what a file holds.
-    if (code == ExitCode::bad_input) shown = replace_each(shown, {{"\n", "\\n"}});
-    if (!message.empty()) inform(fmt::format("error: {}\n", shown));
+    if (!message.empty()) {
+        inform(fmt::format("error: {}\n", without_control_characters(message)));
+    }
     return static_cast<int>(code);
 }
 

@@ -69,6 +69,13 @@ struct KeyInfo {
     std::string default_text = {};       ///< YAML; taken from a default-constructed object
     ValueForm form = ValueForm::scalar;  ///< taken from the value type
     std::vector<std::string> choices = {};  ///< all values, where they are names; likewise
+    std::string first_default = {};         ///< YAML, where the default was another once
+
+    /** The value that identities leave out: what a result is called does not change with defaults.
+     */
+    const std::string& unsaid() const {
+        return first_default.empty() ? default_text : first_default;
+    }
 };
 
 /** The declaration of a key of a run: one that does not say what it affects does not compile. */
@@ -78,10 +85,15 @@ struct RunKey {
     std::string meaning;
     std::string unit = {};
     bool required = false;
+    std::string first_default = {};
 
     operator KeyInfo() const {
-        return {
-            .key = key, .meaning = meaning, .unit = unit, .required = required, .affects = affects};
+        return {.key = key,
+                .meaning = meaning,
+                .unit = unit,
+                .required = required,
+                .affects = affects,
+                .first_default = first_default};
     }
 };
 

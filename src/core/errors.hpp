@@ -20,12 +20,13 @@ enum class ExitCode : int {
 
 /**
  * An error for the user: one line that names the file, key, line or tensor and the remedy.
- * Programs print `what()` and exit with `exit_code()`.
+ * Programs print `what()` and exit with `exit_code()`. Control characters, which names inside a
+ * hostile file may hold, are escaped in it; line breaks only in those of ExitCode::bad_input, since
+ * a config has a line for each of its problems.
  */
 class Error : public std::runtime_error {
   public:
-    Error(ExitCode exit_code, const std::string& message)
-        : std::runtime_error(message), exit_code_(exit_code) {}
+    Error(ExitCode exit_code, const std::string& message);
     ExitCode exit_code() const noexcept { return exit_code_; }
 
   private:

@@ -58,9 +58,10 @@ fs::path data_folder() {
 }
 
 fs::path find_shipped(const fs::path& name) {
-    if (fs::exists(name)) return name;
+    std::error_code error;  // of a name that no file can have
+    if (fs::exists(name, error)) return name;
     const auto shipped = data_folder() / name;
-    return fs::exists(shipped) ? shipped : name;
+    return fs::exists(shipped, error) ? shipped : name;
 }
 
 std::filesystem::path short_path(const std::filesystem::path& path) {

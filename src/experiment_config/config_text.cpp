@@ -57,7 +57,7 @@ std::string identity_text(const ExperimentConfig& config,
                           const ExperimentSchema& schema) {
     return schema.print(config, [&](const KeyInfo& info) {
         if (!info.affects.numbers() || !is_read(info.key, config) || !wanted(info)) return false;
-        return info.required || schema.find(info.key)->print(config) != info.default_text;
+        return info.required || schema.find(info.key)->print(config) != info.unsaid();
     });
 }
 

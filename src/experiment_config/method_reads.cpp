@@ -59,6 +59,8 @@ std::size_t level_of(const std::string& chooser, const GivenLevels& levels) {
 }  // namespace
 
 bool is_read(const std::string& key, const ExperimentConfig& config) {
+    const bool chooses_bits = config.quantization.average_bits.has_value();
+    if (key == "quantization.bits_criterion" && !chooses_bits) return false;
     return method_reads_key(key, config) && layout_reads_key(key, config);
 }
 

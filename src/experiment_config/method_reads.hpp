@@ -9,7 +9,7 @@ namespace comq {
 
 /**
  * Whether a run of this config reads the key: of `quantization` each method has its own, of `data`
- * each layout.
+ * each layout, and what average_bits goes by is read where that is set.
  */
 bool is_read(const std::string& key, const ExperimentConfig& config);
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "image/format_headers.hpp"
 
@@ -39,8 +40,13 @@ class TiffDirectory {
         if (begin < 8 || begin + 2 + 12 * entries > file.size()) {
             throw broken_image(name, "the TIFF ends before its directory");
         }
+        std::set<uint32_t> given;
         for (uint64_t i = 0; i < entries; ++i) {
             const uint64_t at = begin + 2 + 12 * i;
+            // Which one counts, libtiff and Pillow do not agree about.
+            if (!given.insert(file.u16(at)).second) {
+                throw broken_image(name, fmt::format("the TIFF has field {} twice", file.u16(at)));
+            }
             const uint32_t type = file.u16(at + 2);
             if (type != 3 && type != 4) continue;
             TiffEntry entry{at + 8, file.u32(at + 4), type == 3 ? 2U : 4U};
@@ -58,6 +64,13 @@ class TiffDirectory {
         if (found == entries_.end() || i >= found->second.count) return absent;
         const auto& [offset, count, bytes] = found->second;
         return bytes == 2 ? file_.u16(offset + 2 * i) : file_.u32(offset + 4 * i);
+    }
+    /** Whether the file holds all values of a field. */
+    bool is_whole(TiffField field) const {
+        const auto found = entries_.find(static_cast<uint32_t>(field));
+        if (found == entries_.end()) return true;
+        const auto& [offset, count, bytes] = found->second;
+        return offset <= file_.size() && count <= (file_.size() - offset) / bytes;
     }
     bool all(TiffField field, uint32_t wanted) const {
         for (uint64_t i = 0; i < count(field); ++i) {
@@ -108,6 +121,9 @@ ImageHeader read_tiff_header(const FileBytes& bytes, const std::string& name) {
     const FileBytes file(bytes.bytes(), big ? std::endian::big : std::endian::little);
     const TiffDirectory tiff(file, name);
     if (const std::string odd = odd_variant(tiff); !odd.empty()) throw unlike_pillow(name, odd);
+    if (!tiff.is_whole(TiffField::strip_offsets) || !tiff.is_whole(TiffField::strip_bytes)) {
+        throw broken_image(name, "the TIFF ends before the list of its strips");
+    }
     // What is missing, libtiff fills.
     for (uint64_t i = 0; i < tiff.count(TiffField::strip_offsets); ++i) {
         const uint64_t end = uint64_t{tiff.value(TiffField::strip_offsets, 0, i)} +

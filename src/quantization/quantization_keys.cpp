@@ -110,7 +110,8 @@ Schema<QuantizationConfig, RunKey> quantization_keys(const std::vector<std::stri
               .meaning = "What average_bits keeps small: the sum of the divergences of predictions "
                          "on the images of calibration.holdout, which must be set, that each "
                          "layer alone causes (predictions; section sensitivity), or of squared "
-                         "relative layer errors (layer_error)."},
+                         "relative layer errors (layer_error).",
+              .first_default = "layer_error"},
              &QuantizationConfig::bits_criterion,
              choice<BitsCriterion>({{"predictions", BitsCriterion::predictions},
                                     {"layer_error", BitsCriterion::layer_error}}));

@@ -316,6 +316,11 @@ const Repair block_reconstruction_repair{
             const double walked = size.images * (4.0 + (weighs ? 0.5 * gradient_pass * blocks : 0));
             return trained + walked + 0.5 * size.held_out * (blocks + 4.0);
         },
+    .spooled =
+        [](const RepairSize& size) {
+            const bool weighs = size.config.block_reconstruction == BlockLoss::fisher;
+            return 2.0 * (size.images + size.held_out) + (weighs ? size.images : 0.0);
+        },
     .uses_gradients = true};
 
 }  // namespace comq

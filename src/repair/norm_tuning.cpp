@@ -383,6 +383,8 @@ const Repair norm_tuning_repair{
             const double judged = size.config.early_stop ? size.held_out * (epochs + 2.0) : 0.0;
             return size.images * epochs * (1.0 + gradient_pass) + judged;
         },
+    .spooled =
+        [](const RepairSize& size) { return size.config.early_stop ? 2.0 * size.held_out : 0.0; },
     .uses_labels =
         [](const RepairConfig& config) { return config.norm_tuning == NormTuning::labels; },
     .uses_gradients = true};

@@ -257,6 +257,7 @@ const Repair refit_repair{
             }
             return size.images * two_networks_forwards(size.network, sites) +
                    0.5 * trials_of_a_refit * static_cast<double>(sites) * size.held_out;
-        }};
+        },
+    .spooled = [](const RepairSize& size) { return 2.0 * (size.images + size.held_out); }};
 
 }  // namespace comq

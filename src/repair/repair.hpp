@@ -65,6 +65,8 @@ struct Repair {
     std::vector<RepairedParts> (*apply)(RepairContext& context) = nullptr;
     /** What it costs, in forward passes of single images. */
     double (*forwards)(const RepairSize& size) = [](const RepairSize&) { return 0.0; };
+    /** How many images' activations between two blocks it spools, each network's counted. */
+    double (*spooled)(const RepairSize& size) = [](const RepairSize&) { return 0.0; };
     bool (*uses_labels)(const RepairConfig& config) = [](const RepairConfig&) { return false; };
     bool uses_gradients = false;
 };

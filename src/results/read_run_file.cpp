@@ -199,6 +199,20 @@ std::vector<Record> read_records(const Reader& reader, const Hdf5Group& group) {
     return records;
 }
 
+/** Each scale is that of as many inputs, and has a zero point. */
+void check_groups(const Reader& reader, const Hdf5Group& group, const LayerRecord& layer) {
+    const int64_t groups = layer.scale.shape[1];
+    if (layer.zero_point.shape[1] != groups) {
+        reader.fail(group.path() + "/zero_point", "has {} columns, but 'scale' has {}",
+                    layer.zero_point.shape[1], groups);
+    }
+    if (layer.in_features > 0 && (groups < 1 || layer.in_features % groups != 0)) {
+        reader.fail(group.path() + "/scale",
+                    "has {} columns, which do not divide 'in_features', {}", groups,
+                    layer.in_features);
+    }
+}
+
 /** A flipped bit would otherwise be a weight like any other. */
 void check_levels(const Reader& reader, const Hdf5Group& group, const LayerRecord& layer) {
     if (layer.bits < 1 || layer.bits > 8) {
@@ -228,6 +242,7 @@ void read_codes(const Reader& reader, const Hdf5Group& codes, std::vector<LayerR
             reader.fail(group.path() + "/bit_code", "has {} columns, but 'in_features' is {}",
                         layer.bit_code.shape[1], layer.in_features);
         }
+        check_groups(reader, group, layer);
         check_levels(reader, group, layer);
     }
 }

@@ -136,8 +136,8 @@ class Hdf5File {
      */
     static Hdf5File create_in_memory(const std::string& name);
     /**
-     * Throws InputError for a file whose seal is broken, before HDF5 reads it, and for one without
-     * a seal on which HDF5 crashes, which a child process finds out.
+     * Throws InputError for a file whose seal is broken, before HDF5 reads it; one without a seal
+     * is read first in a process of its own (hdf5_probe.hpp).
      */
     static Hdf5File open_for_reading(const std::filesystem::path& file);
 

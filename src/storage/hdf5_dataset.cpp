@@ -77,6 +77,18 @@ Hdf5Handle space_of(hid_t dataset) {
     return {check_read(H5Dget_space(dataset), "read the shape", {dataset}), H5Sclose};
 }
 
+/** H5Sget_simple_extent_npoints as it should be: 64 bits may be too few. */
+double elements_of(hid_t space) {
+    if (H5Sget_simple_extent_type(space) != H5S_SIMPLE) {
+        return static_cast<double>(H5Sget_simple_extent_npoints(space));
+    }
+    std::vector<hsize_t> dims(static_cast<std::size_t>(H5Sget_simple_extent_ndims(space)));
+    H5Sget_simple_extent_dims(space, dims.data(), nullptr);
+    double product = 1.0;
+    for (const hsize_t extent : dims) product *= static_cast<double>(extent);
+    return product;
+}
+
 /** Before memory is taken: a shape can claim any size, also of chunks that were never written. */
 void check_extent(hid_t dataset) {
     constexpr double most_deflated = 1032.0;  // bytes from one
@@ -88,9 +100,8 @@ void check_extent(hid_t dataset) {
     check_read(H5Fget_filesize(file.get(), &file_bytes), "read the size", {dataset});
     const auto stored =
         static_cast<double>(std::min<hsize_t>(H5Dget_storage_size(dataset), file_bytes));
-    const auto claimed =
-        static_cast<double>(H5Sget_simple_extent_npoints(space_of(dataset).get())) *
-        static_cast<double>(H5Tget_size(type_of(dataset).get()));
+    const double claimed = elements_of(space_of(dataset).get()) *
+                           static_cast<double>(H5Tget_size(type_of(dataset).get()));
     const bool packed = H5Pget_nfilters(creation.get()) > 0;
     if (claimed <= stored * (packed ? most_deflated : 1.0)) return;
     throw InputError("{}: its shape needs {:.0f} bytes, {:.0f} are stored: the file is damaged",

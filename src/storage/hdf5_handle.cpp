@@ -10,6 +10,8 @@ std::recursive_mutex& hdf5_mutex() {
     return mutex;
 }
 
+bool alone = false;
+
 herr_t keep_innermost(unsigned depth, const H5E_error2_t* error, void* message) {
     if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(message) = error->desc;
     return 0;
@@ -26,7 +28,11 @@ std::string name_through(hid_t object) {
 
 }  // namespace
 
-Hdf5Guard::Hdf5Guard() : lock_(hdf5_mutex()) {
+void Hdf5Guard::begin_alone() { alone = true; }
+
+Hdf5Guard::Hdf5Guard() : lock_(hdf5_mutex(), std::defer_lock) {
+    // The mutex is held by a thread of the process that forked this one.
+    if (!alone) lock_.lock();
     // At exit HDF5 (1.10) would touch files again whose closing failed on a full disk, and crash;
     // what has to reach the disk is closed explicitly.
     static const herr_t no_exit_handler = H5dont_atexit();

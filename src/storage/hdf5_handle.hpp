@@ -18,9 +18,11 @@ static_assert(std::is_same_v<Hdf5Handle::Id, hid_t>);
 class Hdf5Guard {
   public:
     Hdf5Guard();
+    /** For a process that a thread with a guard has forked: there are no others to wait for. */
+    static void begin_alone();
 
   private:
-    std::lock_guard<std::recursive_mutex> lock_;
+    std::unique_lock<std::recursive_mutex> lock_;
 };
 
 /** The place where a call works, for messages: an object of an open file, and a name below it. */

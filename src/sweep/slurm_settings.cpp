@@ -65,13 +65,19 @@ bool starts_ranks(const std::string& prefix) {
     return false;
 }
 
+/** Of days, hours, minutes or seconds: so many that they can be counted in seconds. */
+std::optional<int64_t> whole_number(const std::string& word) {
+    const auto number = parse_number<int64_t>(word);
+    return number && *number >= 0 && *number <= 1'000'000'000 ? number : std::nullopt;
+}
+
 /** The numbers of "12:30:00"; empty when it is something else. */
 std::vector<int64_t> numbers_between_colons(const std::string& text) {
     std::vector<int64_t> numbers;
     std::istringstream words(text);
     for (std::string word; std::getline(words, word, ':');) {
-        const auto number = parse_number<int64_t>(word);
-        if (!number || *number < 0) return {};
+        const auto number = whole_number(word);
+        if (!number) return {};
         numbers.push_back(*number);
     }
     return numbers;
@@ -85,7 +91,7 @@ std::optional<int64_t> slurm_seconds(const std::string& time) {
     if (parts.empty() || parts.size() > 3) return std::nullopt;
     int64_t days = 0;
     if (dash != std::string::npos) {
-        const auto number = parse_number<int64_t>(time.substr(0, dash));
+        const auto number = whole_number(time.substr(0, dash));
         if (!number) return std::nullopt;
         days = *number;
     } else if (parts.size() < 3) {

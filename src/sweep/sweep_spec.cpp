@@ -83,8 +83,9 @@ void read_arguments(const std::vector<std::string>& arguments, const Schema<Spec
 
 /** From the working directory, beside the sweep, or among the files that come with comq. */
 fs::path find_config(const fs::path& named, const fs::path& sweep_file) {
+    std::error_code error;  // of a name that no file can have
     for (const auto& folder : {fs::path(), sweep_file.parent_path(), data_folder()}) {
-        if (fs::exists(folder / named)) return folder / named;
+        if (fs::exists(folder / named, error)) return folder / named;
     }
     return named;
 }

@@ -35,9 +35,9 @@ ValueType<SpecReference> reference() {
 /** Config keys as in an experiment, checked by its schema where they stand. */
 ValueType<YamlNode> settings(const KnownNames& known) {
     auto result = tree(YamlNode::Kind::map, "map of config keys, as in an experiment");
-    result.read = [schema = experiment_schema(known), read = result.read](
-                      const YamlNode& node, const std::string& key, YamlNode& value,
-                      ConfigProblems& problems) {
+    const ExperimentSchema& schema = experiment_schema(known);
+    result.read = [&schema, read = result.read](const YamlNode& node, const std::string& key,
+                                                YamlNode& value, ConfigProblems& problems) {
         read(node, key, value, problems);
         ExperimentConfig config;
         GivenKeys given;

@@ -167,6 +167,19 @@ TEST_CASE("a plan counts what repairs cost") {
               .repair > outputs);
 }
 
+TEST_CASE("a plan counts the activations that repairs spool to disk") {
+    const auto disk_with = [](const std::string& repair) {
+        const auto probe = probe_with({"calibration.images=100", "calibration.holdout=20", repair});
+        return cost_of_run(probe).disk_bytes;
+    };
+    const auto probe = probe_with({});
+    const auto image = static_cast<int64_t>(sizeof(float)) * probe.largest_block_input;
+    const auto none = disk_with("repair.bias_correction=true");
+    CHECK(disk_with("repair.norm_refit=true") == none + 240 * image);
+    CHECK(disk_with("repair.block_reconstruction=output_error") == none + 240 * image);
+    CHECK(disk_with("repair.block_reconstruction=fisher") == none + 340 * image);
+}
+
 TEST_CASE("a plan's memory follows the largest layer, the solver and quantized inputs") {
     Probe probe = probe_with({"evaluation.layer_images=0"});
     const auto peak = [&] { return cost_of_run(probe).memory_bytes; };

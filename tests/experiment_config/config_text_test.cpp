@@ -85,6 +85,24 @@ TEST_CASE("the identity names no key with its default, so that later keys do not
                ContainsSubstring("seed: 3"));
 }
 
+TEST_CASE("a default that became another changes no identity of results that lie about") {
+    const auto identity = [](const std::string& criterion) {
+        return identity_text(load(complete_config, {"calibration.holdout=8",
+                                                    "quantization.average_bits=3", criterion})
+                                 .config);
+    };
+    CHECK_THAT(identity("quantization.bits_criterion=layer_error"),
+               !ContainsSubstring("bits_criterion"));
+    CHECK_THAT(identity("seed=0"), ContainsSubstring("bits_criterion: predictions"));
+}
+
+TEST_CASE("what chooses bits is read where bits are chosen") {
+    CHECK_FALSE(
+        resolved_values(load(complete_config).config).contains("quantization.bits_criterion"));
+    CHECK(load(complete_config, {"quantization.average_bits=3", "calibration.holdout=8"})
+              .config.quantization.bits_criterion == BitsCriterion::predictions);
+}
+
 TEST_CASE("keys that differ between two texts are named") {
     const std::string output = "output.file=/o.h5";
     const std::string a = resolved_text(load(rich_config, {output}).config);

@@ -207,6 +207,20 @@ TEST_CASE("missing and unequal columns are named") {
             "/codes/blocks.0.attn.qkv/scale: is F32 [2, 1], expected F32 of 2 "
             "dimensions with 6 rows");
     }
+    SECTION("zero points of other groups than the scales") {
+        const std::vector<float> zeros(6, 0.0F);
+        run.layers[0].zero_point = HostTensor::copy_of<float>(DType::f32, {6, 1}, zeros);
+        write_run_file(file, run);
+        words_of_reading("/codes/blocks.0.attn.qkv/zero_point: has 1 columns, but 'scale' has 2");
+    }
+    SECTION("groups of unequal length") {
+        const std::vector<float> ones(18, 1.0F);
+        run.layers[0].scale = HostTensor::copy_of<float>(DType::f32, {6, 3}, ones);
+        run.layers[0].zero_point = run.layers[0].scale;
+        write_run_file(file, run);
+        words_of_reading(
+            "/codes/blocks.0.attn.qkv/scale: has 3 columns, which do not divide 'in_features', 4");
+    }
     SECTION("codes beyond their width") {
         run.layers[0].bits = 3;
         write_run_file(file, run);

@@ -209,7 +209,8 @@ TEST_CASE("time limits are read as sbatch reads them") {
     CHECK(slurm_seconds("2-12") == 216'000);
     CHECK(slurm_seconds("2-12:30") == 217'800);
     CHECK(slurm_seconds("2-12:30:10") == 217'810);
-    for (const char* text : {"UNLIMITED", "", "1:2:3:4", "x-1", "1:x"}) {
+    for (const char* text :
+         {"9223372036854775807-1:1:1", "UNLIMITED", "", "1:2:3:4", "x-1", "1:x"}) {
         CHECK_FALSE(slurm_seconds(text));
     }
 }

@@ -170,9 +170,13 @@ Cost cost_of_repairs(const Probe& probe) {
         .images = static_cast<double>(config.repair.images.value_or(config.calibration.images)),
         .held_out = static_cast<double>(config.calibration.holdout)};
     Cost cost;
+    double spooled = 0.0;  // by one after the other
     for (const Repair* repair : repairs_of(config.repair)) {
         cost.seconds.repair += probe.seconds_of(repair->forwards(size));
+        spooled = std::max(spooled, repair->spooled(size));
     }
+    cost.disk_bytes = static_cast<int64_t>(spooled) * probe.largest_block_input *
+                      static_cast<int64_t>(sizeof(float));
     return cost;
 }
 

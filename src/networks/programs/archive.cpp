@@ -17,7 +17,8 @@ namespace {
 constexpr int64_t known_schema = 8;
 
 FileBytes map_program(const std::filesystem::path& file, Mapping mapping) {
-    if (!std::filesystem::exists(file)) {
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) {
         throw UsageError("model.program: there is no {}; scripts/export_network.py makes one",
                          file.string());
     }
@@ -159,26 +160,29 @@ std::map<std::string, StoredTensor> ProgramArchive::read_index(const std::string
     return tensors;
 }
 
+void ProgramArchive::check(const std::string& name, const StoredTensor& tensor) const {
+    const ZipArchive::Entry* entry = zip_.find(folder_ + tensor.path);
+    if (entry == nullptr) {
+        throw InputError("{}: {}, which holds tensor '{}', is missing in it", file_, tensor.path,
+                         name);
+    }
+    if (!lies_in(tensor, static_cast<int64_t>(entry->size / size_of(tensor.dtype)))) {
+        throw InputError("{}: tensor '{}' of shape {} reaches beyond the {} bytes of {}", file_,
+                         name, format_shape(tensor.sizes), entry->size, tensor.path);
+    }
+}
+
 HostTensor ProgramArchive::read(const std::string& name, const StoredTensor& tensor) {
+    check(name, tensor);
     auto found = read_.find(tensor.path);
     if (found == read_.end()) {
-        const ZipArchive::Entry* entry = zip_.find(folder_ + tensor.path);
-        if (entry == nullptr) {
-            throw InputError("{}: {}, which holds tensor '{}', is missing in it", file_,
-                             tensor.path, name);
-        }
-        found = read_.emplace(tensor.path, zip_.read(*entry)).first;
+        found = read_.emplace(tensor.path, zip_.read(*zip_.find(folder_ + tensor.path))).first;
     }
     const FileBytes& storage = found->second;
-    const auto element = size_of(tensor.dtype);
-    if (!lies_in(tensor, static_cast<int64_t>(storage.size / element))) {
-        throw InputError("{}: tensor '{}' of shape {} reaches beyond the {} bytes of {}", file_,
-                         name, format_shape(tensor.sizes), storage.size, tensor.path);
-    }
-    // An empty tensor may start anywhere.
+    // An empty tensor may start anywhere, and have any strides.
     const bool empty = std::ranges::find(tensor.sizes, 0) != tensor.sizes.end();
-    const auto first = empty ? 0 : static_cast<std::size_t>(tensor.offset) * element;
-    if (is_contiguous(tensor.sizes, tensor.strides)) {
+    const auto first = empty ? 0 : static_cast<std::size_t>(tensor.offset) * size_of(tensor.dtype);
+    if (empty || is_contiguous(tensor.sizes, tensor.strides)) {
         return HostTensor::over(tensor.dtype, tensor.sizes, storage.share(first));
     }
     return gather(tensor.dtype, tensor.sizes, tensor.strides, storage.data.get() + first);

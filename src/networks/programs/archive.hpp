@@ -52,6 +52,8 @@ class ProgramArchive {
     /** Buffers outside the state_dict, and tensors made while the module was built. */
     const std::map<std::string, StoredTensor>& constants() const { return constants_; }
 
+    /** Throws unless the archive says to hold all numbers of a tensor of its lists. */
+    void check(const std::string& name, const StoredTensor& tensor) const;
     /** The numbers of one of its tensors, gathered in row-major order. */
     HostTensor read(const std::string& name, const StoredTensor& tensor);
     /** The text that was saved under `extra_files[name]`. */

@@ -14,16 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-/** The one member of a JSON object that stands for a union. */
-struct Union {
-    std::string kind;
-    const Json& content;
-};
-Union union_of(const Json& json) {
-    if (!json.is_object() || json.size() != 1) throw InputError("an argument that is no union");
-    return {json.begin().key(), json.begin().value()};
-}
-
 /** c10's number for that of the archive's enumeration. */
 template <std::size_t count>
 int64_t translated(const Json& serialized, const std::array<int64_t, count>& table,

@@ -110,8 +110,7 @@ class GraphReader {
 
     void read_inputs() {
         for (const Json& spec : module_.at("signature").at("input_specs")) {
-            const auto& kind = spec.begin().key();
-            const Json& content = spec.begin().value();
+            const auto [kind, content] = union_of(spec);
             if (kind == "user_input") {
                 read_image_input(content.at("arg"));
                 continue;
@@ -182,8 +181,7 @@ class GraphReader {
 
     void read_results(const Json& outputs, Node& node) {
         for (const Json& output : outputs) {
-            const auto& kind = output.begin().key();
-            const Json& content = output.begin().value();
+            const auto [kind, content] = union_of(output);
             Result result;
             if (kind == "as_tensor") {
                 result.values.push_back(add_value(content.at("name"), true));
@@ -208,14 +206,14 @@ class GraphReader {
     void read_outputs() {
         const Json& outputs = module_.at("signature").at("output_specs");
         for (const Json& spec : outputs) {
-            const auto& kind = spec.begin().key();
+            const auto [kind, content] = union_of(spec);
             if (kind.ends_with("mutation")) {
                 throw InputError(
                     "{}: the program changes its own buffers while it runs; export the module in "
                     "evaluation mode, after module.eval()",
                     graph_.file);
             }
-            const Json& argument = spec.begin().value().at("arg");
+            const Json& argument = content.at("arg");
             if (kind != "user_output" || graph_.logits >= 0 || !argument.contains("as_tensor")) {
                 throw InputError(
                     "{}: the program returns more than one tensor; export a module that returns "

@@ -21,14 +21,17 @@ class GraphFacts {
     const ProgramGraph& graph() const { return graph_; }
     const std::vector<c10::IValue>& tensors() const { return tensors_; }
 
+    // A constant, −1, depends on nothing and is nobody's result.
     /** Whether it depends on the images, not only on how many they are. */
-    bool of_images(ValueId value) const { return of_images_[index(value)]; }
+    bool of_images(ValueId value) const { return value >= 0 && of_images_[index(value)]; }
     /** Whether it depends on a parameter, and not on the images. */
-    bool of_parameters(ValueId value) const { return of_parameters_[index(value)]; }
+    bool of_parameters(ValueId value) const { return value >= 0 && of_parameters_[index(value)]; }
     /** How often nodes read it. */
-    int64_t uses(ValueId value) const { return uses_[index(value)]; }
+    int64_t uses(ValueId value) const { return value < 0 ? 0 : uses_[index(value)]; }
     /** The node whose result it is; none for what the graph starts from. */
-    std::optional<std::size_t> maker(ValueId value) const { return maker_[index(value)]; }
+    std::optional<std::size_t> maker(ValueId value) const {
+        return value < 0 ? std::nullopt : maker_[index(value)];
+    }
 
     /** The parameter, buffer or constant that `value` is; null for another value, or −1. */
     const BoundTensor* bound(ValueId value) const;

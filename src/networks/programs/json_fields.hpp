@@ -35,4 +35,15 @@ inline int64_t integer_of(const nlohmann::json& value) {
     return value.get<int64_t>();
 }
 
+/** The one member of a JSON object that stands for a union. */
+struct JsonUnion {
+    std::string kind;
+    const nlohmann::json& content;
+};
+/** Anything else is a std::range_error. */
+inline JsonUnion union_of(const nlohmann::json& json) {
+    if (!json.is_object() || json.size() != 1) throw std::range_error("a value that is no union");
+    return {json.begin().key(), json.begin().value()};
+}
+
 }  // namespace comq

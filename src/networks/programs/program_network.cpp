@@ -13,6 +13,10 @@ namespace comq {
 
 namespace {
 
+/** LibTorch visits modules inside modules by recursion. */
+constexpr std::ptrdiff_t deepest_module = 100;
+constexpr std::size_t longest_shown = 80;
+
 std::size_t index_of(ValueId value) { return static_cast<std::size_t>(value); }
 
 int64_t number_or_zero(const std::string& size) {
@@ -77,6 +81,12 @@ std::shared_ptr<const Program> read_program(ProgramArchive& archive) {
     for (const BoundTensor& bound : program->graph.tensors) {
         const StoredTensor& tensor = stored(archive, bound);
         const bool parameter = bound.kind == BoundTensor::Kind::parameter;
+        // Networks are made with zeros in the place of parameters, of any shape that is claimed.
+        archive.check(bound.name, tensor);
+        if (std::ranges::count(bound.name, '.') > deepest_module) {
+            throw InputError("{}: tensor '{}…' lies in more than {} modules", archive.file(),
+                             bound.name.substr(0, longest_shown), deepest_module);
+        }
         if (parameter && tensor.dtype != DType::f32) {
             throw InputError(
                 "{}: parameter '{}' is {}; export the module in float32, after module.float()",
@@ -108,13 +118,13 @@ ProgramNetwork::ProgramNetwork(std::shared_ptr<const Program> program)
     : program_(std::move(program)), tensors_(program_->graph.values.size()) {
     try {
         register_tensors();
+        const GraphFacts facts(program_->graph, tensors_);
+        layers_ = find_layers(facts);
+        sums_ = find_residual_sums(facts, layers_);
+        add_blocks();
     } catch (const c10::Error& error) {
         throw InputError("{}: {}", program_->graph.file, error.what_without_backtrace());
     }
-    const GraphFacts facts(program_->graph, tensors_);
-    layers_ = find_layers(facts);
-    sums_ = find_residual_sums(facts, layers_);
-    add_blocks();
 }
 
 void ProgramNetwork::register_tensors() {

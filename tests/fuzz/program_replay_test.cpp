@@ -1,0 +1,4 @@
+#include "fuzz/replay.hpp"
+#include "support/catch.hpp"
+
+COMQ_REPLAY(program)
