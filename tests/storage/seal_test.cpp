@@ -82,8 +82,8 @@ TEST_CASE("a file without a seal on which HDF5 would crash is an error") {
         damaged[heap + header + size + bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
         write_file_atomically(file, damaged);
         REQUIRE(check_seal(file) == Seal::none);
-        CHECK_THROWS_WITH(Hdf5File::open_for_reading(file),
-                          ContainsSubstring("plain.h5: can't be opened") &&
-                              ContainsSubstring("it is damaged"));
+        CHECK_THROWS_WITH(
+            Hdf5File::open_for_reading(file),
+            ContainsSubstring("plain.h5: can't be opened") && ContainsSubstring("it is damaged"));
     }
 }
