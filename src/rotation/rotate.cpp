@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "core/errors.hpp"
 #include "networks/same_function.hpp"
 #include "rotation/equalize.hpp"
 #include "rotation/orthogonal.hpp"
-#include "rotation/vit_parts.hpp"
+#include "rotation/transformer_parts.hpp"
 
 namespace comq {
 
@@ -31,23 +33,26 @@ void rotate_output(Observable& layer, const torch::Tensor& rotation) {
     if (layer.bias().defined()) multiply_left(rotation.t(), layer.bias());
 }
 
-/** W ← W·diag(γ), b ← b + W·β; then γ = 1 and β = 0. A norm's readers all take it. */
+/**
+ * W ← W·diag(γ), b ← b + W·β for every reader of a norm, whose γ becomes 1 and β 0. Where a reader
+ * has no bias, β/γ stays in the norm.
+ */
 void move_affine(Observable& norm, const std::vector<Observable*>& readers) {
     const auto scale = norm.weight().to(torch::kDouble);
     const auto shift = norm.bias().to(torch::kDouble);
+    const bool keeps_shift = std::ranges::any_of(
+        readers, [](const Observable* reader) { return !reader->bias().defined(); });
     for (Observable* reader : readers) {
         const auto weight = reader->weight().to(torch::kDouble);
-        if (!reader->bias().defined()) {
-            throw UsageError(
-                "rotation.residual: {} has no bias that could take the shift of {}; set the key to "
-                "false",
-                reader->name(), norm.name());
-        }
-        reader->bias().add_(weight.matmul(shift));
+        if (!keeps_shift) reader->bias().add_(weight.matmul(shift));
         reader->weight().copy_(weight * scale);
     }
     norm.weight().fill_(1.0);
-    norm.bias().zero_();
+    if (keeps_shift) {
+        norm.bias().copy_(shift / scale);
+    } else {
+        norm.bias().zero_();
+    }
 }
 
 /** A layer scale γ behind `layer` moves into it. */
@@ -58,25 +63,32 @@ void move_scale(const torch::Tensor& scale, Observable& layer) {
     torch::Tensor(scale).fill_(1.0);
 }
 
-void rotate_residual(const VitParts& parts, const RandomStream& stream) {
+/** Of tokens that go through a norm `count` at a time, one behind the other. */
+torch::Tensor rotation_of(const torch::Tensor& rotation, int64_t count) {
+    return torch::block_diag(std::vector<torch::Tensor>(static_cast<std::size_t>(count), rotation));
+}
+
+void rotate_residual(const TransformerParts::Stream& stream, const RandomStream& draws) {
+    if (stream.source == nullptr) return;
     const auto rotation =
-        random_mean_preserving(stream, parts.dim).to(parts.norm->weight().device());
+        random_mean_preserving(draws, stream.dim).to(stream.norm->weight().device());
     const auto rotate_readers = [&](Observable& norm, const std::vector<Observable*>& readers) {
         move_affine(norm, readers);
-        for (Observable* reader : readers) multiply_right(reader->weight(), rotation);
+        const auto whole = rotation_of(rotation, norm.weight().size(0) / stream.dim);
+        multiply_right(norm.bias(), whole);
+        for (Observable* reader : readers) multiply_right(reader->weight(), whole);
     };
-    rotate_output(*parts.patches, rotation);
-    for (const auto& embedding : parts.embeddings) multiply_right(embedding, rotation);
-    for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
-        const VitParts::Block& block = parts.blocks[i];
-        move_scale(parts.scales[i].attention, *block.proj);
-        move_scale(parts.scales[i].mlp, *block.fc2);
+    rotate_output(*stream.source, rotation);
+    for (const auto& embedding : stream.embeddings) multiply_right(embedding, rotation);
+    for (const TransformerParts::Block& block : stream.blocks) {
+        move_scale(block.attention_scale, *block.proj);
+        move_scale(block.mlp_scale, *block.fc2);
         rotate_readers(*block.norm1, {block.qkv});
         rotate_output(*block.proj, rotation);
         rotate_readers(*block.norm2, {block.fc1});
         rotate_output(*block.fc2, rotation);
     }
-    rotate_readers(*parts.norm, parts.heads);
+    rotate_readers(*stream.norm, stream.readers);
 }
 
 /** The rows of `qkv` that make queries (0), keys (1) or values (2) of a head. */
@@ -93,7 +105,7 @@ void rotate_head(Observable& qkv, int64_t part, int64_t heads, int64_t head,
     }
 }
 
-void rotate_heads(const VitParts::Block& block, int64_t heads, const RotationConfig& config,
+void rotate_heads(const TransformerParts::Block& block, int64_t heads, const RotationConfig& config,
                   const RandomStream& stream) {
     const int64_t width = block.proj->weight().size(1) / heads;
     const auto device = block.proj->weight().device();
@@ -113,12 +125,11 @@ void rotate_heads(const VitParts::Block& block, int64_t heads, const RotationCon
 }
 
 /**
- * How many heads a block has: nothing but the function tells. Rotating the values of blocks of
+ * How many heads a block has: nothing but the function tells. Rotating the values of groups of
  * `width` outputs leaves it as it is exactly when they do not cross heads, so the widest such
- * blocks are heads. Leaves the weights as they were.
+ * groups are heads. Leaves the weights as they were.
  */
-int64_t count_heads(const VitParts& parts, const SameFunction& function) {
-    const VitParts::Block& block = parts.blocks.front();
+int64_t count_heads(const TransformerParts::Block& block, const SameFunction& function) {
     const auto kept_qkv = block.qkv->weight().clone(), kept_proj = block.proj->weight().clone();
     const auto kept_bias =
         block.qkv->bias().defined() ? block.qkv->bias().clone() : torch::Tensor();
@@ -145,20 +156,25 @@ void rotate(Network& network, const RotationConfig& config, const RotationTrial&
     if (!config.rotates()) return;
     const torch::NoGradGuard no_gradient;
     const char* key = config.residual ? "rotation.residual" : "rotation.values";
-    const VitParts parts = find_vit_parts(network, key);
+    const TransformerParts parts = find_transformer_parts(network, key);
     const SameFunction function(network, image_size);
     const RandomStream stream(trial.seed, "rotation");
-    if (config.values || config.query_key) {
-        const int64_t heads = count_heads(parts, function);
-        for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
-            rotate_heads(parts.blocks[i], heads, config, stream.child(fmt::format("block {}", i)));
+    int64_t number = 0;  // of the block
+    for (const TransformerParts::Stream& of_stage : parts.streams) {
+        if (!config.values && !config.query_key) break;
+        const int64_t heads = count_heads(of_stage.blocks.front(), function);
+        for (const TransformerParts::Block& block : of_stage.blocks) {
+            rotate_heads(block, heads, config, stream.child(fmt::format("block {}", number++)));
         }
     }
-    if (config.residual) rotate_residual(parts, stream.child("residual"));
+    for (std::size_t i = 0; config.residual && i < parts.streams.size(); ++i) {
+        const auto draws = stream.child("residual");
+        rotate_residual(parts.streams[i], i == 0 ? draws : draws.child(fmt::format("stage {}", i)));
+    }
     if (const double change = function.change(); !(change < SameFunction::tolerance)) {
         throw UsageError(
             "{}: {} computes something else when it is rotated (its logits change by {:.1e}), so "
-            "it is no plain ViT; set the keys of the section to false",
+            "it is no plain transformer; set the keys of the section to false",
             key, network.model_name(), change);
     }
 }

@@ -7,10 +7,11 @@ Schema<RotationConfig, RunKey> rotation_keys() {
     Schema<RotationConfig, RunKey> keys;
     keys.add({.key = "residual",
               .affects = statistics | solution,
-              .meaning = "Whether the residual stream of a ViT is rotated before calibration, so "
-                         "that weights and inputs lose their outliers. The network computes the "
-                         "same function under the same names; norms hand their scales to the "
-                         "layers behind them."},
+              .meaning = "Whether the residual stream of a ViT, or of each stage of a Swin "
+                         "transformer but the first, is rotated before calibration, so that "
+                         "weights and inputs lose their outliers. The network computes the same "
+                         "function under the same names; norms hand their scales to the layers "
+                         "behind them."},
              &RotationConfig::residual, boolean());
     keys.add({.key = "values",
               .affects = statistics | solution,

@@ -91,5 +91,5 @@ TEST_CASE("what a choice of rotations needs is said") {
     CHECK_THROWS_WITH(refused({"rotation.seeds=2"}), ContainsSubstring("nothing to rotate"));
     CHECK_THROWS_WITH(
         test::run_shipped("demo_cnn_4bit", test::temporary_folder(), {"rotation.values=true"}),
-        ContainsSubstring("no ViT of timm's structure"));
+        ContainsSubstring("no ViT or Swin transformer of timm's structure"));
 }

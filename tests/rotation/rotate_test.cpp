@@ -63,7 +63,38 @@ TEST_CASE("a rotated ViT computes the same function with other weights") {
                              after.at("blocks.0.attn.qkv.weight")));
 }
 
-TEST_CASE("networks that are no plain ViT are refused with what they lack") {
+TEST_CASE("a Swin transformer is rotated stage by stage") {
+    const torch::NoGradGuard no_gradient;
+    const auto make = [] {
+        auto network = find_model("swin_tiny_patch4_window7_224")
+                           .make({.classes = 10, .image_size = 64, .window = 2});
+        test::set_hash_weights(*network);
+        return network;
+    };
+    const auto network = make();
+    const auto images = torch::arange(2 * 3 * 64 * 64, torch::kFloat).sin().view({2, 3, 64, 64});
+    const auto logits = network->forward(images);
+    const auto before = tensors_of(*network);
+    RotationConfig config;
+    SECTION("residual streams") { config.residual = true; }
+    SECTION("values") { config.values = true; }
+    SECTION("all") { config = {.residual = true, .values = true, .query_key = true}; }
+    rotate(*network, config, 7, 64);
+    const auto change = (network->forward(images) - logits).norm() / logits.norm();
+    CHECK(change.item<double>() < 1e-4);
+    const auto after = tensors_of(*network);
+    const auto differs = [&](const std::string& tensor) {
+        return !torch::equal(before.at(tensor), after.at(tensor));
+    };
+    CHECK_FALSE(differs("patch_embed.norm.weight"));
+    CHECK_FALSE(differs("layers.0.blocks.0.mlp.fc2.weight"));
+    CHECK(differs("layers.1.blocks.0.mlp.fc2.weight") == config.residual);
+    CHECK(differs("layers.0.downsample.reduction.weight") == config.residual);
+    CHECK(differs("layers.3.blocks.1.attn.qkv.weight"));
+    CHECK(differs("layers.0.blocks.1.attn.proj.weight") == config.values);
+}
+
+TEST_CASE("networks that are no plain transformer are refused with what they lack") {
     const auto cnn = hash_network("demo_cnn");
     CHECK_THROWS_WITH(
         rotate(*cnn, {.residual = true}, 0, 32),
