@@ -12,6 +12,7 @@ using namespace comq;
 TEST_CASE("JSON of a sweep has each point with its state, file, keys and reason") {
     const test::SweepFolder folder;
     const auto sweep = folder.open(
+        "overrides: {calibration.holdout: 8}\n"
         "points:\n"
         "  - {quantization.method: rtn, quantization.average_bits: 2.5, repair.flips: false}\n"
         "  - {quantization.method: comq, quantization.average_bits: null}\n"
