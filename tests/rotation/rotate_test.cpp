@@ -66,8 +66,11 @@ TEST_CASE("a rotated ViT computes the same function with other weights") {
 TEST_CASE("a Swin transformer is rotated stage by stage") {
     const torch::NoGradGuard no_gradient;
     const auto make = [] {
-        auto network = find_model("swin_tiny_patch4_window7_224")
-                           .make({.classes = 10, .image_size = 64, .window = 2});
+        ModelDescription description = find_model("swin_tiny_patch4_window7_224");
+        description.classes = 10;
+        description.preprocessing.crop = 64;
+        description.window = 2;
+        auto network = description.make();
         test::set_hash_weights(*network);
         return network;
     };
