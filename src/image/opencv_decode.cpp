@@ -36,19 +36,25 @@ class DropWhileDecoding final : public std::streambuf {
 [[maybe_unused]] const auto* const standard_error =
     std::cerr.rdbuf(new DropWhileDecoding(std::cerr.rdbuf()));
 
+/** While it lives, OpenCV says nothing on this thread, however decoding ends. */
+struct Decoding {
+    Decoding() { is_decoding = true; }
+    ~Decoding() { is_decoding = false; }
+    Decoding(const Decoding&) = delete;
+    Decoding& operator=(const Decoding&) = delete;
+};
+
 cv::Mat read_matrix(std::span<const std::byte> bytes, int flags, const std::string& name) {
     // OpenCV only reads from the buffer, though its header is not const.
     auto* data = const_cast<std::byte*>(bytes.data());
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, data);
     cv::Mat image;
-    is_decoding = true;
     try {
+        const Decoding decoding;
         image = cv::imdecode(buffer, flags | cv::IMREAD_IGNORE_ORIENTATION);
     } catch (const cv::Exception& error) {
-        is_decoding = false;
         throw InputError("{}: can't be decoded: {}", name, error.err);
     }
-    is_decoding = false;
     if (image.empty()) {
         throw InputError("{}: cut short or corrupt", name);
     }
