@@ -36,10 +36,11 @@ nlohmann::ordered_json resolved_json(const ExperimentConfig& config) {
 }
 
 nlohmann::ordered_json annotated_json(const LoadedConfig& loaded) {
+    const ExperimentSchema& schema = experiment_schema();
     auto keys = nlohmann::ordered_json::array();
-    for (const auto& info : experiment_schema().keys()) {
+    for (const auto& info : schema.keys()) {
         if (!is_read(info.key, loaded.config)) continue;
-        const auto value = experiment_schema().find(info.key)->print(loaded.config);
+        const auto value = schema.find(info.key)->print(loaded.config);
         keys.push_back({{"key", info.key},
                         {"value", json_of_yaml(value, info.key)},
                         {"origin", loaded.origin(info.key)}});
@@ -62,10 +63,11 @@ std::string identity_text(const ExperimentConfig& config,
 }
 
 ConfigValues resolved_values(const ExperimentConfig& config) {
+    const ExperimentSchema& schema = experiment_schema();
     ConfigValues values;
-    for (const KeyInfo& info : experiment_schema().keys()) {
+    for (const KeyInfo& info : schema.keys()) {
         if (!is_read(info.key, config)) continue;
-        std::string text = experiment_schema().find(info.key)->print(config);
+        std::string text = schema.find(info.key)->print(config);
         // The parser is slow: thousands of result files would wait for it.
         const bool plain = text.find_first_of("\"'[{") == std::string::npos;
         if (plain) {

@@ -25,8 +25,8 @@ bool method_reads_key(const std::string& key, const ExperimentConfig& config) {
 }
 
 bool layout_reads_key(const std::string& key, const ExperimentConfig& config) {
-    const auto layouts = data_layout_names();
     if (!key.starts_with(layout_section)) return true;
+    const auto layouts = data_layout_names();
     const std::string_view name = std::string_view(key).substr(layout_section.size());
     // A name that is none has been said.
     if (std::ranges::find(layouts, config.data.layout) == layouts.end()) return true;
