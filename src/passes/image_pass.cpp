@@ -22,7 +22,9 @@ void run_batches(const ImagePass& pass, Consume mode, Progress& progress, const 
     const bool whole = for_each_batch(
         pass.images, pass.bad,
         [&](ImageBatch&& batch) {
-            const auto note = body(batch_pixels(batch).to(pass.device), batch);
+            const auto pixels = batch_pixels(batch).to(pass.device);
+            if (pass.change) pass.change(pixels, batch);
+            const auto note = body(pixels, batch);
             progress.advance(static_cast<int64_t>(batch.indices.size()), note);
         },
         options);

@@ -25,6 +25,9 @@ struct ImagePass {
     const std::atomic<bool>& stop;
     /** Set: the training transform (augment.hpp) under this seed instead of resize and crop. */
     std::optional<uint64_t> augmentation_seed = std::nullopt;
+    /** Set: changes the pixels of a batch, `[images, 3, height, width]`, before a body sees them.
+     */
+    std::function<void(const torch::Tensor& pixels, const ImageBatch& batch)> change = {};
 
     /** Sees the pixels of a batch, `[images, 3, height, width]` on the device. */
     using Body = std::function<void(const torch::Tensor& pixels, const ImageBatch& batch)>;

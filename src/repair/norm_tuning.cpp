@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/random.hpp"
 #include "passes/logit_divergence.hpp"
 #include "passes/side_by_side.hpp"
 #include "repair/numbered_tensors.hpp"
 #include "repair/repair.hpp"
+#include "repair/training_images.hpp"
 #include "repair/tuned_grid.hpp"
 #include "repair/tuning_loss.hpp"
 
@@ -65,7 +65,6 @@ class Tuning {
         : pass_(context.pass),
           config_(context.config),
           loss_(config_.norm_tuning, context.original, context.network),
-          stream_(context.seed, "norm tuning"),
           parameters_(tunable_parameters(context.network)),
           grids_(tunable_grids(context)),
           trained_(parameters_),
@@ -95,16 +94,6 @@ class Tuning {
         return fmt::format("{} of {} codes are others", changed, all);
     }
     int64_t grids() const { return static_cast<int64_t>(grids_.size()); }
-
-    /** The images of one epoch in its own order, cropped as it wants them. */
-    ImagePass pass_of(int64_t epoch) const {
-        const auto order = stream_.child(fmt::format("order {}", epoch));
-        auto pass = pass_.over(order.shuffled(pass_.images.indices));
-        if (config_.crops) {
-            pass.augmentation_seed = stream_.child("crops").bits(static_cast<uint64_t>(epoch)) >> 1;
-        }
-        return pass;
-    }
 
     /** What is trained, as it is now. */
     std::vector<torch::Tensor> state() const {
@@ -148,10 +137,8 @@ class Tuning {
         done_ = reached.at("steps").as<int64_t>().front();
     }
 
-    /** One step of Adam; returns the loss before it. Flips and mixes `pixels`. */
-    double step(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) {
-        if (config_.flips && !config_.crops) flip(epoch, pixels, batch);
-        if (config_.mixtures) mix(epoch, pixels, batch);
+    /** One step of Adam; returns the loss before it. */
+    double step(const torch::Tensor& pixels, const ImageBatch& batch) {
         const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
@@ -180,27 +167,6 @@ class Tuning {
         if (tensors.empty()) return;
         optimizer_.add_param_group({tensors, std::make_unique<torch::optim::AdamOptions>(rate)});
         rates_.push_back(rate);
-    }
-
-    void flip(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
-        const auto draws = stream_.child(fmt::format("flips {}", epoch));
-        for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-            if (draws.uniform(static_cast<uint64_t>(batch.indices[i])) < 0.5) continue;
-            auto image = pixels[static_cast<int64_t>(i)];
-            image.copy_(image.flip({2}));
-        }
-    }
-
-    /** Each image becomes a mixture with the next one of its batch, in a share of its own. */
-    void mix(int64_t epoch, const torch::Tensor& pixels, const ImageBatch& batch) const {
-        const auto draws = stream_.child(fmt::format("mixtures {}", epoch));
-        auto shares = torch::empty({pixels.size(0), 1, 1, 1});
-        for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-            shares[static_cast<int64_t>(i)] =
-                draws.uniform(static_cast<uint64_t>(batch.indices[i]));
-        }
-        const auto next = pixels.roll({1}, {0});
-        pixels.copy_(torch::lerp(next, pixels, shares.to(pixels.device())));
     }
 
     /** Of a micro-batch's share of the mean loss over `count` images. */
@@ -248,7 +214,6 @@ class Tuning {
     const ImagePass& pass_;
     const RepairConfig& config_;
     TuningLoss loss_;
-    RandomStream stream_;
     std::vector<torch::Tensor> parameters_;  ///< of norms and layers, one dimension each
     std::list<TunedGrid> grids_;
     std::vector<torch::Tensor> trained_;  ///< those parameters and the weights on the grids
@@ -268,21 +233,51 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
     }
 }
 
+/** Draws of each held-out image that judge an epoch where training sees changed images. */
+constexpr int64_t judging_views = 4;
+
+int64_t views_that_judge(const RepairConfig& config) {
+    return config.crops || config.mixtures ? judging_views : 1;
+}
+
+/** How far predictions for held-out images, as training would see them, are from those of the
+ *  full-precision network. */
+class HeldOutJudge {
+  public:
+    HeldOutJudge(const RepairContext& context, const TrainingImages& images) {
+        const auto pass = context.pass.over({}).in_batches_of(context.micro_batch);
+        const int64_t views = views_that_judge(context.config);
+        for (int64_t view = 0; view < views; ++view) {
+            walks_.emplace_back(context.original, context.network,
+                                views == 1 ? pass : images.view(pass, view), context.held_out,
+                                context.scratch / fmt::format("view_{}", view), "tuning norms");
+            divergences_.emplace_back(walks_.back());
+        }
+    }
+
+    double measure() const {
+        double sum = 0.0;
+        for (const auto& divergence : divergences_) sum += divergence.measure();
+        return sum / static_cast<double>(divergences_.size());
+    }
+
+  private:
+    std::list<SideBySide> walks_;
+    std::list<LogitDivergence> divergences_;
+};
+
 /** The epoch whose network is closest to the full-precision one on held-out images. */
 class BestEpoch {
   public:
-    BestEpoch(const RepairContext& context, Tuning& tuning)
-        : walk_(context.original, context.network,
-                context.pass.over({}).in_batches_of(context.micro_batch), context.held_out,
-                context.scratch, "tuning norms"),
-          divergence_(walk_),
+    BestEpoch(const RepairContext& context, const TrainingImages& images, Tuning& tuning)
+        : judge_(context, images),
           tuning_(tuning),
-          before_(divergence_.measure()),
+          before_(judge_.measure()),
           least_(before_),
           state_(tuning.state()) {}
 
     void compare(int64_t epoch) {
-        const double now = divergence_.measure();
+        const double now = judge_.measure();
         if (!(now < least_)) return;
         least_ = now;
         epoch_ = epoch;
@@ -308,8 +303,7 @@ class BestEpoch {
     }
 
   private:
-    SideBySide walk_;
-    LogitDivergence divergence_;
+    HeldOutJudge judge_;
     Tuning& tuning_;
     double before_;
     double least_;
@@ -319,9 +313,10 @@ class BestEpoch {
 
 std::vector<RepairedParts> tune_norms(RepairContext& context) {
     const RepairConfig& config = context.config;
+    const TrainingImages images(config, context.seed);
     Tuning tuning(context);
     std::optional<BestEpoch> best;
-    if (config.early_stop) best.emplace(context, tuning);
+    if (config.early_stop) best.emplace(context, images, tuning);
     int64_t epoch = 0;
     if (const auto reached = context.progress.load()) {
         tuning.go_on_from(*reached);
@@ -336,14 +331,14 @@ std::vector<RepairedParts> tune_norms(RepairContext& context) {
             if (config.norm_tuning == NormTuning::labels) {
                 check_labels_present(batch, *context.pass.images.source);
             }
-            const double loss = tuning.step(epoch, pixels, batch);
+            const double loss = tuning.step(pixels, batch);
             if (!std::isfinite(loss)) {
                 throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
                               epoch + 1);
             }
             return fmt::format("loss {:.4f}", loss);
         };
-        tuning.pass_of(epoch).run_in_order(progress, "tuning norms", step);
+        images.epoch(context.pass, epoch).run_in_order(progress, "tuning norms", step);
         if (best) best->compare(epoch + 1);
         TensorMap reached = tuning.reached();
         if (best) best->add_to(reached);
@@ -380,11 +375,16 @@ const Repair norm_tuning_repair{
     .forwards =
         [](const RepairSize& size) {
             const auto epochs = static_cast<double>(size.config.epochs);
-            const double judged = size.config.early_stop ? size.held_out * (epochs + 2.0) : 0.0;
+            const double views = static_cast<double>(views_that_judge(size.config));
+            const double judged =
+                size.config.early_stop ? views * size.held_out * (epochs + 2.0) : 0.0;
             return size.images * epochs * (1.0 + gradient_pass) + judged;
         },
     .spooled =
-        [](const RepairSize& size) { return size.config.early_stop ? 2.0 * size.held_out : 0.0; },
+        [](const RepairSize& size) {
+            const double views = static_cast<double>(views_that_judge(size.config));
+            return size.config.early_stop ? 2.0 * views * size.held_out : 0.0;
+        },
     .uses_labels =
         [](const RepairConfig& config) { return config.norm_tuning == NormTuning::labels; },
     .uses_gradients = true};

@@ -117,7 +117,9 @@ Schema<RepairConfig, RunKey> repair_keys() {
               .affects = repair,
               .meaning = "Whether norm_tuning keeps the epoch after which the network's "
                          "predictions on the images of calibration.holdout, which must be set, "
-                         "are closest to the full-precision ones; none, if all took them away."},
+                         "are closest to the full-precision ones; none, if all took them away. "
+                         "With crops or mixtures these images are drawn like those of the "
+                         "training, four times each."},
              &RepairConfig::early_stop, boolean());
     keys.add({.key = "block_reconstruction",
               .affects = repair,
