@@ -3,8 +3,11 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <limits>
+#include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -165,6 +168,42 @@ class StrengthSearch {
     std::optional<Matrix<double>> of_stream_;
 };
 
+bool is_weaker(const PropagatedSolution& one, const PropagatedSolution& other) {
+    return std::pair(one.strength, one.residual) < std::pair(other.strength, other.residual);
+}
+
+/**
+ * Goes from the strength `first` to a neighbour of propagation_strengths as long as that one has
+ * less loss, or as much and less strength. `known` has losses by strength; others are asked for
+ * once.
+ */
+void walk_strengths(double first, std::map<double, double> known,
+                    const std::function<double(double)>& loss_at) {
+    const std::span strengths = propagation_strengths;
+    const auto loss_of = [&](std::ptrdiff_t i) {
+        const auto found = known.find(strengths[i]);
+        return found != known.end() ? found->second : known[strengths[i]] = loss_at(strengths[i]);
+    };
+    auto at = std::ranges::find(strengths, first) - strengths.begin();
+    COMQ_CHECK(at < std::ssize(strengths));
+    const auto goes = [&](std::ptrdiff_t step) {
+        const auto next = at + step;
+        if (next < 0 || next == std::ssize(strengths)) return false;
+        const double there = loss_of(next), here = loss_of(at);
+        if (!(there < here || (there == here && step < 0))) return false;
+        at = next;
+        return true;
+    };
+    loss_of(at);
+    if (goes(-1)) {
+        while (goes(-1)) {
+        }
+    } else {
+        while (goes(1)) {
+        }
+    }
+}
+
 }  // namespace
 
 Matrix<double> propagated_shift(const PackedTriangle& paired, MatrixView<const float> weight) {
@@ -238,26 +277,27 @@ PropagatedSolution solve_propagated(const Method& method, const std::string& lay
     }
     std::optional<PropagatedSolution> best;
     double least = std::numeric_limits<double>::infinity();
-    const auto consider_solution = [&](PropagatedSolution candidate) {
+    const auto consider = [&](PropagatedSolution candidate) {
         const double found = loss(candidate.solution);
-        if (!best || found < least) {
+        if (!best || found < least || (found == least && is_weaker(candidate, *best))) {
             least = found;
             best = std::move(candidate);
         }
+        return found;
     };
-    const auto consider = [&](double a, double b) { consider_solution(search.solve(a, b)); };
+    const auto loss_at = [&](double a, double b) { return consider(search.solve(a, b)); };
     if (strengths.inputs) {
-        consider(*strengths.inputs, known_residual);
+        loss_at(*strengths.inputs, known_residual);
     } else {
-        for (const double a : propagation_strengths) consider(a, known_residual);
+        walk_strengths(strengths.likely_inputs, {},
+                       [&](double a) { return loss_at(a, known_residual); });
     }
     if (chooses_residual) {
         const double a = best->strength;
-        for (const double b : propagation_strengths) {
-            if (b != 0.0) consider(a, b);
-        }
+        walk_strengths(strengths.likely_residual, {{0.0, least}},
+                       [&](double b) { return loss_at(a, b); });
     }
-    if (couples) consider_solution(search.coupled(*best, strengths.coupling));
+    if (couples) consider(search.coupled(*best, strengths.coupling));
     return std::move(*best);
 }
 

@@ -40,27 +40,30 @@ struct PropagatedSolution {
     std::optional<double> residual = {};  ///< b; none where there is no stream
 };
 
+/** Strengths among which held-out rows choose, ascending. */
+inline constexpr double propagation_strengths[] = {0.0, 0.25, 0.5, 1.0};
+
 /** What is known of a and b; without a number it is chosen. */
 struct PropagationStrengths {
     std::optional<double> inputs = {};
     std::optional<double> residual = 0.0;
     /** Share of the couplings of output channels (output_metric.hpp); 0: each by itself. */
     double coupling = 0.0;
+    /** Of propagation_strengths: where the search for a and for b begins. */
+    double likely_inputs = 0.5;
+    double likely_residual = 1.0;
 };
-
-/** Strengths among which held-out rows choose. */
-inline constexpr double propagation_strengths[] = {0.0, 0.25, 0.5, 1.0};
 
 /** The loss by which the best of several solutions is chosen. */
 using PropagationLoss = std::function<double(const Solution&)>;
 
 /**
  * Quantizes a whole layer from statistic::paired_gram, as solve_layer does from the plain Gram,
- * and from the residual moment where there is one. Without a strength the one of
- * propagation_strengths is taken that `loss` is least for, the first of equals: a first, with b as
- * given or 0, and then b. Output channels are then solved together, by
- * LayerStatistics::output_metric, and that is kept where strengths were given or `loss` says so.
- * Throws what Method::solve and `loss` throw.
+ * and from the residual moment where there is one. Without a strength one of propagation_strengths
+ * is taken: from the likely one the search goes on to the neighbour that has less `loss`, or as
+ * much and less strength, until there is none. a comes first, with b as given or 0, and then b.
+ * Output channels are then solved together, by LayerStatistics::output_metric, and that is kept
+ * where strengths were given or `loss` says so. Throws what Method::solve and `loss` throw.
  */
 PropagatedSolution solve_propagated(const Method& method, const std::string& layer,
                                     MatrixView<const float> weight,

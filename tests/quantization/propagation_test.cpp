@@ -142,6 +142,32 @@ TEST_CASE("the strength is the best of the offered ones on held-out rows") {
     }
 }
 
+TEST_CASE("the search for a strength goes to better neighbours from wherever it begins") {
+    const auto both = two_networks(25, 300, 24, 10, 0.25);
+    const auto method = make_method({});
+    int trials = 0;
+    const auto strength_from = [&](double likely, const PropagationLoss& loss) {
+        trials = 0;
+        const auto counted = [&](const Solution& solution) {
+            ++trials;
+            return loss(solution);
+        };
+        const PropagationStrengths strengths{.inputs = {}, .likely_inputs = likely};
+        return solve_propagated(*method, "layer", both.weight.view(), both.statistics, 3, strengths,
+                                counted)
+            .strength;
+    };
+    const auto error = [&](const Solution& solution) {
+        return explicit_error(both, dequantize(solution.weight));
+    };
+    for (const double likely : propagation_strengths) {
+        CHECK(strength_from(likely, error) == 1.0);
+        CHECK(trials == (likely == 1.0 ? 2 : likely == 0.0 ? 4 : likely == 0.25 ? 4 : 3));
+        // Of equals the least.
+        CHECK(strength_from(likely, [](const Solution&) { return 1.0; }) == 0.0);
+    }
+}
+
 TEST_CASE("groups of a convolution are propagated one by one") {
     const auto first = two_networks(27, 200, 9, 4, 0.3);
     const auto second = two_networks(28, 200, 9, 4, 0.3);

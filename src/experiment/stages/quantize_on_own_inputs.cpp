@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -99,9 +100,9 @@ void collect_residual_moment(const PlannedLayer& planned, const SideBySide& walk
     collector.take(statistics);
 }
 
-/** `divergence` is null where a strength is given, or judged by the layer's output. */
+/** `divergence` is null where strengths are given, or judged by the layer's output. */
 LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& statistics,
-                           const LogitDivergence* divergence, const CalibrationConfig& config,
+                           const PropagationStrengths& strengths, const LogitDivergence* divergence,
                            const LayerMethods& methods) {
     const QuantizableLayer& layer = *planned.entry.layer;
     double strength = 0.0;
@@ -115,7 +116,7 @@ LayerRecord solve_on_pairs(const PlannedLayer& planned, const LayerStatistics& s
             return divergence->measure();
         };
         auto found = solve_propagated(*methods.chosen, layer.name(), weight, statistics,
-                                      planned.bits, strengths_of(config), loss);
+                                      planned.bits, strengths, loss);
         strength = found.strength;
         residual = found.residual.value_or(not_measured);
         return std::move(found.solution);
@@ -143,6 +144,7 @@ class PassOverLayers {
           journal_(*context.journal),
           shared_(shared),
           methods_(context.config.quantization, context.device),
+          strengths_(strengths_of(config_)),
           original_(context.full_precision_network()) {}
 
     /** Quantizes every layer that the journal has not got from pass `pass`, counted from 1. */
@@ -189,6 +191,7 @@ class PassOverLayers {
                                      divergence ? &*divergence : nullptr, pass, layer);
                 }
                 install_weight(*planned.entry.layer, *layer);
+                expect_strengths_of(*layer);
                 walk.diverge();
                 progress.advance(1, name);
             }
@@ -208,6 +211,14 @@ class PassOverLayers {
         return sums;
     }
 
+    /** What was best for one layer is likely to be for the next. */
+    void expect_strengths_of(const LayerRecord& layer) {
+        if (!strengths_.inputs) strengths_.likely_inputs = layer.propagation;
+        if (!strengths_.residual && std::isfinite(layer.residual_strength)) {
+            strengths_.likely_residual = layer.residual_strength;
+        }
+    }
+
     /** `divergence` is null where nothing is judged by predictions, `before` in a first pass. */
     LayerRecord quantize(const PlannedLayer& planned, const SideBySide& walk, bool in_sum,
                          const LogitDivergence* divergence, int pass,
@@ -218,7 +229,7 @@ class PassOverLayers {
             const auto* judge = strength_is_chosen_by_logits(config_) ? divergence : nullptr;
             LayerRecord record =
                 before ? solved_again(planned, statistics, *divergence, judge, *before)
-                       : solve_on_pairs(planned, statistics, judge, config_, methods_);
+                       : solve_on_pairs(planned, statistics, strengths_, judge, methods_);
             record.passes = pass;
             journal_.store_layer(record);
             shared_.give_layer(record);
@@ -229,14 +240,15 @@ class PassOverLayers {
     /** What a further pass finds, or what the layer had before it. */
     LayerRecord solved_again(const PlannedLayer& planned, const LayerStatistics& statistics,
                              const LogitDivergence& divergence, const LogitDivergence* judge,
-                             const LayerRecord& before) const {
+                             const LayerRecord& before) {
+        expect_strengths_of(before);
         const double least = divergence.measure();
         {
             const torch::NoGradGuard no_gradient;
             auto& layer = *planned.entry.layer;
             layer.weight().copy_(original_->weight_of(layer.name()));
         }
-        LayerRecord found = solve_on_pairs(planned, statistics, judge, config_, methods_);
+        LayerRecord found = solve_on_pairs(planned, statistics, strengths_, judge, methods_);
         install_weight(*planned.entry.layer, found);
         return divergence.measure() < least ? found : before;
     }
@@ -246,6 +258,7 @@ class PassOverLayers {
     RunJournal& journal_;
     const SharedSolution& shared_;
     LayerMethods methods_;
+    PropagationStrengths strengths_;
     std::shared_ptr<Network> original_;
     std::optional<RowImportance> importance_;
 };
