@@ -328,15 +328,18 @@ int64_t spooled_bytes(const Probe& probe) {
     return static_cast<int64_t>(sizeof(float)) * floats;
 }
 
+// Of four strengths and of three more that a search asks for, in DeiT-Tiny at 2 bits.
+constexpr double tried_strengths = 2.7;
+constexpr double tried_residuals = 2.3;
+
 Cost cost_of_own_inputs(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
     const auto layers = static_cast<double>(probe.plan.layers.size());
-    constexpr auto offered = static_cast<double>(std::size(propagation_strengths));
     const double with_targets = calibration.residual_targets
                                     ? static_cast<double>(std::ranges::count(probe.in_sums, true))
                                     : 0.0;
-    double strengths = calibration.propagation ? 1.0 : offered;  // that a layer tries on average
-    if (!calibration.residual_strength) strengths += (offered - 1.0) * with_targets / layers;
+    double strengths = calibration.propagation ? 1.0 : tried_strengths;  // of a layer on average
+    if (!calibration.residual_strength) strengths += tried_residuals * with_targets / layers;
     Cost cost;
     for (const auto& planned : probe.plan.layers) {
         cost.memory_bytes =
