@@ -20,6 +20,7 @@ struct CalibrationConfig {
     int64_t holdout = 0;     ///< further images whose rows only measure, never fit
     int64_t batch_size = 8;  ///< images of one micro-batch: forward and Gram of one task
     CalibrationTransform transform = CalibrationTransform::eval;
+    int64_t views = 1;  ///< of each image: as `transform` says, then near_view
     CalibrationInputs inputs = CalibrationInputs::full_precision;
     std::optional<double> propagation;  ///< strength when inputs are quantized; none: by held-out
     PropagationCriterion propagation_criterion = PropagationCriterion::logits;

@@ -34,6 +34,14 @@ Schema<CalibrationConfig, RunKey> calibration_keys() {
              &CalibrationConfig::transform,
              choice<CalibrationTransform>(
                  {{"eval", CalibrationTransform::eval}, {"train", CalibrationTransform::train}}));
+    keys.add({.key = "views",
+              .affects = calibration_images | statistics,
+              .meaning = "How often each calibration image is seen: once as 'transform' says, and "
+                         "then mirrored or not, shifted, and 10% larger or smaller at most (with "
+                         "transform: train, augmented anew). Few images are learnt by heart less; "
+                         "time grows with it.",
+              .unit = "views"},
+             &CalibrationConfig::views, integer<int64_t>(1, 1024));
     keys.add({.key = "inputs",
               .affects = statistics | solution,
               .meaning = "Network whose layer inputs a method is fitted to: the full-precision "

@@ -68,9 +68,10 @@ class BFloat16Scope {
 
 /** Over this rank's share of the batches. */
 void run_share(const ImagePass& pass, const std::string& title, const ImagePass::Body& body) {
-    pass.over(every_nth_batch(pass.images.indices, pass.images.batch_size, communicator().rank(),
-                              communicator().size()))
-        .run(title, "collecting the statistics of layers", body);
+    ImagePass share = pass.over(every_nth_batch(pass.images.indices, pass.images.batch_size,
+                                                communicator().rank(), communicator().size()));
+    share.images.views = pass.images.views;
+    share.run(title, "collecting the statistics of layers", body);
 }
 
 std::vector<std::string> ids_of(const ImageBatch& batch, const ImageSource& source) {

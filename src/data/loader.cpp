@@ -10,6 +10,7 @@
 
 #include "core/check.hpp"
 #include "core/errors.hpp"
+#include "core/random.hpp"
 #include "core/threads.hpp"
 #include "image/augment.hpp"
 
@@ -24,9 +25,12 @@ struct Loader {
     const LoaderOptions& options;
 
     ImageBatch load(int64_t number) const {
-        const auto& [source, indices, preprocessing, batch_size] = images;
-        const auto begin = static_cast<std::size_t>(number * batch_size);
-        const auto end = std::min(indices.size(), begin + static_cast<std::size_t>(batch_size));
+        const Preprocessing& preprocessing = images.preprocessing;
+        const auto begin =
+            static_cast<std::size_t>(number % images.batches_of_view() * images.batch_size);
+        const auto end =
+            std::min(images.indices.size(), begin + static_cast<std::size_t>(images.batch_size));
+        const int64_t view = number / images.batches_of_view();
         ImageBatch batch;
         batch.batch = number;
         batch.height = batch.width = preprocessing.crop;
@@ -34,17 +38,31 @@ struct Loader {
             3 * static_cast<std::size_t>(batch.height) * static_cast<std::size_t>(batch.width);
         batch.pixels.resize((end - begin) * image_values);
         for (std::size_t i = begin; i < end; ++i) {
-            const ImageInfo info = source->info(indices[i]);
+            const int64_t index = images.indices[i];
+            const ImageInfo info = images.source->info(index);
             float* pixels = batch.pixels.data() + batch.indices.size() * image_values;
-            if (!load_image(indices[i], info.id, pixels)) continue;
-            batch.indices.push_back(indices[i]);
+            if (!load_image(index, info.id, view, pixels)) continue;
+            batch.indices.push_back(index);
             batch.labels.push_back(info.label);
         }
         batch.pixels.resize(batch.indices.size() * image_values);
         return batch;
     }
 
-    bool load_image(int64_t index, const std::string& id, float* pixels) const {
+    RgbImage prepared(const RgbImage& image, const std::string& id, int64_t view) const {
+        const Preprocessing& preprocessing = images.preprocessing;
+        const auto augmentation = options.augmentation_seed;
+        if (view == 0) {
+            return augmentation ? augment(image, preprocessing, *augmentation, id)
+                                : resize_and_crop(image, preprocessing);
+        }
+        const uint64_t seed =
+            RandomStream(images.view_seed, "views").bits(static_cast<uint64_t>(view)) >> 1;
+        return augmentation ? augment(image, preprocessing, seed, id)
+                            : near_view(image, preprocessing, seed, id);
+    }
+
+    bool load_image(int64_t index, const std::string& id, int64_t view, float* pixels) const {
         RgbImage image;
         try {
             image = images.source->load(index);
@@ -52,11 +70,7 @@ struct Loader {
             bad_images.add(id, error.what());
             return false;
         }
-        const Preprocessing& preprocessing = images.preprocessing;
-        image = options.augmentation_seed
-                    ? augment(image, preprocessing, *options.augmentation_seed, id)
-                    : resize_and_crop(image, preprocessing);
-        normalize(image, preprocessing, pixels);
+        normalize(prepared(image, id, view), images.preprocessing, pixels);
         return true;
     }
 };

@@ -21,12 +21,20 @@ struct ImageSet {
     std::vector<int64_t> indices;  ///< in the order in which they are read
     Preprocessing preprocessing;
     int64_t batch_size;  ///< images of one batch, which is one task
+    /** How often the list is read: after the first time as near_view, or augment, draws images
+     *  (augment.hpp), anew each time. */
+    int64_t views = 1;
+    uint64_t view_seed = 0;  ///< of these draws
 
-    int64_t count() const { return static_cast<int64_t>(indices.size()); }
-    int64_t batches() const { return (count() + batch_size - 1) / batch_size; }
+    int64_t count() const { return views * static_cast<int64_t>(indices.size()); }
+    int64_t batches() const { return views * batches_of_view(); }
+    /** No batch is of two views. */
+    int64_t batches_of_view() const {
+        return (static_cast<int64_t>(indices.size()) + batch_size - 1) / batch_size;
+    }
 };
 
-/** Preprocessed images: a run of consecutive positions of the list of indices. */
+/** Preprocessed images: a run of consecutive positions of the list of indices, view after view. */
 struct ImageBatch {
     int64_t batch = 0;             ///< 0-based number of the batch
     std::vector<int64_t> indices;  ///< of the images in their source
@@ -62,7 +70,8 @@ struct LoaderOptions {
     Consume consume = Consume::serial;
     /** Once true, no further batch is begun; those begun are consumed whole. */
     const std::atomic<bool>* stop = nullptr;
-    /** Set: the training transform (augment.hpp) under this seed instead of resize and crop. */
+    /** Set: the training transform (augment.hpp) under this seed instead of resize and crop, in the
+     *  first view. */
     std::optional<uint64_t> augmentation_seed;
 
     LoaderOptions() = default;

@@ -40,7 +40,8 @@ struct Probe {
     int64_t all_evaluation_images() const;
     /** Images of the calibration, those held out included. */
     double calibration_images() const {
-        return static_cast<double>(config.calibration.images + config.calibration.holdout);
+        return static_cast<double>(config.calibration.images * config.calibration.views +
+                                   config.calibration.holdout);
     }
     /** Wall-clock seconds of the triangles of all layers' XᵀX, for one image. */
     double gram_seconds() const;

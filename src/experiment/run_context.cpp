@@ -39,7 +39,8 @@ RunContext::RunContext(const ExperimentConfig& experiment)
 
 ImagePass RunContext::calibration_pass(BadImages& bad) const {
     ImagePass pass{{images.calibration_source.get(), images.calibration.fitted,
-                    model.description->preprocessing, config.calibration.batch_size},
+                    model.description->preprocessing, config.calibration.batch_size,
+                    config.calibration.views, config.seed},
                    device,
                    bad,
                    stop};

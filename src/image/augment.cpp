@@ -58,6 +58,18 @@ void mirror(RgbImage& image) {
     }
 }
 
+RgbImage take(const RgbImage& image, const Preprocessing& preprocessing,
+              const Augmentation& augmentation) {
+    RgbImage result = resize(crop(image, augmentation.box), preprocessing.crop, preprocessing.crop,
+                             preprocessing.interpolation);
+    if (augmentation.flip) mirror(result);
+    return result;
+}
+
+RandomStream stream_of(uint64_t seed, std::string_view image_id) {
+    return RandomStream(seed, "augment").child(image_id);
+}
+
 }  // namespace
 
 Augmentation draw_augmentation(ImageSize size, const RandomStream& stream) {
@@ -66,12 +78,33 @@ Augmentation draw_augmentation(ImageSize size, const RandomStream& stream) {
 
 RgbImage augment(const RgbImage& image, const Preprocessing& preprocessing, uint64_t seed,
                  std::string_view image_id) {
-    const RandomStream stream = RandomStream(seed, "augment").child(image_id);
-    const auto [box, flip] = draw_augmentation({image.height, image.width}, stream);
-    RgbImage result = resize(crop(image, box), preprocessing.crop, preprocessing.crop,
-                             preprocessing.interpolation);
-    if (flip) mirror(result);
-    return result;
+    return take(image, preprocessing,
+                draw_augmentation({image.height, image.width}, stream_of(seed, image_id)));
+}
+
+Augmentation draw_near_view(ImageSize size, const Preprocessing& preprocessing,
+                            const RandomStream& stream) {
+    const int shorter = std::min(size.height, size.width);
+    const double share = preprocessing.resize == 0
+                             ? static_cast<double>(preprocessing.crop) / shorter
+                             : static_cast<double>(preprocessing.crop) / preprocessing.resize;
+    const double part = share * (0.9 + 0.2 * stream.uniform(0));
+    const auto side_of = [&](int whole) {
+        const int along = preprocessing.resize_mode == ResizeMode::squash ? whole : shorter;
+        return std::clamp(static_cast<int>(std::nearbyint(along * part)), 1, along);
+    };
+    const int height = side_of(size.height);
+    const int width = side_of(size.width);
+    return {{offset_below(stream, 1, size.height - height + 1),
+             offset_below(stream, 2, size.width - width + 1), height, width},
+            stream.uniform(3) < 0.5};
+}
+
+RgbImage near_view(const RgbImage& image, const Preprocessing& preprocessing, uint64_t seed,
+                   std::string_view image_id) {
+    return take(
+        image, preprocessing,
+        draw_near_view({image.height, image.width}, preprocessing, stream_of(seed, image_id)));
 }
 
 }  // namespace comq

@@ -29,4 +29,15 @@ Augmentation draw_augmentation(ImageSize size, const RandomStream& stream);
 RgbImage augment(const RgbImage& image, const Preprocessing& preprocessing, uint64_t seed,
                  std::string_view image_id);
 
+/**
+ * Draws a box of 90 to 110% of the sides that resize and central crop take from an image of `size`,
+ * anywhere in it, and whether it is mirrored: what evaluation sees, seen a little differently.
+ */
+Augmentation draw_near_view(ImageSize size, const Preprocessing& preprocessing,
+                            const RandomStream& stream);
+
+/** The image so seen, `[crop, crop, 3]`; drawn as in augment(). */
+RgbImage near_view(const RgbImage& image, const Preprocessing& preprocessing, uint64_t seed,
+                   std::string_view image_id);
+
 }  // namespace comq

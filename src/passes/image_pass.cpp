@@ -54,6 +54,7 @@ void ImagePass::run_in_order(Progress& progress, const std::string& doing,
 ImagePass ImagePass::over(std::vector<int64_t> indices) const {
     ImagePass pass = *this;
     pass.images.indices = std::move(indices);
+    pass.images.views = 1;
     return pass;
 }
 

@@ -46,7 +46,7 @@ struct ImagePass {
     /** One batch after the other, in the order of the images. */
     void run_in_order(Progress& progress, const std::string& doing, const NotingBody& body) const;
 
-    /** The same pass over other images of the source. */
+    /** The same pass over other images of the source, each of them seen once. */
     ImagePass over(std::vector<int64_t> indices) const;
     /** The same images in batches of another size. */
     ImagePass in_batches_of(int64_t batch_size) const;

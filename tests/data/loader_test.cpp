@@ -89,6 +89,27 @@ TEST_CASE("batches are consecutive runs of the indices with labels and normalise
     CHECK(std::equal(expected.begin(), expected.end(), first.pixels.begin() + 3 * 12 * 12));
 }
 
+TEST_CASE("further views are crops of the same images, drawn anew, in batches of their own") {
+    const GreySource source(9);
+    const auto plain = collect(source, count_to(9), 4, Consume::serial);
+    std::map<int64_t, ImageBatch> batches;
+    BadImages bad(0);
+    const ImageSet three_views{&source, count_to(9), small, 4, 3, 7};
+    CHECK(three_views.count() == 27);
+    CHECK(three_views.batches() == 9);
+    for_each_batch(three_views, bad,
+                   [&](ImageBatch&& batch) { batches.emplace(batch.batch, std::move(batch)); });
+    REQUIRE(batches.size() == 9);
+    for (int64_t number = 0; number < 3; ++number) {
+        CHECK(batches.at(number).pixels == plain.at(number).pixels);
+        for (const int64_t view : {1, 2}) {
+            CHECK(batches.at(3 * view + number).indices == plain.at(number).indices);
+            CHECK(batches.at(3 * view + number).pixels != plain.at(number).pixels);
+        }
+        CHECK(batches.at(3 + number).pixels != batches.at(6 + number).pixels);
+    }
+}
+
 TEST_CASE("serial and parallel consumption give the same batches on any number of threads") {
     const GreySource source(100, {13, 14, 50});
     for (const bool augmented : {false, true}) {

@@ -48,6 +48,7 @@ TEST_CASE("keys that choose images stand in the caches by their images") {
     CHECK(keys_with({"evaluation.batch_size=4"}).full_precision != all.full_precision);
     CHECK(keys_with({"calibration.images=10"}).statistics != all.statistics);
     CHECK(keys_with({"calibration.transform=train"}).statistics != all.statistics);
+    CHECK(keys_with({"calibration.views=2"}).statistics != all.statistics);
     CHECK(keys_with({"repair.fold_batch_norm=true"}).statistics != all.statistics);
     const RunKeys solved = keys_with({"quantization.bits=3", "activations.bits=8"});
     CHECK(solved.statistics == all.statistics);

@@ -1,6 +1,7 @@
 #include "image/augment.hpp"
 
 #include <cmath>
+#include <set>
 
 #include "image/images.hpp"
 #include "support/catch.hpp"
@@ -74,4 +75,34 @@ TEST_CASE("a flipped image is the mirrored one") {
     }
     CHECK(mirrored > 0);
     CHECK(mirrored < 20);
+}
+
+TEST_CASE("near views are boxes of nearly the size that evaluation takes, anywhere") {
+    Preprocessing preprocessing{.resize = 248, .crop = 224};
+    std::set<int> places;
+    int mirrored = 0;
+    constexpr int draws = 400;
+    for (int draw = 0; draw < draws; ++draw) {
+        const RandomStream stream(static_cast<uint64_t>(draw), "near");
+        preprocessing.resize_mode = ResizeMode::shortest;
+        const auto [box, flip] = draw_near_view({375, 500}, preprocessing, stream);
+        CHECK(box.height == box.width);
+        CHECK(box.height >= 0.9 * 375 * 224 / 248 - 1);
+        CHECK(box.height <= 375);
+        CHECK(box.top >= 0);
+        CHECK(box.top + box.height <= 375);
+        CHECK(box.left >= 0);
+        CHECK(box.left + box.width <= 500);
+        places.insert(box.left);
+        mirrored += flip ? 1 : 0;
+        preprocessing.resize_mode = ResizeMode::squash;
+        const auto squashed = draw_near_view({375, 500}, preprocessing, stream).box;
+        CHECK(squashed.width == Approx(squashed.height * 4.0 / 3.0).margin(1.0));
+    }
+    CHECK(places.size() > 80);
+    // Four standard deviations of a fair coin.
+    CHECK(std::abs(mirrored - draws / 2) < 40);
+    const auto small = draw_near_view({32, 32}, {.resize = 0, .crop = 32}, RandomStream(1, "near"));
+    CHECK(small.box.height >= 29);
+    CHECK(small.box.height <= 32);
 }

@@ -318,11 +318,12 @@ int64_t output_metric_bytes(const Probe& probe) {
 /** Bytes of what the networks hand from block to block, and of the weights of rows. */
 int64_t spooled_bytes(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
-    int64_t floats = 2 * probe.largest_block_input * (calibration.images + calibration.holdout);
+    const int64_t fitted = calibration.images * calibration.views;
+    int64_t floats = 2 * probe.largest_block_input * (fitted + calibration.holdout);
     if (calibration.weighting != Weighting::none) {
         for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {
             const auto groups = probe.plan.layers[i].entry.layer->groups();
-            floats += calibration.images * groups * probe.rows[i] * calibration.weighting_parts;
+            floats += fitted * groups * probe.rows[i] * calibration.weighting_parts;
         }
     }
     return static_cast<int64_t>(sizeof(float)) * floats;

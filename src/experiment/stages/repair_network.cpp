@@ -55,17 +55,18 @@ auto layer_of(const std::vector<LayerRecord>& layers, const std::string& tensor)
 void apply_repairs(RunContext& context) {
     const auto& config = context.config;
     const auto original = context.full_precision_network();
+    const ImagePass pass{
+        {context.images.calibration_source.get(), select_repair_images(config, context.images),
+         context.model.description->preprocessing, config.repair.batch_size},
+        context.device,
+        context.bad_calibration,
+        context.stop};
     RepairContext repair_context{
         .config = config.repair,
         .original = *original,
         .network = *context.model.network,
         .layers = context.record.layers,
-        .pass = {{context.images.calibration_source.get(),
-                  select_repair_images(config, context.images),
-                  context.model.description->preprocessing, config.repair.batch_size},
-                 context.device,
-                 context.bad_calibration,
-                 context.stop},
+        .pass = pass,
         .held_out = context.images.calibration.held_out,
         .micro_batch = config.calibration.batch_size,
         .one_scale_a_layer = config.quantization.granularity == Granularity::per_layer,
