@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """Does to the programs what disks, schedulers and strangers do: kills them at random moments, fills
 disks, fails system calls, damages and forges what they read. A finished result may never be lost or
 half written, a resumed run has the bits of an undisturbed one, nothing runs code out of a file, and
@@ -21,8 +21,13 @@ import tempfile
 import time
 import typing
 
-from faults import checkpoints, forgeries, inputs, interruptions, results, sizes, system
-from faults.workshop import SOURCE, Fault, Try, Workshop
+from python_environment import enter_system_python
+
+enter_system_python(["h5py", "numpy"], "python3-h5py")
+
+from faults import (checkpoints, forgeries, inputs, interruptions, results,  # noqa: E402
+                    sizes, system)
+from faults.workshop import SOURCE, Fault, Try, Workshop  # noqa: E402
 
 
 @dataclasses.dataclass
