@@ -41,11 +41,11 @@ class Kind:
 
 
 KINDS = [
-    Kind("kills", "runs killed one to five times and resumed", 56, interruptions.kills),
-    Kind("races", "programs at the same files", 18, interruptions.races),
-    Kind("journals", "damaged journals", 36, interruptions.journals),
-    Kind("caches", "damaged caches", 24, interruptions.caches),
-    Kind("disks", "full disks and limits on file sizes", 30, system.disks),
+    Kind("kills", "runs killed one to five times and resumed", 61, interruptions.kills),
+    Kind("races", "programs at the same files", 20, interruptions.races),
+    Kind("journals", "damaged journals", 42, interruptions.journals),
+    Kind("caches", "damaged caches", 26, interruptions.caches),
+    Kind("disks", "full disks and limits on file sizes", 33, system.disks),
     Kind("calls", "failed system calls", 147, system.calls),
     Kind("flips", "checkpoints with flipped bits", 264, checkpoints.flips),
     Kind("checkpoints", "hostile checkpoints", 200, forgeries.checkpoints),
