@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """Does to the programs what disks, schedulers and strangers do: kills them at random moments, fills
 disks, fails system calls, damages and forges what they read. A finished result may never be lost or
 half written, a resumed run has the bits of an undisturbed one, nothing runs code out of a file, and
@@ -21,8 +21,13 @@ import tempfile
 import time
 import typing
 
-from faults import checkpoints, forgeries, inputs, interruptions, results, sizes, system
-from faults.workshop import SOURCE, Fault, Try, Workshop
+from python_environment import enter_system_python
+
+enter_system_python(["h5py", "numpy"], "python3-h5py")
+
+from faults import (checkpoints, forgeries, inputs, interruptions, results,  # noqa: E402
+                    sizes, system)
+from faults.workshop import SOURCE, Fault, Try, Workshop  # noqa: E402
 
 
 @dataclasses.dataclass
@@ -36,11 +41,11 @@ class Kind:
 
 
 KINDS = [
-    Kind("kills", "runs killed one to five times and resumed", 56, interruptions.kills),
-    Kind("races", "programs at the same files", 18, interruptions.races),
-    Kind("journals", "damaged journals", 36, interruptions.journals),
-    Kind("caches", "damaged caches", 24, interruptions.caches),
-    Kind("disks", "full disks and limits on file sizes", 30, system.disks),
+    Kind("kills", "runs killed one to five times and resumed", 61, interruptions.kills),
+    Kind("races", "programs at the same files", 20, interruptions.races),
+    Kind("journals", "damaged journals", 42, interruptions.journals),
+    Kind("caches", "damaged caches", 26, interruptions.caches),
+    Kind("disks", "full disks and limits on file sizes", 33, system.disks),
     Kind("calls", "failed system calls", 147, system.calls),
     Kind("flips", "checkpoints with flipped bits", 264, checkpoints.flips),
     Kind("checkpoints", "hostile checkpoints", 200, forgeries.checkpoints),

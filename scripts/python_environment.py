@@ -23,6 +23,21 @@ def lacking(modules):
     return [name for name in modules if importlib.util.find_spec(name) is None]
 
 
+def enter_system_python(modules, packages):
+    """Returns in a Python that has all modules: this one, or the script starts again in the one that
+    scripts/setup.sh installs Debian's `packages` for."""
+    missing = lacking(modules)
+    if not missing:
+        return
+    system = "/usr/bin/python3"
+    imports = subprocess.run([system, "-c", f"import {', '.join(modules)}"], check=False,
+                             capture_output=True) if os.access(system, os.X_OK) else None
+    if imports is None or imports.returncode != 0:
+        fail(f"neither {sys.executable} nor {system} has {' and '.join(missing)}; install {packages} "
+             "(Debian and Ubuntu), or have a python3 in the path that does")
+    os.execv(system, [system, *sys.argv])
+
+
 class PythonEnvironment:
     """A virtual environment with the packages of a `requirements` file; `contents` names them."""
 

@@ -198,6 +198,21 @@ def prepare_call_case(attempt, case):
     return case, [copy]
 
 
+def run_with_failing_call(attempt, program, arguments, found):
+    """Fails a call of each thread. Where that of the first thread is the loader's, which ends the
+    program before it begins, another call is drawn."""
+    while True:
+        call = attempt.draw.choice(sorted(found))
+        when = attempt.draw.choice(found[call])
+        error = attempt.draw.choice(CALLS[call])
+        assert hasattr(errno, error)
+        inject = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={call}",
+                  "-e", f"inject={call}:error={error}:when={when}"]
+        outcome = attempt.run(program, *arguments, before=inject)
+        if outcome.code != 127 or "error while loading shared libraries" not in outcome.err:
+            return outcome
+
+
 def calls(attempt):
     """One system call on a file fails; a run can be had whole afterwards."""
     if shutil.which("strace") is None:
@@ -212,13 +227,8 @@ def calls(attempt):
 
     found, printed = attempt.workshop.once(f"calls of {case}", trace)
     program, arguments = prepare_call_case(attempt, case)
-    call = attempt.draw.choice(sorted(found))
-    when = attempt.draw.choice(found[call])
-    error = attempt.draw.choice(CALLS[call])
-    assert hasattr(errno, error)
-    inject = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={call}",
-              "-e", f"inject={call}:error={error}:when={when}"]
-    outcome = judge(attempt.run(program, *arguments, before=inject), DOCUMENTED)
+    outcome = run_with_failing_call(attempt, program, arguments, found)
+    judge(outcome, DOCUMENTED)
     for file in attempt.folder.glob("r.h5"):
         jobs.require_whole_or_absent(file)
     if program in ("inspect_results", "check_results"):

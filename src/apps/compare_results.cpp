@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     return program.run(argc, argv, [&] {
         const RunRecord a = read_run_file(first, ReadScope::everything);
         const RunRecord b = read_run_file(second, ReadScope::everything);
-        const RunComparison comparison = compare_runs(a, b);
+        const RunComparison comparison = compare_runs(a, b, first, second);
         if (program.json()) {
             nlohmann::ordered_json json{{"first", first}, {"second", second}};
             json.update(comparison_json(comparison));

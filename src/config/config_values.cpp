@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "config/problems.hpp"
 #include "config/value_types.hpp"
@@ -55,6 +56,18 @@ Json json_of(const YamlNode& node) {
     return nullptr;
 }
 
+YamlNode stored_map(const std::string& text, const std::string& origin) {
+    ConfigProblems problems;
+    auto root = parse_yaml(text, origin, problems);
+    if (!problems.empty()) {
+        throw InputError("{} (the stored config is no YAML)", problems.lines().front());
+    }
+    if (root->kind != YamlNode::Kind::map) {
+        throw InputError("{}: the stored config is no map of keys", origin);
+    }
+    return std::move(*root);
+}
+
 }  // namespace
 
 std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map) {
@@ -83,16 +96,8 @@ std::string flow_text(const YamlNode& node) {
 }
 
 ConfigValues config_values(const std::string& text, const std::string& origin) {
-    ConfigProblems problems;
-    const auto root = parse_yaml(text, origin, problems);
-    if (!problems.empty()) {
-        throw InputError("{} (the stored config is no YAML)", problems.lines().front());
-    }
-    if (root->kind != YamlNode::Kind::map) {
-        throw InputError("{}: the stored config is no map of keys", origin);
-    }
     ConfigValues values;
-    for (const auto& [key, position, value] : dotted_keys(*root)) {
+    for (const auto& [key, position, value] : dotted_keys(stored_map(text, origin))) {
         const bool plain = value.kind == YamlNode::Kind::scalar;
         values[key] = plain ? value.scalar : flow_text(value);
     }
@@ -104,6 +109,10 @@ Json json_of_yaml(const std::string& text, const std::string& source) {
     const auto node = parse_yaml(text, source, problems);
     problems.throw_if_any();
     return json_of(*node);
+}
+
+Json stored_config_json(const std::string& text, const std::string& origin) {
+    return json_of(stored_map(text, origin));
 }
 
 std::vector<DifferingKey> differing_values(const ConfigValues& first, const ConfigValues& second) {

@@ -21,6 +21,9 @@ std::vector<YamlNode::Entry> dotted_keys(const YamlNode& map);
 /** Reads a stored config. Throws InputError when `text` is no map; `origin` names its file. */
 ConfigValues config_values(const std::string& text, const std::string& origin);
 
+/** A stored config as JSON, as json_of_yaml gives it; throws as config_values. */
+nlohmann::ordered_json stored_config_json(const std::string& text, const std::string& origin);
+
 /** A value in YAML's flow style, on one line. */
 std::string flow_text(const YamlNode& node);
 

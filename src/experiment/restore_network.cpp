@@ -44,7 +44,7 @@ void install_parameters(Network& network, const RunRecord& run, const std::strin
 
 LoadedModel restore_network(const RunRecord& run, const std::string& file,
                             const NetworkFiles& files) {
-    ModelConfig config = load_config_text(run.config, file).config.model;
+    ModelConfig config = load_stored_config(run.config, file).model;
     const bool two_files = !config.program.empty() && !config.weights.empty();
     if (!files.program.empty()) {
         if (!two_files) {

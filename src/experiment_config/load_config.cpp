@@ -177,4 +177,14 @@ LoadedConfig load_config_text(const std::string& text, const std::string& source
                    options, Unread::left_out, problems);
 }
 
+ExperimentConfig load_stored_config(const std::string& text, const std::string& file) {
+    try {
+        return load_config_text(text, file).config;
+    } catch (const UsageError& error) {
+        const std::string lines = error.what();
+        throw InputError("{} (the config that the run stored; a later version wrote it?)",
+                         lines.substr(0, lines.find('\n')));
+    }
+}
+
 }  // namespace comq

@@ -67,4 +67,10 @@ LoadedConfig load_config_text(const std::string& text, const std::string& source
                               const std::vector<std::string>& overrides = {},
                               const LoadOptions& options = {});
 
+/**
+ * The config that a result file stores. Throws InputError of one line where this version can't read
+ * it: `file` is damaged, or a later version wrote it.
+ */
+ExperimentConfig load_stored_config(const std::string& text, const std::string& file);
+
 }  // namespace comq

@@ -51,7 +51,7 @@ ExportedRun open_exported_run(const std::string& file, const NetworkFiles& files
                          .config = {},
                          .model = {},
                          .input_rounding = {}};
-    exported.config = load_config_text(exported.record.config, file).config;
+    exported.config = load_stored_config(exported.record.config, file);
     exported.model = restore_network(exported.record, file, files);
     exported.input_rounding = input_rounding_of(exported);
     return exported;

@@ -4,8 +4,10 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <streambuf>
+#include <vector>
 
 #include "core/errors.hpp"
+#include "image/png_chunks.hpp"
 
 namespace comq {
 
@@ -61,10 +63,13 @@ cv::Mat read_matrix(std::span<const std::byte> bytes, int flags, const std::stri
     return image;
 }
 
+bool is_png(std::span<const std::byte> bytes) {
+    return bytes.size() > 25 && bytes[0] == std::byte{0x89} && bytes[1] == std::byte{'P'};
+}
+
 /** True for a PNG of 16-bit grey without alpha (bit depth at byte 24, colour type at 25). */
 bool is_gray16_png(std::span<const std::byte> bytes) {
-    return bytes.size() > 25 && bytes[0] == std::byte{0x89} && bytes[1] == std::byte{'P'} &&
-           bytes[24] == std::byte{16} && bytes[25] == std::byte{0};
+    return is_png(bytes) && bytes[24] == std::byte{16} && bytes[25] == std::byte{0};
 }
 
 /** Pillow saturates 16-bit grey to 255 (but takes the high byte of 16-bit colours). */
@@ -84,6 +89,11 @@ RgbImage decode_gray16(std::span<const std::byte> bytes, const std::string& name
 }  // namespace
 
 RgbImage decode_by_opencv(std::span<const std::byte> bytes, const std::string& name) {
+    std::vector<std::byte> png;
+    if (is_png(bytes)) {
+        png = png_chunks_of_pixels(bytes);
+        bytes = png;
+    }
     if (is_gray16_png(bytes)) return decode_gray16(bytes, name);
 
     const cv::Mat bgr = read_matrix(bytes, cv::IMREAD_COLOR, name);

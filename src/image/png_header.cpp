@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
+
 #include "image/format_headers.hpp"
+#include "image/png_chunks.hpp"
 
 namespace comq {
 
@@ -9,6 +12,7 @@ namespace {
 
 constexpr uint64_t signature_bytes = 8;
 constexpr uint64_t frame_bytes = 12;  ///< of a chunk: length, type, checksum
+constexpr uint64_t color_type_at = 25;
 
 void check_chunk(const FileBytes& file, uint64_t offset, uint64_t length, const std::string& name) {
     const std::string_view covered = file.text(offset + 4, 4 + length);
@@ -54,6 +58,28 @@ ImageHeader read_png_header(const FileBytes& little, const std::string& name) {
                                              header.width, header.height));
     }
     return header;
+}
+
+std::vector<std::byte> png_chunks_of_pixels(std::span<const std::byte> bytes) {
+    const FileBytes file(bytes, std::endian::big);
+    const bool has_palette = file.u8(color_type_at) == 3;
+    std::vector<std::byte> kept;
+    kept.reserve(bytes.size());
+    const auto keep = [&](uint64_t offset, uint64_t length) {
+        const auto part = bytes.subspan(offset, std::min(length, file.size() - offset));
+        kept.insert(kept.end(), part.begin(), part.end());
+    };
+    keep(0, signature_bytes);
+    for (uint64_t offset = signature_bytes; offset < file.size();) {
+        const uint64_t length = frame_bytes + file.u32(offset);
+        const std::string_view type = file.text(offset + 4, 4);
+        // The first letter of a chunk that one may leave out is a small one.
+        const bool critical = (file.u8(offset + 4) & 0x20U) == 0;
+        if (critical && (type != "PLTE" || has_palette)) keep(offset, length);
+        if (type == "IEND") break;
+        offset += length;
+    }
+    return kept;
 }
 
 }  // namespace comq

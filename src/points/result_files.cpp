@@ -130,13 +130,7 @@ void drop_images(Evaluations& of) {
 
 /** Keys that this version added have their default. */
 ConfigValues values_of(const RunRecord& run, const fs::path& file) {
-    try {
-        return resolved_values(load_config_text(run.config, file.string()).config);
-    } catch (const UsageError& error) {
-        const std::string lines = error.what();
-        throw InputError("{} (the config that the run stored; a later version wrote it?)",
-                         lines.substr(0, lines.find('\n')));
-    }
+    return resolved_values(load_stored_config(run.config, file.string()));
 }
 
 /** A file that is gone or holds something else has neither. */

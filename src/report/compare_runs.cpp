@@ -327,10 +327,11 @@ McNemarTest mcnemar_test(std::span<const uint8_t> first, std::span<const uint8_t
     return test;
 }
 
-RunComparison compare_runs(const RunRecord& first, const RunRecord& second) {
+RunComparison compare_runs(const RunRecord& first, const RunRecord& second,
+                           const std::string& first_file, const std::string& second_file) {
     RunComparison comparison;
-    comparison.config = differing_values(config_values(first.config, "the first run"),
-                                         config_values(second.config, "the second run"));
+    comparison.config = differing_values(config_values(first.config, first_file),
+                                         config_values(second.config, second_file));
     comparison.provenance = differing_values(provenance_values(first), provenance_values(second));
     comparison.layers = compare_all_layers(first, second);
     comparison.accuracies = compare_accuracies(first, second);

@@ -76,7 +76,10 @@ struct RunComparison {
     std::vector<FigureComparison> figures;  ///< that differ
 };
 
-RunComparison compare_runs(const RunRecord& first, const RunRecord& second);
+/** Throws InputError naming the file of a run whose stored config is damaged. */
+RunComparison compare_runs(const RunRecord& first, const RunRecord& second,
+                           const std::string& first_file = "the first run",
+                           const std::string& second_file = "the second run");
 
 /** For people; only what differs, and one line for what is equal. */
 std::string describe_comparison(const RunComparison& comparison);

@@ -296,7 +296,7 @@ nlohmann::ordered_json run_json(const RunRecord& run, const std::string& origin,
     json["size"] = size_json(run);
     json["uses_labels"] = run.uses_labels;
     json["uses_gradients"] = run.uses_gradients;
-    json["config"] = json_of_yaml(run.config, origin);
+    json["config"] = stored_config_json(run.config, origin);
     json["provenance"] = provenance_json(run.provenance);
     json["stages"] = Json::array();
     for (const StageRecord& stage : run.stages) {

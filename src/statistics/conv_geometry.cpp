@@ -69,7 +69,7 @@ std::vector<PositionPairs> position_pairs(const ConvAxis& axis) {
             borders.push_back(window.end);
         }
         std::ranges::sort(borders);
-        borders.erase(std::ranges::unique(borders).begin(), borders.end());
+        borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
         const auto index_of = [&](int64_t border) {
             return static_cast<std::size_t>(std::ranges::lower_bound(borders, border) -
                                             borders.begin());

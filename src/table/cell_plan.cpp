@@ -249,9 +249,10 @@ std::vector<const ResultFile*> claims_of(const CellPlan& plan,
     if (plan.measure->before_quantization) {
         if (!claims.empty()) claims.assign(1, claims.front());  // the seed does not enter
     } else if (!plan.measure->is_time()) {
-        const auto copies = std::ranges::unique(
-            claims, {}, [](const ResultFile* file) { return file->run.provenance.seed; });
-        claims.erase(copies.begin(), copies.end());
+        const auto repeats = [](const ResultFile* a, const ResultFile* b) {
+            return a->run.provenance.seed == b->run.provenance.seed;
+        };
+        claims.erase(std::unique(claims.begin(), claims.end(), repeats), claims.end());
     }
     return claims;
 }

@@ -17,10 +17,6 @@ constexpr std::size_t max_expansion = 1032;
 /** Times its own size, an archive may unpack to: pruned weights compress well, others hardly. */
 constexpr std::size_t most_unpacked = 16;
 
-std::size_t unpacked_allowance(std::size_t file_size) {
-    return most_unpacked * file_size + (std::size_t{64} << 20);
-}
-
 std::string text_of(zip_error_t& error) {
     std::string text = zip_error_strerror(&error);
     zip_error_fini(&error);
@@ -116,6 +112,10 @@ void ZipArchive::unpack(
                        error->zip_err != ZIP_ER_OK ? zip_error_strerror(error) : "wrong length");
 }
 
+std::size_t ZipArchive::allowance() const {
+    return most_unpacked * file_.size + (std::size_t{64} << 20);
+}
+
 FileBytes ZipArchive::read(const Entry& entry) {
     const std::string name = fmt::format("{} ({})", file_.name, entry.name);
     // Entries of a hostile archive can overlap, or claim any size.
@@ -133,7 +133,7 @@ FileBytes ZipArchive::read(const Entry& entry) {
         });
         if (same) return {name, file_.share(*entry.stored_at), entry.size};
     }
-    if (entry.size > unpacked_allowance(file_.size) - unpacked_bytes_) {
+    if (entry.size > allowance() - unpacked_bytes_) {
         throw InputError(
             "{}: unpacks to more than {} times the archive (save it without compression)", name,
             most_unpacked);

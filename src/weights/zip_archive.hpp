@@ -37,9 +37,11 @@ class ZipArchive {
     /**
      * The content of an entry, its checksum verified: a part of the file's own bytes, or else
      * decompressed. Throws InputError where the entry is damaged, or where all reads together would
-     * unpack to more than 16 times the file and 64 MiB: weights hardly compress, bombs do.
+     * unpack to more than the allowance: weights hardly compress, bombs do.
      */
     FileBytes read(const Entry& entry);
+    /** Bytes that all reads together may unpack to: 16 times the file and 64 MiB. */
+    std::size_t allowance() const;
 
   private:
     struct Discard {

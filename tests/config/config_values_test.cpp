@@ -1,5 +1,7 @@
 #include "config/config_values.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "core/errors.hpp"
 #include "support/catch.hpp"
 
@@ -23,6 +25,8 @@ TEST_CASE("a stored config that is no map is named by its file") {
     CHECK_THROWS_AS(config_values("a: [", "run.h5"), InputError);
     CHECK_THROWS_WITH(config_values("a: [", "run.h5"), ContainsSubstring("run.h5:1: "));
     CHECK_THROWS_WITH(config_values("- 3\n", "run.h5"), ContainsSubstring("run.h5: "));
+    CHECK_THROWS_AS(stored_config_json("a: [", "run.h5"), InputError);
+    CHECK(stored_config_json("a: {b: 3}", "run.h5").dump() == "{\"a\":{\"b\":3}}");
 }
 
 TEST_CASE("keys differ in their values or are in one config alone") {

@@ -21,6 +21,17 @@ TEST_CASE("a minimal config has the defaults of the paper's variant") {
     CHECK(loaded.origin("quantization.bits") == "default");
 }
 
+TEST_CASE("a stored config that can't be read is one line about its file") {
+    CHECK(load_stored_config(complete_config, "run.h5").model.name == "demo_vit");
+    for (const char* text : {"seed: [", "seed: 3: 4\n", "seed: many\nmodel: {name: [demo]}\n"}) {
+        CAPTURE(text);
+        CHECK_THROWS_AS(load_stored_config(text, "run.h5"), InputError);
+        CHECK_THROWS_WITH(load_stored_config(text, "run.h5"),
+                          ContainsSubstring("run.h5:") && !ContainsSubstring("\n") &&
+                              ContainsSubstring("the config that the run stored"));
+    }
+}
+
 TEST_CASE("precedence: default < preset < fragments in order < file < overrides in order") {
     const ConfigFolder folder;
     folder.write("first.yaml", "quantization: {preset: paper, sweeps: 11, bits: 5, scalar: 0.5}\n");

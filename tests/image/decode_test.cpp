@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <memory>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/errors.hpp"
@@ -68,6 +70,30 @@ uint32_t checksum(std::span<const std::byte> bytes) {
     return ~sum;
 }
 
+/** How many bytes come out of the standard error meanwhile. */
+template <class Work>
+long said_during(const Work& work) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> said(std::tmpfile(), std::fclose);
+    const int saved = ::dup(STDERR_FILENO);
+    ::dup2(::fileno(said.get()), STDERR_FILENO);
+    work();
+    ::dup2(saved, STDERR_FILENO);
+    ::close(saved);
+    return std::fseek(said.get(), 0, SEEK_END) == 0 ? std::ftell(said.get()) : -1;
+}
+
+/** A PNG with one more chunk behind its header. */
+std::vector<std::byte> with_chunk(std::vector<std::byte> png, const std::string& type,
+                                  const std::string& data) {
+    const std::string content = type + data;
+    std::vector<std::byte> chunk(content.size() + 8);
+    write_number(chunk, 0, static_cast<uint32_t>(data.size()));
+    std::ranges::copy(std::as_bytes(std::span(content)), chunk.begin() + 4);
+    write_number(chunk, content.size() + 4, checksum(std::as_bytes(std::span(content))));
+    png.insert(png.begin() + 33, chunk.begin(), chunk.end());
+    return png;
+}
+
 }  // namespace
 
 TEST_CASE("libraries say nothing of a broken image beside its error") {
@@ -89,15 +115,28 @@ TEST_CASE("libraries say nothing of a broken image beside its error") {
         write(14 + 12 * i, fields[i][2], 4);
         write(18 + 12 * i, fields[i][3], 4);
     }
-    const std::unique_ptr<FILE, int (*)(FILE*)> said(std::tmpfile(), std::fclose);
-    const int saved = ::dup(STDERR_FILENO);
-    ::dup2(::fileno(said.get()), STDERR_FILENO);
-    CHECK_THROWS_AS(decode_image(png, "x.png"), InputError);
-    CHECK_THROWS_AS(decode_image(tiff, "x.tif"), InputError);
-    ::dup2(saved, STDERR_FILENO);
-    ::close(saved);
-    CHECK(std::fseek(said.get(), 0, SEEK_END) == 0);
-    CHECK(std::ftell(said.get()) == 0);
+    CHECK(said_during([&] {
+              CHECK_THROWS_AS(decode_image(png, "x.png"), InputError);
+              CHECK_THROWS_AS(decode_image(tiff, "x.tif"), InputError);
+          }) == 0);
+}
+
+TEST_CASE("what a PNG says beside its pixels changes nothing and is not complained of") {
+    const auto png = read_bytes(images() / "rgb.png");
+    const std::string profile("icc\0\0no zlib stream", 20);
+    const std::vector<std::pair<std::string, std::string>> chunks{
+        {"iCCP", profile},  {"cHRM", std::string(32, '\xFF')},
+        {"cHRM", "short"},  {"gAMA", std::string(4, '\0')},
+        {"tRNS", "odd"},    {"sBIT", "12345"},
+        {"bKGD", "1"},      {"PLTE", std::string(4, 'p')},
+        {"zzZz", "unknown"}};
+    for (const auto& [type, data] : chunks) {
+        CAPTURE(type);
+        RgbImage image;
+        CHECK(said_during([&] { image = decode_image(with_chunk(png, type, data), "x.png"); }) ==
+              0);
+        CHECK(digest(image) == digest(read_image(images() / "rgb.png")));
+    }
 }
 
 TEST_CASE("a JPEG takes memory for the rows that it has") {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -5,6 +7,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "fuzz/fuzz_target.hpp"
 #include "networks/exported_programs.hpp"
 #include "networks/programs/json_fields.hpp"
 #include "networks/programs/program_network.hpp"
@@ -110,6 +113,63 @@ TEST_CASE("an archive that can't be run is refused with what to do about it") {
             CHECK_THAT(message, ContainsSubstring(part));
         }
     }
+}
+
+TEST_CASE("tensors that overlap claim no more than their file may unpack to") {
+    auto document = nlohmann::json::parse(
+        test::text_of(test::source_dir() / "tests/fuzz/corpus/program/conv.json"));
+    auto& exported = document["program"]["graph_module"];
+    auto& graph = exported["graph"];
+    auto& specs = exported["signature"]["input_specs"];
+    auto& config = document["weights"]["config"];
+    const auto bias = config["conv.bias"];
+    constexpr int64_t elements = int64_t{1} << 18;
+    const auto add_view = [&](int64_t offset) {
+        const std::string name = fmt::format("view{}", offset);
+        auto& view = config[name] = bias;
+        view["path_name"] = "views";
+        view["tensor_meta"]["sizes"][0]["as_int"] = elements - offset;
+        view["tensor_meta"]["storage_offset"]["as_int"] = offset;
+        graph["tensor_values"][name] = view["tensor_meta"];
+        nlohmann::json input = graph["inputs"][0];
+        input["as_tensor"]["name"] = name;
+        graph["inputs"].insert(graph["inputs"].begin(), input);
+        nlohmann::json spec = specs[0];
+        spec["parameter"]["arg"]["name"] = spec["parameter"]["parameter_name"] = name;
+        specs.insert(specs.begin(), spec);
+    };
+    const auto refusal_of = [&] {
+        std::map<std::string, std::string> files{
+            {"net/models/model.json", document["program"].dump()},
+            {"net/data/weights/model_weights_config.json", document["weights"].dump()},
+            {"net/data/constants/model_constants_config.json", document["constants"].dump()},
+            {"net/data/constants/tensor_0", std::string(4096, '\1')},
+            {"net/data/weights/views", std::string(std::size_t{elements} * sizeof(float), '\1')}};
+        for (const auto& tensor : config) {
+            files.emplace("net/data/weights/" + tensor["path_name"].get<std::string>(),
+                          std::string(4096, '\1'));
+        }
+        std::vector<fuzz::ZipContent> entries;
+        for (const auto& [name, content] : files) entries.push_back({name, content});
+        const auto bytes = fuzz::stored_zip(entries);
+        const fs::path file = test::temporary_folder() / "net.pt2";
+        std::ofstream(file, std::ios::binary)
+            .write(reinterpret_cast<const char*>(bytes.data()),
+                   static_cast<std::streamsize>(bytes.size()));
+        try {
+            ProgramArchive archive(file);
+            read_program(archive);
+        } catch (const InputError& error) {
+            return std::string(error.what());
+        }
+        return std::string("none");
+    };
+    // A whole, and its parts.
+    for (int64_t i = 0; i < 20; ++i) add_view(i);
+    CHECK(refusal_of() == "none");
+    for (int64_t i = 20; i < 200; ++i) add_view(i);
+    CHECK_THAT(refusal_of(), ContainsSubstring("net.pt2: tensors up to '") &&
+                                 ContainsSubstring("far more than it has"));
 }
 
 TEST_CASE("an archive that is cut anywhere is an error that names it") {

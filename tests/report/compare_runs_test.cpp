@@ -35,6 +35,15 @@ TEST_CASE("figures that differ are listed with both values, also where one was n
                          ContainsSubstring("  average_bits_with_scales     4.50 | 4.25\n"));
 }
 
+TEST_CASE("a stored config that can't be read is an error that names its file") {
+    RunRecord damaged = test::sample_run();
+    damaged.config = "seed: 4: 5\n";
+    CHECK_THROWS_WITH(compare_runs(test::sample_run(), damaged, "a.h5", "b.h5"),
+                      ContainsSubstring("b.h5:1: "));
+    CHECK_THROWS_WITH(compare_runs(damaged, test::sample_run(), "a.h5", "b.h5"),
+                      ContainsSubstring("a.h5:1: "));
+}
+
 TEST_CASE("config keys that differ or are missing are listed with both values") {
     RunRecord second = test::sample_run();
     second.config = "seed: 4\nmodel: {name: demo_vit}\nquantization: {bits: 4, layers: []}\n";

@@ -54,6 +54,8 @@ class ProgramArchive {
 
     /** Throws unless the archive says to hold all numbers of a tensor of its lists. */
     void check(const std::string& name, const StoredTensor& tensor) const;
+    /** Bytes that all its tensors together may take, several times those of the file. */
+    std::size_t allowance() const { return zip_.allowance(); }
     /** The numbers of one of its tensors, gathered in row-major order. */
     HostTensor read(const std::string& name, const StoredTensor& tensor);
     /** The text that was saved under `extra_files[name]`. */

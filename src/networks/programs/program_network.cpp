@@ -78,6 +78,7 @@ std::shared_ptr<const Program> read_program(ProgramArchive& archive) {
     auto program = std::make_shared<Program>();
     program->graph = read_graph(archive.program(), archive.file());
     std::vector<const StoredTensor*> all;
+    std::size_t claimed = 0;
     for (const BoundTensor& bound : program->graph.tensors) {
         const StoredTensor& tensor = stored(archive, bound);
         const bool parameter = bound.kind == BoundTensor::Kind::parameter;
@@ -99,6 +100,11 @@ std::shared_ptr<const Program> read_program(ProgramArchive& archive) {
                                ? static_cast<std::size_t>(std::distance(all.begin(), same))
                                : own;
         all.push_back(&tensor);
+        if (first == own) claimed += *checked_nbytes(tensor.dtype, tensor.sizes);
+        if (claimed > archive.allowance()) {
+            throw InputError("{}: tensors up to '{}' claim {} bytes, far more than it has: damaged",
+                             archive.file(), bound.name.substr(0, longest_shown), claimed);
+        }
         program->tensors.push_back(
             {tensor.sizes, first, parameter ? HostTensor{} : archive.read(bound.name, tensor)});
     }
