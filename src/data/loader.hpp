@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/matrix.hpp"
@@ -17,14 +18,23 @@ namespace comq {
 
 /** Images to read, and how. */
 struct ImageSet {
+    ImageSet(const ImageSource* images, std::vector<int64_t> chosen, const Preprocessing& prepared,
+             int64_t images_of_batch, int64_t times = 1, uint64_t seed = 0)
+        : source(images),
+          indices(std::move(chosen)),
+          preprocessing(prepared),
+          batch_size(images_of_batch),
+          views(times),
+          view_seed(seed) {}
+
     const ImageSource* source;
     std::vector<int64_t> indices;  ///< in the order in which they are read
     Preprocessing preprocessing;
     int64_t batch_size;  ///< images of one batch, which is one task
     /** How often the list is read: after the first time as near_view, or augment, draws images
      *  (augment.hpp), anew each time. */
-    int64_t views = 1;
-    uint64_t view_seed = 0;  ///< of these draws
+    int64_t views;
+    uint64_t view_seed;  ///< of these draws
 
     int64_t count() const { return views * static_cast<int64_t>(indices.size()); }
     int64_t batches() const { return views * batches_of_view(); }
