@@ -31,7 +31,7 @@ parse_build_option() {
             ;;
         *) return 1 ;;
     esac
-    case $preset in release | dev | asan) ;; *) fail "no preset $preset: release, dev or asan" ;; esac
+    case $preset in release | dev | asan | tsan) ;; *) fail "no preset $preset: release, dev, asan or tsan" ;; esac
 }
 
 # Reads the options that run_demo.sh and run_tests.sh begin with, into $choice and $preset; $rest is
@@ -252,6 +252,13 @@ find_charts() { # as set_up
     say "npm can't get the chart library (build/charts.log), so going on without make_report's pages"
 }
 
+# The TBB of the preset tsan, which names its folder: compiled with ThreadSanitizer.
+find_tbb() {
+    if [ "$preset" != tsan ] || [ -d build/tbb-tsan ]; then return 0; fi
+    quietly build/tbb.log "instrumented TBB" 30 '^\[[0-9]' scripts/instrument_tbb.sh build/tbb-tsan ||
+        fail "no TBB with ThreadSanitizer (see build/tbb.log)"
+}
+
 # What the Python side of that PyTorch imports, beside it, and what networks are exported with in
 # tests: timm, ONNX Runtime, compressed-tensors (60 MB to download). The wheels are put down as they
 # are: pip would take other builds of PyTorch for theirs.
@@ -372,6 +379,7 @@ set_up() { # demo | programs | tests | fuzzers
     find_libtorch "${groups[@]}"
     find_arrow "$1"
     find_charts "$1"
+    find_tbb
     if [ "$1" = tests ] && [ "$libtorch" = pip ]; then fetch_torch_python; fi
     configure $with_tests
     compile $target

@@ -5,7 +5,7 @@ source "$(dirname "$0")/functions.sh"
 
 usage() {
     cat <<'END'
-usage: scripts/run_tests.sh [--libtorch pip|debian|python|DIR] [--preset release|dev|asan] [ctest arguments]
+usage: scripts/run_tests.sh [--libtorch pip|debian|python|DIR] [--preset release|dev|asan|tsan] [ctest arguments]
 
 Examples: scripts/run_tests.sh -R golden
           scripts/run_tests.sh --libtorch debian

@@ -5,7 +5,7 @@ source "$(dirname "$0")/functions.sh"
 
 usage() {
     cat <<'END'
-usage: scripts/setup.sh [--libtorch pip|debian|python|DIR] [--preset release|dev|asan] [--no-install]
+usage: scripts/setup.sh [--libtorch pip|debian|python|DIR] [--preset release|dev|asan|tsan] [--no-install]
 
 Installs missing packages (apt, as root or with sudo), fetches LibTorch, configures, builds and
 installs into ~/.local (root: /usr/local). What is there already is left alone.

@@ -12,11 +12,21 @@ target_compile_options(comq_options INTERFACE
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict -Wno-array-bounds>)
 # Contraction into FMA would make a sum depend on which compiler clone of a function runs.
 target_compile_options(comq_options INTERFACE -ffp-contract=off)
-if(COMQ_SANITIZE)
+if(COMQ_SANITIZE STREQUAL "address")
+  set(COMQ_SANITIZERS address,undefined)
+elseif(COMQ_SANITIZE STREQUAL "thread")
+  set(COMQ_SANITIZERS thread)
+elseif(COMQ_SANITIZE)
+  message(FATAL_ERROR "COMQ_SANITIZE is address, thread or OFF, not ${COMQ_SANITIZE}.")
+endif()
+if(COMQ_SANITIZERS)
+  add_library(comq_sanitizers OBJECT ${CMAKE_SOURCE_DIR}/scripts/cmake/sanitizers.cpp)
+  target_compile_options(comq_sanitizers PRIVATE -fsanitize=${COMQ_SANITIZERS})
   # GCC's instrumentation makes it warn of uninitialised variables inside its own library.
   target_compile_options(comq_options INTERFACE
-    -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized)
-  target_link_options(comq_options INTERFACE -fsanitize=address,undefined)
+    -fsanitize=${COMQ_SANITIZERS} -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+  target_link_options(comq_options INTERFACE -fsanitize=${COMQ_SANITIZERS})
+  target_link_libraries(comq_options INTERFACE $<TARGET_OBJECTS:comq_sanitizers>)
 endif()
 
 # Precompiled headers need two of ccache's checks relaxed, or every use of one is a miss; paths
