@@ -12,7 +12,8 @@ Checks, all of them by default:
               comes to its time limit: nobody fails
   shared      the job that computes what points share is requeued: the array waits for it
   controller  slurmctld dies and returns: no point counts as failed meanwhile
-  cancelled   tasks that are cancelled while they wait leave their points as they were
+  cancelled   tasks that are cancelled while they wait leave their points as they were, and one
+              that is cancelled after its warning does not come back
   names       folders whose names Slurm's patterns or comments would change
   submitters  three run_sweep at once submit each point once
   packing     tasks of several points: a point is killed, a task warned, nothing else is lost
@@ -130,6 +131,7 @@ is_warned() {
     pending=$(awk '$1 == "ShdPnd:" {print $2}' "/proc/$1/status")
     ((0x$pending >> ($(kill -l USR1) - 1) & 1))
 }
+kept_something() { compgen -G "$folder/$1/$2.h5.parts/*.safetensors" >/dev/null; } # NAME ID
 waiting_points() { [ "$(grep -ls "waiting for" "$folder/$1"/logs/*.log | wc -l)" = "$2" ]; }
 
 check_collector() {
@@ -193,6 +195,20 @@ slurm: {cpus: 1, options: [--hold], shared_first: false}' \
     wait_for 30 queue_is_empty
     expect cancelled waiting 2
     expect cancelled failed 0
+    # One that was warned would come back if it asked Slurm for it.
+    sweep warned_cancelled 'grid: {quantization.bits: [2]}
+slurm: {cpus: 1, shared_first: false}' "calibration.images: 16, evaluation.images: 2000"
+    submit warned_cancelled
+    local id process
+    id=$(point_ids warned_cancelled)
+    wait_for 60 kept_something warned_cancelled "$id" || fail "the point does not begin"
+    process=$(process_of warned_cancelled "$id")
+    kill -STOP "$process"
+    scancel --signal=USR1 --batch "$(last_job)_0"
+    wait_for 30 is_warned "$process" || fail "the warning does not come to the program"
+    scancel "$(last_job)"
+    wait_for 60 queue_is_empty || fail "it comes back: $(squeue)"
+    expect warned_cancelled interrupted 1
 }
 
 check_names() {
@@ -337,7 +353,6 @@ ranks_of() {
     done | sort -n | cut -d ' ' -f 2
 }
 variable_of() { tr '\0' '\n' <"/proc/$1/environ" | sed -n "s/^$2=//p"; }
-kept_something() { compgen -G "$folder/$1/$2.h5.parts/*.safetensors" >/dev/null; }
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 check_ranks_warned() {
