@@ -12,12 +12,17 @@ Checks, all of them by default:
               comes to its time limit: nobody fails
   shared      the job that computes what points share is requeued: the array waits for it
   controller  slurmctld dies and returns: no point counts as failed meanwhile
-  cancelled   tasks that are cancelled while they wait leave their points as they were
+  cancelled   tasks that are cancelled while they wait leave their points as they were, and one
+              that is cancelled after its warning does not come back
   names       folders whose names Slurm's patterns or comments would change
   submitters  three run_sweep at once submit each point once
   packing     tasks of several points: a point is killed, a task warned, nothing else is lost
-  last        the last job submits again what was killed, and writes tables, report and summary
+  last        the last job submits again what was killed, writes tables, report and summary, and
+              has Slurm mail its end
   ranks       a point over two ranks has the codes of one process
+  ranks_warned
+              points over two ranks come to their time limit, while both or one of the ranks can
+              answer, and are requeued: each continues to the codes of one process
   paths       $TMPDIR of a task in data.root, where slurm.setup unpacks a tar: the same codes
   chaos       kills, requeues, cancels and warnings at random for --minutes (10) over 20 points,
               anew in another folder whenever all have finished: all codes are those of a local run
@@ -40,7 +45,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#checks[@]} -gt 0 ] || checks=(collector shared controller cancelled names submitters packing last
-    ranks paths chaos)
+    ranks ranks_warned paths chaos)
 
 source_folder=$(realpath "$(dirname "$0")/..")
 export COMQ_SITE='' # what a site says of its own Slurm
@@ -53,7 +58,10 @@ stop() { "$start" --stop "$folder/slurm"; }
 trap stop EXIT
 cpus=4
 [ "${checks[*]}" != packed_time ] || cpus=2
-eval "$("$start" --cpus $cpus "$folder/slurm")"
+# A mailer that writes down what it is called with.
+printf '#!/bin/bash\nprintf "%%s\\n" "$*" >>%q\n' "$folder/mails" >"$folder/mailer"
+chmod +x "$folder/mailer"
+eval "$("$start" --cpus $cpus --set "MailProg=$folder/mailer" "$folder/slurm")"
 
 fail() {
     printf 'failed: %s\nsee %s\n' "$*" "$folder" >&2
@@ -123,6 +131,7 @@ is_warned() {
     pending=$(awk '$1 == "ShdPnd:" {print $2}' "/proc/$1/status")
     ((0x$pending >> ($(kill -l USR1) - 1) & 1))
 }
+kept_something() { compgen -G "$folder/$1/$2.h5.parts/*.safetensors" >/dev/null; } # NAME ID
 waiting_points() { [ "$(grep -ls "waiting for" "$folder/$1"/logs/*.log | wc -l)" = "$2" ]; }
 
 check_collector() {
@@ -186,6 +195,20 @@ slurm: {cpus: 1, options: [--hold], shared_first: false}' \
     wait_for 30 queue_is_empty
     expect cancelled waiting 2
     expect cancelled failed 0
+    # One that was warned would come back if it asked Slurm for it.
+    sweep warned_cancelled 'grid: {quantization.bits: [2]}
+slurm: {cpus: 1, shared_first: false}' "calibration.images: 16, evaluation.images: 2000"
+    submit warned_cancelled
+    local id process
+    id=$(point_ids warned_cancelled)
+    wait_for 60 kept_something warned_cancelled "$id" || fail "the point does not begin"
+    process=$(process_of warned_cancelled "$id")
+    kill -STOP "$process"
+    scancel --signal=USR1 --batch "$(last_job)_0"
+    wait_for 30 is_warned "$process" || fail "the warning does not come to the program"
+    scancel "$(last_job)"
+    wait_for 60 queue_is_empty || fail "it comes back: $(squeue)"
+    expect warned_cancelled interrupted 1
 }
 
 check_names() {
@@ -262,6 +285,11 @@ slurm: {cpus: 1, points_per_task: 3, options: [--oversubscribe], shared_first: f
     expect packing finished 6
 }
 
+mailed_twice() {
+    [ "$(wc -l <"$folder/mails")" = 2 ] &&
+        [ "$(grep -c "^-s Slurm .*Name=last-last Ended.* $(id -un)$" "$folder/mails")" = 2 ]
+} 2>/dev/null
+
 check_last() {
     cat >"$folder/last_table.yaml" <<END
 title: by bits
@@ -291,6 +319,8 @@ slurm: {cpus: 1, options: [--oversubscribe], shared_first: false, retries: 2, ba
 summary = json.load(open(sys.argv[1]))
 assert summary["counts"]["finished"] == 2 and summary["attempts"] == 2, summary
 assert summary["core_hours"] > 0 and summary["tasks"] == 3, summary' "$folder/last/summary.json"
+    # One mail for each of the two last jobs, none for the points.
+    wait_for 30 mailed_twice || fail "mails: $(cat "$folder/mails")"
     # A table by its own last job.
     make_tables "$folder/last_table.yaml" --results "$folder/table" --run-missing \
         --launcher slurm slurm.cpus=1 -o "$folder/made.md"
@@ -311,6 +341,54 @@ slurm: {cpus: 1, ranks: 2, points_per_task: 2, options: [--oversubscribe]}' \
     expect ranks finished 2
     run_sweep "$folder/ranks.yaml" "folder=$folder/one_rank" >/dev/null
     same_codes "$folder/one_rank" "$folder/ranks"
+}
+
+# The ranks of a point of this check's sweep, the first one first: NAME ID
+ranks_of() {
+    local process
+    for process in $(own_processes); do
+        [ "$(readlink "/proc/$process/cwd")" = "$folder/$1" ] || continue
+        ! tr '\0' ' ' <"/proc/$process/cmdline" | grep -q "points/$2.yaml --resume" ||
+            echo "$(variable_of "$process" SLURM_PROCID) $process"
+    done | sort -n | cut -d ' ' -f 2
+}
+variable_of() { tr '\0' '\n' <"/proc/$1/environ" | sed -n "s/^$2=//p"; }
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+check_ranks_warned() {
+    sweep ranks_warned 'grid: {quantization.bits: [2, 3, 4]}
+slurm: {cpus: 1, ranks: 2, time: "1", lead_time: 20, options: [--oversubscribe], shared_first: false}' \
+        "calibration.images: 64, evaluation.images: 2000, resources.cache: null"
+    submit ranks_warned
+    local job ids both busy rank task
+    job=$(last_job)
+    read -ra ids <<<"$(point_ids ranks_warned)"
+    # The second point, while it evaluates: a rank that is busy is ended by the one that answers.
+    wait_for 60 kept_something ranks_warned "${ids[1]}" || fail "the second point does not begin"
+    busy=$(ranks_of ranks_warned "${ids[1]}" | head -1)
+    kill -STOP "$busy"
+    scancel --signal=USR1 --batch "${job}_1"
+    # The first one: both wait for the warning before the time limit.
+    wait_for 60 kept_something ranks_warned "${ids[0]}" || fail "the first point does not begin"
+    mapfile -t both < <(ranks_of ranks_warned "${ids[0]}")
+    [ ${#both[@]} = 2 ] || fail "not two ranks: ${both[*]}"
+    kill -STOP "${both[@]}"
+    wait_for 30 is_gone "$busy" || fail "one rank answers, and the other goes on"
+    for rank in "${both[@]}"; do
+        wait_for 90 is_warned "$rank" || fail "Slurm did not warn task ${job}_0 of its time limit"
+    done
+    kill -CONT "${both[@]}"
+    # The third one is preempted, as soon as it runs and no warning of its own was first.
+    wait_for 120 kept_something ranks_warned "${ids[2]}" || fail "the third point does not begin"
+    wait_for 120 scontrol requeue "${job}_2" 2>/dev/null || fail "the third point does not run"
+    wait_for 900 queue_is_empty || fail "the queue is not empty after 15 minutes"
+    for task in 0 1; do
+        grep -q "^requeued to continue" "$folder/ranks_warned/logs/${job}_$task.log" ||
+            fail "task ${job}_$task was not requeued"
+    done
+    expect ranks_warned finished 3
+    run_sweep "$folder/ranks_warned.yaml" "folder=$folder/not_warned" >/dev/null
+    same_codes "$folder/not_warned" "$folder/ranks_warned"
 }
 
 check_paths() {

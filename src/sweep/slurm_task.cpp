@@ -67,7 +67,7 @@ fi
 // Bash returns from `wait` when a trap has run; the program is waited for until it has ended. A
 // task that stopped at its time limit without finishing any part would do so for ever; one that
 // waited for what another computes has had no time limit of its own, nor had a point that began
-// after others.
+// after others. Slurm takes back even a task that somebody has cancelled.
 constexpr const char* body = R"sh(
 cd "$folder" || exit 1
 ended=0 worst=0
@@ -77,6 +77,11 @@ got_on() {{
 }}
 waited() {{
     [ -n "$(find "$1.h5.parts" -name waited -newer "$begun" 2>/dev/null)" ]
+}}
+# The TERM of scancel, not that of a time limit or of a preemption with time to end in.
+was_cancelled() {{
+    $cancelled && scontrol show job "$task" 2>/dev/null | grep JobState=COMPLETING |
+        grep -qv Reason=TimeLimit
 }}
 # Ends the task if Slurm takes it back: WHY
 requeue() {{
@@ -102,7 +107,7 @@ run_point() {{
     # One that was still loading has no handler of its own yet.
     if [ "$signals" != 0 ] && {{ [ "$code" = 138 ] || [ "$code" = 143 ]; }}; then code=75; fi
 
-    if [ "$code" = 75 ] && $warned; then
+    if [ "$code" = 75 ] && $warned && ! was_cancelled; then
         if got_on "$point" || [ "$ended" != 0 ]; then
             requeue "to continue"
         elif waited "$point"; then

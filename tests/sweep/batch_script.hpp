@@ -19,7 +19,10 @@
 
 namespace comq::test {
 
-/** The batch script of a task with a program and a scontrol made for the test. */
+/**
+ * The batch script of a task with a program and a scontrol made for the test: what it is asked for
+ * goes to "requeued", and what it shows of the job comes from "job".
+ */
 class BatchScript {
   public:
     /** `program` is shell: it sees the point's files from the sweep's folder. */
@@ -30,7 +33,9 @@ class BatchScript {
         const auto all = counted(points, 0);
         prepare_folder(sweep_, all);
         write_program("program", "point=$(basename \"$1\" .yaml)\n" + program);
-        write_program("scontrol", "echo \"$@\" >>" + file("requeued").string() + "\n");
+        write_program("scontrol",
+                      fmt::format("if [ $1 = show ]; then cat {}; else echo \"$@\" >>{}; fi\n",
+                                  file("job").string(), file("requeued").string()));
         std::ofstream(file("batch.sh")) << slurm_script(sweep_, all, file("program"), 1);
     }
 

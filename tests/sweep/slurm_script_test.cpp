@@ -234,6 +234,26 @@ TEST_CASE("a cancelled task stops and is not requeued") {
     CHECK(script.outcome()->exit_code == 75);
 }
 
+TEST_CASE("a task that is cancelled after its warning stays so, one at its time limit goes on") {
+    struct End {
+        std::string job;
+        bool requeued;
+    };
+    const auto end = GENERATE(End{"JobState=COMPLETING Reason=None Dependency=(null)", false},
+                              End{"JobState=COMPLETING Reason=TimeLimit Dependency=(null)", true},
+                              // Preempted, with time to end in.
+                              End{"JobState=RUNNING Reason=None Dependency=(null)", true});
+    const test::BatchScript script(
+        "trap 'warned=1' USR1\ntrap 'stop=1' TERM\n"
+        "kill -s USR1 $PPID\nwhile [ -z \"$warned\" ]; do sleep 0.02; done\n"
+        "kill -s TERM $PPID\nwhile [ -z \"$stop\" ]; do sleep 0.02; done\n"
+        "mkdir -p $point.h5.parts; touch $point.h5.parts/layer.a.safetensors\nexit 75\n");
+    std::ofstream(script.file("job")) << "JobId=7 ArrayJobId=7\n   " << end.job << "\n";
+    CHECK(script.run() == (end.requeued ? 0 : 75));
+    CHECK(fs::exists(script.file("requeued")) == end.requeued);
+    CHECK(script.outcome().has_value() == !end.requeued);
+}
+
 TEST_CASE("arrays are split at Slurm's limit") {
     const std::vector<std::size_t> chosen{3, 4, 5, 6, 8};
     const test::SweepFolder folder;
