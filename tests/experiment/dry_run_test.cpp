@@ -133,8 +133,12 @@ TEST_CASE("a plan counts what error propagation costs") {
     CHECK(cost.seconds.calibration < 160 * 10.0);
     const auto plain = probe_with({"calibration.images=100", "calibration.holdout=60"});
     CHECK(cost.disk_bytes > cost_of_run(plain).disk_bytes);
-    // Four strengths for each of 20 layers, 60 images through half the network on average.
-    CHECK(cost.seconds.solving == 4 * probe.solve_seconds() + 4 * 20 * 30.0);
+    // 2.7 of four strengths for each of 20 layers, 60 images through half the network on average.
+    CHECK(cost.seconds.solving == Approx(2.7 * probe.solve_seconds() + 2.7 * 20 * 30.0));
+    auto twice = keys;
+    twice.emplace_back("calibration.views=2");
+    CHECK(seconds_with(twice).calibration == Approx(cost.seconds.calibration * 260 / 160));
+    CHECK(seconds_with(twice).solving == cost.seconds.solving);
     auto given = keys;
     given.emplace_back("calibration.propagation=1");
     CHECK(seconds_with(given).solving == probe.solve_seconds());
