@@ -39,8 +39,8 @@ TEST_CASE("a new key tells runs of a table apart by what it affects") {
 TEST_CASE("a cell is one experiment whatever images its runs draw") {
     CHECK(keys_where([](const KeyInfo& key) { return tells_apart(key) && !always_decides(key); }) ==
           Names{"data.layout", "calibration.images", "calibration.selection", "calibration.holdout",
-                "calibration.batch_size", "calibration.transform", "evaluation.images",
-                "evaluation.batch_size"});
+                "calibration.batch_size", "calibration.transform", "calibration.views",
+                "evaluation.images", "evaluation.batch_size"});
     CHECK(keys_where(describes_full_precision) == Names{"device",
                                                         "model.name",
                                                         "model.program",
