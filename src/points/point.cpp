@@ -39,8 +39,8 @@ bool names_tell_apart(const std::set<std::string>& values) {
 /** Whether the seed decides which rows a layer has, or how they count. */
 bool draws_rows(const CalibrationConfig& calibration) {
     return calibration.selection == Selection::random ||
-           calibration.transform == CalibrationTransform::train || calibration.rows_per_image ||
-           calibration.weighting == Weighting::row_importance;
+           calibration.transform == CalibrationTransform::train || calibration.views > 1 ||
+           calibration.rows_per_image || calibration.weighting == Weighting::row_importance;
 }
 
 /** Whether anything but the errors of layers depends on calibration images. */

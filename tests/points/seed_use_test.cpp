@@ -44,6 +44,10 @@ TEST_CASE("every other method does, unless its images are the first ones") {
         CHECK_FALSE(depends_on_seed(config));
         config.calibration.weighting = Weighting::row_importance;
         CHECK(depends_on_seed(config) == (name != "rtn"));
+        config.calibration = {};
+        config.calibration.selection = Selection::first;
+        config.calibration.views = 2;
+        CHECK(depends_on_seed(config) == (name != "rtn"));
     }
     CHECK(depends_with([](auto& config) { config.quantization.method = "brevitas_gptq"; }));
 }
