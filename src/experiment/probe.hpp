@@ -38,10 +38,11 @@ struct Probe {
     }
     /** Images that both networks are evaluated on, those of all sets. */
     int64_t all_evaluation_images() const;
-    /** Images of the calibration, those held out included. */
+    /** Images that are fitted to, each view counted. */
+    int64_t fitted_images() const { return config.calibration.images * config.calibration.views; }
+    /** Those held out included. */
     double calibration_images() const {
-        return static_cast<double>(config.calibration.images * config.calibration.views +
-                                   config.calibration.holdout);
+        return static_cast<double>(fitted_images() + config.calibration.holdout);
     }
     /** Wall-clock seconds of the triangles of all layers' XᵀX, for one image. */
     double gram_seconds() const;

@@ -117,6 +117,7 @@ TEST_CASE("a plan counts every pass over the images") {
         seconds_with({images, "activations.bits=8", "activations.range=percentile"}).calibration ==
         300.0);
     CHECK(seconds_with({images, "calibration.weighting=fisher"}).calibration == 400.0);
+    CHECK(seconds_with({images, "activations.bits=8", "calibration.views=2"}).calibration == 400.0);
     // Layers are compared on 64 images in two networks.
     CHECK(seconds_with({"evaluation.images=50"}).evaluation == 100.0 + 2 * 64.0);
     CHECK(seconds_with({"evaluation.images=50", "evaluation.layer_images=0"}).evaluation == 100.0);

@@ -100,7 +100,7 @@ Cost cost_of_ranges(const Probe& probe) {
     const auto& config = probe.config;
     if (!config.activations.calibrated()) return {};
     const double passes = config.activations.range == RangeChoice::percentile ? 2.0 : 1.0;
-    const double forwards = passes * static_cast<double>(config.calibration.images);
+    const double forwards = passes * static_cast<double>(probe.fitted_images());
     return {.seconds = {.calibration = probe.seconds_of(forwards)}};
 }
 

@@ -318,7 +318,7 @@ int64_t output_metric_bytes(const Probe& probe) {
 /** Bytes of what the networks hand from block to block, and of the weights of rows. */
 int64_t spooled_bytes(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
-    const int64_t fitted = calibration.images * calibration.views;
+    const int64_t fitted = probe.fitted_images();
     int64_t floats = 2 * probe.largest_block_input * (fitted + calibration.holdout);
     if (calibration.weighting != Weighting::none) {
         for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {
