@@ -97,3 +97,26 @@ class PythonEnvironment:
                  f"the packages of {self.requirements}")
         installed.write_text(self.requirements.read_text())
         return python
+
+
+def import_torchvision():
+    """
+    The module torchvision. Its wheels have operators of their own, which are not there beside
+    another build of PyTorch (that of PyPI beside PyTorch's own for the CPU); the import declares
+    more about two of them, and a classifier needs none.
+    """
+    try:
+        import torchvision
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+        import torch
+
+        torch.library.define("torchvision::nms",
+                             "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        torch.library.define("torchvision::qnms",
+                             "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        import torchvision
+    return torchvision

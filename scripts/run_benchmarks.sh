@@ -34,9 +34,12 @@ done
 install_peers() {
     local pip=(build/peers/bin/python -m pip --quiet --disable-pip-version-check)
     [ -x build/peers/bin/python ] || python3 -m venv build/peers || return 1
-    build/peers/bin/python -W ignore -c 'import torch, timm, brevitas.graph.gptq, onnxruntime, openvino' 2>/dev/null && return 0
+    PYTHONPATH=scripts build/peers/bin/python -W ignore -c 'import python_environment
+python_environment.import_torchvision()
+import timm, brevitas.graph.gptq, onnxruntime, openvino' 2>/dev/null && return 0
     say "installing timm, Brevitas, ONNX Runtime and OpenVINO into build/peers"
-    "${pip[@]}" install --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" &&
+    # Without dependencies: pip would ask PyTorch's index for each of them, and wait where it is out of reach.
+    "${pip[@]}" install --retries 1 --no-deps --extra-index-url "$PYTORCH_CPU_INDEX" "torch==$LIBTORCH_VERSION+cpu" &&
         "${pip[@]}" install -r tests/bench/requirements.txt "torch==$LIBTORCH_VERSION+cpu" &&
         "${pip[@]}" install --no-deps timm torchvision
 }

@@ -8,15 +8,9 @@ import torch
 from PIL import Image
 
 from peers.run_files import PeerError
+from python_environment import import_torchvision
 
-# torchvision's extension from PyPI needs CUDA's libraries; timm uses its Python parts only, which
-# ask for nothing but the schemas of these operators.
-try:
-    import torchvision  # noqa: F401
-except (ImportError, RuntimeError):
-    _operators = torch.library.Library("torchvision", "DEF")
-    for _name in ("nms", "qnms"):
-        _operators.define(f"{_name}(Tensor a, Tensor b, float c) -> Tensor")
+import_torchvision()
 
 import timm  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402

@@ -101,6 +101,21 @@ class ExpectedProbabilities {
     std::unordered_map<int64_t, std::size_t> row_of_;
 };
 
+/**
+ * Logits on the CPU, contiguous. A core's cache holds the activations of few images: MobileNetV2
+ * takes 1.2 times as long by eight as by two.
+ */
+torch::Tensor logits_of(const Network& network, const torch::Tensor& pixels, Tap* tap) {
+    constexpr int64_t images_in_cache = 2;
+    // A tap may look at a whole batch.
+    if (tap != nullptr || !pixels.device().is_cpu()) {
+        return network.forward(pixels, tap).to(torch::kCPU).contiguous();
+    }
+    std::vector<torch::Tensor> logits;
+    for (const auto& few : pixels.split(images_in_cache)) logits.push_back(network.forward(few));
+    return torch::cat(logits);
+}
+
 }  // namespace
 
 void evaluate_batches(const Network& network, const ImagePass& pass, Progress& progress,
@@ -112,7 +127,7 @@ void evaluate_batches(const Network& network, const ImagePass& pass, Progress& p
     }
     pass.run(progress, "evaluating", [&](const torch::Tensor& pixels, const ImageBatch& batch) {
         const torch::InferenceMode inference;
-        const auto logits = network.forward(pixels, extras.tap).to(torch::kCPU).contiguous();
+        const auto logits = logits_of(network, pixels, extras.tap);
         auto predictions = predictions_of(logits, batch, *pass.images.source);
         if (extras.log_probabilities || expected) {
             const auto log_q = log_probabilities(logits);

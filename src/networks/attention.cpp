@@ -21,8 +21,8 @@ MlpImpl::MlpImpl(int64_t dim, int64_t hidden)
     : fc1_(register_module("fc1", Linear(dim, hidden))),
       fc2_(register_module("fc2", Linear(hidden, dim))) {}
 
-torch::Tensor MlpImpl::forward(const torch::Tensor& tokens) {
-    return fc2_->forward(fc1_->activated(tokens, Activation::gelu));
+torch::Tensor MlpImpl::joined(const torch::Tensor& tokens, const torch::Tensor& stream) {
+    return fc2_->joined(fc1_->activated(tokens, Activation::gelu), stream);
 }
 
 }  // namespace comq

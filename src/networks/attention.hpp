@@ -18,9 +18,8 @@ torch::Tensor scaled_dot_product(const torch::Tensor& query, const torch::Tensor
 class MlpImpl : public torch::nn::Module {
   public:
     MlpImpl(int64_t dim, int64_t hidden);
-    torch::Tensor forward(const torch::Tensor& tokens);
-    /** The output is that of this layer. */
-    const LinearImpl& last() const { return *fc2_; }
+    /** stream + the perceptron of `tokens`. */
+    torch::Tensor joined(const torch::Tensor& tokens, const torch::Tensor& stream);
 
   private:
     Linear fc1_;

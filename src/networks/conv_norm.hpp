@@ -14,9 +14,15 @@ namespace comq {
 torch::Tensor normed_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
                                  const torch::Tensor& input, Activation activation);
 
-/** Says that what `norm` makes of `convolution` is added to `stream`. */
-void norm_joins(const Conv2dImpl& convolution, const BatchNorm2dImpl& norm,
-                const torch::Tensor& stream);
+class ConvNormImpl;
+
+/**
+ * activation(norm(convolution(input)) + stream); taps learn of the sum. `stream_maker`: the
+ * convolution whose output the stream is, which joins likewise; null for none.
+ */
+torch::Tensor joined_convolution(Conv2dImpl& convolution, BatchNorm2dImpl& norm,
+                                 const torch::Tensor& input, const torch::Tensor& stream,
+                                 Activation activation, const ConvNormImpl* stream_maker = nullptr);
 
 /**
  * A convolution without bias (`options.bias` is ignored), BatchNorm and activation: children `0`
@@ -27,8 +33,11 @@ class ConvNormImpl : public torch::nn::Module {
     ConvNormImpl(int64_t in_channels, int64_t out_channels, Conv2dOptions options,
                  Activation activation);
     torch::Tensor forward(const torch::Tensor& input);
+    /** As joined_convolution; the activation comes after the sum. */
+    torch::Tensor joined(const torch::Tensor& input, const torch::Tensor& stream,
+                         const ConvNormImpl* stream_maker);
     /** Says that the output, without an activation, is added to `stream`. */
-    void joins(const torch::Tensor& stream) const { norm_joins(*conv_, *norm_, stream); }
+    void joins(const torch::Tensor& stream) const;
 
   private:
     Conv2d conv_{nullptr};

@@ -67,19 +67,30 @@ struct PostOperation {
     }
 };
 
-// LibTorch has no C++ declarations of these two; torch.compile reaches them by name, as here.
-using LinearOperator = at::Tensor(const at::Tensor&, const at::Tensor&,
-                                  const std::optional<at::Tensor>&, std::string_view, Scalars,
-                                  std::optional<std::string_view>);
-using ConvolutionOperator = at::Tensor(const at::Tensor&, const at::Tensor&,
-                                       const std::optional<at::Tensor>&, at::IntArrayRef,
-                                       at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view,
-                                       Scalars, std::optional<std::string_view>);
+// LibTorch has no C++ declarations of these; torch.compile reaches them by name, as here.
+using OptionalTensor = std::optional<at::Tensor>;
+using OptionalText = std::optional<std::string_view>;
+using LinearOperator = at::Tensor(const at::Tensor&, const at::Tensor&, const OptionalTensor&,
+                                  std::string_view, Scalars, OptionalText);
+using LinearSumOperator = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                                     const OptionalTensor&, std::string_view);
+using ConvolutionOperator = at::Tensor(const at::Tensor&, const at::Tensor&, const OptionalTensor&,
+                                       at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                                       std::string_view, Scalars, OptionalText);
+using ConvolutionSumOperator = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                                          const OptionalTensor&, at::IntArrayRef, at::IntArrayRef,
+                                          at::IntArrayRef, int64_t, std::string_view,
+                                          std::optional<at::Scalar>, OptionalText, Scalars,
+                                          OptionalText);
+using LinearReorder = at::Tensor(const at::Tensor&, std::optional<int64_t>);
+using ConvolutionReorder = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef,
+                                      at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
 
 /** The operator of a name; nothing where this LibTorch lacks it or takes other arguments. */
 template <typename Signature>
-std::optional<c10::TypedOperatorHandle<Signature>> find_operator(const char* name) {
-    const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
+std::optional<c10::TypedOperatorHandle<Signature>> find_operator(const char* name,
+                                                                 const char* overload = "") {
+    const auto found = c10::Dispatcher::singleton().findSchema({name, overload});
     if (!found || !found->hasKernelForDispatchKey(c10::DispatchKey::CPU)) return std::nullopt;
     try {
         return found->typed<Signature>();
@@ -93,8 +104,20 @@ const auto& linear_operator() {
     return found;
 }
 
+const auto& linear_sum_operator() {
+    static const auto found =
+        find_operator<LinearSumOperator>("mkldnn::_linear_pointwise", "binary");
+    return found;
+}
+
 const auto& convolution_operator() {
     static const auto found = find_operator<ConvolutionOperator>("mkldnn::_convolution_pointwise");
+    return found;
+}
+
+const auto& convolution_sum_operator() {
+    static const auto found =
+        find_operator<ConvolutionSumOperator>("mkldnn::_convolution_pointwise", "binary");
     return found;
 }
 
@@ -110,37 +133,84 @@ bool fused_kernels_take(const torch::Tensor& input) {
            convolution_operator() && at::globalContext().userEnabledMkldnn();
 }
 
-torch::Tensor fused_linear(const torch::Tensor& input, const torch::Tensor& weight,
-                           const torch::Tensor& bias, Activation activation) {
-    const PostOperation after(activation);
-    return linear_operator()->call(input.contiguous(), weight, given(bias), after.name,
-                                   after.scalars, after.algorithm);
+torch::Tensor fused_linear(const torch::Tensor& input, const WeightAndBias& by,
+                           const Epilogue& epilogue) {
+    const torch::Tensor rows = input.contiguous();
+    if (!epilogue.addend.defined()) {
+        const PostOperation after(epilogue.activation);
+        return linear_operator()->call(rows, by.weight, given(by.bias), after.name, after.scalars,
+                                       after.algorithm);
+    }
+    if (linear_sum_operator()) {
+        const torch::Tensor sum = linear_sum_operator()->call(rows, epilogue.addend.contiguous(),
+                                                              by.weight, given(by.bias), "add");
+        return activate(sum, epilogue.activation);
+    }
+    return activate(fused_linear(rows, by, {}) + epilogue.addend, epilogue.activation);
 }
 
-torch::Tensor fused_convolution(const torch::Tensor& input, const torch::Tensor& weight,
-                                const torch::Tensor& bias, const ConvolutionStep& step,
-                                Activation activation) {
-    const PostOperation after(activation);
-    return convolution_operator()->call(input, weight, given(bias), step.padding, step.stride,
-                                        step.dilation, step.groups, after.name, after.scalars,
-                                        after.algorithm);
+torch::Tensor fused_convolution(const torch::Tensor& input, const WeightAndBias& by,
+                                const ConvolutionStep& step, const Epilogue& epilogue) {
+    if (!epilogue.addend.defined()) {
+        const PostOperation after(epilogue.activation);
+        return convolution_operator()->call(input, by.weight, given(by.bias), step.padding,
+                                            step.stride, step.dilation, step.groups, after.name,
+                                            after.scalars, after.algorithm);
+    }
+    if (!convolution_sum_operator()) {
+        return activate(fused_convolution(input, by, step, {}) + epilogue.addend,
+                        epilogue.activation);
+    }
+    // The operator has no other activation behind a sum.
+    const bool relu = epilogue.activation == Activation::relu;
+    const torch::Tensor sum = convolution_sum_operator()->call(
+        input, epilogue.addend.contiguous(input.suggest_memory_format()), by.weight, given(by.bias),
+        step.padding, step.stride, step.dilation, step.groups, "add", at::Scalar(1.0),
+        relu ? OptionalText("relu") : std::nullopt, Scalars(), std::nullopt);
+    return relu ? sum : activate(sum, epilogue.activation);
+}
+
+torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& input) {
+    static const auto reorder = find_operator<LinearReorder>("mkldnn::_reorder_linear_weight");
+    if (!reorder) return weight;
+    return reorder->call(weight.contiguous(), input.numel() / input.size(-1));
+}
+
+torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& input,
+                             const ConvolutionStep& step) {
+    static const auto reorder =
+        find_operator<ConvolutionReorder>("mkldnn::_reorder_convolution_weight");
+    if (!reorder) return weight;
+    return reorder->call(weight.contiguous(), step.padding, step.stride, step.dilation,
+                         step.groups, input.sizes());
 }
 
 #else
 
 bool fused_kernels_take(const torch::Tensor& /*input*/) { return false; }
 
-torch::Tensor fused_linear(const torch::Tensor& input, const torch::Tensor& weight,
-                           const torch::Tensor& bias, Activation activation) {
-    return activate(torch::linear(input, weight, bias), activation);
+torch::Tensor fused_linear(const torch::Tensor& input, const WeightAndBias& by,
+                           const Epilogue& epilogue) {
+    const torch::Tensor product = torch::linear(input, by.weight, by.bias);
+    return activate(epilogue.addend.defined() ? product + epilogue.addend : product,
+                    epilogue.activation);
 }
 
-torch::Tensor fused_convolution(const torch::Tensor& input, const torch::Tensor& weight,
-                                const torch::Tensor& bias, const ConvolutionStep& step,
-                                Activation activation) {
-    return activate(
-        torch::conv2d(input, weight, bias, step.stride, step.padding, step.dilation, step.groups),
-        activation);
+torch::Tensor fused_convolution(const torch::Tensor& input, const WeightAndBias& by,
+                                const ConvolutionStep& step, const Epilogue& epilogue) {
+    const torch::Tensor product = torch::conv2d(input, by.weight, by.bias, step.stride,
+                                                step.padding, step.dilation, step.groups);
+    return activate(epilogue.addend.defined() ? product + epilogue.addend : product,
+                    epilogue.activation);
+}
+
+torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& /*input*/) {
+    return weight;
+}
+
+torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& /*input*/,
+                             const ConvolutionStep& /*step*/) {
+    return weight;
 }
 
 #endif

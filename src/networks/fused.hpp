@@ -20,10 +20,6 @@ torch::Tensor activate(const torch::Tensor& input, Activation activation);
  */
 bool fused_kernels_take(const torch::Tensor& input);
 
-/** activation(x·Wᵀ + b) over `[..., in]`; an undefined `bias` is none. */
-torch::Tensor fused_linear(const torch::Tensor& input, const torch::Tensor& weight,
-                           const torch::Tensor& bias, Activation activation);
-
 struct WeightAndBias {
     torch::Tensor weight;
     torch::Tensor bias;
@@ -37,6 +33,12 @@ WeightAndBias with_norm(const torch::Tensor& weight, const torch::Tensor& bias,
                         const torch::Tensor& scale, const torch::Tensor& mean,
                         const torch::Tensor& shift);
 
+/** What happens to a product in the same pass over memory: activation(product + b + addend). */
+struct Epilogue {
+    Activation activation = Activation::none;
+    torch::Tensor addend = {};  ///< shaped as the product; an undefined one is none
+};
+
 struct ConvolutionStep {
     std::array<int64_t, 2> padding;
     std::array<int64_t, 2> stride;
@@ -44,9 +46,24 @@ struct ConvolutionStep {
     int64_t groups;
 };
 
-/** activation(convolution + b) over `[B, C, H, W]`; an undefined `bias` is none. */
-torch::Tensor fused_convolution(const torch::Tensor& input, const torch::Tensor& weight,
-                                const torch::Tensor& bias, const ConvolutionStep& step,
-                                Activation activation);
+/**
+ * The product x·Wᵀ over `[..., in]` and its epilogue. The weight is `[out, in]` as it is or as
+ * blocked_weight gives it; an undefined bias is none.
+ */
+torch::Tensor fused_linear(const torch::Tensor& input, const WeightAndBias& by,
+                           const Epilogue& epilogue);
+
+/** The convolution of `[B, C, H, W]` and its epilogue; otherwise as fused_linear. */
+torch::Tensor fused_convolution(const torch::Tensor& input, const WeightAndBias& by,
+                                const ConvolutionStep& step, const Epilogue& epilogue);
+
+/**
+ * A weight in the blocks that oneDNN multiplies, an opaque tensor for the functions above; they
+ * make such a copy in each call where they get another. `input`: one that it will be used on. The
+ * weight itself where this LibTorch can't.
+ */
+torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& input);
+torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& input,
+                             const ConvolutionStep& step);
 
 }  // namespace comq

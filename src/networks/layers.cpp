@@ -42,13 +42,25 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool with_bias
     if (with_bias) bias_ = register_parameter("bias", torch::zeros({out_features}));
 }
 
+torch::Tensor LinearImpl::fused(const torch::Tensor& input, const Epilogue& epilogue) {
+    const auto blocked = [&] { return WeightAndBias{blocked_weight(weight_, input), bias_}; };
+    return fused_linear(input, prepared_.of({weight_, bias_}, blocked), epilogue);
+}
+
 torch::Tensor LinearImpl::activated(const torch::Tensor& input, Activation activation) {
     const torch::Tensor used = tapped_input(input);
-    const bool fused = fused_kernels_take(used);
-    if (fused && !is_tapped()) return fused_linear(used, weight_, bias_, activation);
-    return activate(tapped_output(fused ? fused_linear(used, weight_, bias_, Activation::none)
-                                        : torch::linear(used, weight_, bias_)),
-                    activation);
+    if (!fused_kernels_take(used)) {
+        return activate(tapped_output(torch::linear(used, weight_, bias_)), activation);
+    }
+    if (!is_tapped()) return fused(used, {activation});
+    return activate(tapped_output(fused(used, {})), activation);
+}
+
+torch::Tensor LinearImpl::joined(const torch::Tensor& input, const torch::Tensor& stream) {
+    if (!is_tapped() && fused_kernels_take(input)) return fused(input, {.addend = stream});
+    const torch::Tensor sum = stream + forward(input);
+    joins([&] { return ResidualSum{stream}; });
+    return sum;
 }
 
 torch::Tensor LinearImpl::rows(const torch::Tensor& input) const {
@@ -65,23 +77,34 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOp
 
 torch::Tensor Conv2dImpl::activated(const torch::Tensor& input, Activation activation) {
     const torch::Tensor used = tapped_input(input);
-    if (!is_tapped()) return convolved(used, weight_, bias_, activation);
-    return activate(tapped_output(convolved(used, weight_, bias_, Activation::none)), activation);
+    if (!fused_kernels_take(used)) {
+        return activate(
+            tapped_output(torch::conv2d(same_padded(used, options_), weight_, bias_,
+                                        options_.stride.array(), symmetric_padding(options_).array(),
+                                        options_.dilation.array(), options_.groups)),
+            activation);
+    }
+    const auto by = [&](const Epilogue& epilogue) {
+        return fused(used, {weight_, bias_}, [&] { return WeightAndBias{weight_, bias_}; },
+                     epilogue);
+    };
+    if (!is_tapped()) return by({activation});
+    return activate(tapped_output(by({})), activation);
 }
 
-torch::Tensor Conv2dImpl::convolved(const torch::Tensor& input, const torch::Tensor& weight,
-                                    const torch::Tensor& bias, Activation activation) const {
-    const torch::Tensor padded = same_padded(input, options_);
+torch::Tensor Conv2dImpl::fused(const torch::Tensor& input,
+                                const std::vector<torch::Tensor>& sources,
+                                const PreparedWeight::Make& make, const Epilogue& epilogue) {
+    // oneDNN's kernels want the channels of a pixel side by side; all that follow keep them so.
+    const torch::Tensor padded =
+        same_padded(input, options_).contiguous(at::MemoryFormat::ChannelsLast);
     const ConvolutionStep step{symmetric_padding(options_).array(), options_.stride.array(),
                                options_.dilation.array(), options_.groups};
-    if (fused_kernels_take(padded)) {
-        // oneDNN's kernels want the channels of a pixel side by side; all that follow keep them so.
-        return fused_convolution(padded.contiguous(at::MemoryFormat::ChannelsLast), weight, bias,
-                                 step, activation);
-    }
-    return activate(
-        torch::conv2d(padded, weight, bias, step.stride, step.padding, step.dilation, step.groups),
-        activation);
+    const auto blocked = [&] {
+        auto [weight, bias] = make();
+        return WeightAndBias{blocked_weight(weight, padded, step), bias};
+    };
+    return fused_convolution(padded, prepared_.of(sources, blocked), step, epilogue);
 }
 
 torch::Tensor Conv2dImpl::rows(const torch::Tensor& input) const {

@@ -7,6 +7,7 @@
 
 #include "networks/fused.hpp"
 #include "networks/observable.hpp"
+#include "networks/prepared_weight.hpp"
 
 namespace comq {
 
@@ -90,9 +91,16 @@ class LinearImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor forward(const torch::Tensor& input) { return activated(input, Activation::none); }
     /** The activation of forward, in one pass over memory where that can be. */
     torch::Tensor activated(const torch::Tensor& input, Activation activation);
+    /** stream + forward(input), in one pass over memory where that can be; taps learn of the sum. */
+    torch::Tensor joined(const torch::Tensor& input, const torch::Tensor& stream);
 
     ObservableKind kind() const override { return ObservableKind::linear; }
     torch::Tensor rows(const torch::Tensor& input) const override;
+
+  private:
+    torch::Tensor fused(const torch::Tensor& input, const Epilogue& epilogue);
+
+    PreparedWeight prepared_;
 };
 TORCH_MODULE(Linear);
 
@@ -103,9 +111,12 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor forward(const torch::Tensor& input) { return activated(input, Activation::none); }
     /** The activation of forward, in one pass over memory where that can be. */
     torch::Tensor activated(const torch::Tensor& input, Activation activation);
-    /** forward without a tap, with another weight and bias of the same shape. */
-    torch::Tensor convolved(const torch::Tensor& input, const torch::Tensor& weight,
-                            const torch::Tensor& bias, Activation activation) const;
+    /**
+     * What fused kernels make of the input without a tap, by `make`'s weight and bias of this shape,
+     * which it makes of `sources` (PreparedWeight).
+     */
+    torch::Tensor fused(const torch::Tensor& input, const std::vector<torch::Tensor>& sources,
+                        const PreparedWeight::Make& make, const Epilogue& epilogue);
 
     ObservableKind kind() const override { return ObservableKind::convolution; }
     const Conv2dOptions* convolution() const override { return &options_; }
@@ -114,6 +125,7 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
 
   private:
     Conv2dOptions options_;
+    PreparedWeight prepared_;
 };
 TORCH_MODULE(Conv2d);
 

@@ -22,8 +22,9 @@ struct Block {
  * A classification network as an ordered list of blocks: `forward` runs them all, calibration
  * stops after the last one it needs, error propagation works on one at a time.
  *
- * A network computes in evaluation mode without any mutable state, so many threads may run the
- * same one at once (under torch::InferenceMode or torch::NoGradGuard of their own).
+ * A network computes in evaluation mode without any mutable state but weights that it prepares
+ * (PreparedWeight), so many threads may run the same one at once (under torch::InferenceMode or
+ * torch::NoGradGuard of their own).
  */
 class Network : public torch::nn::Module {
   public:

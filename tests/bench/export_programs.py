@@ -3,10 +3,14 @@
 import pathlib
 import sys
 
-import timm
 import torch
-import torchvision
 from safetensors.torch import save_file
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+from python_environment import import_torchvision  # noqa: E402
+
+torchvision = import_torchvision()
+import timm  # noqa: E402
 
 folder = pathlib.Path(sys.argv[1])
 NOTES = ('{"preprocessing": {"resize": 256, "crop": 224, "interpolation": "bilinear", '

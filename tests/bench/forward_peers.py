@@ -7,14 +7,19 @@ import argparse
 import json
 import os
 import pathlib
+import sys
 import tempfile
 import time
 import warnings
 
 import numpy
-import timm
 import torch
-import torchvision
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+from python_environment import import_torchvision  # noqa: E402
+
+torchvision = import_torchvision()
+import timm  # noqa: E402
 
 warnings.filterwarnings("ignore")
 

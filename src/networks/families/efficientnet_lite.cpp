@@ -78,10 +78,9 @@ class MbConvImpl : public torch::nn::Module {
             x = normed_convolution(*expand_, *expand_norm_, x, Activation::relu6);
         }
         x = normed_convolution(*depthwise_, *depthwise_norm_, x, Activation::relu6);
-        x = normed_convolution(*project_, *project_norm_, x, Activation::none);
-        if (!residual_) return x;
-        norm_joins(*project_, *project_norm_, input);
-        return x + input;
+        return residual_
+                   ? joined_convolution(*project_, *project_norm_, x, input, Activation::none)
+                   : normed_convolution(*project_, *project_norm_, x, Activation::none);
     }
 
   private:

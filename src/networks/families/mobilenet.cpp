@@ -40,10 +40,9 @@ class InvertedResidualImpl : public torch::nn::Module {
     torch::Tensor forward(const torch::Tensor& x) {
         torch::Tensor filtered = x;
         for (ConvNorm& filter : filters_) filtered = filter->forward(filtered);
-        filtered = normed_convolution(*projection_, *norm_, filtered, Activation::none);
-        if (!residual_) return filtered;
-        norm_joins(*projection_, *norm_, x);
-        return x + filtered;
+        return residual_
+                   ? joined_convolution(*projection_, *norm_, filtered, x, Activation::none)
+                   : normed_convolution(*projection_, *norm_, filtered, Activation::none);
     }
 
   private:

@@ -32,15 +32,13 @@ class XBlockImpl : public torch::nn::Module {
             "a", ConvNorm(in_channels, width, Conv2dOptions{}, Activation::relu));
         b_ = branch->register_module("b", ConvNorm(width, width, grouped, Activation::relu));
         c_ =
-            branch->register_module("c", ConvNorm(width, width, Conv2dOptions{}, Activation::none));
+            branch->register_module("c", ConvNorm(width, width, Conv2dOptions{}, Activation::relu));
     }
 
     torch::Tensor forward(const torch::Tensor& x) {
         const torch::Tensor shortcut = projection_.is_empty() ? x : projection_->forward(x);
-        const torch::Tensor filtered = c_->forward(b_->forward(a_->forward(x)));
-        c_->joins(shortcut);
-        if (!projection_.is_empty()) projection_->joins(filtered);
-        return torch::relu(shortcut + filtered);
+        return c_->joined(b_->forward(a_->forward(x)), shortcut,
+                          projection_.is_empty() ? nullptr : projection_.get());
     }
 
   private:

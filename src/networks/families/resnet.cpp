@@ -47,15 +47,12 @@ class ResidualBlockImpl : public torch::nn::Module {
 
     torch::Tensor forward(const torch::Tensor& input) {
         torch::Tensor x = input;
-        for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-            const bool last = i + 1 == convolutions_.size();
-            x = normed_convolution(*convolutions_[i], *norms_[i], x,
-                                   last ? Activation::none : Activation::relu);
+        for (std::size_t i = 0; i + 1 < convolutions_.size(); ++i) {
+            x = normed_convolution(*convolutions_[i], *norms_[i], x, Activation::relu);
         }
-        const torch::Tensor stream = shortcut(input);
-        norm_joins(*convolutions_.back(), *norms_.back(), stream);
-        if (!downsample_.is_empty()) downsample_->joins(x);
-        return torch::relu(x + stream);
+        return joined_convolution(*convolutions_.back(), *norms_.back(), x, shortcut(input),
+                                  Activation::relu,
+                                  downsample_.is_empty() ? nullptr : downsample_.get());
     }
 
   private:

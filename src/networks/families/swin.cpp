@@ -134,9 +134,7 @@ class SwinBlockImpl : public torch::nn::Module {
         if (shift_ > 0) x = torch::roll(x, {shift_, shift_}, {1, 2});
         const torch::Tensor attended = tokens + x.view({batch, size_ * size_, -1});
         attn_->last().joins([&] { return ResidualSum{windows_of(tokens)}; });
-        const torch::Tensor out = attended + mlp_->forward(norm2_->forward(attended));
-        mlp_->last().joins([&] { return ResidualSum{attended}; });
-        return out;
+        return mlp_->joined(norm2_->forward(attended), attended);
     }
 
   private:

@@ -25,17 +25,16 @@ class AttentionImpl : public torch::nn::Module {
           qkv_(register_module("qkv", Linear(config.dim, 3 * config.dim))),
           proj_(register_module("proj", Linear(config.dim, config.dim))) {}
 
-    torch::Tensor forward(const torch::Tensor& tokens) {
+    /** stream + the attention of `tokens`. */
+    torch::Tensor joined(const torch::Tensor& tokens, const torch::Tensor& stream) {
         const int64_t batch = tokens.size(0), count = tokens.size(1), dim = tokens.size(2);
         // [3, B, heads, tokens, d]
         const torch::Tensor qkv = qkv_->forward(tokens)
                                       .reshape({batch, count, 3, heads_, dim / heads_})
                                       .permute({2, 0, 3, 1, 4});
         const torch::Tensor mixed = scaled_dot_product(qkv[0], qkv[1], qkv[2], {});
-        return proj_->forward(mixed.transpose(1, 2).reshape({batch, count, dim}));
+        return proj_->joined(mixed.transpose(1, 2).reshape({batch, count, dim}), stream);
     }
-    /** The output is that of this layer. */
-    const LinearImpl& last() const { return *proj_; }
 
   private:
     int64_t heads_;
@@ -53,11 +52,8 @@ class EncoderBlockImpl : public torch::nn::Module {
           mlp_(register_module("mlp", Mlp(config.dim, config.mlp_ratio * config.dim))) {}
 
     torch::Tensor forward(const torch::Tensor& tokens) {
-        const torch::Tensor attended = tokens + attn_->forward(norm1_->forward(tokens));
-        attn_->last().joins([&] { return ResidualSum{tokens}; });
-        const torch::Tensor out = attended + mlp_->forward(norm2_->forward(attended));
-        mlp_->last().joins([&] { return ResidualSum{attended}; });
-        return out;
+        const torch::Tensor attended = attn_->joined(norm1_->forward(tokens), tokens);
+        return mlp_->joined(norm2_->forward(attended), attended);
     }
 
   private:

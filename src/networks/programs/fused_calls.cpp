@@ -64,19 +64,51 @@ std::optional<Activation> activation_of(const Node& node) {
     return exact ? std::optional(Activation::gelu) : std::nullopt;
 }
 
+/** Whether the graph computes this argument of a node; what it has beforehand it does not. */
+bool is_computed(const ProgramGraph& graph, const Node& node, std::size_t index) {
+    const ValueId value = node.input(index);
+    return value >= 0 &&
+           std::ranges::find(graph.tensors, value, &BoundTensor::value) == graph.tensors.end();
+}
+
 /** Whether it is a BatchNorm by statistics that it has, all its tensors being there beforehand. */
 bool is_batch_norm(const ProgramGraph& graph, const Node& node) {
     if (node.target != "aten.batch_norm.default") return false;
-    const auto computed = [&](std::size_t index) {
-        const ValueId value = node.input(index);
-        return value >= 0 &&
-               std::ranges::find(graph.tensors, value, &BoundTensor::value) == graph.tensors.end();
-    };
-    if (computed(1) || computed(2) || computed(3) || computed(4)) return false;
+    for (const std::size_t index : {1, 2, 3, 4}) {
+        if (is_computed(graph, node, index)) return false;
+    }
     const c10::IValue* training = constant_at(node, 5);
     const c10::IValue* eps = constant_at(node, 7);
     return training != nullptr && training->isBool() && !training->toBool() && eps != nullptr &&
            eps->isDouble() && node.input(3) >= 0 && node.input(4) >= 0;
+}
+
+/** What `node` adds to `term`, of the same size and known before the node `first`. */
+std::optional<ValueId> addend_of(const ProgramGraph& graph, const Node& node, ValueId term,
+                                 const std::vector<std::size_t>& made_by, std::size_t first) {
+    if (node.target != "aten.add.Tensor") return std::nullopt;
+    const c10::IValue* alpha = constant_at(node, 2);
+    if (alpha != nullptr && !is_number(node, 2, 1)) return std::nullopt;
+    const ValueId other = node.input(0) == term ? node.input(1) : node.input(0);
+    if (other < 0 || node.input(1) < 0) return std::nullopt;
+    const auto sizes_of = [&](ValueId value) -> const std::vector<std::string>& {
+        return graph.values[static_cast<std::size_t>(value)].sizes;
+    };
+    if (sizes_of(other).empty() || sizes_of(other) != sizes_of(term)) return std::nullopt;
+    return made_by[static_cast<std::size_t>(other)] < first ? std::optional(other) : std::nullopt;
+}
+
+/** The node that makes each value; 0 for those that no node makes. */
+std::vector<std::size_t> makers(const ProgramGraph& graph) {
+    std::vector<std::size_t> made_by(graph.values.size());
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        for (const auto& result : graph.nodes[i].results) {
+            for (const ValueId value : result.values) {
+                if (value >= 0) made_by[static_cast<std::size_t>(value)] = i;
+            }
+        }
+    }
+    return made_by;
 }
 
 torch::Tensor argument(const Node& node, std::size_t index, const Frame& frame) {
@@ -99,30 +131,41 @@ std::array<int64_t, 2> of_both_axes(const c10::IValue& value) {
 std::map<std::size_t, FusedChain> find_fused_chains(const ProgramGraph& graph,
                                                     const std::vector<Stretch>& stretches) {
     const OnlyUsers users(graph);
+    const std::vector<std::size_t> made_by = makers(graph);
     std::map<std::size_t, FusedChain> chains;
     for (const Stretch& stretch : stretches) {
         std::set<std::size_t> here;
         for (const Step& step : stretch.steps) here.insert(step.node);
         for (const std::size_t i : here) {
             const Node& product = graph.nodes[i];
-            if (product.target != linear_target && product.target != convolution_target) continue;
-            FusedChain chain{{i}, {}, {}};
-            const std::size_t* next = users.of(product);
-            const auto follows = [&] {
-                return next != nullptr && here.contains(*next) &&
-                       graph.nodes[*next].input(0) ==
-                           graph.nodes[chain.nodes.back()].results[0].values[0];
-            };
-            if (product.target == convolution_target && follows() &&
-                is_batch_norm(graph, graph.nodes[*next])) {
-                chain.norm = *next;
-                chain.nodes.push_back(*next);
-                next = users.of(graph.nodes[*next]);
+            const bool convolution = product.target == convolution_target;
+            if (product.target != linear_target && !convolution) continue;
+            FusedChain chain;
+            chain.nodes = {i};
+            if (!is_computed(graph, product, 1) && !is_computed(graph, product, 2)) {
+                chain.prepared = std::make_shared<PreparedWeight>();
             }
-            if (follows()) {
-                if (const auto activation = activation_of(graph.nodes[*next])) {
+            /** The node that alone takes what the chain has so far, within the stretch. */
+            const auto next = [&]() -> std::optional<std::size_t> {
+                const std::size_t* user = users.of(graph.nodes[chain.nodes.back()]);
+                return user != nullptr && here.contains(*user) ? std::optional(*user)
+                                                               : std::nullopt;
+            };
+            const auto result = [&] { return graph.nodes[chain.nodes.back()].results[0].values[0]; };
+            if (const auto node = next(); node && convolution &&
+                                          graph.nodes[*node].input(0) == result() &&
+                                          is_batch_norm(graph, graph.nodes[*node])) {
+                chain.norm = *node;
+                chain.nodes.push_back(*node);
+            }
+            if (const auto node = next()) {
+                chain.addend = addend_of(graph, graph.nodes[*node], result(), made_by, i);
+                if (chain.addend) chain.nodes.push_back(*node);
+            }
+            if (const auto node = next(); node && graph.nodes[*node].input(0) == result()) {
+                if (const auto activation = activation_of(graph.nodes[*node])) {
                     chain.activation = *activation;
-                    chain.nodes.push_back(*next);
+                    chain.nodes.push_back(*node);
                 }
             }
             chains.emplace(i, std::move(chain));
@@ -148,37 +191,93 @@ bool allow_any_layout(ProgramGraph& graph) {
     return true;
 }
 
-bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_layout,
-                        Activation activation) {
-    if (node.target != linear_target && node.target != convolution_target) return false;
-    const torch::Tensor input = stack.at(0).toTensor(), weight = stack.at(1).toTensor();
-    if (!fused_kernels_take(input) || weight.scalar_type() != torch::kFloat32) return false;
-    const torch::Tensor bias = optional_tensor(stack.at(2));
-    torch::Tensor output;
-    if (node.target == linear_target) {
-        if (weight.dim() != 2) return false;
-        output = fused_linear(input, weight, bias, activation);
-    } else {
-        if (input.dim() != 4) return false;
-        const ConvolutionStep step{of_both_axes(stack.at(4)), of_both_axes(stack.at(3)),
-                                   of_both_axes(stack.at(5)), stack.at(6).toInt()};
-        output =
-            fused_convolution(any_layout ? input.contiguous(at::MemoryFormat::ChannelsLast) : input,
-                              weight, bias, step, activation);
+namespace {
+
+/** A product's arguments, read off the stack. */
+struct Product {
+    torch::Tensor input;
+    WeightAndBias by;
+    std::optional<ConvolutionStep> step;  ///< of a convolution
+};
+
+std::optional<Product> fusable_product(const Node& node, const torch::jit::Stack& stack,
+                                       bool any_layout) {
+    const bool convolution = node.target == convolution_target;
+    if (node.target != linear_target && !convolution) return std::nullopt;
+    Product product{stack.at(0).toTensor(),
+                    {stack.at(1).toTensor(), optional_tensor(stack.at(2))},
+                    std::nullopt};
+    const torch::Tensor& weight = product.by.weight;
+    if (!fused_kernels_take(product.input) || weight.scalar_type() != torch::kFloat32) {
+        return std::nullopt;
     }
+    if (!convolution) return weight.dim() == 2 ? std::optional(product) : std::nullopt;
+    if (product.input.dim() != 4) return std::nullopt;
+    if (any_layout) product.input = product.input.contiguous(at::MemoryFormat::ChannelsLast);
+    product.step = ConvolutionStep{of_both_axes(stack.at(4)), of_both_axes(stack.at(3)),
+                                   of_both_axes(stack.at(5)), stack.at(6).toInt()};
+    return product;
+}
+
+torch::Tensor computed(const Product& product, const WeightAndBias& by, const Epilogue& epilogue) {
+    return product.step ? fused_convolution(product.input, by, *product.step, epilogue)
+                        : fused_linear(product.input, by, epilogue);
+}
+
+/** A product's weight and bias with the factors of the norm after it. */
+WeightAndBias folded(const WeightAndBias& by, const Node& norm, const Frame& frame) {
+    const torch::Tensor factor = argument(norm, 1, frame), variance = argument(norm, 4, frame);
+    torch::Tensor scale = (variance + constant_at(norm, 7)->toDouble()).rsqrt();
+    if (factor.defined()) scale = scale * factor;
+    return with_norm(by.weight, by.bias, scale, argument(norm, 3, frame), argument(norm, 2, frame));
+}
+
+}  // namespace
+
+bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_layout) {
+    const auto product = fusable_product(node, stack, any_layout);
+    if (!product) return false;
+    torch::Tensor output = computed(*product, product->by, {});
     stack.clear();
     stack.emplace_back(std::move(output));
     return true;
 }
 
-void fold_norm(const Node& norm, const Frame& frame, torch::jit::Stack& stack) {
-    const torch::Tensor factor = argument(norm, 1, frame), variance = argument(norm, 4, frame);
-    torch::Tensor scale = (variance + constant_at(norm, 7)->toDouble()).rsqrt();
-    if (factor.defined()) scale = scale * factor;
-    auto [weight, bias] = with_norm(stack.at(1).toTensor(), optional_tensor(stack.at(2)), scale,
-                                    argument(norm, 3, frame), argument(norm, 2, frame));
-    stack.at(1) = std::move(weight);
-    stack.at(2) = std::move(bias);
+bool call_fused_chain(const ProgramGraph& graph, const FusedChain& chain, const Frame& frame,
+                      torch::jit::Stack& stack) {
+    const auto product = fusable_product(graph.nodes[chain.nodes.front()], stack, graph.any_layout);
+    if (!product) return false;
+    Epilogue epilogue{.activation = chain.activation};
+    if (chain.addend) {
+        epilogue.addend = frame.at(*chain.addend).toTensor();
+        if (epilogue.addend.scalar_type() != torch::kFloat32) return false;
+    }
+    const Node* norm = chain.norm ? &graph.nodes[*chain.norm] : nullptr;
+    const auto make = [&] {
+        return norm == nullptr ? product->by : folded(product->by, *norm, frame);
+    };
+    WeightAndBias by;
+    if (chain.prepared) {
+        std::vector<torch::Tensor> sources{product->by.weight, product->by.bias};
+        if (norm != nullptr) {
+            for (const std::size_t index : {1, 2, 3, 4}) {
+                sources.push_back(argument(*norm, index, frame));
+            }
+        }
+        by = chain.prepared->of(sources, [&] {
+            auto [weight, bias] = make();
+            return WeightAndBias{product->step
+                                     ? blocked_weight(weight, product->input, *product->step)
+                                     : blocked_weight(weight, product->input),
+                                 bias};
+        });
+    } else {
+        by = make();
+    }
+    torch::Tensor output = computed(*product, by, epilogue);
+    stack.clear();
+    stack.emplace_back(std::move(output));
+    return true;
 }
 
 }  // namespace comq

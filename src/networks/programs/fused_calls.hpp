@@ -6,10 +6,12 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "networks/fused.hpp"
+#include "networks/prepared_weight.hpp"
 #include "networks/programs/cut_points.hpp"
 #include "networks/programs/graph.hpp"
 
@@ -19,7 +21,10 @@ namespace comq {
 struct FusedChain {
     std::vector<std::size_t> nodes;   ///< the product first
     std::optional<std::size_t> norm;  ///< aten.batch_norm with running statistics
+    std::optional<ValueId> addend;    ///< what aten.add adds, known before the product
     Activation activation = Activation::none;
+    /** Null where the graph computes the weight. */
+    std::shared_ptr<PreparedWeight> prepared;
 };
 
 /**
@@ -41,10 +46,10 @@ bool allow_any_layout(ProgramGraph& graph);
  * result is left there. Returns false, with the stack untouched, for other operators and where
  * fused kernels take no such input. `any_layout`: what allow_any_layout said.
  */
-bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_layout,
-                        Activation activation = Activation::none);
+bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_layout);
 
-/** Puts the factors of the chain's norm into the product's weight and bias on `stack`. */
-void fold_norm(const Node& norm, const Frame& frame, torch::jit::Stack& stack);
+/** The same for a chain, whose product's arguments are on `stack`; values are in `frame`. */
+bool call_fused_chain(const ProgramGraph& graph, const FusedChain& chain, const Frame& frame,
+                      torch::jit::Stack& stack);
 
 }  // namespace comq

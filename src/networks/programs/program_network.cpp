@@ -242,7 +242,6 @@ torch::Tensor ProgramNetwork::run_stretch(const Stretch& stretch,
 bool ProgramNetwork::run_chain(const FusedChain& chain, torch::jit::Stack& stack,
                                Frame& frame) const {
     const ProgramGraph& graph = program_->graph;
-    if (chain.nodes.size() == 1) return false;  // call() does that
     if (chain.norm) {
         const auto& called = layers_.of_node[*chain.norm];
         const auto* statistics =
@@ -251,8 +250,7 @@ bool ProgramNetwork::run_chain(const FusedChain& chain, torch::jit::Stack& stack
     }
     const Node& product = graph.nodes[chain.nodes.front()];
     push_arguments(product, frame, stack);
-    if (chain.norm) fold_norm(graph.nodes[*chain.norm], frame, stack);
-    const bool fused = call_fused_product(product, stack, graph.any_layout, chain.activation);
+    const bool fused = call_fused_chain(graph, chain, frame, stack);
     if (fused) store_results(graph, graph.nodes[chain.nodes.back()], stack, frame);
     stack.clear();
     return fused;
