@@ -2,9 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <type_traits>
 #include <vector>
+
+#include "core/aligned_memory.hpp"
 
 namespace comq {
 
@@ -33,17 +34,16 @@ struct MatrixView {
     }
 };
 
-/** Allocator whose blocks start on a cache line, as vector loads like them. */
+/** Allocator of allocate_aligned. */
 template <typename T>
 struct AlignedAllocator {
     using value_type = T;
-    static constexpr std::align_val_t alignment{64};
 
     AlignedAllocator() = default;
     template <typename U>
     AlignedAllocator(const AlignedAllocator<U>&) {}
-    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
-    void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
+    T* allocate(std::size_t n) { return static_cast<T*>(allocate_aligned(n * sizeof(T))); }
+    void deallocate(T* p, std::size_t n) { free_aligned(p, n * sizeof(T)); }
     bool operator==(const AlignedAllocator&) const { return true; }
 };
 

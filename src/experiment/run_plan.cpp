@@ -47,8 +47,9 @@ RunPlan plan_run(const ExperimentConfig& config) {
         plan.stages.push_back({stage->name, stage->cost(plan.probe)});
         plan.cost = plan.cost + plan.stages.back().cost;
     }
-    // Repairs and quantized inputs keep a second copy.
-    plan.cost.memory_bytes += plan.probe.program_bytes + 2 * plan.probe.parameter_bytes();
+    // Repairs and quantized inputs keep a second network; each has its weights as they are and as
+    // its kernels want them.
+    plan.cost.memory_bytes += plan.probe.program_bytes + 4 * plan.probe.parameter_bytes();
     return plan;
 }
 

@@ -119,8 +119,6 @@ void drop_images(std::optional<EvaluationRecord>& evaluation) {
     if (!evaluation) return;
     evaluation->image = {};
     evaluation->label = {};
-    evaluation->prediction = {};
-    evaluation->in_top5 = {};
 }
 
 void drop_images(Evaluations& of) {
@@ -166,7 +164,7 @@ std::string ResultFile::images_of(const std::string& set) const {
 ResultFile read_result(const fs::path& file) {
     ResultFile result;
     result.path = file;
-    result.run = read_run_file(file, ReadScope::summary);
+    result.run = read_run_file(file, ReadScope::figures);
     result.values = values_of(result.run, file);
     if (const auto& evaluation = result.run.full_precision) {
         result.evaluation_images = digest_of(evaluation->image, evaluation->label);

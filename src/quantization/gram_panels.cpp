@@ -118,16 +118,23 @@ Matrix<double> gram_products(const GramPanels& gram, MatrixView<const float> val
     const int64_t m = gram.order();
     COMQ_CHECK(values.cols == m);
     PanelVectors vectors(values.rows, m);
-    std::vector<int32_t> row(block);
-    std::vector<float> factor(static_cast<std::size_t>(vectors.channels() * block), 0.0F);
-    for (int64_t first = 0; first < m; first += block) {
-        const int64_t count = std::min(block, m - first);
-        std::iota(row.begin(), row.end(), static_cast<int32_t>(first));
-        for (int64_t c = 0; c < values.rows; ++c) {
-            // Negated, as the kernel subtracts.
-            for (int64_t s = 0; s < count; ++s) factor[c * block + s] = -values(c, first + s);
+    std::vector<int32_t> row(static_cast<std::size_t>(m));
+    std::iota(row.begin(), row.end(), 0);
+    // Negated, as the kernel subtracts.
+    Matrix<float> factor(vectors.channels(), m);
+    for (int64_t c = 0; c < values.rows; ++c) {
+        for (int64_t i = 0; i < m; ++i) factor(c, i) = -values(c, i);
+    }
+    // All blocks on a panel before the next, as all are known: its part of the sums stays cached.
+    for (int64_t p = 0; p < gram.panels(); ++p) {
+        for (int64_t first = 0; first < m; first += block) {
+            for (int64_t c = 0; c < vectors.channels(); c += 2) {
+                subtract_rows_of_two<true>(gram.panel(p), &row[first], &row[first],
+                                           factor.row(c) + first, factor.row(c + 1) + first,
+                                           std::min(block, m - first),
+                                           vectors.panel(p) + c * width);
+            }
         }
-        subtract_gram_rows(gram, {row.data(), factor.data(), block, count, true}, vectors);
     }
     Matrix<double> products(values.rows, m);
     for (int64_t c = 0; c < values.rows; ++c) vectors.copy_channel(c, products.row(c), m);

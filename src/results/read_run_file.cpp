@@ -11,6 +11,7 @@
 #include "core/paths.hpp"
 #include "results/record_columns.hpp"
 #include "storage/hdf5.hpp"
+#include "storage/hdf5_handle.hpp"
 
 namespace comq {
 
@@ -134,44 +135,61 @@ void read_provenance(const Reader& reader, const Hdf5Group& group, Provenance& p
     });
 }
 
-EvaluationRecord read_evaluation(const Reader& reader, const Hdf5Group& group) {
+/** Which of an evaluation's columns are read. */
+struct ImageColumns {
+    bool names = true;     ///< and labels
+    bool outcomes = true;  ///< predictions
+};
+
+EvaluationRecord read_evaluation(const Reader& reader, const Hdf5Group& group,
+                                 ImageColumns columns) {
     EvaluationRecord evaluation;
     reader.attribute(group, "top1", evaluation.top1);
     reader.attribute(group, "top5", evaluation.top5);
     reader.attribute(group, "top1_standard_error", evaluation.top1_standard_error);
     reader.attribute(group, "images", evaluation.images);
-    reader.column(group, "image", evaluation.image);
-    const std::size_t rows = evaluation.image.size();
-    reader.column(group, "label", evaluation.label, "image", rows);
-    reader.column(group, "prediction", evaluation.prediction, "image", rows);
+    auto rows = static_cast<std::size_t>(evaluation.images);
+    if (columns.names) {
+        reader.column(group, "image", evaluation.image);
+        rows = evaluation.image.size();
+        reader.column(group, "label", evaluation.label, "image", rows);
+    }
     if (group.contains("margin")) {  // since 1.5
         reader.column(group, "margin", evaluation.margin, "image", rows);
     }
     if (group.contains("kl")) reader.column(group, "kl", evaluation.kl, "image", rows);
-    std::vector<int64_t> in_top5;
-    reader.column(group, "in_top5", in_top5, "image", rows);
-    evaluation.in_top5.assign(in_top5.begin(), in_top5.end());
+    if (columns.outcomes) {
+        reader.column(group, "prediction", evaluation.prediction, "image", rows);
+        std::vector<int64_t> in_top5;
+        reader.column(group, "in_top5", in_top5, "image", rows);
+        evaluation.in_top5.assign(in_top5.begin(), in_top5.end());
+    }
     return evaluation;
 }
 
-void read_evaluations(const Reader& reader, const Hdf5Group& group, Evaluations& of) {
+void read_evaluations(const Reader& reader, const Hdf5Group& group, ReadScope scope,
+                      Evaluations& of) {
     if (group.has_attribute("agreement")) of.agreement = group.real_attribute("agreement");
+    const bool all = scope != ReadScope::figures;
     if (group.contains("full_precision")) {
-        of.full_precision = read_evaluation(reader, group.open_group("full_precision"));
+        of.full_precision =
+            read_evaluation(reader, group.open_group("full_precision"), {true, all});
     }
     if (group.contains("quantized")) {
-        of.quantized = read_evaluation(reader, group.open_group("quantized"));
+        // On the same images.
+        const bool named = all || !of.full_precision;
+        of.quantized = read_evaluation(reader, group.open_group("quantized"), {named, all});
     }
 }
 
-std::vector<SetRecord> read_sets(const Reader& reader, const Hdf5Group& sets) {
+std::vector<SetRecord> read_sets(const Reader& reader, const Hdf5Group& sets, ReadScope scope) {
     std::vector<SetRecord> records;
     for (const std::string& name : sets.names()) {
         const Hdf5Group group = sets.open_group(name);
         SetRecord& record = records.emplace_back();
         record.name = name;
         reader.attribute(group, "evaluation_images", record.images);
-        read_evaluations(reader, group, record);
+        read_evaluations(reader, group, scope, record);
     }
     return records;
 }
@@ -270,6 +288,8 @@ std::vector<ActivationRecord> read_activations(const Reader& reader, const Hdf5G
 RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     require_file(file);
     const Hdf5File hdf5 = Hdf5File::open_for_reading(file);
+    // Held for all objects: threads that read a file each would hand it to and fro at every call.
+    const Hdf5Guard guard;
     const Hdf5Group root = hdf5.root();
     const Reader reader(file);
     check_version(reader, root, file.string());
@@ -282,9 +302,9 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     reader.attribute(root, "uses_gradients", run.uses_gradients);
     read_provenance(reader, reader.group(root, "provenance"), run.provenance);
     const Hdf5Group evaluation = reader.group(root, "evaluation");
-    read_evaluations(reader, evaluation, run);
+    read_evaluations(reader, evaluation, scope, run);
     if (evaluation.contains("sets")) {  // since 1.6
-        run.sets = read_sets(reader, evaluation.open_group("sets"));
+        run.sets = read_sets(reader, evaluation.open_group("sets"), scope);
     }
     const Hdf5Group size = reader.group(root, "model_size");
     reader.attribute(size, "float_bytes", run.model_size.float_bytes);

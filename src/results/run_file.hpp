@@ -16,6 +16,7 @@ inline constexpr const char* run_schema_version = "1.6";
 void write_run_file(const std::filesystem::path& file, const RunRecord& run);
 
 enum class ReadScope {
+    figures,  ///< a summary without predictions of each image, and with names of images once
     summary,  ///< without codes and parameters, which are most of the bytes
     everything,
 };
