@@ -181,8 +181,8 @@ torch::Tensor blocked_weight(const torch::Tensor& weight, const torch::Tensor& i
     static const auto reorder =
         find_operator<ConvolutionReorder>("mkldnn::_reorder_convolution_weight");
     if (!reorder) return weight;
-    return reorder->call(weight.contiguous(), step.padding, step.stride, step.dilation,
-                         step.groups, input.sizes());
+    return reorder->call(weight.contiguous(), step.padding, step.stride, step.dilation, step.groups,
+                         input.sizes());
 }
 
 #else

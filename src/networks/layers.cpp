@@ -79,14 +79,18 @@ torch::Tensor Conv2dImpl::activated(const torch::Tensor& input, Activation activ
     const torch::Tensor used = tapped_input(input);
     if (!fused_kernels_take(used)) {
         return activate(
-            tapped_output(torch::conv2d(same_padded(used, options_), weight_, bias_,
-                                        options_.stride.array(), symmetric_padding(options_).array(),
-                                        options_.dilation.array(), options_.groups)),
+            tapped_output(torch::conv2d(
+                same_padded(used, options_), weight_, bias_, options_.stride.array(),
+                symmetric_padding(options_).array(), options_.dilation.array(), options_.groups)),
             activation);
     }
     const auto by = [&](const Epilogue& epilogue) {
-        return fused(used, {weight_, bias_}, [&] { return WeightAndBias{weight_, bias_}; },
-                     epilogue);
+        return fused(
+            used, {weight_, bias_},
+            [&] {
+                return WeightAndBias{weight_, bias_};
+            },
+            epilogue);
     };
     if (!is_tapped()) return by({activation});
     return activate(tapped_output(by({})), activation);

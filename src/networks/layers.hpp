@@ -91,7 +91,8 @@ class LinearImpl : public torch::nn::Module, public QuantizableLayer {
     torch::Tensor forward(const torch::Tensor& input) { return activated(input, Activation::none); }
     /** The activation of forward, in one pass over memory where that can be. */
     torch::Tensor activated(const torch::Tensor& input, Activation activation);
-    /** stream + forward(input), in one pass over memory where that can be; taps learn of the sum. */
+    /** stream + forward(input), in one pass over memory where that can be; taps learn of the sum.
+     */
     torch::Tensor joined(const torch::Tensor& input, const torch::Tensor& stream);
 
     ObservableKind kind() const override { return ObservableKind::linear; }
@@ -112,8 +113,8 @@ class Conv2dImpl : public torch::nn::Module, public QuantizableLayer {
     /** The activation of forward, in one pass over memory where that can be. */
     torch::Tensor activated(const torch::Tensor& input, Activation activation);
     /**
-     * What fused kernels make of the input without a tap, by `make`'s weight and bias of this shape,
-     * which it makes of `sources` (PreparedWeight).
+     * What fused kernels make of the input without a tap, by `make`'s weight and bias of this
+     * shape, which it makes of `sources` (PreparedWeight).
      */
     torch::Tensor fused(const torch::Tensor& input, const std::vector<torch::Tensor>& sources,
                         const PreparedWeight::Make& make, const Epilogue& epilogue);

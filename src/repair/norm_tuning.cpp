@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "passes/logit_divergence.hpp"
-#include "passes/side_by_side.hpp"
+#include "repair/expected_logits.hpp"
+#include "repair/held_out_judge.hpp"
 #include "repair/numbered_tensors.hpp"
 #include "repair/repair.hpp"
 #include "repair/training_images.hpp"
@@ -137,8 +137,9 @@ class Tuning {
         done_ = reached.at("steps").as<int64_t>().front();
     }
 
-    /** One step of Adam; returns the loss before it. */
-    double step(const torch::Tensor& pixels, const ImageBatch& batch) {
+    /** One step of Adam; returns the loss before it. `expected`: as TuningLoss::of takes it. */
+    double step(const torch::Tensor& pixels, const ImageBatch& batch,
+                const torch::Tensor& expected) {
         const auto labels = torch::tensor(batch.labels, torch::kInt64).to(pass_.device);
         const int64_t count = pixels.size(0);
         const int64_t parts = (count + micro_batch - 1) / micro_batch;
@@ -147,7 +148,8 @@ class Tuning {
             const int64_t first = part * micro_batch;
             const int64_t size = std::min(micro_batch, count - first);
             gradients[static_cast<std::size_t>(part)] =
-                gradient(pixels.narrow(0, first, size), labels.narrow(0, first, size), count);
+                gradient(pixels.narrow(0, first, size), labels.narrow(0, first, size),
+                         expected.defined() ? expected.narrow(0, first, size) : expected, count);
         };
         if (pass_.device.is_cpu()) {
             tbb::parallel_for(int64_t{0}, parts, compute);
@@ -171,8 +173,8 @@ class Tuning {
 
     /** Of a micro-batch's share of the mean loss over `count` images. */
     Gradient gradient(const torch::Tensor& pixels, const torch::Tensor& labels,
-                      int64_t count) const {
-        const auto loss = loss_.of(pixels, labels) / static_cast<double>(count);
+                      const torch::Tensor& expected, int64_t count) const {
+        const auto loss = loss_.of(pixels, labels, expected) / static_cast<double>(count);
         Gradient result;
         result.of_trained = torch::autograd::grad({loss}, trained_, /*grad_outputs=*/{},
                                                   /*retain_graph=*/{}, /*create_graph=*/false,
@@ -233,39 +235,6 @@ void check_labels_present(const ImageBatch& batch, const ImageSource& source) {
     }
 }
 
-/** Draws of each held-out image that judge an epoch where training sees changed images. */
-constexpr int64_t judging_views = 4;
-
-int64_t views_that_judge(const RepairConfig& config) {
-    return config.crops || config.mixtures ? judging_views : 1;
-}
-
-/** How far predictions for held-out images, as training would see them, are from those of the
- *  full-precision network. */
-class HeldOutJudge {
-  public:
-    HeldOutJudge(const RepairContext& context, const TrainingImages& images) {
-        const auto pass = context.pass.over({}).in_batches_of(context.micro_batch);
-        const int64_t views = views_that_judge(context.config);
-        for (int64_t view = 0; view < views; ++view) {
-            walks_.emplace_back(context.original, context.network,
-                                views == 1 ? pass : images.view(pass, view), context.held_out,
-                                context.scratch / fmt::format("view_{}", view), "tuning norms");
-            divergences_.emplace_back(walks_.back());
-        }
-    }
-
-    double measure() const {
-        double sum = 0.0;
-        for (const auto& divergence : divergences_) sum += divergence.measure();
-        return sum / static_cast<double>(divergences_.size());
-    }
-
-  private:
-    std::list<SideBySide> walks_;
-    std::list<LogitDivergence> divergences_;
-};
-
 /** The epoch whose network is closest to the full-precision one on held-out images. */
 class BestEpoch {
   public:
@@ -311,6 +280,14 @@ class BestEpoch {
     std::vector<torch::Tensor> state_;
 };
 
+/** In how many forms logits of full precision are kept for all epochs; 0: they are not. */
+int64_t forms_that_are_kept(const RepairConfig& config) {
+    const int64_t forms = ExpectedLogits::forms(config);
+    const bool pays =
+        config.norm_tuning == NormTuning::full_precision_logits && forms < config.epochs;
+    return pays ? forms : 0;
+}
+
 std::vector<RepairedParts> tune_norms(RepairContext& context) {
     const RepairConfig& config = context.config;
     const TrainingImages images(config, context.seed);
@@ -325,13 +302,18 @@ std::vector<RepairedParts> tune_norms(RepairContext& context) {
         spdlog::info("repair.norm_tuning: {} of {} epochs were finished before", epoch,
                      config.epochs);
     }
+    std::optional<ExpectedLogits> expected;
+    if (forms_that_are_kept(config) > 0 && epoch < config.epochs) {
+        expected.emplace(context.original, images, context.pass.in_batches_of(context.micro_batch));
+    }
     Progress progress("norm tuning", "images", (config.epochs - epoch) * context.pass.count());
     for (; epoch < config.epochs; ++epoch) {
         const auto step = [&](const torch::Tensor& pixels, const ImageBatch& batch) {
             if (config.norm_tuning == NormTuning::labels) {
                 check_labels_present(batch, *context.pass.images.source);
             }
-            const double loss = tuning.step(pixels, batch);
+            const double loss =
+                tuning.step(pixels, batch, expected ? expected->of(batch, epoch) : torch::Tensor());
             if (!std::isfinite(loss)) {
                 throw Failure("norm tuning diverged in epoch {}; lower repair.learning_rate",
                               epoch + 1);
@@ -375,14 +357,16 @@ const Repair norm_tuning_repair{
     .forwards =
         [](const RepairSize& size) {
             const auto epochs = static_cast<double>(size.config.epochs);
-            const double views = static_cast<double>(views_that_judge(size.config));
+            const double views = static_cast<double>(HeldOutJudge::views(size.config));
             const double judged =
                 size.config.early_stop ? views * size.held_out * (epochs + 2.0) : 0.0;
-            return size.images * epochs * (1.0 + gradient_pass) + judged;
+            const auto kept = static_cast<double>(forms_that_are_kept(size.config));
+            const double full_precision = kept > 0.0 ? kept : epochs;
+            return size.images * (full_precision + epochs * gradient_pass) + judged;
         },
     .spooled =
         [](const RepairSize& size) {
-            const double views = static_cast<double>(views_that_judge(size.config));
+            const double views = static_cast<double>(HeldOutJudge::views(size.config));
             return size.config.early_stop ? 2.0 * views * size.held_out : 0.0;
         },
     .uses_labels =

@@ -6,9 +6,17 @@ namespace comq {
 
 namespace {
 
+RandomStream flips_of(const RandomStream& stream, int64_t epoch) {
+    return stream.child(fmt::format("flips {}", epoch));
+}
+
+bool flips(const RandomStream& draws, int64_t index) {
+    return draws.uniform(static_cast<uint64_t>(index)) >= 0.5;
+}
+
 void flip_half(const RandomStream& draws, const torch::Tensor& pixels, const ImageBatch& batch) {
     for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-        if (draws.uniform(static_cast<uint64_t>(batch.indices[i])) < 0.5) continue;
+        if (!flips(draws, batch.indices[i])) continue;
         auto image = pixels[static_cast<int64_t>(i)];
         image.copy_(image.flip({2}));
     }
@@ -34,6 +42,10 @@ ImagePass TrainingImages::epoch(const ImagePass& pass, int64_t epoch) const {
     return changed(pass.over(order.shuffled(pass.images.indices)), stream_, epoch);
 }
 
+bool TrainingImages::is_mirrored(int64_t index, int64_t epoch) const {
+    return config_.flips && flips(flips_of(stream_, epoch), index);
+}
+
 ImagePass TrainingImages::view(const ImagePass& pass, int64_t view) const {
     return changed(pass, stream_.child("views"), view);
 }
@@ -42,7 +54,7 @@ ImagePass TrainingImages::changed(ImagePass pass, const RandomStream& stream, in
     if (config_.crops) {
         pass.augmentation_seed = stream.child("crops").bits(static_cast<uint64_t>(epoch)) >> 1;
     }
-    const auto flips = stream.child(fmt::format("flips {}", epoch));
+    const auto flips = flips_of(stream, epoch);
     const auto mixtures = stream.child(fmt::format("mixtures {}", epoch));
     pass.change = [=, flipped = config_.flips && !config_.crops, mixed = config_.mixtures](
                       const torch::Tensor& pixels, const ImageBatch& batch) {

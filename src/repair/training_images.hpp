@@ -20,6 +20,10 @@ class TrainingImages {
     /** `pass` in the order of `epoch`, its images changed as they are in that epoch. */
     ImagePass epoch(const ImagePass& pass, int64_t epoch) const;
 
+    /** Whether `epoch` shows image `index` of the source mirrored; not for crops. */
+    bool is_mirrored(int64_t index, int64_t epoch) const;
+    const RepairConfig& config() const { return config_; }
+
     /** `pass` in its own order, its images changed as for no epoch; `view` counts the draws. */
     ImagePass view(const ImagePass& pass, int64_t view) const;
 

@@ -23,17 +23,19 @@ torch::Tensor relative_error(const torch::Tensor& expected, const torch::Tensor&
 TuningLoss::TuningLoss(NormTuning kind, const Network& full_precision, const Network& quantized)
     : kind_(kind), full_precision_(full_precision), quantized_(quantized) {}
 
-torch::Tensor TuningLoss::of(const torch::Tensor& pixels, const torch::Tensor& labels) const {
+torch::Tensor TuningLoss::of(const torch::Tensor& pixels, const torch::Tensor& labels,
+                             const torch::Tensor& expected) const {
     if (kind_ == NormTuning::full_precision_blocks) return of_blocks(pixels);
     const auto logits = quantized_.forward(pixels);
     if (kind_ == NormTuning::labels) {
         return torch::nll_loss(torch::log_softmax(logits, 1), labels, {}, at::Reduction::Sum);
     }
-    const auto expected = [&] {
+    if (expected.defined()) return divergence(expected, logits);
+    const auto computed = [&] {
         const torch::NoGradGuard no_gradient;
         return full_precision_.forward(pixels);
     }();
-    return divergence(expected, logits);
+    return divergence(computed, logits);
 }
 
 torch::Tensor TuningLoss::of_blocks(const torch::Tensor& pixels) const {

@@ -16,9 +16,11 @@ class TuningLoss {
 
     /**
      * Summed over images, with the graph of the quantized network's parameters that want gradients.
-     * `pixels` [B, 3, H, W], `labels` [B] i64, read by NormTuning::labels alone.
+     * `pixels` [B, 3, H, W], `labels` [B] i64, read by NormTuning::labels alone. `expected`: the
+     * logits [B, classes] of full precision, where known, for NormTuning::full_precision_logits.
      */
-    torch::Tensor of(const torch::Tensor& pixels, const torch::Tensor& labels) const;
+    torch::Tensor of(const torch::Tensor& pixels, const torch::Tensor& labels,
+                     const torch::Tensor& expected = {}) const;
 
   private:
     torch::Tensor of_blocks(const torch::Tensor& pixels) const;

@@ -68,8 +68,7 @@ class NormedNet : public Network {
         register_module("norm", norm);
         add_block("all", {convolution.ptr(), norm.ptr()}, Scope::quantized,
                   [convolution, norm](torch::Tensor x) mutable {
-                      norm_joins(*convolution, *norm, x);
-                      return x + norm->forward(convolution->forward(x));
+                      return joined_convolution(*convolution, *norm, x, x, Activation::none);
                   });
         const torch::NoGradGuard no_gradient;
         norm->weight().copy_(torch::tensor({2.0F, -0.5F, 0.0F}));

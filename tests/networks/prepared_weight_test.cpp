@@ -32,8 +32,8 @@ double distance(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 /**
- * What `compute` gives by fused kernels, against LibTorch's operators, which compute where gradients
- * are recorded: sums of so many fp32 products differ in their order only.
+ * What `compute` gives by fused kernels, against LibTorch's operators, which compute where
+ * gradients are recorded: sums of so many fp32 products differ in their order only.
  */
 void require_close(const std::function<torch::Tensor()>& compute) {
     torch::Tensor fused;
@@ -97,7 +97,8 @@ TEST_CASE("layers compute by the weights that they have, whatever they had and f
     torch::manual_seed(1);
     Linear linear(12, 20);
     Conv2d convolution(6, 8, Conv2dOptions{.kernel = 3, .padding = 1, .groups = 2});
-    ConvNorm normed(6, 10, Conv2dOptions{.kernel = 3, .stride = 2, .padding = 1}, Activation::relu6);
+    ConvNorm normed(6, 10, Conv2dOptions{.kernel = 3, .stride = 2, .padding = 1},
+                    Activation::relu6);
     Mlp mlp(12, 24);
     normed->eval();
     const auto images = [](int64_t batch) { return torch::randn({batch, 6, 9, 7}); };

@@ -78,9 +78,8 @@ class MbConvImpl : public torch::nn::Module {
             x = normed_convolution(*expand_, *expand_norm_, x, Activation::relu6);
         }
         x = normed_convolution(*depthwise_, *depthwise_norm_, x, Activation::relu6);
-        return residual_
-                   ? joined_convolution(*project_, *project_norm_, x, input, Activation::none)
-                   : normed_convolution(*project_, *project_norm_, x, Activation::none);
+        return residual_ ? joined_convolution(*project_, *project_norm_, x, input, Activation::none)
+                         : normed_convolution(*project_, *project_norm_, x, Activation::none);
     }
 
   private:

@@ -40,9 +40,8 @@ class InvertedResidualImpl : public torch::nn::Module {
     torch::Tensor forward(const torch::Tensor& x) {
         torch::Tensor filtered = x;
         for (ConvNorm& filter : filters_) filtered = filter->forward(filtered);
-        return residual_
-                   ? joined_convolution(*projection_, *norm_, filtered, x, Activation::none)
-                   : normed_convolution(*projection_, *norm_, filtered, Activation::none);
+        return residual_ ? joined_convolution(*projection_, *norm_, filtered, x, Activation::none)
+                         : normed_convolution(*projection_, *norm_, filtered, Activation::none);
     }
 
   private:

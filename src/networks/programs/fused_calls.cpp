@@ -151,7 +151,9 @@ std::map<std::size_t, FusedChain> find_fused_chains(const ProgramGraph& graph,
                 return user != nullptr && here.contains(*user) ? std::optional(*user)
                                                                : std::nullopt;
             };
-            const auto result = [&] { return graph.nodes[chain.nodes.back()].results[0].values[0]; };
+            const auto result = [&] {
+                return graph.nodes[chain.nodes.back()].results[0].values[0];
+            };
             if (const auto node = next(); node && convolution &&
                                           graph.nodes[*node].input(0) == result() &&
                                           is_batch_norm(graph, graph.nodes[*node])) {
