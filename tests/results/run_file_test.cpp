@@ -61,6 +61,23 @@ TEST_CASE("the summary of a run file leaves out codes and parameters only") {
     CHECK(summary.quantized->prediction == expected.quantized->prediction);
 }
 
+TEST_CASE("the figures of a run file are the summary without each image's prediction") {
+    RunRecord expected = read_run_file(written_sample(), ReadScope::summary);
+    for (auto* evaluation : {&expected.full_precision, &expected.quantized}) {
+        evaluation->value().prediction = {};
+        evaluation->value().in_top5 = {};
+    }
+    // Those of the full-precision network name the images.
+    expected.quantized->image = {};
+    expected.quantized->label = {};
+    RunRecord figures = read_run_file(written_sample(), ReadScope::figures);
+    CHECK(figures.full_precision->image == expected.full_precision->image);
+    REQUIRE(figures.layers.size() == expected.layers.size());
+    CHECK(figures.layers[1].relative_error == expected.layers[1].relative_error);
+    figures.layers = expected.layers = {};  // which have no codes to compare
+    test::check_equal(figures, expected);
+}
+
 TEST_CASE("a run without layers, evaluation or calibration is written and read") {
     RunRecord run;
     run.config = "seed: 0\n";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/check.hpp"
 #include "core/errors.hpp"
 
 namespace comq {
@@ -93,6 +94,10 @@ class InPlace {
         const auto other = out_of_place(*node.op);
         if (!other) return false;
         node.op = other;
+        // "aten.relu_.default" is now read as what it does.
+        const auto underscore = node.target.rfind("_.");
+        COMQ_CHECK(underscore != std::string::npos);
+        node.target.erase(underscore, 1);
         share_memory(node);
         renamed_[index(written)] = node.results[0].values[0];
         return true;
