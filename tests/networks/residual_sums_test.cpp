@@ -199,3 +199,17 @@ TEST_CASE("a program's factors and orders of entries are undone") {
     // What a squeeze-excitation scales, and what nothing is added to, is in no sum.
     CHECK(recorded(*open("residual"), torch::randn({2, 3, 32, 32})).sums.empty());
 }
+
+TEST_CASE("a sum that a program makes in place is found") {
+    COMQ_NEED_PROGRAMS(programs);
+    const auto description = describe_program(programs, "groupedresidual");
+    const auto network = network_with(*description, description->own_weights());
+    torch::manual_seed(7);
+    const auto tap = recorded(*network, torch::randn({2, 3, 32, 32}));
+    CHECK(names_of(tap) == std::set<std::string>{"conv3.0", "shortcut.1.0"});
+    // Each is added to what the other's norm makes of it.
+    const auto& normed = tap.outputs.at("shortcut.1.1");
+    CHECK(torch::allclose(tap.sums.at("conv3.0").stream, normed, 1e-5, 1e-6));
+    CHECK(torch::allclose(tap.sums.at("shortcut.1.0").stream, tap.outputs.at("conv3.1"), 1e-5,
+                          1e-6));
+}
