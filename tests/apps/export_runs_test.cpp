@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <cstdlib>
 #include <filesystem>
 
 #include "core/child_process.hpp"
@@ -56,7 +59,10 @@ class ExportedRun {
     static std::string source(const char* name) { return (test::source_dir() / name).string(); }
     std::string file(const std::string& name) const { return (folder_ / name).string(); }
     int run(std::vector<std::string> words) const {
-        words.insert(words.begin(), "/usr/bin/env");
+        // The script finds a release build by itself, and in the path that of another preset.
+        const char* path = std::getenv("PATH");
+        words.insert(words.begin(), {"/usr/bin/env", fmt::format("PATH={}:{}", COMQ_PROGRAMS,
+                                                                 path == nullptr ? "" : path)});
         return ChildProcess(words, folder_ / "log").wait();
     }
 
