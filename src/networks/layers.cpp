@@ -20,6 +20,11 @@ HeightWidth symmetric_padding(const Conv2dOptions& options) {
     return options.same_padding ? 0 : options.padding;
 }
 
+ConvolutionStep step_of(const Conv2dOptions& options) {
+    return {symmetric_padding(options).array(), options.stride.array(), options.dilation.array(),
+            options.groups};
+}
+
 /** So many zeros that the output has ceil(size / stride) pixels. */
 AxisPadding same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation) {
     const int64_t outputs = (size + stride - 1) / stride;
@@ -78,22 +83,15 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, const Conv2dOp
 torch::Tensor Conv2dImpl::activated(const torch::Tensor& input, Activation activation) {
     const torch::Tensor used = tapped_input(input);
     if (!fused_kernels_take(used)) {
-        return activate(
-            tapped_output(torch::conv2d(
-                same_padded(used, options_), weight_, bias_, options_.stride.array(),
-                symmetric_padding(options_).array(), options_.dilation.array(), options_.groups)),
-            activation);
+        const ConvolutionStep step = step_of(options_);
+        const torch::Tensor output =
+            torch::conv2d(same_padded(used, options_), weight_, bias_, step.stride, step.padding,
+                          step.dilation, step.groups);
+        return activate(tapped_output(output), activation);
     }
-    const auto by = [&](const Epilogue& epilogue) {
-        return fused(
-            used, {weight_, bias_},
-            [&] {
-                return WeightAndBias{weight_, bias_};
-            },
-            epilogue);
-    };
-    if (!is_tapped()) return by({activation});
-    return activate(tapped_output(by({})), activation);
+    const auto own = [&]() -> WeightAndBias { return {weight_, bias_}; };
+    if (!is_tapped()) return fused(used, {weight_, bias_}, own, {activation});
+    return activate(tapped_output(fused(used, {weight_, bias_}, own, {})), activation);
 }
 
 torch::Tensor Conv2dImpl::fused(const torch::Tensor& input,
@@ -102,8 +100,7 @@ torch::Tensor Conv2dImpl::fused(const torch::Tensor& input,
     // oneDNN's kernels want the channels of a pixel side by side; all that follow keep them so.
     const torch::Tensor padded =
         same_padded(input, options_).contiguous(at::MemoryFormat::ChannelsLast);
-    const ConvolutionStep step{symmetric_padding(options_).array(), options_.stride.array(),
-                               options_.dilation.array(), options_.groups};
+    const ConvolutionStep step = step_of(options_);
     const auto blocked = [&] {
         auto [weight, bias] = make();
         return WeightAndBias{blocked_weight(weight, padded, step), bias};

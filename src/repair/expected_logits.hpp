@@ -3,7 +3,7 @@
 #include "torch_bridge/torch.hpp"
 
 #include <cstdint>
-#include <unordered_map>
+#include <map>
 #include <vector>
 
 #include "networks/network.hpp"
@@ -33,9 +33,8 @@ class ExpectedLogits {
 
   private:
     const TrainingImages& images_;
-    std::unordered_map<int64_t, int64_t> row_;  ///< by image
-    /** Of each form and image, `[classes]`. */
-    std::vector<std::vector<torch::Tensor>> logits_;
+    /** Of each form, `[classes]`, by image; undefined for one that could not be read. */
+    std::map<int64_t, std::vector<torch::Tensor>> logits_;
 };
 
 }  // namespace comq
