@@ -19,9 +19,12 @@ void run_batches(const ImagePass& pass, Consume mode, Progress& progress, const 
     LoaderOptions options(mode);
     options.stop = &pass.stop;
     options.augmentation_seed = pass.augmentation_seed;
+    // A guard of the caller holds on its own thread only.
+    const bool records_gradients = torch::GradMode::is_enabled();
     const bool whole = for_each_batch(
         pass.images, pass.bad,
         [&](ImageBatch&& batch) {
+            const torch::AutoGradMode as_caller(records_gradients);
             const auto pixels = batch_pixels(batch).to(pass.device);
             if (pass.change) pass.change(pixels, batch);
             const auto note = body(pixels, batch);

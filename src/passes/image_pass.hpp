@@ -36,9 +36,10 @@ struct ImagePass {
         std::function<std::string(const torch::Tensor& pixels, const ImageBatch& batch)>;
 
     /**
-     * Calls `body` for each batch, on the CPU for several at once and in any order. `title` is that
-     * of the progress. Throws Interrupted ("interrupted while DOING") when `stop` is set, and
-     * InputError when more images can't be read than `bad` allows.
+     * Calls `body` for each batch, on the CPU for several at once and in any order, on threads that
+     * record gradients where the caller does. `title` is that of the progress. Throws Interrupted
+     * ("interrupted while DOING") when `stop` is set, and InputError when more images can't be read
+     * than `bad` allows.
      */
     void run(const std::string& title, const std::string& doing, const Body& body) const;
     /** The same as a part of what `progress` counts. */

@@ -174,6 +174,7 @@ class Tuning {
     /** Of a micro-batch's share of the mean loss over `count` images. */
     Gradient gradient(const torch::Tensor& pixels, const torch::Tensor& labels,
                       const torch::Tensor& expected, int64_t count) const {
+        const torch::AutoGradMode gradients(true);
         const auto loss = loss_.of(pixels, labels, expected) / static_cast<double>(count);
         Gradient result;
         result.of_trained = torch::autograd::grad({loss}, trained_, /*grad_outputs=*/{},

@@ -1,7 +1,9 @@
 #include "passes/image_pass.hpp"
 
+#include <chrono>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "core/errors.hpp"
 #include "passes/pass_over.hpp"
@@ -34,6 +36,38 @@ TEST_CASE("a pass in order follows the images that it is over") {
     const auto whole = test::pass_over(source, "demo_vit", 6, bad);
     const auto chosen = test::pixels_of(whole.over({5, 0, 3}).in_batches_of(2));
     CHECK(torch::equal(chosen, test::pixels_of(whole).index_select(0, torch::tensor({5, 0, 3}))));
+}
+
+TEST_CASE("bodies record gradients where the caller does, whichever thread they run on") {
+    const test::MemorySource source(200, 32);
+    set_torch_threads(3);
+    BadImages bad(0);
+    const auto pass = test::pass_over(source, "demo_vit", 1, bad);
+    const bool recorded = GENERATE(false, true), in_order = GENERATE(false, true);
+    const torch::AutoGradMode mode(recorded);
+    std::mutex mutex;
+    std::set<std::thread::id> threads;
+    std::set<bool> seen;
+    const auto body = [&](const torch::Tensor&, const ImageBatch&) {
+        {
+            const std::lock_guard lock(mutex);
+            threads.insert(std::this_thread::get_id());
+            seen.insert(torch::GradMode::is_enabled());
+        }
+        // So that other threads come to run some.
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+    if (in_order) {
+        Progress progress("test", "images", pass.count());
+        pass.run_in_order(progress, "testing", [&](const auto& pixels, const auto& batch) {
+            body(pixels, batch);
+            return std::string();
+        });
+    } else {
+        pass.run("test", "testing", body);
+        CHECK(threads.size() > 1);
+    }
+    CHECK(seen == std::set<bool>{recorded});
 }
 
 TEST_CASE("a pass says what it was doing when it is stopped") {
