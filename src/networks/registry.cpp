@@ -77,16 +77,17 @@ std::string list_models() {
 }
 
 nlohmann::ordered_json models_json() {
-    using Json = nlohmann::ordered_json;
-    Json models = Json::array();
+    using OrderedJson = nlohmann::ordered_json;
+    auto models = OrderedJson::array();
     for (const ModelDescription& model : model_registry()) {
-        Json entry;
+        OrderedJson entry;
         entry["name"] = model.name;
         entry["family"] = model.family;
         entry["data_set"] = model.data_set;
         entry["classes"] = model.classes;
         entry["preprocessing"] = model.preprocessing.describe();
-        entry["top1"] = model.expected_top1 ? Json(*model.expected_top1) : Json(nullptr);
+        entry["top1"] =
+            model.expected_top1 ? OrderedJson(*model.expected_top1) : OrderedJson(nullptr);
         entry["checkpoint"] = model.checkpoint;
         entry["license"] = model.license;
         entry["source"] = model.source;

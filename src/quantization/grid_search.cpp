@@ -40,7 +40,7 @@ class GridSearch {
             Candidates candidates = best_;
             std::fill(candidates.factor.begin(), candidates.factor.end(), factor);
             std::fill(candidates.shift.begin(), candidates.shift.end(), 0.0);
-            consider(candidates);
+            if (factor < 1.0) consider(candidates);  // 1 is judged already
             if (options_.thorough) consider_shifts(candidates);
         }
         if (!options_.thorough) consider_shifts(Candidates(best_));

@@ -191,13 +191,13 @@ void SumWatch::follow(std::size_t i, const Frame& frame) {
 void SumWatch::tell(const ResidualSums::Term& term, const Frame& frame) const {
     const auto found = probes_.find(term.branch);
     if (found == probes_.end()) return;
-    const auto& [call, form] = layers_.of_node[term.layer];
-    const Observable& layer = call->observable();
+    const auto& layer_call = layers_.of_node[term.layer];
+    const Observable& layer = layer_call.call->observable();
     const Probes& probes = found->second;
     const auto as_output = [&](const torch::Tensor& of_sum) {
         auto values = torch::empty({of_sum.numel()}, of_sum.options());
         values.index_put_({probes.places.flatten()}, of_sum.flatten());
-        return form.shown_output.shown(values.view(probes.sizes));
+        return layer_call.form.shown_output.shown(values.view(probes.sizes));
     };
     const auto scale = by_channel(layer, as_output(probes.factors));
     if (!scale) return;
