@@ -12,12 +12,8 @@ namespace comq {
 namespace {
 
 constexpr int64_t width = GramPanels::width;
-constexpr int64_t lanes = 8;
-constexpr int64_t vectors_per_row = width / lanes;
 /** Larger panels do not wait in the L2 cache by themselves: the next one is prefetched. */
 constexpr int64_t prefetched_panel_bytes = 256 * 1024;
-
-using Floats = Vector<float, lanes>;
 
 /**
  * Subtracts sums of Gram rows from the residuals of two channels. Two at a time: their sums fill
@@ -28,9 +24,11 @@ template <bool shared>
 void subtract_rows_of_two(const float* panel, const int32_t* row0, const int32_t* row1,
                           const float* factor0, const float* factor1, int64_t count,
                           double* residual) {
-    run_vectorized([=](auto) {
-        Floats sum0[vectors_per_row] = {};
-        Floats sum1[vectors_per_row] = {};
+    run_vectorized([=](auto unit) {
+        constexpr int64_t lanes = unit() == VectorUnit::avx512 ? 16 : 8;
+        constexpr int64_t vectors_per_row = width / lanes;
+        Vector<float, lanes> sum0[vectors_per_row] = {};
+        Vector<float, lanes> sum1[vectors_per_row] = {};
         for (int64_t s = 0; s < count; ++s) {
             const float* gram0 = panel + row0[s] * width;
             const float* gram1 = shared ? gram0 : panel + row1[s] * width;
