@@ -82,7 +82,7 @@ def sweep_figures(programs, scratch):
     sweep = scratch / "points.yaml"
     sweep.write_text(f"config: {config}\noverrides: {{calibration.images: 64, "
                      f"evaluation.images: 100}}\ngrid:\n  seed: {list(range(SWEEP_POINTS))}\n"
-                     f"output: {scratch / 'points'}\n")
+                     f"folder: {scratch / 'points'}\n")
     alone = min(run(programs / "run_experiment", config, *few, f"seed={seed}", "--output",
                     scratch / f"alone_{seed}.h5")[0] for seed in range(3))
     seconds, _ = run(programs / "run_sweep", sweep)
