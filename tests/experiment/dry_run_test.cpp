@@ -150,7 +150,7 @@ TEST_CASE("a plan counts how often and by what layers are solved") {
     CHECK(comq > 0.0);
     CHECK(seconds_with({"quantization.sweeps=1"}).solving == comq / 4);
     CHECK(seconds_with({"quantization.method=gptq"}).solving == comq / 4);
-    CHECK(seconds_with({"quantization.method=comq_plus"}).solving == 16 * comq);
+    CHECK(seconds_with({"quantization.method=comq_plus"}).solving == 10 * comq);
     CHECK(seconds_with({"quantization.method=none"}).solving == 0.0);
     CHECK(seconds_with({"quantization.sweeps=4", "quantization.average_bits=3",
                         "quantization.bits_criterion=layer_error"})
