@@ -16,9 +16,9 @@ constexpr int64_t width = GramPanels::width;
 constexpr int64_t prefetched_panel_bytes = 256 * 1024;
 
 /**
- * Subtracts sums of Gram rows from the residuals of two channels. Two at a time: their sums fill
- * half the vector registers, and two chains of additions hide each other's latency. Where both use
- * the same rows (`shared`, row1 is not read), each is loaded once.
+ * Subtracts sums of Gram rows from the residuals of two channels. Two at a time: their chains of
+ * additions hide each other's latency. Where both use the same rows (`shared`, row1 is not read),
+ * each is loaded once.
  */
 template <bool shared>
 void subtract_rows_of_two(const float* panel, const int32_t* row0, const int32_t* row1,

@@ -23,7 +23,6 @@ struct StepCosts {
     AlignedVector<Number> step;  ///< δ_i
 
     explicit StepCosts(std::size_t count) : up(count), down(count), step(count) {}
-    void forbid(int64_t i) { up[i] = down[i] = static_cast<Number>(forbidden); }
 };
 
 /** The same in fp64 and, for a first look, in fp32. */
@@ -46,8 +45,7 @@ struct ChannelCosts {
         const int top_code = context.problem.levels() - 1;
         for (int64_t i = 0; i < context.in_features(); ++i) {
             if (context.inverse_diagonal[i] == 0) {
-                exact.forbid(i);
-                rough.forbid(i);
+                set(i, forbidden, forbidden);
                 continue;
             }
             const double curvature = exact.step[i] * exact.step[i] / context.inverse_diagonal[i];
