@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "networks/attention.hpp"
 #include "networks/programs/product.hpp"
 
 namespace comq {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::string_view linear_target = "aten.linear.default";
 constexpr std::string_view convolution_target = "aten.conv2d.default";
+constexpr std::string_view attention_target = "aten.scaled_dot_product_attention.default";
 
 /** The node that alone asks for a node's one result. */
 class OnlyUsers {
@@ -226,6 +228,16 @@ torch::Tensor computed(const Product& product, const WeightAndBias& by, const Ep
                         : fused_linear(product.input, by, epilogue);
 }
 
+/** scaled_dot_product_attention(q, k, v, mask, dropout, causal, *, scale, grouped). */
+std::optional<torch::Tensor> attention(const torch::jit::Stack& stack) {
+    const bool plain = stack.at(4).toScalar().toDouble() == 0.0 && !stack.at(5).toBool() &&
+                       (stack.size() < 8 || !stack.at(7).toBool());
+    if (!plain) return std::nullopt;
+    return fused_attention(stack.at(0).toTensor(), stack.at(1).toTensor(), stack.at(2).toTensor(),
+                           optional_tensor(stack.at(3)),
+                           stack.size() < 7 ? std::nullopt : stack.at(6).toOptional<double>());
+}
+
 /** A product's weight and bias with the factors of the norm after it. */
 WeightAndBias folded(const WeightAndBias& by, const Node& norm, const Frame& frame) {
     const torch::Tensor factor = argument(norm, 1, frame), variance = argument(norm, 4, frame);
@@ -236,12 +248,16 @@ WeightAndBias folded(const WeightAndBias& by, const Node& norm, const Frame& fra
 
 }  // namespace
 
-bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_layout) {
-    const auto product = fusable_product(node, stack, any_layout);
-    if (!product) return false;
-    torch::Tensor output = computed(*product, product->by, {});
+bool call_fused(const Node& node, torch::jit::Stack& stack, bool any_layout) {
+    std::optional<torch::Tensor> output;
+    if (const auto product = fusable_product(node, stack, any_layout)) {
+        output = computed(*product, product->by, {});
+    } else if (node.target == attention_target) {
+        output = attention(stack);
+    }
+    if (!output) return false;
     stack.clear();
-    stack.emplace_back(std::move(output));
+    stack.emplace_back(*std::move(output));
     return true;
 }
 

@@ -42,11 +42,12 @@ std::map<std::size_t, FusedChain> find_fused_chains(const ProgramGraph& graph,
 bool allow_any_layout(ProgramGraph& graph);
 
 /**
- * The product `node`, whose arguments are on `stack`, by fused_linear or fused_convolution; its
- * result is left there. Returns false, with the stack untouched, for other operators and where
- * fused kernels take no such input. `any_layout`: what allow_any_layout said.
+ * The product or attention `node`, whose arguments are on `stack`, by fused_linear,
+ * fused_convolution or fused_attention; its result is left there. Returns false, with the stack
+ * untouched, for other operators and where fused kernels take no such input. `any_layout`: what
+ * allow_any_layout said.
  */
-bool call_fused_product(const Node& node, torch::jit::Stack& stack, bool any_layout);
+bool call_fused(const Node& node, torch::jit::Stack& stack, bool any_layout);
 
 /** The same for a chain, whose product's arguments are on `stack`; values are in `frame`. */
 bool call_fused_chain(const ProgramGraph& graph, const FusedChain& chain, const Frame& frame,

@@ -313,7 +313,7 @@ InputError failed(const ProgramGraph& graph, const Node& node, const c10::Error&
 void call(const ProgramGraph& graph, const Node& node, torch::jit::Stack& stack) {
     try {
         if (node.op) {
-            if (!call_fused_product(node, stack, graph.any_layout)) node.op->callBoxed(stack);
+            if (!call_fused(node, stack, graph.any_layout)) node.op->callBoxed(stack);
         } else {
             c10::IValue result = node.size_function(stack);
             stack.clear();
