@@ -1,6 +1,7 @@
 #include "passes/logit_divergence.hpp"
 
 #include <mutex>
+#include <numeric>
 
 #include "passes/kl_divergence.hpp"
 
@@ -16,34 +17,25 @@ LogitDivergence::LogitDivergence(const SideBySide& walk) : walk_(walk) {
     });
 }
 
-std::map<int64_t, torch::Tensor> LogitDivergence::by_batch() const {
-    std::map<int64_t, torch::Tensor> divergences;
-    for (const auto& [batch, expected] : expected_) divergences.try_emplace(batch);
-    walk_.for_each(walk_.held_out(), [&](int64_t batch) {
+std::vector<double> LogitDivergence::measure_images(const std::vector<int64_t>& batches) const {
+    std::map<int64_t, torch::Tensor> by_batch;
+    for (const auto batch : batches) by_batch.try_emplace(batch);
+    walk_.for_each(batches, [&](int64_t batch) {
         const torch::InferenceMode inference;
         const auto seen = log_probabilities(walk_.quantized_logits(batch));
-        divergences.at(batch) = kl_divergence(expected_.at(batch), seen);
+        by_batch.at(batch) = kl_divergence(expected_.at(batch), seen);
     });
-    return divergences;
-}
-
-double LogitDivergence::measure() const {
-    double total = 0.0;
-    int64_t images = 0;
-    for (const auto& [batch, divergences] : by_batch()) {
-        total += divergences.sum().item<double>();
-        images += divergences.size(0);
-    }
-    return total / static_cast<double>(images);
-}
-
-std::vector<double> LogitDivergence::measure_images() const {
     std::vector<double> all;
-    for (const auto& [batch, divergences] : by_batch()) {
+    for (const auto& [batch, divergences] : by_batch) {
         const auto* values = divergences.data_ptr<double>();
         all.insert(all.end(), values, values + divergences.size(0));
     }
     return all;
+}
+
+double LogitDivergence::measure() const {
+    const auto images = measure_images();
+    return std::accumulate(images.begin(), images.end(), 0.0) / static_cast<double>(images.size());
 }
 
 }  // namespace comq

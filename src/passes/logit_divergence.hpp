@@ -29,12 +29,13 @@ class LogitDivergence {
      */
     double measure() const;
     /** The same of each image, in the order of the batches. */
-    std::vector<double> measure_images() const;
+    std::vector<double> measure_images() const { return measure_images(walk_.held_out()); }
+    /** Of the images of some batches alone; their numbers ascend. */
+    std::vector<double> measure_images(const std::vector<int64_t>& batches) const;
+
+    const SideBySide& walk() const { return walk_; }
 
   private:
-    /** By batch: of each of its images, [images]. */
-    std::map<int64_t, torch::Tensor> by_batch() const;
-
     const SideBySide& walk_;
     std::map<int64_t, torch::Tensor> expected_;  ///< by batch: log p, [images, classes] in fp64
 };

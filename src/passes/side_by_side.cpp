@@ -1,6 +1,7 @@
 #include "passes/side_by_side.hpp"
 
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <map>
@@ -235,6 +236,10 @@ void SideBySide::for_each(const std::vector<int64_t>& batches,
         for (std::size_t i = 0; i < batches.size(); ++i) guarded(i);
     }
     if (stop_) throw Interrupted("interrupted while {}", doing_);
+}
+
+int SideBySide::batches_at_once() const {
+    return device_.is_cpu() ? tbb::this_task_arena::max_concurrency() : 1;
 }
 
 void SideBySide::advance() {

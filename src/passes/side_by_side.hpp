@@ -94,6 +94,8 @@ class SideBySide {
     /** Calls `body` for each of `batches`: in parallel, but on a device one after the other. */
     void for_each(const std::vector<int64_t>& batches,
                   const std::function<void(int64_t batch)>& body) const;
+    /** How many of them are in work at a time. */
+    int batches_at_once() const;
 
     /** Takes all batches through this block, as it is now, to the next. */
     void advance();

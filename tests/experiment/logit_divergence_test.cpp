@@ -1,8 +1,11 @@
 #include "passes/logit_divergence.hpp"
+#include "passes/divergence_trials.hpp"
 
+#include <fmt/format.h>
 #include <tbb/global_control.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "experiment/runs.hpp"
 #include "passes/pass_over.hpp"
@@ -23,10 +26,11 @@ struct TwoNetworks {
     ImagePass pass;
     SideBySide walk;
 
-    explicit TwoNetworks(const std::string& name)
+    explicit TwoNetworks(const std::string& name, int held_out = 10)
         : config(test::shipped_config(
                      name, test::temporary_folder(),
-                     {"calibration.images=4", "calibration.holdout=10", "calibration.batch_size=4"})
+                     {"calibration.images=4", fmt::format("calibration.holdout={}", held_out),
+                      "calibration.batch_size=4"})
                      .config),
           images(open_images(config)),
           full_precision(load_model(config.model, torch::kCPU)),
@@ -50,10 +54,10 @@ struct TwoNetworks {
         return sum.item<double>() / static_cast<double>(images_held_out.size(0));
     }
 
-    void disturb(std::size_t layer) {
+    void disturb(std::size_t layer, double factor = 1.3) {
         const torch::NoGradGuard no_gradient;
         auto weight = quantized.network->layers()[layer].layer->weight();
-        weight.mul_(1.3);
+        weight.mul_(factor);
     }
 };
 
@@ -79,6 +83,49 @@ TEST_CASE("the divergence of logits is that of the whole networks, from any bloc
         const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
         CHECK(divergence.measure() == measured);
     }
+}
+
+TEST_CASE("a trial of changes that loses ends early, and the least is what all images say") {
+    TwoNetworks networks("demo_vit_4bit", 40);
+    const std::size_t layer = 2;
+    networks.walk.diverge();
+    const LogitDivergence divergence(networks.walk);
+    // Each factor is of the weight as the trial before left it; powers of two round nothing.
+    networks.disturb(layer, 4.0);
+    const auto first = divergence.measure_images();
+    networks.disturb(layer, 2.0);
+    const auto loses = divergence.measure_images();
+    networks.disturb(layer, 0.25);
+    const double wins = divergence.measure();
+    networks.disturb(layer, 0.5);
+
+    const auto tried = [&] {
+        DivergenceTrials trials(divergence);
+        std::vector<double> found;
+        CHECK(std::isinf(trials.least()));
+        for (const double factor : {4.0, 2.0, 0.25}) {
+            networks.disturb(layer, factor);
+            found.push_back(trials.measure());
+        }
+        CHECK(trials.least() == found[2]);
+        networks.disturb(layer, 0.5);
+        return found;
+    };
+    const auto found = tried();
+    const auto mean = [](const std::vector<double>& images, std::size_t count) {
+        return std::accumulate(images.begin(), images.begin() + static_cast<std::ptrdiff_t>(count),
+                               0.0) /
+               static_cast<double>(count);
+    };
+    CHECK(found[0] == mean(first, 40));
+    const auto images = worse_after(loses, first);
+    REQUIRE(images);
+    CHECK(*images == 16);
+    CHECK(found[1] == Approx(mean(first, 40) + mean(loses, 16) - mean(first, 16)));
+    CHECK(found[2] == Approx(wins));
+    CHECK(found[2] < found[0]);
+    const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
+    CHECK(tried() == found);
 }
 
 TEST_CASE("a walk needs an image of each kind that it is to read") {
