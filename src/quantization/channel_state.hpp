@@ -16,7 +16,8 @@ namespace comq {
 struct SweepMatrix {
     const GramPanels& panels;
     std::span<const double> inverse_diagonal;  ///< [m], in units of the panels
-    bool shared_order;                         ///< all channels have the same order of visits
+    /** All channels have the same order of visits. Otherwise the matrix is symmetric. */
+    bool shared_order;
 };
 
 /** Everything that the channels of one problem share during descent; Grams are in units of
@@ -97,7 +98,7 @@ void prepare_channels(const DescentContext& context, const Start& start, int64_t
 void first_sweep(const SweepMatrix& matrix, std::span<ChannelState> channels);
 
 /** Visits in a block. Part of the arithmetic (see gram_panels.hpp), so it depends on m alone. */
-constexpr int64_t first_sweep_block(int64_t in_features) { return in_features > 1536 ? 32 : 16; }
+constexpr int64_t first_sweep_block(int64_t in_features) { return in_features > 1536 ? 64 : 16; }
 
 /**
  * Batches of neighbouring channels, each of which one task takes through first_sweep together.

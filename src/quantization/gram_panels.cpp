@@ -84,8 +84,8 @@ void PanelVectors::copy_channel(int64_t channel, double* out, int64_t order) con
     }
 }
 
-void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows,
-                        PanelVectors& vectors) {
+void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows, PanelVectors& vectors,
+                        const std::function<void(int64_t p)>& on_panel) {
     const int64_t panel_floats = gram.order() * width;
     const bool prefetches = panel_floats * int64_t{sizeof(float)} > prefetched_panel_bytes;
     const int64_t pairs = vectors.channels() / 2;
@@ -108,6 +108,7 @@ void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows,
                                             rows.count, residual + c * width);
             }
         }
+        on_panel(p);
     }
 }
 

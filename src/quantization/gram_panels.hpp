@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "core/matrix.hpp"
 
@@ -40,9 +41,11 @@ class PanelVectors {
 
     int64_t channels() const { return channels_; }
     double* panel(int64_t p) { return values_.data() + p * channels_ * GramPanels::width; }
+    const double* panel(int64_t p) const {
+        return values_.data() + p * channels_ * GramPanels::width;
+    }
     double at(int64_t channel, int64_t i) const {
-        return values_[((i / GramPanels::width) * channels_ + channel) * GramPanels::width +
-                       i % GramPanels::width];
+        return panel(i / GramPanels::width)[channel * GramPanels::width + i % GramPanels::width];
     }
     /** Copies the vector of one channel out, [m]. */
     void copy_channel(int64_t channel, double* out, int64_t order) const;
@@ -68,9 +71,11 @@ struct RowCombinations {
 /**
  * vectors[c] −= Σ_s factor[c, s]·H[row[c, s], :]. Each sum over s runs in that order in fp32 and is
  * then subtracted in fp64, so the result depends on neither the number of channels nor the
- * instruction set.
+ * instruction set. `on_panel` is called for each panel once its part of the vectors is done, with
+ * both in the cache.
  */
-void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows, PanelVectors& vectors);
+void subtract_gram_rows(const GramPanels& gram, const RowCombinations& rows, PanelVectors& vectors,
+                        const std::function<void(int64_t p)>& on_panel);
 
 /** H·v/unit of each row v of `values` [channels, m], summed in blocks as above; [channels, m]. */
 Matrix<double> gram_products(const GramPanels& gram, MatrixView<const float> values);

@@ -1,5 +1,6 @@
 #include "quantization/gram_panels.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -44,7 +45,14 @@ TEST_CASE("combinations of rows are subtracted from each channel's vector") {
                 factor[c * stride + s] = static_cast<float>(random.normal(c * count + s));
             }
         }
-        subtract_gram_rows(panels, {row.data(), factor.data(), stride, count, shared}, vectors);
+        std::vector<double> when_told;  // of the last channel, as each panel was called done
+        subtract_gram_rows(panels, {row.data(), factor.data(), stride, count, shared}, vectors,
+                           [&](int64_t p) {
+                               for (int64_t j = p * GramPanels::width;
+                                    j < std::min(m, (p + 1) * GramPanels::width); ++j) {
+                                   when_told.push_back(vectors.at(channels - 1, j));
+                               }
+                           });
         for (int64_t c = 0; c < channels; ++c) {
             std::vector<double> values(m);
             vectors.copy_channel(c, values.data(), m);
@@ -57,6 +65,7 @@ TEST_CASE("combinations of rows are subtracted from each channel's vector") {
                 CHECK(values[j] == -double{sum});
                 CHECK(vectors.at(c, j) == values[j]);
             }
+            if (c == channels - 1) CHECK(when_told == values);
         }
     }
 }
