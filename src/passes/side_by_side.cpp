@@ -10,6 +10,7 @@
 
 #include "core/check.hpp"
 #include "core/errors.hpp"
+#include "passes/by_few_images.hpp"
 
 namespace comq {
 
@@ -176,8 +177,10 @@ torch::Tensor SideBySide::run(const Network& network, int64_t batch, std::size_t
     const torch::InferenceMode inference;
     // Before the networks differ both have the same activations, spooled once.
     const bool own = &network == &quantized_ && spool_.contains(quantized_side, batch);
-    const auto activation = spool_.load(own ? quantized_side : float_side, batch);
-    return network.run(activation.to(device_), block_, to, tap);
+    const auto activation = spool_.load(own ? quantized_side : float_side, batch).to(device_);
+    const bool of_images = activation.size(0) == std::ssize(images_.at(batch));
+    return tap == nullptr && of_images ? run_by_few_images(network, activation, block_, to)
+                                       : network.run(activation, block_, to, tap);
 }
 
 std::vector<std::string> SideBySide::order_of_execution() const {
