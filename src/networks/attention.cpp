@@ -1,5 +1,6 @@
 #include "networks/attention.hpp"
 
+#include <ATen/Parallel.h>
 #include <torch/version.h>
 
 #include <algorithm>

@@ -233,9 +233,10 @@ std::optional<torch::Tensor> attention(const torch::jit::Stack& stack) {
     const bool plain = stack.at(4).toScalar().toDouble() == 0.0 && !stack.at(5).toBool() &&
                        (stack.size() < 8 || !stack.at(7).toBool());
     if (!plain) return std::nullopt;
+    std::optional<double> scale;
+    if (stack.size() > 6 && !stack.at(6).isNone()) scale = stack.at(6).toDouble();
     return fused_attention(stack.at(0).toTensor(), stack.at(1).toTensor(), stack.at(2).toTensor(),
-                           optional_tensor(stack.at(3)),
-                           stack.size() < 7 ? std::nullopt : stack.at(6).toOptional<double>());
+                           optional_tensor(stack.at(3)), scale);
 }
 
 /** A product's weight and bias with the factors of the norm after it. */
