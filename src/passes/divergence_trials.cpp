@@ -1,10 +1,9 @@
 #include "passes/divergence_trials.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <numeric>
 
+#include "accuracy/estimate.hpp"
 #include "core/check.hpp"
 
 namespace comq {
@@ -14,10 +13,6 @@ namespace {
 constexpr std::size_t fewest_images = 16;
 constexpr std::size_t images_between_looks = 8;
 constexpr double clear_standard_errors = 2.0;
-
-double mean_of(std::span<const double> values) {
-    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
 
 }  // namespace
 
@@ -33,11 +28,11 @@ double DivergenceTrials::measure() {
         seen.insert(seen.end(), measured.begin(), measured.end());
         if (least_of_images_.empty()) continue;
         if (const auto images = worse_after(seen, least_of_images_)) {
-            return least_ + mean_of(std::span(seen).first(*images)) -
-                   mean_of(std::span(least_of_images_).first(*images));
+            return least_ + mean_of(std::span(seen).first(*images)).value -
+                   mean_of(std::span(least_of_images_).first(*images)).value;
         }
     }
-    const double mean = mean_of(seen);
+    const double mean = mean_of(seen).value;
     if (least_of_images_.empty() || mean < least_) {
         least_ = mean;
         least_of_images_ = std::move(seen);
@@ -48,16 +43,13 @@ double DivergenceTrials::measure() {
 std::optional<std::size_t> worse_after(std::span<const double> trial,
                                        std::span<const double> least) {
     COMQ_CHECK(trial.size() <= least.size());
-    double sum = 0.0, squares = 0.0;
+    std::vector<double> differences;
     for (std::size_t i = 0; i < trial.size() && i + 1 < least.size(); ++i) {
-        const double difference = trial[i] - least[i];
-        sum += difference;
-        squares += difference * difference;
-        const auto n = static_cast<double>(i + 1);
-        if (i + 1 < fewest_images || (i + 1) % images_between_looks != 0) continue;
-        const double mean = sum / n;
-        const double variance = std::max(0.0, (squares / n - mean * mean) / (n - 1.0));
-        if (mean > clear_standard_errors * std::sqrt(variance)) return i + 1;
+        differences.push_back(trial[i] - least[i]);
+        const std::size_t images = differences.size();
+        if (images < fewest_images || images % images_between_looks != 0) continue;
+        const Estimate mean = mean_of(differences);
+        if (mean.value > clear_standard_errors * mean.standard_error) return images;
     }
     return {};
 }

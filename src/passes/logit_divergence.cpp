@@ -1,8 +1,8 @@
 #include "passes/logit_divergence.hpp"
 
 #include <mutex>
-#include <numeric>
 
+#include "accuracy/estimate.hpp"
 #include "passes/kl_divergence.hpp"
 
 namespace comq {
@@ -33,9 +33,6 @@ std::vector<double> LogitDivergence::measure_images(const std::vector<int64_t>& 
     return all;
 }
 
-double LogitDivergence::measure() const {
-    const auto images = measure_images();
-    return std::accumulate(images.begin(), images.end(), 0.0) / static_cast<double>(images.size());
-}
+double LogitDivergence::measure() const { return mean_of(measure_images()).value; }
 
 }  // namespace comq
