@@ -228,15 +228,23 @@ torch::Tensor computed(const Product& product, const WeightAndBias& by, const Ep
                         : fused_linear(product.input, by, epilogue);
 }
 
-/** scaled_dot_product_attention(q, k, v, mask, dropout, causal, *, scale, grouped). */
+/**
+ * scaled_dot_product_attention(q, k, v, mask, dropout, causal, *, scale, grouped), of tensors that
+ * LibTorch's own fused kernel takes: its results lie in memory as fused_attention's do, others do
+ * not, and the views that a program takes of them rely on it.
+ */
 std::optional<torch::Tensor> attention(const torch::jit::Stack& stack) {
     const bool plain = stack.at(4).toScalar().toDouble() == 0.0 && !stack.at(5).toBool() &&
                        (stack.size() < 8 || !stack.at(7).toBool());
     if (!plain) return std::nullopt;
+    const torch::Tensor query = stack.at(0).toTensor(), value = stack.at(2).toTensor();
+    const torch::Tensor mask = optional_tensor(stack.at(3));
+    const bool usual = query.dim() == 4 && value.dim() == 4 && query.size(-1) == value.size(-1) &&
+                       (!mask.defined() || mask.dim() == 2 || mask.dim() == 4);
+    if (!usual) return std::nullopt;
     std::optional<double> scale;
     if (stack.size() > 6 && !stack.at(6).isNone()) scale = stack.at(6).toDouble();
-    return fused_attention(stack.at(0).toTensor(), stack.at(1).toTensor(), stack.at(2).toTensor(),
-                           optional_tensor(stack.at(3)), scale);
+    return fused_attention(query, stack.at(1).toTensor(), value, mask, scale);
 }
 
 /** A product's weight and bias with the factors of the norm after it. */
