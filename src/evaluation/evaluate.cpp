@@ -105,9 +105,8 @@ class ExpectedProbabilities {
 /** Logits on the CPU, contiguous. */
 torch::Tensor logits_of(const Network& network, const torch::Tensor& pixels, Tap* tap) {
     // A tap may look at a whole batch.
-    const auto logits = tap != nullptr
-                            ? network.forward(pixels, tap)
-                            : run_by_few_images(network, pixels, 0, network.blocks().size());
+    const auto logits = tap != nullptr ? network.forward(pixels, tap)
+                                       : run_by_few_images(network, pixels, 0, network.steps());
     return logits.to(torch::kCPU).contiguous();
 }
 

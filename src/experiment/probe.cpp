@@ -80,9 +80,9 @@ int64_t count_images(const Open& open) {
 /** Rows of layers and sizes of activations, from one image. */
 void walk_through(Probe& probe, torch::Tensor activation) {
     RowCounter counter;
-    for (std::size_t block = 0; block < probe.network->blocks().size(); ++block) {
-        probe.largest_block_input = std::max(probe.largest_block_input, activation.numel());
-        activation = probe.network->run(activation, block, block + 1, &counter);
+    for (std::size_t step = 0; step < probe.network->steps(); ++step) {
+        probe.largest_step_input = std::max(probe.largest_step_input, activation.numel());
+        activation = probe.network->run_steps(activation, step, step + 1, &counter);
     }
     for (const auto& planned : probe.plan.layers) {
         probe.rows.push_back(counter.rows(*planned.entry.layer));

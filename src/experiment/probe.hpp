@@ -28,9 +28,9 @@ struct Probe {
     int64_t evaluation_images = 0;                      ///< 0 when the data are not there yet
     std::vector<std::pair<std::string, int64_t>> sets;  ///< of `evaluation.sets`: images, likewise
     double forward_seconds = 0.0;                       ///< of one image
-    double product_rate = 0.0;        ///< fp32 multiply-adds a second of a matrix product
-    int64_t largest_block_input = 0;  ///< floats of one image
-    int64_t program_bytes = 0;        ///< of this program and its libraries
+    double product_rate = 0.0;       ///< fp32 multiply-adds a second of a matrix product
+    int64_t largest_step_input = 0;  ///< floats of one image
+    int64_t program_bytes = 0;       ///< of this program and its libraries
 
     /** Wall-clock seconds of so many forward passes of one image. */
     double seconds_of(double forward_passes) const {

@@ -24,8 +24,16 @@ Observable* convolution_before(const Observable& norm,
 }  // namespace
 
 torch::Tensor Network::run(torch::Tensor input, std::size_t from, std::size_t to, Tap* tap) const {
+    const auto begin = [&](std::size_t block) {
+        return block < blocks_.size() ? blocks_[block].begin : steps_.size();
+    };
+    return run_steps(std::move(input), begin(from), begin(to), tap);
+}
+
+torch::Tensor Network::run_steps(torch::Tensor input, std::size_t from, std::size_t to,
+                                 Tap* tap) const {
     const bool whole = run_with_tap(tap, [&] {
-        for (std::size_t i = from; i < to; ++i) input = blocks_[i].forward(std::move(input));
+        for (std::size_t i = from; i < to; ++i) input = steps_[i](std::move(input));
     });
     return whole ? input : torch::Tensor();
 }
@@ -54,14 +62,28 @@ std::vector<std::pair<std::string, torch::Tensor>> Network::state_dict() const {
     return tensors;
 }
 
-void Network::add_block(std::string name,
-                        const std::vector<std::shared_ptr<torch::nn::Module>>& modules, Scope scope,
-                        std::function<torch::Tensor(torch::Tensor)> forward) {
+void Network::add_block(std::string name, StepForward forward) {
+    steps_.push_back(std::move(forward));
+    blocks_.push_back({std::move(name), steps_.size() - 1, steps_.size()});
+}
+
+void Network::add_block(std::string name, std::vector<std::shared_ptr<torch::nn::Module>> modules,
+                        Scope scope, StepForward forward) {
+    add_block(std::move(name), scope, {{std::move(modules), std::move(forward)}});
+}
+
+void Network::add_block(std::string name, Scope scope, const std::vector<ModuleStep>& steps) {
+    const auto begin = steps_.size();
+    for (const auto& step : steps) add_step(step, scope);
+    blocks_.push_back({std::move(name), begin, steps_.size()});
+}
+
+void Network::add_step(const ModuleStep& step, Scope scope) {
     std::map<const torch::nn::Module*, std::string> paths;
     for (const auto& item : named_modules("", /*include_self=*/false)) {
         paths[item.value().get()] = item.key();
     }
-    for (const auto& root : modules) {
+    for (const auto& root : step.modules) {
         for (const auto& module : root->modules()) {
             auto* observable = dynamic_cast<Observable*>(module.get());
             if (observable == nullptr) continue;
@@ -71,14 +93,14 @@ void Network::add_block(std::string name,
                            norm ? convolution_before(*observable, observables_) : nullptr);
         }
     }
-    add_block({std::move(name), std::move(forward)});
+    steps_.push_back(step.forward);
 }
 
 void Network::add_observable(Observable& observable, Scope scope, Observable* convolution) {
     COMQ_CHECK(!observable.name().empty());
-    observables_.push_back({&observable, blocks_.size(), convolution});
+    observables_.push_back({&observable, blocks_.size(), steps_.size(), convolution});
     if (auto* layer = dynamic_cast<QuantizableLayer*>(&observable)) {
-        layers_.push_back({layer, blocks_.size(), scope == Scope::quantized});
+        layers_.push_back({layer, blocks_.size(), steps_.size(), scope == Scope::quantized});
     }
 }
 

@@ -12,15 +12,24 @@
 
 namespace comq {
 
-/** A stretch of a network between two cut points, from one tensor to one tensor. */
+using StepForward = std::function<torch::Tensor(torch::Tensor)>;
+
+/** A step and the modules that its function runs. */
+struct ModuleStep {
+    std::vector<std::shared_ptr<torch::nn::Module>> modules;
+    StepForward forward;
+};
+
+/** One or more steps of a network that are named, reconstructed and measured together. */
 struct Block {
     std::string name;
-    std::function<torch::Tensor(torch::Tensor)> forward;
+    std::size_t begin;  ///< its first step
+    std::size_t end;    ///< the first one behind it
 };
 
 /**
- * A classification network as an ordered list of blocks: `forward` runs them all, calibration
- * stops after the last one it needs, error propagation works on one at a time.
+ * A classification network as an ordered list of steps, each from one tensor to one tensor, that
+ * make up blocks: `forward` runs them all, error propagation works on one step at a time.
  *
  * A network computes in evaluation mode without any mutable state but weights that it prepares
  * (PreparedWeight), so many threads may run the same one at once (under torch::InferenceMode or
@@ -35,18 +44,24 @@ class Network : public torch::nn::Module {
      */
     torch::Tensor run(torch::Tensor input, std::size_t from, std::size_t to,
                       Tap* tap = nullptr) const;
+    /** The same with steps in place of blocks. */
+    torch::Tensor run_steps(torch::Tensor input, std::size_t from, std::size_t to,
+                            Tap* tap = nullptr) const;
 
     /** All blocks: images `[B, 3, H, W]` to logits `[B, classes]`. */
     torch::Tensor forward(const torch::Tensor& images, Tap* tap = nullptr) const {
-        return run(images, 0, blocks_.size(), tap);
+        return run_steps(images, 0, steps_.size(), tap);
     }
 
-    /** The cut points in order; the last block ends in logits. */
+    /** In order, without gaps; the last block ends in logits. */
     const std::vector<Block>& blocks() const { return blocks_; }
+    /** How many; those of a block are numbered behind those of the block before. */
+    std::size_t steps() const { return steps_.size(); }
 
     struct ObservableEntry {
         Observable* observable;
         std::size_t block;  ///< index in blocks() of the block that runs it
+        std::size_t step;   ///< number of the step that runs it
         /** Of a BatchNorm: the convolution whose output goes through it and nowhere else. */
         Observable* convolution = nullptr;
     };
@@ -56,6 +71,7 @@ class Network : public torch::nn::Module {
     struct LayerEntry {
         QuantizableLayer* layer;
         std::size_t block;          ///< index in blocks() of the block that runs the layer
+        std::size_t step;           ///< number of the step that runs the layer
         bool quantized_by_default;  ///< false for the classifier and a transformer's stem
     };
     /** The layers among the observables. */
@@ -89,9 +105,9 @@ class Network : public torch::nn::Module {
   protected:
     enum class Scope { quantized, kept };
 
-    /** Appends a cut point. */
-    void add_block(Block block) { blocks_.push_back(std::move(block)); }
-    /** Adds a named layer or norm to the block that comes next. */
+    /** Appends a block of one step. */
+    void add_block(std::string name, StepForward forward);
+    /** Adds a named layer or norm to the step, and so the block, that comes next. */
     void add_observable(Observable& observable, Scope scope, Observable* convolution);
     void set_unusable(std::vector<Unusable> layers, std::vector<Unusable> norms) {
         unquantizable_ = std::move(layers);
@@ -99,12 +115,14 @@ class Network : public torch::nn::Module {
     }
 
     /**
-     * Appends a cut point. `modules` are the (already registered) modules that `forward` runs:
-     * their layers and norms are indexed, and layers quantized by default when `scope` says so. A
-     * BatchNorm takes the output of the convolution that is registered before it.
+     * Appends a block of one step. `modules` are the (already registered) modules that `forward`
+     * runs: their layers and norms are indexed, and layers quantized by default when `scope` says
+     * so. A BatchNorm takes the output of the convolution that is registered before it.
      */
-    void add_block(std::string name, const std::vector<std::shared_ptr<torch::nn::Module>>& modules,
-                   Scope scope, std::function<torch::Tensor(torch::Tensor)> forward);
+    void add_block(std::string name, std::vector<std::shared_ptr<torch::nn::Module>> modules,
+                   Scope scope, StepForward forward);
+    /** The same with several steps. */
+    void add_block(std::string name, Scope scope, const std::vector<ModuleStep>& steps);
 
     /** The block that runs one module. */
     template <typename Module>
@@ -114,7 +132,10 @@ class Network : public torch::nn::Module {
     }
 
   private:
+    void add_step(const ModuleStep& step, Scope scope);
+
     std::string model_name_ = "network";
+    std::vector<StepForward> steps_;
     std::vector<Block> blocks_;
     std::vector<ObservableEntry> observables_;
     std::vector<LayerEntry> layers_;

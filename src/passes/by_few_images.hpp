@@ -9,7 +9,7 @@
 namespace comq {
 
 /**
- * What the blocks of `network` from `from` up to, not including, `to` make of `input`, whose first
+ * What the steps of `network` from `from` up to, not including, `to` make of `input`, whose first
  * dimension are images. On the CPU by two images at a time, as a core's cache holds the activations
  * of few: MobileNetV2 takes 1.2 times as long by eight.
  */

@@ -179,27 +179,27 @@ torch::Tensor SideBySide::run(const Network& network, int64_t batch, std::size_t
     const bool own = &network == &quantized_ && spool_.contains(quantized_side, batch);
     const auto activation = spool_.load(own ? quantized_side : float_side, batch).to(device_);
     const bool of_images = activation.size(0) == std::ssize(images_.at(batch));
-    return tap == nullptr && of_images ? run_by_few_images(network, activation, block_, to)
-                                       : network.run(activation, block_, to, tap);
+    return tap == nullptr && of_images ? run_by_few_images(network, activation, step_, to)
+                                       : network.run_steps(activation, step_, to, tap);
 }
 
 std::vector<std::string> SideBySide::order_of_execution() const {
     OrderTap tap;
-    run(full_precision_, fitted_.front(), block_ + 1, &tap);
+    run(full_precision_, fitted_.front(), step_ + 1, &tap);
     return tap.names;
 }
 
 std::set<std::string> SideBySide::layers_in_sums() const {
     SumCounter tap;
-    run(full_precision_, fitted_.front(), block_ + 1, &tap);
+    run(full_precision_, fitted_.front(), step_ + 1, &tap);
     return tap.names();
 }
 
 std::vector<SummedPair> SideBySide::inputs_and_streams(const std::string& layer,
                                                        int64_t batch) const {
     SumTap exact(layer), quantized(layer);
-    run(full_precision_, batch, block_ + 1, &exact);
-    run(quantized_, batch, block_ + 1, &quantized);
+    run(full_precision_, batch, step_ + 1, &exact);
+    run(quantized_, batch, step_ + 1, &quantized);
     exact.check();
     quantized.check();
     COMQ_CHECK(exact.inputs.size() == quantized.inputs.size());
@@ -215,7 +215,7 @@ std::vector<ActivationPair> SideBySide::kept(const std::string& name, bool outpu
                                              int64_t batch) const {
     const auto kept_of = [&](const Network& network) {
         KeepingTap tap(name, output);
-        run(network, batch, block_ + 1, &tap);
+        run(network, batch, step_ + 1, &tap);
         return std::move(tap.kept);
     };
     const auto full_precision = kept_of(full_precision_);
@@ -245,20 +245,21 @@ int SideBySide::batches_at_once() const {
     return device_.is_cpu() ? tbb::this_task_arena::max_concurrency() : 1;
 }
 
-void SideBySide::advance() {
+void SideBySide::advance_to(std::size_t step) {
+    if (step == step_) return;
     auto batches = fitted_;
     batches.insert(batches.end(), held_out_.begin(), held_out_.end());
     for_each(batches, [&](int64_t batch) {
         // The quantized side first: without a file of its own it still reads the other's.
-        if (diverged_) spool_.store(quantized_side, batch, run(quantized_, batch, block_ + 1));
-        spool_.store(float_side, batch, run(full_precision_, batch, block_ + 1));
+        if (diverged_) spool_.store(quantized_side, batch, run(quantized_, batch, step));
+        spool_.store(float_side, batch, run(full_precision_, batch, step));
     });
-    ++block_;
+    step_ = step;
 }
 
 double two_networks_forwards(const Network& network, int64_t observed) {
-    const auto blocks = static_cast<double>(network.blocks().size());
-    return 2.0 * (static_cast<double>(observed) + blocks) / blocks;
+    const auto steps = static_cast<double>(network.steps());
+    return 2.0 * (static_cast<double>(observed) + steps) / steps;
 }
 
 }  // namespace comq

@@ -31,15 +31,15 @@ struct SummedPair {
 
 /**
  * A full-precision and a quantized network of one architecture on their way through the same
- * images, one block at a time. What they hand to the next block is spooled to disk, so memory does
- * not grow with the number of images. Before each block, layers and norms of the quantized network
+ * images, one step at a time. What they hand to the next step is spooled to disk, so memory does
+ * not grow with the number of images. Before each step, layers and norms of the quantized network
  * may change; what was spooled is not computed again.
  */
 class SideBySide {
   public:
     /**
      * Reads the images, those of `held_out` as those of `fitted`, and stands before the first
-     * block. `spool` is created, and removed by the destructor. Once `fitted.stop` is set, passes
+     * step. `spool` is created, and removed by the destructor. Once `fitted.stop` is set, passes
      * throw Interrupted ("interrupted while DOING"). Throws InputError when no image that is fitted
      * can be read, or none of those that are held out.
      */
@@ -53,7 +53,7 @@ class SideBySide {
 
     /** Indices of the images of `batch` in their source. */
     const std::vector<int64_t>& images_of(int64_t batch) const { return images_.at(batch); }
-    /** What the full-precision network takes into this block, on the device; pixels at first. */
+    /** What the full-precision network takes into this step, on the device; pixels at first. */
     torch::Tensor activation(int64_t batch) const {
         return spool_.load(float_side, batch).to(device_);
     }
@@ -64,31 +64,31 @@ class SideBySide {
         return spool_.load(own ? quantized_side : float_side, batch).to(device_);
     }
 
-    /** Names of the layers and norms of this block in the order in which they first run. */
+    /** Names of the layers and norms of this step in the order in which they first run. */
     std::vector<std::string> order_of_execution() const;
-    /** Names of the layers of this block that end in a residual sum whenever they are called. */
+    /** Names of the layers of this step that end in a residual sum whenever they are called. */
     std::set<std::string> layers_in_sums() const;
 
     /** From here on the weights of the networks differ; until then one pass serves both. */
     void diverge() { diverged_ = true; }
 
-    /** What `layer` of this block sees of `batch`, each time that it is called. */
+    /** What `layer` of this step sees of `batch`, each time that it is called. */
     std::vector<ActivationPair> inputs(const std::string& layer, int64_t batch) const {
         return kept(layer, /*output=*/false, batch);
     }
     /** The same with the streams, of one of layers_in_sums(). */
     std::vector<SummedPair> inputs_and_streams(const std::string& layer, int64_t batch) const;
-    /** What a layer or norm of this block makes of `batch`, each time that it is called. */
+    /** What a layer or norm of this step makes of `batch`, each time that it is called. */
     std::vector<ActivationPair> outputs(const std::string& name, int64_t batch) const {
         return kept(name, /*output=*/true, batch);
     }
 
-    /** What the networks make of `batch` from this block to the end: logits [images, classes]. */
+    /** What the networks make of `batch` from this step to the end: logits [images, classes]. */
     torch::Tensor full_precision_logits(int64_t batch) const {
-        return run(full_precision_, batch, full_precision_.blocks().size());
+        return run(full_precision_, batch, full_precision_.steps());
     }
     torch::Tensor quantized_logits(int64_t batch) const {
-        return run(quantized_, batch, quantized_.blocks().size());
+        return run(quantized_, batch, quantized_.steps());
     }
 
     /** Calls `body` for each of `batches`: in parallel, but on a device one after the other. */
@@ -97,8 +97,8 @@ class SideBySide {
     /** How many of them are in work at a time. */
     int batches_at_once() const;
 
-    /** Takes all batches through this block, as it is now, to the next. */
-    void advance();
+    /** Takes all batches on to before `step`, through what is there now. */
+    void advance_to(std::size_t step);
 
   private:
     static constexpr const char* float_side = "full_precision";
@@ -106,7 +106,7 @@ class SideBySide {
 
     /** Spools the images of `pass`; returns the numbers of their batches, from `first` on. */
     std::vector<int64_t> read(const ImagePass& pass, int64_t first);
-    /** From this block up to, not including, `to`. */
+    /** From this step up to, not including, `to`. */
     torch::Tensor run(const Network& network, int64_t batch, std::size_t to,
                       Tap* tap = nullptr) const;
     std::vector<ActivationPair> kept(const std::string& name, bool output, int64_t batch) const;
@@ -120,13 +120,13 @@ class SideBySide {
     std::unordered_map<int64_t, std::vector<int64_t>> images_;  ///< by batch
     std::vector<int64_t> fitted_;
     std::vector<int64_t> held_out_;
-    std::size_t block_ = 0;
+    std::size_t step_ = 0;
     bool diverged_ = false;
 };
 
 /**
- * Forward passes of an image that two networks side by side make: both go through a block once for
- * each of its `observed` layers and norms and once more to leave it; blocks count as equally long.
+ * Forward passes of an image that two networks side by side make: both go through a step once for
+ * each of its `observed` layers and norms and once more to leave it; steps count as equally long.
  */
 double two_networks_forwards(const Network& network, int64_t observed);
 

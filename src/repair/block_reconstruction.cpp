@@ -84,7 +84,7 @@ class BlockReconstruction {
         const auto blocks = network.blocks().size();
         Progress progress("block reconstruction", "blocks", static_cast<int64_t>(blocks));
         for (std::size_t block = 0; block < blocks; ++block) {
-            if (block > 0) walk_.advance();
+            walk_.advance_to(network.blocks()[block].begin);
             reconstruct(block);
             progress.advance(
                 1, fmt::format("{}: held-out KL {:.4f}", network.blocks()[block].name, now_));

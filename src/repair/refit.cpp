@@ -102,10 +102,10 @@ void Refit::run() {
     }
 
     walk_.diverge();
-    Progress progress("refit", "blocks", static_cast<int64_t>(network.blocks().size()));
+    Progress progress("refit", "blocks", std::ssize(network.blocks()));
     bool behind_quantized = false;
-    for (std::size_t block = 0; block < network.blocks().size(); ++block) {
-        if (block > 0) walk_.advance();
+    const auto refit_step = [&](std::size_t step) {
+        walk_.advance_to(step);
         for (const auto& name : walk_.order_of_execution()) {
             Observable& observable = *observables.at(name);
             const auto record = std::ranges::find(context_.layers, name, &LayerRecord::name);
@@ -117,7 +117,10 @@ void Refit::run() {
                 refit(site_of(observable), norms_);
             }
         }
-        progress.advance(1, network.blocks()[block].name);
+    };
+    for (const Block& block : network.blocks()) {
+        for (std::size_t step = block.begin; step < block.end; ++step) refit_step(step);
+        progress.advance(1, block.name);
     }
 }
 

@@ -27,7 +27,7 @@ torch::Tensor rounded_by_reference(const torch::Tensor& values, const InputRange
 torch::Tensor tapped(QuantizableLayer& layer, const InputRange& range, ActivationConfig config,
                      const torch::Tensor& input) {
     layer.set_name("layer");
-    RoundingTap tap({{&layer, 0, true}}, {{"layer", range}}, config, torch::kCPU);
+    RoundingTap tap({{&layer, 0, 0, true}}, {{"layer", range}}, config, torch::kCPU);
     return tap.on_input(layer, input);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("zero stays exact, ties go to the even level and nothing is lost of fe
 TEST_CASE("layers that are not named keep their inputs") {
     Linear named(3, 2);
     Linear other(3, 2);
-    RoundingTap tap({{&*named, 0, true}}, {}, {4, per_token, {}, 99.9, false}, torch::kCPU);
+    RoundingTap tap({{&*named, 0, 0, true}}, {}, {4, per_token, {}, 99.9, false}, torch::kCPU);
     const auto input = torch::randn({2, 3});
     CHECK(tap.on_input(*other, input).is_same(input));
     CHECK_FALSE(torch::equal(tap.on_input(*named, input), input));

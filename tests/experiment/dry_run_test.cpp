@@ -178,7 +178,7 @@ TEST_CASE("a plan counts the activations that repairs spool to disk") {
         return cost_of_run(probe).disk_bytes;
     };
     const auto probe = probe_with({});
-    const auto image = static_cast<int64_t>(sizeof(float)) * probe.largest_block_input;
+    const auto image = static_cast<int64_t>(sizeof(float)) * probe.largest_step_input;
     const auto none = disk_with("repair.bias_correction=true");
     CHECK(disk_with("repair.norm_refit=true") == none + 240 * image);
     CHECK(disk_with("repair.block_reconstruction=output_error") == none + 240 * image);

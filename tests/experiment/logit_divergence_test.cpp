@@ -63,17 +63,13 @@ struct TwoNetworks {
 
 }  // namespace
 
-TEST_CASE("the divergence of logits is that of the whole networks, from any block") {
+TEST_CASE("the divergence of logits is that of the whole networks, from any step") {
     TwoNetworks networks(GENERATE("demo_vit_4bit", "demo_cnn_4bit"));
     const LogitDivergence divergence(networks.walk);
     CHECK(divergence.measure() == 0.0);
     const auto& layers = networks.quantized.network->layers();
-    std::size_t block = 0;
     for (const std::size_t layer : {std::size_t{1}, layers.size() / 2, layers.size() - 1}) {
-        while (block < layers[layer].block) {
-            networks.walk.advance();
-            ++block;
-        }
+        networks.walk.advance_to(layers[layer].step);
         networks.disturb(layer);
         networks.walk.diverge();
         const double measured = divergence.measure();

@@ -29,7 +29,7 @@ QuantizedLayer quantize_on(QuantizableLayer& layer, const torch::Tensor& input, 
     const auto comq = make_method(config);
     config.method = "rtn";
     const auto rtn = make_method(config);
-    auto record = quantize_layer({{&layer, 0, true}, bits}, statistics, *comq, *rtn);
+    auto record = quantize_layer({{&layer, 0, 0, true}, bits}, statistics, *comq, *rtn);
     install_weight(layer, record);
     return {weight, std::move(record)};
 }

@@ -66,6 +66,21 @@ TEST_CASE("blocks in order are the network, and each layer and norm runs in the 
             CHECK(tap.calls == expected.size());
         }
         CHECK(torch::equal(activation, network->forward(images)));
+
+        activation = images;
+        for (const Block& block : network->blocks()) {
+            for (std::size_t step = block.begin; step < block.end; ++step) {
+                NamesTap tap;
+                network->run_steps(activation, step, step + 1, &tap);
+                activation = network->run_steps(activation, step, step + 1);
+                std::set<std::string> expected;
+                for (const auto& entry : network->observables()) {
+                    if (entry.step == step) expected.insert(entry.observable->name());
+                }
+                CHECK(tap.names == expected);
+            }
+        }
+        CHECK(torch::equal(activation, network->forward(images)));
         CHECK(activation.sizes().vec() == std::vector<int64_t>{1, model.classes});
         CHECK_FALSE(network->layers().back().quantized_by_default);
     }
@@ -112,6 +127,10 @@ TEST_CASE("layers carry the paths of their parameters") {
     CHECK(network->layers()[0].layer->name() == "patch_embed.proj");
     CHECK(network->layers()[1].layer->name() == "blocks.0.attn.qkv");
     CHECK(network->layers()[1].block == 1);
+    CHECK(network->layers()[3].layer->name() == "blocks.0.mlp.fc1");
+    CHECK(network->layers()[3].block == 1);
+    CHECK(network->layers()[3].step == 2);
+    CHECK(network->steps() == 26);
     CHECK(network->layers().back().layer->name() == "head");
 }
 

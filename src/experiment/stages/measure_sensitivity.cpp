@@ -20,6 +20,7 @@ namespace {
 struct SensitivityGroup {
     std::string name;
     std::size_t block;
+    std::size_t step;  ///< the first that has one of them
     std::vector<PlannedLayer> layers;
 };
 
@@ -34,6 +35,7 @@ std::vector<SensitivityGroup> sensitivity_groups(const RunContext& context) {
             groups.push_back({by_block ? context.model.network->blocks()[block].name
                                        : planned.entry.layer->name(),
                               block,
+                              planned.entry.step,
                               {planned}});
         }
     }
@@ -75,9 +77,8 @@ void measure_solved(RunContext& context, const std::vector<SensitivityGroup>& gr
                     "measuring sensitivities");
     const LogitDivergence divergence(walk);
     Progress progress("sensitivity", "groups of layers", std::ssize(groups));
-    std::size_t block = 0;
     for (const SensitivityGroup& group : groups) {
-        for (; block < group.block; ++block) walk.advance();
+        walk.advance_to(group.step);
         measured[group.name] = measure_group(group, solved, widths, divergence);
         context.journal->store_tensors(TensorSet::sensitivities, measured);
         progress.advance(1, group.name);
@@ -128,7 +129,7 @@ Cost cost_of_sensitivity(const Probe& probe) {
     for (const auto& planned : probe.plan.layers) {
         cost.memory_bytes += static_cast<int64_t>(widths) * planned.entry.layer->weight().numel();
     }
-    cost.disk_bytes = static_cast<int64_t>(sizeof(float)) * probe.largest_block_input *
+    cost.disk_bytes = static_cast<int64_t>(sizeof(float)) * probe.largest_step_input *
                       probe.config.calibration.holdout;
     return cost;
 }

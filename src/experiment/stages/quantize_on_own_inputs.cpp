@@ -27,11 +27,11 @@ namespace comq {
 
 namespace {
 
-std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size_t block,
+std::vector<PlannedLayer> in_order_of_execution(const LayerPlan& plan, std::size_t step,
                                                 const SideBySide& walk) {
     std::vector<PlannedLayer> layers;
     std::ranges::copy_if(plan.layers, std::back_inserter(layers),
-                         [&](const PlannedLayer& planned) { return planned.entry.block == block; });
+                         [&](const PlannedLayer& planned) { return planned.entry.step == step; });
     if (layers.size() > 1) {
         const auto order = walk.order_of_execution();
         std::ranges::stable_sort(layers, {}, [&](const PlannedLayer& planned) {
@@ -177,13 +177,14 @@ class PassOverLayers {
             });
         }
         std::size_t last = 0;
-        for (const auto& planned : context_.plan.layers) last = std::max(last, planned.entry.block);
+        for (const auto& planned : context_.plan.layers) last = std::max(last, planned.entry.step);
         Progress progress(pass == 1 ? "quantization" : fmt::format("quantization, pass {}", pass),
                           "layers", std::ssize(context_.plan.layers));
-        for (std::size_t block = 0; block <= last; ++block) {
+        for (std::size_t step = 0; step <= last; ++step) {
+            times.timed("calibrate", [&] { walk.advance_to(step); });
             const auto in_sums =
                 config_.residual_targets ? walk.layers_in_sums() : std::set<std::string>();
-            for (const auto& planned : in_order_of_execution(context_.plan, block, walk)) {
+            for (const auto& planned : in_order_of_execution(context_.plan, step, walk)) {
                 const std::string& name = planned.entry.layer->name();
                 auto layer = journal_.layer(name);
                 if (!layer || layer->passes < pass) {
@@ -195,7 +196,6 @@ class PassOverLayers {
                 walk.diverge();
                 progress.advance(1, name);
             }
-            if (block < last) times.timed("calibrate", [&] { walk.advance(); });
         }
     }
 
@@ -315,11 +315,11 @@ int64_t output_metric_bytes(const Probe& probe) {
     return static_cast<int64_t>(sizeof(double)) * floats;
 }
 
-/** Bytes of what the networks hand from block to block, and of the weights of rows. */
+/** Bytes of what the networks hand from step to step, and of the weights of rows. */
 int64_t spooled_bytes(const Probe& probe) {
     const auto& calibration = probe.config.calibration;
     const int64_t fitted = probe.fitted_images();
-    int64_t floats = 2 * probe.largest_block_input * (fitted + calibration.holdout);
+    int64_t floats = 2 * probe.largest_step_input * (fitted + calibration.holdout);
     if (calibration.weighting != Weighting::none) {
         for (std::size_t i = 0; i < probe.plan.layers.size(); ++i) {
             const auto groups = probe.plan.layers[i].entry.layer->groups();

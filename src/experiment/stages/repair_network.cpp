@@ -176,7 +176,7 @@ Cost cost_of_repairs(const Probe& probe) {
         cost.seconds.repair += probe.seconds_of(repair->forwards(size));
         spooled = std::max(spooled, repair->spooled(size));
     }
-    cost.disk_bytes = static_cast<int64_t>(spooled) * probe.largest_block_input *
+    cost.disk_bytes = static_cast<int64_t>(spooled) * probe.largest_step_input *
                       static_cast<int64_t>(sizeof(float));
     return cost;
 }

@@ -126,18 +126,28 @@ class SwinBlockImpl : public torch::nn::Module {
         mlp_ = register_module("mlp", Mlp(dim, config.mlp_ratio * dim));
     }
 
-    /** Tokens `[B, size², C]`. */
-    torch::Tensor forward(const torch::Tensor& tokens) {
+    /** Attention, then the MLP. */
+    std::vector<ModuleStep> steps() {
+        return {
+            {{norm1_.ptr(), attn_.ptr()}, [this](const auto& tokens) { return attend(tokens); }},
+            {{norm2_.ptr(), mlp_.ptr()},
+             [this](const auto& attended) { return transform(attended); }}};
+    }
+
+  private:
+    torch::Tensor attend(const torch::Tensor& tokens) {
         const int64_t batch = tokens.size(0);
         torch::Tensor x = attn_->forward(windows_of(norm1_->forward(tokens)), mask_);
         x = from_windows(x, window_, size_);
         if (shift_ > 0) x = torch::roll(x, {shift_, shift_}, {1, 2});
         const torch::Tensor attended = tokens + x.view({batch, size_ * size_, -1});
         attn_->last().joins([&] { return ResidualSum{windows_of(tokens)}; });
+        return attended;
+    }
+    torch::Tensor transform(const torch::Tensor& attended) {
         return mlp_->joined(norm2_->forward(attended), attended);
     }
 
-  private:
     /** Tokens `[B, size², C]` by the windows of this block, shifted where it shifts. */
     torch::Tensor windows_of(const torch::Tensor& tokens) const {
         torch::Tensor x = tokens.view({tokens.size(0), size_, size_, -1});
@@ -199,8 +209,8 @@ class Swin : public Network {
             for (int64_t j = 0; j < config.depths[i]; ++j) {
                 SwinBlock block(dim, config.heads[i], size, j % 2 == 1, config);
                 blocks->push_back(block);
-                add_block(fmt::format("{}.blocks.{}", stage_name, j), block.ptr(),
-                          Scope::quantized);
+                add_block(fmt::format("{}.blocks.{}", stage_name, j), Scope::quantized,
+                          block->steps());
             }
             if (i + 1 == config.depths.size()) break;
             PatchMerging merging(dim, size, config.norm_eps);

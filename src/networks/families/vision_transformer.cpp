@@ -51,12 +51,22 @@ class EncoderBlockImpl : public torch::nn::Module {
           norm2_(register_module("norm2", LayerNorm(config.dim, config.norm_eps))),
           mlp_(register_module("mlp", Mlp(config.dim, config.mlp_ratio * config.dim))) {}
 
-    torch::Tensor forward(const torch::Tensor& tokens) {
-        const torch::Tensor attended = attn_->joined(norm1_->forward(tokens), tokens);
-        return mlp_->joined(norm2_->forward(attended), attended);
+    /** Attention, then the MLP. */
+    std::vector<ModuleStep> steps() {
+        return {
+            {{norm1_.ptr(), attn_.ptr()}, [this](const auto& tokens) { return attend(tokens); }},
+            {{norm2_.ptr(), mlp_.ptr()},
+             [this](const auto& attended) { return transform(attended); }}};
     }
 
   private:
+    torch::Tensor attend(const torch::Tensor& tokens) {
+        return attn_->joined(norm1_->forward(tokens), tokens);
+    }
+    torch::Tensor transform(const torch::Tensor& attended) {
+        return mlp_->joined(norm2_->forward(attended), attended);
+    }
+
     LayerNorm norm1_;
     Attention attn_;
     LayerNorm norm2_;
@@ -88,7 +98,7 @@ class VisionTransformer : public Network {
         for (int64_t i = 0; i < config.depth; ++i) {
             EncoderBlock block(config);
             blocks->push_back(block);
-            add_block(fmt::format("blocks.{}", i), block.ptr(), Scope::quantized);
+            add_block(fmt::format("blocks.{}", i), Scope::quantized, block->steps());
         }
 
         auto norm = register_module("norm", LayerNorm(config.dim, config.norm_eps));

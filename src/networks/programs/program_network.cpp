@@ -194,9 +194,9 @@ void ProgramNetwork::add_blocks() {
         std::string name = common_path(names);
         if (name.empty()) name = fmt::format("part {}", i + 1);
         if (const int number = ++blocks_of[name]; number > 1) name += fmt::format(" {}", number);
-        add_block({std::move(name), [this, &stretch](const torch::Tensor& input) {
-                       return run_stretch(stretch, input);
-                   }});
+        add_block(std::move(name), [this, &stretch](const torch::Tensor& input) {
+            return run_stretch(stretch, input);
+        });
     }
     if (layers().empty()) {
         throw InputError("{}: the program has no layer that can be quantized", graph.file);
