@@ -33,6 +33,7 @@ slurm: {cpus: 1, ranks: 2, time: "1", lead_time: 20, options: [--oversubscribe],
     submit ranks_warned
     local job ids both busy rank task
     job=$(last_job)
+    scontrol hold "${job}_2"  # until the others are done with
     read -ra ids <<<"$(point_ids ranks_warned)"
     # The second point, while it evaluates: a rank that is busy is ended by the one that answers.
     wait_for 60 kept_something ranks_warned "${ids[1]}" || fail "the second point does not begin"
@@ -50,6 +51,7 @@ slurm: {cpus: 1, ranks: 2, time: "1", lead_time: 20, options: [--oversubscribe],
     done
     kill -CONT "${both[@]}"
     # The third one is preempted, as soon as it runs and no warning of its own was first.
+    scontrol release "${job}_2"
     wait_for 120 kept_something ranks_warned "${ids[2]}" || fail "the third point does not begin"
     wait_for 120 scontrol requeue "${job}_2" 2>/dev/null || fail "the third point does not run"
     wait_for 900 queue_is_empty || fail "the queue is not empty after 15 minutes"
