@@ -10,6 +10,7 @@
 #include "networks/families/families.hpp"
 #include "networks/families/publishers.hpp"
 #include "networks/families/transformer_key_maps.hpp"
+#include "networks/families/transformer_steps.hpp"
 #include "networks/norms.hpp"
 
 namespace comq {
@@ -126,12 +127,10 @@ class SwinBlockImpl : public torch::nn::Module {
         mlp_ = register_module("mlp", Mlp(dim, config.mlp_ratio * dim));
     }
 
-    /** Attention, then the MLP. */
     std::vector<ModuleStep> steps() {
-        return {
-            {{norm1_.ptr(), attn_.ptr()}, [this](const auto& tokens) { return attend(tokens); }},
-            {{norm2_.ptr(), mlp_.ptr()},
-             [this](const auto& attended) { return transform(attended); }}};
+        return transformer_steps(
+            {norm1_.ptr(), attn_.ptr()},
+            [this](const torch::Tensor& tokens) { return attend(tokens); }, norm2_, mlp_);
     }
 
   private:
@@ -143,9 +142,6 @@ class SwinBlockImpl : public torch::nn::Module {
         const torch::Tensor attended = tokens + x.view({batch, size_ * size_, -1});
         attn_->last().joins([&] { return ResidualSum{windows_of(tokens)}; });
         return attended;
-    }
-    torch::Tensor transform(const torch::Tensor& attended) {
-        return mlp_->joined(norm2_->forward(attended), attended);
     }
 
     /** Tokens `[B, size², C]` by the windows of this block, shifted where it shifts. */

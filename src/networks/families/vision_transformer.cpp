@@ -10,6 +10,7 @@
 #include "networks/families/position_embedding.hpp"
 #include "networks/families/publishers.hpp"
 #include "networks/families/transformer_key_maps.hpp"
+#include "networks/families/transformer_steps.hpp"
 #include "networks/norms.hpp"
 
 namespace comq {
@@ -51,20 +52,15 @@ class EncoderBlockImpl : public torch::nn::Module {
           norm2_(register_module("norm2", LayerNorm(config.dim, config.norm_eps))),
           mlp_(register_module("mlp", Mlp(config.dim, config.mlp_ratio * config.dim))) {}
 
-    /** Attention, then the MLP. */
     std::vector<ModuleStep> steps() {
-        return {
-            {{norm1_.ptr(), attn_.ptr()}, [this](const auto& tokens) { return attend(tokens); }},
-            {{norm2_.ptr(), mlp_.ptr()},
-             [this](const auto& attended) { return transform(attended); }}};
+        return transformer_steps(
+            {norm1_.ptr(), attn_.ptr()},
+            [this](const torch::Tensor& tokens) { return attend(tokens); }, norm2_, mlp_);
     }
 
   private:
     torch::Tensor attend(const torch::Tensor& tokens) {
         return attn_->joined(norm1_->forward(tokens), tokens);
-    }
-    torch::Tensor transform(const torch::Tensor& attended) {
-        return mlp_->joined(norm2_->forward(attended), attended);
     }
 
     LayerNorm norm1_;
