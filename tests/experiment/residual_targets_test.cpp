@@ -31,6 +31,13 @@ RunRecord residual_run(const std::string& network, const Words& more) {
     return test::run_shipped("demo_" + network + "_4bit", test::temporary_folder(), overrides);
 }
 
+RunRecord run_with_parts(const std::string& network, int parts, const Words& more = {}) {
+    Words all{"calibration.weighting=fisher", "quantization.bits=2",
+              "calibration.weighting_parts=" + std::to_string(parts)};
+    all.insert(all.end(), more.begin(), more.end());
+    return residual_run(network, all);
+}
+
 bool same_codes(const RunRecord& a, const RunRecord& b) {
     return std::ranges::equal(a.layers, b.layers, [](const auto& one, const auto& other) {
         return std::ranges::equal(one.bit_code.bytes(), other.bit_code.bytes()) &&
@@ -167,20 +174,19 @@ TEST_CASE("coupled output channels change codes, and no prediction with the numb
 
 TEST_CASE("parts of a layer's outputs are fitted to Grams of their own") {
     const std::string network = GENERATE("vit", "cnn");
-    const auto with_parts = [&](int parts, const Words& more) {
-        Words all{"calibration.weighting=fisher", "quantization.bits=2",
-                  "calibration.weighting_parts=" + std::to_string(parts)};
-        all.insert(all.end(), more.begin(), more.end());
-        return residual_run(network, all);
-    };
-    const auto one = with_parts(1, {}), four = with_parts(4, {});
+    const auto one = run_with_parts(network, 1), four = run_with_parts(network, 4);
     CHECK_FALSE(same_codes(one, four));
-    CHECK(same_codes(four, with_parts(4, {"resources.threads=1"})));
+    CHECK(same_codes(four, run_with_parts(network, 4, {"resources.threads=1"})));
     CHECK(find_figure("kl")->value(four) < 1.3 * find_figure("kl")->value(one));
-    // Channels are coupled within their part alone, which the CNN's are too small for.
+}
+
+TEST_CASE("channels are coupled within their part alone") {
+    const std::string network = GENERATE("vit", "cnn");
     const Words coupled{"calibration.output_coupling=0.9"};
-    CHECK(same_codes(with_parts(4, coupled), four) == (network == "cnn"));
-    CHECK_FALSE(same_codes(with_parts(4, coupled), with_parts(1, coupled)));
+    const auto four = run_with_parts(network, 4, coupled);
+    // The parts of the CNN are too small for it.
+    CHECK(same_codes(four, run_with_parts(network, 4)) == (network == "cnn"));
+    CHECK_FALSE(same_codes(four, run_with_parts(network, 1, coupled)));
 }
 
 TEST_CASE("Grams of parts of a layer's outputs are shared by runs on full-precision inputs") {
