@@ -11,12 +11,15 @@ extern "C" {
 // Reports about locks and data of other libraries only, named by functions that take part in them:
 // a line matches every frame of a report, so a whole library would hide comq's callers.
 // GDAL, which OpenCV loads, takes two locks of its own in both orders while it sets itself up on
-// one thread. Threads share nodes of LibTorch's graphs and what oneDNN keeps of its kernels, and
-// counts of references, which nobody sees inside LibTorch, order who frees them.
+// one thread; Open MPI does while it adds and removes peers. Threads share nodes of LibTorch's
+// graphs and what oneDNN keeps of its kernels, and counts of references, which nobody sees inside
+// LibTorch, order who frees them. OpenSSL reads its table of digests without a lock.
 const char* __tsan_default_suppressions() {
     return "deadlock:CPLCreateOrAcquireMutexEx\n"
+           "deadlock:mca_btl_tcp\n"
            "race:torch::autograd::Node::~Node\n"
-           "race:dnnl::impl::\n";
+           "race:dnnl::impl::\n"
+           "race:ossl_ht_get\n";
 }
 
 #else
