@@ -177,7 +177,9 @@ TEST_CASE("parts of a layer's outputs are fitted to Grams of their own") {
     const auto one = run_with_parts(network, 1), four = run_with_parts(network, 4);
     CHECK_FALSE(same_codes(one, four));
     CHECK(same_codes(four, run_with_parts(network, 4, {"resources.threads=1"})));
-    CHECK(find_figure("kl")->value(four) < 1.3 * find_figure("kl")->value(one));
+    const Figure* kl = find_figure("kl");
+    const double noise = kl->standard_error(one) + kl->standard_error(four);
+    CHECK(kl->value(four) < kl->value(one) + 2.0 * noise);
 }
 
 TEST_CASE("channels are coupled within their part alone") {
