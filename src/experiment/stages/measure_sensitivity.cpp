@@ -19,9 +19,7 @@ namespace {
 /** What is quantized at a time, and tells its name in the result. */
 struct SensitivityGroup {
     std::string name;
-    std::size_t block;
-    std::size_t step;  ///< the first that has one of them
-    std::vector<PlannedLayer> layers;
+    std::vector<PlannedLayer> layers;  ///< of a block in its order, or one alone
 };
 
 std::vector<SensitivityGroup> sensitivity_groups(const RunContext& context) {
@@ -29,13 +27,11 @@ std::vector<SensitivityGroup> sensitivity_groups(const RunContext& context) {
     std::vector<SensitivityGroup> groups;
     for (const PlannedLayer& planned : context.plan.layers) {
         const std::size_t block = planned.entry.block;
-        if (by_block && !groups.empty() && groups.back().block == block) {
+        if (by_block && !groups.empty() && groups.back().layers.back().entry.block == block) {
             groups.back().layers.push_back(planned);
         } else {
             groups.push_back({by_block ? context.model.network->blocks()[block].name
                                        : planned.entry.layer->name(),
-                              block,
-                              planned.entry.step,
                               {planned}});
         }
     }
@@ -78,7 +74,7 @@ void measure_solved(RunContext& context, const std::vector<SensitivityGroup>& gr
     const LogitDivergence divergence(walk);
     Progress progress("sensitivity", "groups of layers", std::ssize(groups));
     for (const SensitivityGroup& group : groups) {
-        walk.advance_to(group.step);
+        walk.advance_to(group.layers.front().entry.step);
         measured[group.name] = measure_group(group, solved, widths, divergence);
         context.journal->store_tensors(TensorSet::sensitivities, measured);
         progress.advance(1, group.name);
