@@ -32,7 +32,8 @@ RunRecord residual_run(const std::string& network, const Words& more) {
 }
 
 RunRecord run_with_parts(const std::string& network, int parts, const Words& more = {}) {
-    Words all{"calibration.weighting=fisher", "quantization.bits=2",
+    // On 100 images the KL has an error of 30%.
+    Words all{"calibration.weighting=fisher", "quantization.bits=2", "evaluation.images=2000",
               "calibration.weighting_parts=" + std::to_string(parts)};
     all.insert(all.end(), more.begin(), more.end());
     return residual_run(network, all);
@@ -177,9 +178,7 @@ TEST_CASE("parts of a layer's outputs are fitted to Grams of their own") {
     const auto one = run_with_parts(network, 1), four = run_with_parts(network, 4);
     CHECK_FALSE(same_codes(one, four));
     CHECK(same_codes(four, run_with_parts(network, 4, {"resources.threads=1"})));
-    const Figure* kl = find_figure("kl");
-    const double noise = kl->standard_error(one) + kl->standard_error(four);
-    CHECK(kl->value(four) < kl->value(one) + 2.0 * noise);
+    CHECK(find_figure("kl")->value(four) < 1.3 * find_figure("kl")->value(one));
 }
 
 TEST_CASE("channels are coupled within their part alone") {
