@@ -22,8 +22,7 @@ hold_collector() {
 }
 # The task that a process belongs to: "12_3".
 task_of() {
-    tr '\0' '\n' <"/proc/$1/environ" | awk -F= '$1 == "SLURM_ARRAY_JOB_ID" {job = $2}
-        $1 == "SLURM_ARRAY_TASK_ID" {task = $2} END {print job "_" task}'
+    echo "$(variable_of "$1" SLURM_ARRAY_JOB_ID)_$(variable_of "$1" SLURM_ARRAY_TASK_ID)"
 }
 waiting_points() { [ "$(grep -ls "waiting for" "$folder/$1"/logs/*.log | wc -l)" = "$2" ]; }
 
