@@ -138,7 +138,7 @@ void read_provenance(const Reader& reader, const Hdf5Group& group, Provenance& p
 /** Which of an evaluation's columns are read. */
 struct ImageColumns {
     bool names = true;     ///< and labels
-    bool outcomes = true;  ///< predictions
+    bool outcomes = true;  ///< predictions and margins
 };
 
 EvaluationRecord read_evaluation(const Reader& reader, const Hdf5Group& group,
@@ -154,7 +154,7 @@ EvaluationRecord read_evaluation(const Reader& reader, const Hdf5Group& group,
         rows = evaluation.image.size();
         reader.column(group, "label", evaluation.label, "image", rows);
     }
-    if (group.contains("margin")) {  // since 1.5
+    if (columns.outcomes && group.contains("margin")) {  // since 1.5
         reader.column(group, "margin", evaluation.margin, "image", rows);
     }
     if (group.contains("kl")) reader.column(group, "kl", evaluation.kl, "image", rows);
@@ -196,10 +196,12 @@ std::vector<SetRecord> read_sets(const Reader& reader, const Hdf5Group& sets, Re
 
 /** As many records as the first column, which names the rows, is long. */
 template <typename Record>
-std::vector<Record> read_records(const Reader& reader, const Hdf5Group& group) {
+std::vector<Record> read_records(const Reader& reader, const Hdf5Group& group,
+                                 ReadScope scope = ReadScope::summary) {
     std::vector<Record> records;
     const std::string& naming = record_columns<Record>().front().name;
     for (const auto& column : record_columns<Record>()) {
+        if (scope == ReadScope::figures && !column.in_figures) continue;
         if (column.minor > 0 && !group.contains(column.name)) continue;
         std::visit(
             [&](auto field) {
@@ -310,12 +312,13 @@ RunRecord read_run_file(const fs::path& file, ReadScope scope) {
     reader.attribute(size, "float_bytes", run.model_size.float_bytes);
     reader.attribute(size, "quantized_bytes", run.model_size.quantized_bytes);
     reader.attribute(size, "average_bits_with_scales", run.model_size.average_bits_with_scales);
-    run.layers = read_records<LayerRecord>(reader, reader.group(root, "layers"));
+    run.layers = read_records<LayerRecord>(reader, reader.group(root, "layers"), scope);
     reader.column(reader.group(root, "calibration"), "image", run.calibration_images);
     if (root.contains("heldout")) {  // since 1.3
         reader.column(reader.group(root, "heldout"), "image", run.heldout_images);
     }
     run.stages = read_records<StageRecord>(reader, reader.group(root, "stages"));
+    if (scope == ReadScope::figures) return run;
     if (root.contains("sensitivity")) {  // since 1.5
         run.sensitivities = read_records<SensitivityRecord>(reader, root.open_group("sensitivity"));
     }

@@ -16,7 +16,8 @@ inline constexpr const char* run_schema_version = "1.6";
 void write_run_file(const std::filesystem::path& file, const RunRecord& run);
 
 enum class ReadScope {
-    figures,  ///< a summary without predictions of each image, and with names of images once
+    /// What figures.hpp needs of layers and stages, images by name, and where the run comes from.
+    figures,
     summary,  ///< without codes and parameters, which are most of the bytes
     everything,
 };
