@@ -213,8 +213,11 @@ std::vector<std::byte> Hdf5File::image() {
     const char* action = "read the file's bytes";
     const Hdf5Place place{-1, name_};
     check_write(H5Fflush(handle_.get(), H5F_SCOPE_GLOBAL), action, place);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(
-        check_read(H5Fget_file_image(handle_.get(), nullptr, 0), action, place)));
+    const auto size = static_cast<std::size_t>(
+        check_read(H5Fget_file_image(handle_.get(), nullptr, 0), action, place));
+    std::vector<std::byte> bytes;
+    bytes.reserve(size + seal_length());  // files with codes are large
+    bytes.resize(size);
     check_read(H5Fget_file_image(handle_.get(), bytes.data(), bytes.size()), action, place);
     seal(bytes);
     return bytes;

@@ -25,6 +25,8 @@ std::string seal_of(std::span<const std::byte> content) {
 
 }  // namespace
 
+std::size_t seal_length() { return length; }
+
 void seal(std::vector<std::byte>& content) {
     const std::string text = seal_of(content);
     const auto bytes = std::as_bytes(std::span(text));

@@ -16,6 +16,9 @@ enum class Seal {
     broken,  ///< it is not
 };
 
+/** Bytes of every seal. */
+std::size_t seal_length();
+
 /** Appends the seal of `content`. */
 void seal(std::vector<std::byte>& content);
 
