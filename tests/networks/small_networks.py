@@ -68,6 +68,33 @@ class Transformer(nn.Module):
         return self.head(self.norm(self.blocks(x))[:, 0])
 
 
+class Attentions(nn.Module):
+    """Views of attention's results, whose place in memory depends on which kernel takes it."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 12, 8, stride=8)
+        self.qkv = nn.Linear(12, 36)
+        self.wide = nn.Linear(12, 16)
+        self.register_buffer("mask", torch.randn(1, 16, 16))
+        self.head = nn.Linear(3 * 12 * 16 + 16 * 16, 10)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        b, n, c = x.shape
+        qkv = self.qkv(x)
+        q, k, v = qkv.reshape(b, n, 3, 2, c // 2).permute(2, 0, 3, 1, 4).unbind(0)
+        wide = self.wide(x).reshape(b, n, 2, 8).transpose(1, 2)
+        usual = F.scaled_dot_product_attention(q, k, v)
+        merged = F.scaled_dot_product_attention(*qkv.chunk(3, -1))
+        wider = F.scaled_dot_product_attention(q, k, wide)
+        masked = F.scaled_dot_product_attention(q, k, v, self.mask)
+        y = torch.cat((usual.transpose(1, 2).view(b, -1), merged.view(b, -1), wider.view(b, -1),
+                       masked.view(b, -1)), 1)
+        # Where a graph has unfold, comq leaves views what they are.
+        return self.head(y.unfold(1, 2, 2).flatten(1))
+
+
 class Windows(nn.Module):
     """Shifted windows with a bias looked up in a table, which merge the batch with positions."""
 
@@ -121,4 +148,4 @@ class Shared(nn.Module):
         return self.head(y + x)
 
 
-KINDS = (Residual, Transformer, Windows, Shared)
+KINDS = (Residual, Transformer, Attentions, Windows, Shared)
