@@ -54,7 +54,7 @@ Status check_write(Status status, const char* action, const Hdf5Place& place) {
     return status;
 }
 
-/** UTF-8 text of variable length. */
+/** UTF-8 text of variable length: of fixed length it would be bytes to xarray (by h5netcdf). */
 Hdf5Handle text_type();
 
 /** Reads all elements of text type `type` of a dataset or attribute through `read`. */
