@@ -20,7 +20,7 @@ struct RecordColumn {
     std::string units;        ///< "1": a pure number; empty: text
     std::string description;  ///< one line
     int minor = 0;            ///< minor version of the schema that added it
-    bool in_figures = false;  ///< a figure of the run is computed from it (figures.hpp)
+    bool in_figures = false;  ///< ReadScope::figures has it
 };
 
 /** In the order of results/README.md; the column that names the rows comes first. */
