@@ -8,9 +8,11 @@
 #include <torch/version.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <mutex>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/threads.hpp"
@@ -19,10 +21,24 @@ namespace comq {
 
 namespace {
 
-// OpenMP's and MKL's thread counts belong to the calling thread, so each worker needs its own call.
+// OpenMP's and MKL's thread counts belong to a thread, so each worker needs its own call. One that
+// wakes up while the process ends would find LibTorch's pool of threads destroyed.
 class SingleThreadedWorkers : public tbb::task_scheduler_observer {
   public:
-    void on_scheduler_entry(bool) override { at::init_num_threads(); }
+    void on_scheduler_entry(bool) override {
+        thread_local bool entered = false;
+        if (std::exchange(entered, true)) return;
+        const std::lock_guard lock(mutex_);
+        if (!process_ends_) at::init_num_threads();
+    }
+    void end() {
+        const std::lock_guard lock(mutex_);
+        process_ends_ = true;
+    }
+
+  private:
+    std::mutex mutex_;
+    bool process_ends_ = false;
 };
 
 // glibc returns large blocks to the kernel at once, and every activation would fault its pages in
@@ -50,13 +66,15 @@ void set_torch_threads(int threads) {
     set_threads(threads);
     keep_freed_memory();
     at::set_num_threads(1);
-    static std::once_flag interop;
+    static std::once_flag first_call;
     // LibTorch refuses a second call, and nothing here uses its inter-operator pool.
-    std::call_once(interop, [] { at::set_num_interop_threads(1); });
+    std::call_once(first_call, [] { at::set_num_interop_threads(1); });
     // Never destroyed: at exit TBB would leave it to workers to free what they still look at, and
     // where memory is short it crashes on an observer that it could not take. The attribute keeps
     // the pointer, by which leak checkers see that nothing is lost.
     [[gnu::used]] static auto* workers = new SingleThreadedWorkers;
+    // After LibTorch has made its pool, so that this comes before the pool's end.
+    [[maybe_unused]] static const int registered = std::atexit([] { workers->end(); });
     workers->observe(true);
 }
 

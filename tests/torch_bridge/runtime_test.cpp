@@ -6,8 +6,10 @@
 
 #include <atomic>
 
+#include "core/child_process.hpp"
 #include "core/errors.hpp"
 #include "core/threads.hpp"
+#include "support/assets.hpp"
 #include "support/catch.hpp"
 
 using namespace comq;
@@ -43,6 +45,15 @@ TEST_CASE("operators run on the calling thread, in the workers too") {
         }
     });
     CHECK(most == 1);
+}
+
+TEST_CASE("a worker that wakes up while the process ends leaves LibTorch alone") {
+    const auto log = test::temporary_folder() / "log";
+    ChildProcess child({"/usr/bin/env", "OMP_NUM_THREADS=3", COMQ_LATE_WORKER}, log);
+    REQUIRE(child.wait() == 0);
+    const std::string printed = test::text_of(log);
+    const bool without_openmp = printed.empty();
+    CHECK((without_openmp || printed == "3\n"));  // LibTorch would have set it to 1
 }
 
 TEST_CASE("the build and its kernels can be named") {
