@@ -20,7 +20,8 @@ PREPROCESSING = {"resize": SIZE, "crop": SIZE, "interpolation": "bilinear",
 def main():
     folder = pathlib.Path(sys.argv[1])
     makers = (small_networks.KINDS + (family_networks.demo_cnn, family_networks.demo_vit)
-              + network_kinds.KINDS + product_networks.KINDS + (network_kinds.Recurrent,))
+              + network_kinds.KINDS + product_networks.KINDS
+              + (network_kinds.Recurrent, small_networks.Attentions))
     for number, make in enumerate(makers):
         torch.manual_seed(number)
         network = make()

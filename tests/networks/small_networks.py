@@ -148,4 +148,4 @@ class Shared(nn.Module):
         return self.head(y + x)
 
 
-KINDS = (Residual, Transformer, Attentions, Windows, Shared)
+KINDS = (Residual, Transformer, Windows, Shared)
