@@ -66,9 +66,9 @@ void set_torch_threads(int threads) {
     set_threads(threads);
     keep_freed_memory();
     at::set_num_threads(1);
-    static std::once_flag first_call;
+    static std::once_flag interop;
     // LibTorch refuses a second call, and nothing here uses its inter-operator pool.
-    std::call_once(first_call, [] { at::set_num_interop_threads(1); });
+    std::call_once(interop, [] { at::set_num_interop_threads(1); });
     // Never destroyed: at exit TBB would leave it to workers to free what they still look at, and
     // where memory is short it crashes on an observer that it could not take. The attribute keeps
     // the pointer, by which leak checkers see that nothing is lost.
